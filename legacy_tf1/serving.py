@@ -1,0 +1,36 @@
+"""Using a trained run: one-image prediction on the CPU, and a SavedModel for servers."""
+
+import tensorflow.compat.v1 as tf
+
+from legacy_tf1 import training
+from shared import batches
+from shared.files import replacing_folder
+
+
+def predict(run, image):
+    """Class probabilities [10] of one image [28, 28] uint8, computed on the CPU.
+
+    They are the mean over all windows of the image. Restores the checkpoint into a new Session.
+    """
+    with tf.Graph().as_default(), tf.device("/cpu:0"):
+        model = training.MODELS[run.config.model].build_model(run.config)
+        probabilities = tf.reduce_mean(tf.nn.softmax(model.logits), axis=0)
+        saver = tf.train.Saver()
+        with tf.Session(config=training.session_config()) as session:
+            training.restore(session, saver, run)
+            return session.run(probabilities, {model.inputs: batches.windows(image, run.config)})
+
+
+def export(run, target):
+    """Writes a SavedModel whose default signature maps `inputs` [B, T, F] to `logits` [B, C].
+
+    Builds it from a Session with the restored checkpoint.
+    """
+    with tf.Graph().as_default(), replacing_folder(target) as folder:
+        model = training.MODELS[run.config.model].build_model(run.config)
+        saver = tf.train.Saver()
+        with tf.Session(config=training.session_config()) as session:
+            training.restore(session, saver, run)
+            tf.saved_model.simple_save(
+                session, folder, inputs={"inputs": model.inputs}, outputs={"logits": model.logits}
+            )

@@ -1,0 +1,175 @@
+"""Training and testing: a Session, feed_dict per step, Saver and FileWriter."""
+
+import sys
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tqdm import tqdm
+
+from legacy_tf1 import input_pipeline, window_rnn
+from shared import runs, versions, weights
+from shared.errors import UserError
+from shared.interrupt import Interrupt
+from shared.step_log import StepLog
+
+tf.get_logger().setLevel("ERROR")
+
+MODELS = {"window-rnn": window_rnn}
+
+
+def train(run, dataset, *, initial_weights=None):
+    """Trains and tests a model, epoch by epoch, and keeps its checkpoints in the run's folder.
+
+    Builds the graph, finalizes it, and runs it in one Session.
+
+    Args:
+        run: shared.runs.Run, new or resumed.
+        dataset: shared.datasets.Dataset.
+        initial_weights: named weights to start from; None: drawn from the config's seed.
+
+    Returns:
+        The content of result.json; `finished` is False after Ctrl-C.
+
+    Raises:
+        UserError: a loss is not finite, or the checkpoint does not fit the config.
+    """
+    config, log = run.config, StepLog(run.config, run.say)
+    with tf.Graph().as_default() as graph:
+        tf.set_random_seed(config.seed)
+        model = MODELS[config.model].build_model(config)
+        trainer = _Trainer(run, model, log)
+        graph.finalize()
+        with tf.Session(config=session_config()) as session, Interrupt() as interrupt:
+            trainer.start(session, initial_weights)
+            while not log.finished and not interrupt.requested:
+                if log.test_due:
+                    trainer.test(session, dataset.test)
+                else:
+                    trainer.train_epoch(session, dataset.train, interrupt)
+                trainer.save(session)
+    return run.result()
+
+
+def evaluate(run, dataset):
+    """Test loss and accuracy of a run's last checkpoint: a dict of floats."""
+    with tf.Graph().as_default():
+        model = MODELS[run.config.model].build_model(run.config)
+        saver = tf.train.Saver()
+        with tf.Session(config=session_config()) as session:
+            restore(session, saver, run)
+            losses, accuracies = _test(session, model, run.config, split=dataset.test)
+    return {"loss": float(np.mean(losses)), "accuracy": float(np.mean(accuracies))}
+
+
+def session_config():
+    """A session that takes GPU memory as it needs it, not all at once."""
+    return tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))
+
+
+def restore(session, saver, run):
+    """Loads the last checkpoint of a run. Raises UserError where there is none that fits."""
+    checkpoint = tf.train.latest_checkpoint(run.path)
+    if checkpoint is None:
+        raise UserError("%s has no checkpoint: train a run first" % run.path)
+    try:
+        saver.restore(session, checkpoint)
+    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, ValueError):
+        raise UserError("%s is broken or of another config: train anew" % checkpoint) from None
+    except (tf.errors.DataLossError, tf.errors.OutOfRangeError):
+        raise UserError("%s is broken: train anew" % checkpoint) from None
+
+
+def assign(session, variables, values):
+    """Sets variables, in the order given, to arrays found by variable name."""
+    for variable in variables:
+        variable.load(values[variable.op.name], session)
+
+
+class _Trainer:
+    """What a training keeps at hand: graph ends, Saver, FileWriters, log."""
+
+    def __init__(self, run, model, log):
+        self.run, self.model, self.log, self.config = run, model, log, run.config
+        self.initializer = tf.global_variables_initializer()
+        self.variables = tf.trainable_variables()
+        self.global_step = tf.train.get_global_step()
+        tf.summary.scalar(runs.LOSS, model.loss)
+        tf.summary.scalar(runs.TRAIN_ACCURACY, model.accuracy)
+        self.summary = tf.summary.merge_all()
+        self.saver = tf.train.Saver(max_to_keep=2)
+        graph = tf.get_default_graph()
+        self.writers = {
+            split: tf.summary.FileWriter(run.events(split), graph) for split in ("train", "test")
+        }
+
+    def start(self, session, initial_weights):
+        """Initializes the variables, or restores those of the run that goes on."""
+        if self.run.resumed:
+            restore(session, self.saver, self.run)
+            self.log.restore(self.run, int(session.run(self.global_step)))
+            return
+        session.run(self.initializer)
+        if initial_weights is not None:
+            values = MODELS[self.config.model].to_variables(initial_weights, self.config)
+            assign(session, self.variables, values)
+        self._save_initial_weights(session)
+
+    def train_epoch(self, session, split, interrupt):
+        """Trains to the end of the epoch, or to the step at which Ctrl-C came."""
+        log = self.log
+        count = log.epoch_end - log.step
+        batches = input_pipeline.train_batches(
+            split, self.config, epoch=log.epoch, skip=log.step_in_epoch, count=count
+        )
+        log.start()
+        for images, labels in tqdm(batches, total=count, disable=not sys.stderr.isatty()):
+            self._train_step(session, {self.model.inputs: images, self.model.labels: labels})
+            if interrupt.requested:
+                break
+        log.stop()
+
+    def test(self, session, split):
+        """Tests the model as it stands and writes the summary."""
+        losses, accuracies = _test(session, self.model, self.config, split=split)
+        test = self.log.add_test(losses, accuracies)
+        values = {runs.LOSS: test["loss"], runs.TEST_ACCURACY: test["accuracy"]}
+        summary = tf.Summary(
+            value=[tf.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+        )
+        self.writers["test"].add_summary(summary, self.log.step)
+
+    def save(self, session):
+        """Writes the checkpoint with the optimizer's slots and the .meta graph, then the records."""
+        self.saver.save(session, self.run.file("model.ckpt"), global_step=self.log.step)
+        for writer in self.writers.values():
+            writer.flush()
+        self.run.save_records(
+            self.log,
+            parameters=sum(variable.shape.num_elements() for variable in self.variables),
+            versions=versions.installed("tensorflow"),
+            peak_memory_bytes=versions.peak_memory_bytes(),
+        )
+
+    def _train_step(self, session, feed):
+        model, step = self.model, self.log.step + 1
+        fetches = [model.loss, model.accuracy, model.train_op]
+        if step % self.config.summary_every == 0:
+            loss, accuracy, _, summary = session.run(fetches + [self.summary], feed)
+            self.writers["train"].add_summary(summary, step)
+        else:
+            loss, accuracy, _ = session.run(fetches, feed)
+        self.log.add([loss], [accuracy])
+
+    def _save_initial_weights(self, session):
+        values = dict(zip([v.op.name for v in self.variables], session.run(self.variables)))
+        named = MODELS[self.config.model].from_variables(values, self.config)
+        weights.save(self.run.file("initial_weights.npz"), named)
+
+
+def _test(session, model, config, *, split):
+    """Losses [n] and accuracies [n] of the test batches."""
+    results = [
+        session.run([model.loss, model.accuracy], {model.inputs: images, model.labels: labels})
+        for images, labels in input_pipeline.test_batches(split, config)
+    ]
+    return tuple(np.array(results, np.float32).T)

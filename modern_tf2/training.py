@@ -1,0 +1,253 @@
+"""Training and testing: compile, fit and evaluate, callbacks, `.keras` files."""
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from modern_tf2 import input_pipeline, window_rnn
+from shared import runs, versions, weights
+from shared.errors import UserError
+from shared.files import replacing
+from shared.interrupt import Interrupt
+from shared.step_log import StepLog
+
+MODELS = {"window-rnn": window_rnn}
+
+# Steps between two returns to Python; a divisor of `log_every`, so that log lines are timed (D6).
+STEPS_PER_EXECUTION = 100
+
+
+def train(run, dataset, *, initial_weights=None):
+    """Trains and tests a model, epoch by epoch, and keeps its checkpoints in the run's folder.
+
+    Calls fit for each epoch and evaluate after it.
+
+    Args:
+        run: shared.runs.Run, new or resumed.
+        dataset: shared.datasets.Dataset.
+        initial_weights: named weights to start from; None: drawn from the config's seed.
+
+    Returns:
+        The content of result.json; `finished` is False after Ctrl-C.
+
+    Raises:
+        UserError: a loss is not finite, or the checkpoint does not fit the config.
+    """
+    config, log = run.config, StepLog(run.config, run.say)
+    keras.utils.set_random_seed(config.seed)
+    trainer = _Trainer(run, log)
+    with Interrupt() as interrupt:
+        trainer.start(initial_weights)
+        while not log.finished and not interrupt.requested:
+            if log.test_due:
+                trainer.test(dataset.test)
+            else:
+                trainer.train_epoch(dataset.train, interrupt)
+            trainer.save()
+    return run.result()
+
+
+def evaluate(run, dataset):
+    """Test loss and accuracy of a run's last checkpoint: a dict of floats."""
+    model, recorder = recorded(restore(run), run.config)
+    losses, accuracies = _test(model, recorder, run.config, split=dataset.test)
+    return {"loss": float(np.mean(losses)), "accuracy": float(np.mean(accuracies))}
+
+
+def recorded(model, config, *, steps_per_execution=STEPS_PER_EXECUTION):
+    """A model over the same layers and optimizer that keeps every step's numbers.
+
+    The model itself stays compiled with what Keras ships, so that its `.keras` file opens anywhere.
+
+    Returns:
+        The compiled model and its StepRecorder.
+    """
+    recorder = StepRecorder(max(config.steps_per_epoch, config.test_steps))
+    twin = keras.Model(model.inputs, model.outputs, name=model.name)
+    twin.compile(
+        optimizer=model.optimizer,
+        loss=model.loss,
+        metrics=[recorder],
+        steps_per_execution=steps_per_execution,
+    )
+    return twin, recorder
+
+
+def restore(run):
+    """Loads the last checkpoint of a run. Raises UserError where there is none that fits."""
+    path = run.file("model.keras")
+    if not tf.io.gfile.exists(path):
+        raise UserError(f"{run.path} has no checkpoint: train a run first")
+    try:
+        model = keras.models.load_model(path)
+        values = {variable.path: variable for variable in model.trainable_variables}
+        named = MODELS[run.config.model].from_variables(values, run.config)
+        shapes = {name: tuple(variable.shape) for name, variable in named.items()}
+    except (ValueError, OSError, KeyError, TypeError):
+        raise UserError(f"{path} is broken or of another config: train anew") from None
+    window = model.input_shape[1]
+    if shapes != run.config.weight_shapes() or window != run.config.window:
+        raise UserError(f"{path} is of another config: train anew")
+    return model
+
+
+def assign(variables, values):
+    """Sets variables, in the order given, to arrays found by variable path."""
+    for variable in variables:
+        variable.assign(values[variable.path])
+
+
+class StepRecorder(keras.metrics.Metric):
+    """Loss and accuracy of every batch since the last reset.
+
+    Keras returns to Python every STEPS_PER_EXECUTION steps and with running means only: what one
+    step did, the smallest batch accuracy above all, has to be noted down inside the graph (D6).
+    """
+
+    def __init__(self, capacity, name="accuracy"):
+        super().__init__(name=name)
+        self.count = self.add_variable((), "zeros", dtype="int32", name="count")
+        self.losses = self.add_variable((capacity,), "zeros", name="losses")
+        self.accuracies = self.add_variable((capacity,), "zeros", name="accuracies")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Notes down a batch: labels [B] or [B, 1] and logits [B, C]."""
+        labels = keras.ops.reshape(y_true, (-1,))
+        losses = keras.losses.sparse_categorical_crossentropy(labels, y_pred, from_logits=True)
+        predicted = keras.ops.argmax(y_pred, axis=-1)
+        wrong = keras.ops.count_nonzero(predicted - keras.ops.cast(labels, predicted.dtype))
+        size = keras.ops.cast(keras.ops.shape(y_pred)[0], "float32")
+        accuracy = 1 - keras.ops.cast(wrong, "float32") / size
+        self._note(self.losses, keras.ops.mean(losses))
+        self._note(self.accuracies, accuracy)
+        self.count.assign_add(1)
+
+    def result(self):
+        """Mean accuracy of the batches."""
+        count = keras.ops.cast(keras.ops.maximum(self.count, 1), self.accuracies.dtype)
+        return keras.ops.sum(self.accuracies) / count
+
+    def since(self, step):
+        """Losses [n] and accuracies [n] of the batches after the first `step`."""
+        end = int(self.count)
+        return np.array(self.losses)[step:end], np.array(self.accuracies)[step:end]
+
+    def _note(self, values, value):
+        index = keras.ops.reshape(self.count, (1, 1))
+        value = keras.ops.reshape(keras.ops.cast(value, values.dtype), (1,))
+        values.assign(keras.ops.scatter_update(values, index, value))
+
+
+class _Recording(keras.callbacks.Callback):
+    """Hands the recorder's numbers to the log and to TensorBoard; stops the fit at Ctrl-C."""
+
+    def __init__(self, recorder, log, writer, interrupt):
+        super().__init__()
+        self.recorder, self.log, self.writer, self.interrupt = recorder, log, writer, interrupt
+        self.seen = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        losses, accuracies = self.recorder.since(self.seen)
+        self.seen += len(losses)
+        first = self.log.step + 1
+        self.log.add(losses, accuracies)
+        every = self.log.config.summary_every
+        with self.writer.as_default():
+            for index in range(-first % every, len(losses), every):
+                tf.summary.scalar(runs.LOSS, losses[index], step=first + index)
+                tf.summary.scalar(runs.TRAIN_ACCURACY, accuracies[index], step=first + index)
+        if self.interrupt.requested:
+            self.model.stop_training = True
+
+
+class _Graph(keras.callbacks.TensorBoard):
+    """Keras' TensorBoard callback for the graph alone: the scalars have tags of both sides' own."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs=None)
+
+
+class _Trainer:
+    """What a training keeps at hand: model, recorder, summary writers, log."""
+
+    def __init__(self, run, log):
+        self.run, self.log, self.config = run, log, run.config
+        if run.resumed:
+            self.model = restore(run)
+        else:
+            self.model = MODELS[self.config.model].build_model(self.config)
+        self.recorded, self.recorder = recorded(self.model, self.config)
+        self.graph = _Graph(run.file("events"))
+        self.writers = {
+            split: tf.summary.create_file_writer(run.events(split)) for split in ("train", "test")
+        }
+
+    def start(self, initial_weights):
+        """Initializes the variables, or goes on from those of the run."""
+        variables = self.model.trainable_variables
+        if self.run.resumed:
+            self.log.restore(self.run, int(self.model.optimizer.iterations))
+            return
+        if initial_weights is not None:
+            assign(variables, self._side.to_variables(initial_weights, self.config))
+        self._save_initial_weights(variables)
+
+    def train_epoch(self, split, interrupt):
+        """Trains to the end of the epoch, or to the execution at which Ctrl-C came."""
+        log = self.log
+        batches = input_pipeline.train_batches(
+            split,
+            self.config,
+            epoch=log.epoch,
+            skip=log.step_in_epoch,
+            count=log.epoch_end - log.step,
+        )
+        recording = _Recording(self.recorder, log, self.writers["train"], interrupt)
+        log.start()
+        self.recorded.fit(
+            batches,
+            initial_epoch=log.epoch,
+            epochs=log.epoch + 1,
+            callbacks=[recording, self.graph],
+            shuffle=False,  # the plan is the order
+            verbose=int(sys.stdout.isatty()),
+        )
+        log.stop()
+
+    def test(self, split):
+        """Tests the model as it stands and writes the summary."""
+        losses, accuracies = _test(self.recorded, self.recorder, self.config, split=split)
+        test = self.log.add_test(losses, accuracies)
+        with self.writers["test"].as_default(self.log.step):
+            tf.summary.scalar(runs.LOSS, test["loss"])
+            tf.summary.scalar(runs.TEST_ACCURACY, test["accuracy"])
+
+    def save(self):
+        """Writes the `.keras` file with the optimizer's state, then the records."""
+        with replacing(self.run.file("model.keras")) as beside:
+            self.model.save(beside)
+        for writer in self.writers.values():
+            writer.flush()
+        self.run.save_records(
+            self.log,
+            parameters=self.model.count_params(),
+            versions=versions.installed("tensorflow", "keras"),
+            peak_memory_bytes=versions.peak_memory_bytes(),
+        )
+
+    def _save_initial_weights(self, variables):
+        values = {variable.path: variable.numpy() for variable in variables}
+        named = self._side.from_variables(values, self.config)
+        weights.save(self.run.file("initial_weights.npz"), named)
+
+    @property
+    def _side(self):
+        return MODELS[self.config.model]
+
+
+def _test(model, recorder, config, *, split):
+    """Losses [n] and accuracies [n] of the test batches."""
+    model.evaluate(input_pipeline.test_batches(split, config), verbose=0)
+    return recorder.since(0)

@@ -1,0 +1,69 @@
+"""The window RNN: three basic RNN cells over a random window of an image's rows.
+
+Keras 3: a functional model, a value that knows its layers; nothing is a placeholder (D1).
+Shapes: B batch, T window, F = 28 pixels per row, H units, C = 10 classes.
+"""
+
+import math
+
+import keras
+
+
+def build_model(config, *, dtype="float32"):
+    """Builds the model for training.
+
+    Returns a compiled functional model from windows [B, T, F] to logits [B, C].
+    """
+    # 1. inputs
+    inputs = keras.Input((config.window, config.features), dtype=dtype, name="inputs")
+
+    # 2. recurrent stack
+    cells = [_cell(config, layer, dtype=dtype) for layer in range(config.layers)]
+    # Unrolled: a step of these small cells costs less than one turn of a while loop (D3).
+    rnn = keras.layers.RNN(cells, unroll=True, dtype=dtype, name="rnn")
+    last = rnn(inputs)  # [B, H]
+
+    # 3. logits
+    logits = keras.layers.Dense(config.classes, dtype=dtype, name="logits")(last)  # [B, C]
+
+    # 4. loss, accuracy and optimizer
+    model = keras.Model(inputs, logits, name="window_rnn")
+    model.compile(
+        optimizer=keras.optimizers.Adam(
+            config.learning_rate, config.beta_1, config.beta_2, config.epsilon
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=dtype),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def to_variables(weights, config):
+    """Named weights (shared/weights.py) as the values of this side's variables, by name.
+
+    A cell has a kernel [inputs, H] and a recurrent kernel [H, H], as the named weights do (D2).
+    """
+    return {_path(name): weights[name] for name in config.weight_shapes()}
+
+
+def from_variables(values, config):
+    """The way back: this side's variables, or gradients or slots of them, as named weights."""
+    return {name: values[_path(name)] for name in config.weight_shapes()}
+
+
+def _cell(config, layer, *, dtype):
+    """One cell, drawn as TF1 draws it: Glorot over the input's and the state's rows together (D4)."""
+    inputs = config.units if layer else config.features
+    limit = math.sqrt(6 / (inputs + config.units + config.units))
+    return keras.layers.SimpleRNNCell(
+        config.units,
+        kernel_initializer=keras.initializers.RandomUniform(-limit, limit),
+        recurrent_initializer=keras.initializers.RandomUniform(-limit, limit),
+        dtype=dtype,
+        name=f"cell_{layer}",
+    )
+
+
+def _path(name):
+    """The path of the variable that holds a named weight."""
+    return f"rnn/stacked_rnn_cells/{name}" if name.startswith("cell_") else name

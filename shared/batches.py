@@ -1,0 +1,82 @@
+"""The batch plan: which images and which rows each step sees, fixed before the first step.
+
+Both sides consume the same plan, so that two runs see bit-identical batches. It is a function of
+the seed and the config alone. `RandomState` is used because NumPy has frozen its stream: 1.18 and
+2.x draw the same numbers from it, which `default_rng` does not promise.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+# As TF1's `read_data_sets` did: multiply in float32. A division would be another number where a
+# graph optimizer turns it into this product, on one side only.
+PIXEL_SCALE = np.float32(1 / 255)
+
+_TRAIN, _TEST = 0, 1
+
+
+class BatchPlan(NamedTuple):
+    """The batches of some consecutive steps.
+
+    indices: [steps, batch] int32, the image of each example.
+    starts: [steps, batch] int32, the first row of each example's window.
+    """
+
+    indices: np.ndarray
+    starts: np.ndarray
+
+    def __len__(self):
+        return len(self.indices)
+
+    def skip(self, steps):
+        """The plan without its first `steps` steps."""
+        return BatchPlan(self.indices[steps:], self.starts[steps:])
+
+    def take(self, steps):
+        """The first `steps` steps of the plan."""
+        return BatchPlan(self.indices[:steps], self.starts[:steps])
+
+
+def train_plan(config, epoch):
+    """The batches of training epoch `epoch`, counted from 0: a [steps_per_epoch, batch] plan."""
+    stream = np.random.RandomState([config.seed, _TRAIN, epoch])
+    return _draw(stream, config, examples=config.train_examples, steps=config.steps_per_epoch)
+
+
+def test_plan(config):
+    """The batches of the test, the same after every epoch: a [test_steps, batch] plan."""
+    stream = np.random.RandomState([config.seed, _TEST])
+    return _draw(stream, config, examples=config.test_examples, steps=config.test_steps)
+
+
+def window_rows(plan, step, *, config):
+    """Row numbers [batch, window] of one step's windows, counting the rows of all images."""
+    first = plan.indices[step] * config.rows + plan.starts[step]  # [B]
+    return first[:, None] + np.arange(config.window, dtype=np.int32)  # [B, T]
+
+
+def batch(split, plan, step, *, config):
+    """One step's images [batch, window, 28] float32 in [0, 1] and labels [batch] int64."""
+    rows = split.images.reshape(-1, config.features)  # [examples * rows, features] uint8
+    images = rows[window_rows(plan, step, config=config)].astype(np.float32) * PIXEL_SCALE
+    return images, split.labels[plan.indices[step]]
+
+
+def windows(image, config):
+    """Every window of one image [28, 28] uint8: [28 - window + 1, window, 28] float32 in [0, 1]."""
+    starts = np.arange(config.rows - config.window + 1)
+    rows = starts[:, None] + np.arange(config.window)
+    return image[rows].astype(np.float32) * PIXEL_SCALE
+
+
+def _draw(stream, config, *, examples, steps):
+    """A random contiguous block of images per step, a random window per image."""
+    offsets = stream.randint(0, examples - config.batch_size + 1, size=steps, dtype=np.int32)
+    starts = stream.randint(
+        0,
+        config.rows - config.window + 1,
+        size=(steps, config.batch_size),
+        dtype=np.int32,
+    )
+    return BatchPlan(offsets[:, None] + np.arange(config.batch_size, dtype=np.int32), starts)

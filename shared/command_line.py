@@ -1,0 +1,229 @@
+"""The command line that both sides share: the same words, the same flags, the same errors.
+
+A side's `__main__.py` gives its own four functions; what is said here is said once. TensorFlow is
+imported by those functions only, so that bad input is refused before its start-up.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+
+from shared import batches, datasets, pictures, runs, weights
+from shared.config import CONFIGS, DIGITS_EPOCHS, check_range, for_dataset
+from shared.errors import UserError
+
+INTERRUPTED = 130  # what a shell reports after Ctrl-C
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports a wrong flag as one line, without the usage text."""
+
+    def error(self, message):
+        raise UserError("%s (%s --help lists the flags)" % (message, self.prog))
+
+
+def main(side, functions, argv=None):
+    """Runs one command of a side and returns its exit code.
+
+    Args:
+        side: "legacy" or "modern".
+        functions: the side's own `train(run, dataset, initial_weights=)`,
+            `evaluate(run, dataset)`, `predict(run, image)` and `export(run, target)`, by name.
+        argv: the words after the program's name; None: those of this process.
+    """
+    commands = {"train": _train, "evaluate": _evaluate, "predict": _predict, "export": _export}
+    return reporting(lambda: _dispatch(side, functions, commands, argv))
+
+
+def reporting(command):
+    """Runs `command()`, reports a UserError as one line on standard error, returns an exit code."""
+    try:
+        return command() or 0
+    except UserError as error:
+        print("error: %s" % error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def add_data_flags(parser):
+    """Adds --data and --data-dir."""
+    parser.add_argument(
+        "--data",
+        choices=("auto", "mnist", "digits"),
+        default="auto",
+        help="auto: MNIST where it can be had, else scikit-learn's digits (default: auto)",
+    )
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="folder with MNIST's IDX files or mnist.npz (default: $MNIST_DIR)",
+    )
+
+
+def add_config_flags(parser):
+    """Adds one flag per hyper-parameter that the command line may set."""
+    for name, (kind, text) in _CONFIG_FLAGS.items():
+        parser.add_argument("--" + name.replace("_", "-"), type=kind, metavar="N", help=text)
+
+
+def config_changes(arguments):
+    """The hyper-parameters that were given on the command line, by field name."""
+    given = {name: getattr(arguments, name) for name in _CONFIG_FLAGS}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def new_config(model, changes, dataset):
+    """A config of `model` with the changes, fitted to the dataset's sizes and length of epoch."""
+    if dataset.name == "digits":
+        changes = dict({"epochs": DIGITS_EPOCHS}, **changes)
+    # First the flags alone: a wrong one is reported as such, whatever the dataset.
+    return for_dataset(CONFIGS[model](**changes), dataset)
+
+
+_CONFIG_FLAGS = {
+    "epochs": (int, "passes over the training split"),
+    "steps": (int, "stop after so many training steps in all"),
+    "batch_size": (int, "examples per step"),
+    "window": (int, "rows that the model sees"),
+    "learning_rate": (float, "the optimizer's step size"),
+    "seed": (int, "of initial weights and batch order"),
+}
+
+
+def _dispatch(side, functions, commands, argv):
+    arguments = _parser(side, commands).parse_args(argv)
+    return commands[arguments.command](side, functions[arguments.command], arguments)
+
+
+def _parser(side, commands):
+    package = {"legacy": "legacy_tf1", "modern": "modern_tf2"}[side]
+    parser = Parser(prog="python -m " + package, description="The %s side." % side)
+    parsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    parsers.required = True
+    helps = {
+        "train": "train, test, and write a run's folder",
+        "evaluate": "test loss and accuracy of a run",
+        "predict": "classify one image on the CPU",
+        "export": "write a SavedModel",
+    }
+    for command in commands:
+        sub = parsers.add_parser(command, help=helps[command], description=helps[command])
+        sub.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
+        _FLAGS[command](sub)
+    return parser
+
+
+def _train_flags(parser):
+    add_data_flags(parser)
+    add_config_flags(parser)
+    parser.add_argument("--out", metavar="RUN", help="folder to write (default: runs/SIDE/MODEL)")
+    parser.add_argument("--resume", action="store_true", help="go on where the run in --out stopped")
+    parser.add_argument("--init", metavar="FILE.npz", help="start from these weights")
+
+
+def _run_flag(parser):
+    parser.add_argument("--from", dest="run", metavar="RUN", help="(default: runs/SIDE/MODEL)")
+
+
+def _evaluate_flags(parser):
+    _run_flag(parser)
+    add_data_flags(parser)
+
+
+def _predict_flags(parser):
+    _run_flag(parser)
+    add_data_flags(parser)
+    parser.add_argument("--index", type=int, default=0, help="which test image (default: 0)")
+    parser.add_argument("--image", metavar="FILE", help="a picture of one's own instead")
+    parser.add_argument("--save", metavar="FILE.png", help="write the picture as well")
+
+
+def _export_flags(parser):
+    _run_flag(parser)
+    parser.add_argument("--to", metavar="DIR", help="(default: RUN/export)")
+
+
+_FLAGS = {
+    "train": _train_flags,
+    "evaluate": _evaluate_flags,
+    "predict": _predict_flags,
+    "export": _export_flags,
+}
+
+
+def _folder(side, arguments, path):
+    return path or os.path.join("runs", side, arguments.model)
+
+
+def _load_data(arguments, expected=None):
+    """The dataset that the flags ask for; `expected` is the one that a former run had."""
+    data = arguments.data
+    if expected is not None and data == "auto":
+        data = expected
+    dataset = datasets.load(data, data_dir=arguments.data_dir)
+    if expected not in (None, dataset.name):
+        raise UserError("the run was trained on %s: leave out --data %s" % (expected, data))
+    return dataset
+
+
+def _train(side, train, arguments):
+    out = _folder(side, arguments, arguments.out)
+    changes = config_changes(arguments)
+    if arguments.resume:
+        if arguments.init:
+            raise UserError("--resume goes on from the run's own weights: leave out --init")
+        run = runs.resume_run(out, side, model=arguments.model, changes=changes)
+        dataset = _load_data(arguments, run.dataset)
+        initial = None
+    else:
+        CONFIGS[arguments.model](**changes)  # refuse a wrong flag before anything is loaded
+        dataset = _load_data(arguments)
+        config = new_config(arguments.model, changes, dataset)
+        initial = weights.load(arguments.init, config) if arguments.init else None
+        run = runs.create_run(out, side, config=config, dataset=dataset.name)
+    result = train(run, dataset, initial_weights=initial)
+    if not result["finished"]:
+        print("stopped after step %d; go on with: %s" % (result["steps"], run.resume_command()))
+        return INTERRUPTED
+    print("wrote %s" % run.path)
+    return 0
+
+
+def _evaluate(side, evaluate, arguments):
+    run = runs.open_run(_folder(side, arguments, arguments.run), side, model=arguments.model)
+    print(json.dumps(evaluate(run, _load_data(arguments, run.dataset))))
+
+
+def _predict(side, predict, arguments):
+    run = runs.open_run(_folder(side, arguments, arguments.run), side, model=arguments.model)
+    if arguments.image:
+        image, target = pictures.read_image(arguments.image), None
+    else:
+        test = _load_data(arguments, run.dataset).test
+        check_range("--index", arguments.index, 0, len(test.images) - 1)
+        image, target = test.images[arguments.index], int(test.labels[arguments.index])
+    probabilities = predict(run, image)
+    if arguments.save:
+        pictures.save_png(image, arguments.save)
+    print(pictures.terminal(image))
+    print(_verdict(probabilities, target))
+
+
+def _verdict(probabilities, target):
+    lines = ["%d  %.4f  %s" % (d, p, "#" * int(round(40 * p))) for d, p in enumerate(probabilities)]
+    lines.append("predicted: %d" % probabilities.argmax())
+    if target is not None:
+        lines.append("target:    %d" % target)
+    return "\n".join(lines)
+
+
+def _export(side, export, arguments):
+    run = runs.open_run(_folder(side, arguments, arguments.run), side, model=arguments.model)
+    target = arguments.to or run.file("export")
+    if os.path.exists(target):
+        raise UserError("%s exists already: remove it or choose another --to" % target)
+    export(run, target)
+    print("wrote %s" % target)

@@ -1,0 +1,171 @@
+"""MNIST from a folder, the Keras cache or a download; scikit-learn's digits, which always work."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+import urllib.request
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared import byte_arrays, mnist_files
+from shared.errors import UserError
+from shared.files import replacing
+
+URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+TIMEOUT = 10.0  # s without a byte from the server
+VALIDATION = 5000  # the first training images, as TF1's read_data_sets had it
+DIGITS_TEST, DIGITS_VALIDATION = 400, 97  # of 1,797
+DIGITS_SOURCE = "sklearn.datasets.load_digits"
+WAYS = "name a folder with MNIST's files by --data-dir or MNIST_DIR, or a mirror by MNIST_URL"
+
+
+@dataclass(frozen=True)
+class Split:
+    """images [examples, 28, 28] uint8, white on black; labels [examples] int64, 0..9; read-only."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Three disjoint splits; the images of train and validation are views of one array."""
+
+    name: str  # "mnist" or "digits"
+    source: str  # the folder, file, URL or function that it came from
+    train: Split
+    validation: Split
+    test: Split
+
+
+def load(data: str = "auto", *, data_dir: str | None = None) -> Dataset:
+    """The dataset that `data` asks for.
+
+    "mnist" comes from the first of: `data_dir`, $MNIST_DIR, the Keras cache, the download, which is
+    then kept in the Keras cache. "digits" are scikit-learn's. "auto" is MNIST or, where there is
+    neither folder nor cache and the download fails, the digits, with a line on standard error.
+
+    Raises UserError for a named folder or cached file that is not MNIST, for "mnist" where there is
+    none, for "digits" with a `data_dir`, and for any other `data`.
+    """
+    if data not in ("auto", "mnist", "digits"):
+        raise UserError(f"there is no dataset {data!r}; choose auto, mnist or digits")
+    if data == "digits":
+        if data_dir is not None:
+            raise UserError("the digits come with scikit-learn: leave out --data-dir")
+        return load_digits()
+    folder = os.environ.get("MNIST_DIR") or None if data_dir is None else data_dir
+    if folder is not None:
+        folder = os.path.expanduser(os.fspath(folder))
+        return _mnist(mnist_files.read_folder(folder), folder)
+    cache = cache_path()
+    if os.path.lexists(cache):
+        return _mnist(_read_cache(cache), cache)
+    return _download_or_digits(cache, insist=data == "mnist")
+
+
+def cache_path() -> str:
+    """Where Keras keeps its mnist.npz: below $KERAS_HOME or else ~/.keras."""
+    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    return os.path.join(home, "datasets", "mnist.npz")
+
+
+def _read_cache(path: str) -> list[np.ndarray]:
+    try:
+        return mnist_files.read_npz(path)
+    except UserError as error:
+        raise UserError(f"delete the cached {path}, which can't be used: {error}") from None
+
+
+def _download_or_digits(cache: str, *, insist: bool) -> Dataset:
+    url = os.environ.get("MNIST_URL") or URL
+    try:
+        data = download(url)
+        arrays = mnist_files.parse_npz(data, url)
+    except UserError as error:
+        if insist:
+            raise UserError(f"MNIST can't be had: {error}; {WAYS}") from None
+        print(f"MNIST can't be had, taking scikit-learn's digits: {error}; {WAYS}", file=sys.stderr)
+        return load_digits()
+    _keep(data, cache)
+    return _mnist(arrays, url)
+
+
+def download(url: str) -> bytes:
+    """What the URL serves. Raises UserError where it can't be reached, stalls or sends too much."""
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
+            return byte_arrays.read_limited(response, url)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = " ".join(str(error).split())  # a server may send lines
+        raise UserError(f"{url} can't be downloaded ({reason})") from None
+
+
+def _keep(data: bytes, path: str) -> None:
+    """Puts a checked download into the cache; a line on standard error where that fails."""
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with replacing(path) as beside, open(beside, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        print(f"MNIST can't be kept in {path}: {error.strerror}", file=sys.stderr)
+
+
+def _mnist(arrays: list[np.ndarray], source: str) -> Dataset:
+    images, labels, test_images, test_labels = arrays
+    full = _split(images, labels)
+    return Dataset(
+        name="mnist",
+        source=source,
+        train=_part(full, slice(VALIDATION, None)),
+        validation=_part(full, slice(VALIDATION)),
+        test=_split(test_images, test_labels),
+    )
+
+
+def load_digits() -> Dataset:
+    """scikit-learn's 1,797 digits at 28×28: 1,300 to train, 97 to validate, 400 to test.
+
+    Raises UserError where scikit-learn is not installed.
+    """
+    try:
+        from sklearn import datasets  # type: ignore[import-untyped]
+    except ImportError:
+        raise UserError(f"the digits need scikit-learn: install it, or {WAYS}") from None
+    digits = datasets.load_digits()
+    # RandomState's stream is frozen, unlike default_rng's: every NumPy draws the same split.
+    order = np.random.RandomState(0).permutation(len(digits.target))
+    full = _split(upscale(digits.images)[order], digits.target[order])
+    end = DIGITS_TEST + DIGITS_VALIDATION
+    return Dataset(
+        name="digits",
+        source=DIGITS_SOURCE,
+        train=_part(full, slice(end, None)),
+        validation=_part(full, slice(DIGITS_TEST, end)),
+        test=_part(full, slice(DIGITS_TEST)),
+    )
+
+
+def upscale(images: np.ndarray) -> np.ndarray:
+    """images [examples, 8, 8] with whole values in 0..16, as uint8 [examples, 28, 28] in 0..255.
+
+    Each pixel is repeated 7×, then 2×2 are averaged: in integers, which round alike everywhere.
+    """
+    large = images.astype(np.int64).repeat(7, axis=1).repeat(7, axis=2)
+    sums = large.reshape(-1, 28, 2, 28, 2).sum(axis=(2, 4))  # 0..64
+    return ((sums * 255 + 32) // 64).astype(np.uint8)
+
+
+def _split(images: np.ndarray, labels: np.ndarray) -> Split:
+    """Read-only, because what is written to a shared array would reach every later run."""
+    labels = labels.astype(np.int64)
+    for array in (images, labels):
+        array.setflags(write=False)
+    return Split(images, labels)
+
+
+def _part(split: Split, rows: slice) -> Split:
+    return Split(split.images[rows], split.labels[rows])

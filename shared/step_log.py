@@ -1,0 +1,167 @@
+"""What a training says while it runs: the same numbers of log lines on both sides."""
+
+import time
+
+import numpy as np
+
+from shared.errors import UserError
+
+
+class StepLog:
+    """Keeps every step's loss and accuracy and says a line every `log_every` steps of an epoch.
+
+    Attributes:
+        step: steps done so far, over all epochs.
+        losses, accuracies: [total_steps] float32, filled up to `step`.
+        lines: one dict per log line: epoch, step, loss, accuracy, min_accuracy, seconds_per_step.
+        tests: one dict per test: epoch, step, loss, accuracy, min_accuracy.
+    """
+
+    def __init__(self, config, say):
+        self.config = config
+        self.say = say
+        self.step = 0
+        self.losses = np.zeros(config.total_steps, np.float32)
+        self.accuracies = np.zeros(config.total_steps, np.float32)
+        self.lines = []
+        self.tests = []
+        self.train_seconds = 0.0
+        self._line_start = 0  # the step after which the current line begins
+        self._clock = None  # (time, step) from which the current line is timed
+        self._warm = False  # whether the first call, which traces or compiles, is over
+
+    def restore(self, run, step):
+        """Goes back to what `run` had recorded when it had done `step` steps."""
+        losses, accuracies = run.steps()
+        result = run.result()
+        if len(losses) < step:
+            raise UserError("%s records fewer than %d steps: train anew" % (run.path, step))
+        if step > self.config.total_steps:
+            raise UserError(
+                "%s is at step %d already: give more --steps or --epochs" % (run.path, step)
+            )
+        self.step = step
+        self.losses[:step], self.accuracies[:step] = losses[:step], accuracies[:step]
+        self.lines = [line for line in result["train"] if line["step"] <= step]
+        self.tests = [test for test in result["test"] if test["step"] <= step]
+        self.train_seconds = result["train_seconds"]
+        self._line_start = self.lines[-1]["step"] if self.lines else 0
+        if self.finished:
+            raise UserError("%s is finished: give more --epochs to go on" % run.path)
+
+    @property
+    def test_due(self):
+        """Whether an epoch, or the run, has ended and was not tested yet."""
+        ended = self.step % self.config.steps_per_epoch == 0 or self.step == self.config.total_steps
+        return self.step > 0 and ended and (not self.tests or self.tests[-1]["step"] < self.step)
+
+    @property
+    def finished(self):
+        """Whether all steps and the last test are done."""
+        return self.step == self.config.total_steps and not self.test_due
+
+    @property
+    def epoch(self):
+        """The epoch of the next step, counted from 0."""
+        return self.step // self.config.steps_per_epoch
+
+    @property
+    def step_in_epoch(self):
+        """Steps that the current epoch has done."""
+        return self.step % self.config.steps_per_epoch
+
+    @property
+    def epoch_end(self):
+        """The step after which the current epoch, or the run, ends."""
+        end = (self.epoch + 1) * self.config.steps_per_epoch
+        return min(end, self.config.total_steps)
+
+    def start(self):
+        """Starts the clock: call it before the first step of an epoch."""
+        self._clock = (time.perf_counter(), self.step)
+        self._started = self._clock[0]
+
+    def stop(self):
+        """Stops the clock: call it after the last step of an epoch, before the test."""
+        self.train_seconds += time.perf_counter() - self._started
+
+    def add(self, losses, accuracies):
+        """Records the next steps: losses [n] and accuracies [n] of n consecutive batches.
+
+        Raises:
+            UserError: a loss is not finite; the message names its step.
+        """
+        end = self.step + len(losses)
+        self.losses[self.step : end] = losses
+        self.accuracies[self.step : end] = accuracies
+        wrong = np.flatnonzero(~np.isfinite(self.losses[self.step : end]))
+        if len(wrong):
+            raise UserError(
+                "the loss is %s at step %d: lower --learning-rate (last checkpoint kept)"
+                % (losses[wrong[0]], self.step + wrong[0] + 1)
+            )
+        while self.step < end:
+            self.step = min(end, self._line_end())
+            if self.step == self._line_end():
+                self._add_line(end)
+        if not self._warm:
+            self._warm, self._clock = True, (time.perf_counter(), end)
+
+    def add_test(self, losses, accuracies):
+        """Records a test after the step reached: losses [n], accuracies [n] of its batches."""
+        epoch = -(-self.step // self.config.steps_per_epoch)
+        test = _statistics(epoch, self.step, losses, accuracies)
+        self.tests.append(test)
+        self.say("epoch %(epoch)d  step %(step)5d  test  " % test + _NUMBERS % test)
+        return test
+
+    def summary(self):
+        """The part of result.json that the log knows."""
+        seconds = [s for s in (line["seconds_per_step"] for line in self.lines) if s is not None]
+        return {
+            "steps": self.step,
+            "finished": self.finished,
+            "train_seconds": self.train_seconds,
+            "seconds_per_step": float(np.median(seconds)) if seconds else None,
+            "train": self.lines,
+            "test": self.tests,
+        }
+
+    def _line_end(self):
+        """The step at which the current line is due."""
+        config = self.config
+        epoch_start = self._line_start - self._line_start % config.steps_per_epoch
+        line = (self._line_start - epoch_start) // config.log_every + 1
+        epoch_end = epoch_start + config.steps_per_epoch
+        return min(epoch_start + line * config.log_every, epoch_end, config.total_steps)
+
+    def _add_line(self, end):
+        steps = slice(self._line_start, self.step)
+        epoch = self._line_start // self.config.steps_per_epoch + 1
+        line = _statistics(epoch, self.step, self.losses[steps], self.accuracies[steps])
+        line["seconds_per_step"] = self._seconds_per_step(end)
+        self.lines.append(line)
+        self._line_start = self.step
+        seconds = line["seconds_per_step"]
+        timing = "" if seconds is None else "  %.5f s/step" % seconds
+        self.say("epoch %(epoch)d  step %(step)5d  train " % line + _NUMBERS % line + timing)
+
+    def _seconds_per_step(self, end):
+        """Seconds per step since the clock was set; None where only the first call was seen."""
+        now = time.perf_counter()
+        before, step = self._clock
+        self._clock = (now, end)
+        return (now - before) / (end - step) if self._warm and end > step else None
+
+
+_NUMBERS = "loss %(loss).4f  accuracy %(accuracy).4f  min %(min_accuracy).4f"
+
+
+def _statistics(epoch, step, losses, accuracies):
+    return {
+        "epoch": epoch,
+        "step": step,
+        "loss": float(np.mean(losses, dtype=np.float64)),
+        "accuracy": float(np.mean(accuracies, dtype=np.float64)),
+        "min_accuracy": float(np.min(accuracies)),
+    }

@@ -1,0 +1,20 @@
+"""What a run was made with: for its record, not for its behaviour."""
+
+import importlib
+import platform
+import resource
+import sys
+
+
+def installed(*packages):
+    """Versions of Python, NumPy and the named packages: a dict of strings."""
+    found = {"python": platform.python_version()}
+    for package in ("numpy",) + packages:
+        found[package] = importlib.import_module(package).__version__
+    return found
+
+
+def peak_memory_bytes():
+    """The largest resident size that this process has had, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB

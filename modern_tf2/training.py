@@ -51,26 +51,26 @@ def train(run, dataset, *, initial_weights=None):
 
 def evaluate(run, dataset):
     """Test loss and accuracy of a run's last checkpoint: a dict of floats."""
-    model, recorder = recorded(restore(run), run.config)
+    model, recorder = recorded(restore(run), capacity=run.config.test_steps)
     losses, accuracies = _test(model, recorder, run.config, split=dataset.test)
     return {"loss": float(np.mean(losses)), "accuracy": float(np.mean(accuracies))}
 
 
-def recorded(model, config, *, steps_per_execution=STEPS_PER_EXECUTION):
-    """A model over the same layers and optimizer that keeps every step's numbers.
+def recorded(model, *, capacity):
+    """A model over the same layers and optimizer that keeps the numbers of up to `capacity` steps.
 
     The model itself stays compiled with what Keras ships, so that its `.keras` file opens anywhere.
 
     Returns:
         The compiled model and its StepRecorder.
     """
-    recorder = StepRecorder(max(config.steps_per_epoch, config.test_steps))
+    recorder = StepRecorder(capacity)
     twin = keras.Model(model.inputs, model.outputs, name=model.name)
     twin.compile(
         optimizer=model.optimizer,
         loss=model.loss,
         metrics=[recorder],
-        steps_per_execution=steps_per_execution,
+        steps_per_execution=STEPS_PER_EXECUTION,
     )
     return twin, recorder
 
@@ -178,7 +178,8 @@ class _Trainer:
             self.model = restore(run)
         else:
             self.model = MODELS[self.config.model].build_model(self.config)
-        self.recorded, self.recorder = recorded(self.model, self.config)
+        capacity = max(self.config.steps_per_epoch, self.config.test_steps)
+        self.recorded, self.recorder = recorded(self.model, capacity=capacity)
         self.graph = _Graph(run.file("events"))
         self.writers = {
             split: tf.summary.create_file_writer(run.events(split)) for split in ("train", "test")

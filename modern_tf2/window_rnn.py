@@ -19,9 +19,10 @@ def build_model(config, *, dtype="float32"):
 
     # 2. recurrent stack
     cells = [_cell(config, layer, dtype=dtype) for layer in range(config.layers)]
+    # Named here: Keras would number it by the models that the process has made before.
+    stack = keras.layers.StackedRNNCells(cells, name="cells", dtype=dtype)
     # Unrolled: a step of these small cells costs less than one turn of a while loop (D3).
-    rnn = keras.layers.RNN(cells, unroll=True, dtype=dtype, name="rnn")
-    last = rnn(inputs)  # [B, H]
+    last = keras.layers.RNN(stack, unroll=True, dtype=dtype, name="rnn")(inputs)  # [B, H]
 
     # 3. logits
     logits = keras.layers.Dense(config.classes, dtype=dtype, name="logits")(last)  # [B, C]
@@ -66,4 +67,4 @@ def _cell(config, layer, *, dtype):
 
 def _path(name):
     """The path of the variable that holds a named weight."""
-    return f"rnn/stacked_rnn_cells/{name}" if name.startswith("cell_") else name
+    return f"rnn/cells/{name}" if name.startswith("cell_") else name

@@ -1,0 +1,39 @@
+"""How far two sets of named arrays part: max-abs with its place; dtype and shape included."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Difference(NamedTuple):
+    """max_abs: the largest absolute difference (inf where it cannot be taken); place: where."""
+
+    max_abs: float
+    place: str
+
+
+def difference(legacy, modern):
+    """The worst element over all arrays of two dicts.
+
+    A missing name, another shape or dtype, and a NaN on either side count as infinite.
+    """
+    if set(legacy) != set(modern):
+        names = ", ".join(sorted(set(legacy) ^ set(modern)))
+        return Difference(np.inf, f"only on one side: {names}")
+    return max(
+        (_one(name, np.asarray(legacy[name]), np.asarray(modern[name])) for name in legacy),
+        key=lambda found: found.max_abs,
+    )
+
+
+def _one(name, legacy, modern):
+    if legacy.shape != modern.shape:
+        return Difference(np.inf, f"{name} is {legacy.shape} and {modern.shape}")
+    if legacy.dtype != modern.dtype:
+        return Difference(np.inf, f"{name} is {legacy.dtype} and {modern.dtype}")
+    if legacy.size == 0:
+        return Difference(0.0, name)
+    gap = np.abs(legacy.astype(np.float64) - modern.astype(np.float64))
+    gap = np.where(np.isnan(gap), np.inf, gap)
+    worst = np.unravel_index(np.argmax(gap), gap.shape)
+    return Difference(float(gap[worst]), f"{name}{[int(i) for i in worst]}")

@@ -1,0 +1,51 @@
+"""The one table of tolerances: how far the two sides may part, per quantity and dtype.
+
+`observed` is the largest max-abs seen on a 2-core x86-64 machine, TensorFlow 2.21.0 against
+itself and against TensorFlow 1.15.5; `reason` says why the bound is not tighter.
+"""
+
+from typing import NamedTuple
+
+
+class Tolerance(NamedTuple):
+    """bound: largest max-abs that passes; observed: largest one seen; reason: why not tighter."""
+
+    bound: float
+    observed: float
+    reason: str
+
+
+_EXACT = "the same bytes, moved"
+_ORDER = "sums of another order: rounding of {} values"
+_CHAOS = "an RNN under Adam is chaotic: rounding grows with every step"
+
+TABLE = {
+    ("weights", "float32"): Tolerance(0.0, 0.0, _EXACT),
+    ("weights", "float64"): Tolerance(0.0, 0.0, _EXACT),
+    ("outputs", "float32"): Tolerance(1e-5, 7.2e-7, _ORDER.format("60 to 62")),
+    ("outputs", "float64"): Tolerance(1e-12, 1.3e-15, _ORDER.format("60 to 62")),
+    ("logits", "float32"): Tolerance(1e-5, 9.6e-7, _ORDER.format("31")),
+    ("logits", "float64"): Tolerance(1e-12, 2.1e-15, _ORDER.format("31")),
+    ("loss", "float32"): Tolerance(1e-6, 2.4e-7, _ORDER.format("128")),
+    ("loss", "float64"): Tolerance(1e-12, 4.5e-16, _ORDER.format("128")),
+    ("gradients", "float32"): Tolerance(1e-6, 1.5e-7, _ORDER.format("128 x 19")),
+    ("gradients", "float64"): Tolerance(1e-14, 3.0e-16, _ORDER.format("128 x 19")),
+    ("slots", "float32"): Tolerance(1e-7, 1.5e-8, "a tenth of a gradient"),
+    ("slots", "float64"): Tolerance(1e-15, 3.0e-17, "a tenth of a gradient"),
+    # Adam divides a gradient by its own size: the sign of a tiny one decides over a whole step.
+    ("stepped weights", "float32"): Tolerance(5e-5, 1.0e-6, "Adam scales tiny gradients up"),
+    ("stepped weights", "float64"): Tolerance(1e-9, 1.0e-12, "Adam scales tiny gradients up"),
+    ("losses of 50 steps", "float32"): Tolerance(1e-5, 2.4e-6, _CHAOS),
+    ("losses of 200 steps", "float32"): Tolerance(5e-4, 1.8e-4, _CHAOS),
+    ("losses of 200 steps", "float64"): Tolerance(
+        2e-6, 7.5e-7, "TF1 accumulates the powers of beta in float32, Keras does not (D8)"
+    ),
+    ("losses of 200 steps, TF1's powers", "float64"): Tolerance(1e-9, 1.0e-14, _CHAOS),
+    ("final loss", "float32"): Tolerance(0.03, 0.0, "two chaotic runs of one distribution"),
+    ("final accuracy", "float32"): Tolerance(0.015, 0.0, "two chaotic runs of one distribution"),
+}
+
+
+def tolerance(quantity, dtype):
+    """The tolerance of a quantity in "float32" or "float64"."""
+    return TABLE[quantity, dtype]

@@ -36,7 +36,7 @@ def climb(legacy, modern, batches, *, dtype, exact=None):
 
     Args:
         legacy, modern: the two sides; both are trained by this.
-        batches: list of (images [B, T, F] float32, labels [B] int64), 201 at least.
+        batches: list of (images [B, T, F] float32, labels [B] int64), one per step.
         dtype: "float32" or "float64", of both sides.
         exact: a third side like `modern` whose optimizer has TF1's powers of beta.
 
@@ -61,22 +61,25 @@ def climb(legacy, modern, batches, *, dtype, exact=None):
     rungs.append(rung("slots", legacy.slots(), modern.slots(), dtype=dtype))
     rungs.append(rung("stepped weights", legacy.weights(), modern.weights(), dtype=dtype))
 
-    rest = batches[1:201]
-    first = np.concatenate([first, legacy.train_steps(rest)])
-    second = np.concatenate([second, modern.train_steps(rest)])
+    first = np.concatenate([first, legacy.train_steps(batches[1:])])
+    second = np.concatenate([second, modern.train_steps(batches[1:])])
     rungs.extend(loss_rungs(first, second, dtype=dtype))
     if exact is not None:
-        third = exact.train_steps(batches[:201])
+        third = exact.train_steps(batches)
         name = "losses of 200 steps, TF1's powers"
         rungs.append(rung(name, {"step": first}, {"step": third}, dtype=dtype))
     return rungs
 
 
-def loss_rungs(legacy, modern, *, dtype):
-    """Compares two series of losses [steps] over each horizon that they reach."""
+def loss_rungs(legacy, modern, *, dtype, where=""):
+    """Compares two series of losses [steps] over each horizon that they reach.
+
+    `where` goes before the place of the worst element.
+    """
+    name = f"{where}step"
     horizons = {"float32": (50, 200), "float64": (200,)}[dtype]
     return [
-        rung(f"losses of {n} steps", {"step": legacy[:n]}, {"step": modern[:n]}, dtype=dtype)
+        rung(f"losses of {n} steps", {name: legacy[:n]}, {name: modern[:n]}, dtype=dtype)
         for n in horizons
         if min(len(legacy), len(modern)) >= n
     ]

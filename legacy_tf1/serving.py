@@ -26,11 +26,11 @@ def export(run, target):
 
     Builds it from a Session with the restored checkpoint.
     """
-    with tf.Graph().as_default(), replacing_folder(target) as folder:
+    with tf.Graph().as_default():
         model = training.MODELS[run.config.model].build_model(run.config)
+        inputs, outputs = {"inputs": model.inputs}, {"logits": model.logits}
         saver = tf.train.Saver()
         with tf.Session(config=training.session_config()) as session:
             training.restore(session, saver, run)
-            tf.saved_model.simple_save(
-                session, folder, inputs={"inputs": model.inputs}, outputs={"logits": model.logits}
-            )
+            with replacing_folder(target) as folder:
+                tf.saved_model.simple_save(session, folder, inputs=inputs, outputs=outputs)

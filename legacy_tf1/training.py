@@ -6,15 +6,15 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
-from legacy_tf1 import input_pipeline, window_rnn
-from shared import runs, versions, weights
+from legacy_tf1 import input_pipeline, row_lstm, window_rnn
+from shared import runs, step_log, versions, weights
+from shared.config import train_split
 from shared.errors import UserError
 from shared.interrupt import Interrupt
-from shared.step_log import StepLog
 
 tf.get_logger().setLevel("ERROR")
 
-MODELS = {"window-rnn": window_rnn}
+MODELS = {"window-rnn": window_rnn, "row-lstm": row_lstm}
 
 
 def train(run, dataset, *, initial_weights=None):
@@ -33,7 +33,7 @@ def train(run, dataset, *, initial_weights=None):
     Raises:
         UserError: a loss is not finite, or the checkpoint does not fit the config.
     """
-    config, log = run.config, StepLog(run.config, run.say)
+    config, log = run.config, step_log.StepLog(run.config, run.say)
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(config.seed)
         model = MODELS[config.model].build_model(config)
@@ -45,20 +45,20 @@ def train(run, dataset, *, initial_weights=None):
                 if log.test_due:
                     trainer.test(session, dataset.test)
                 else:
-                    trainer.train_epoch(session, dataset.train, interrupt)
+                    trainer.train_epoch(session, train_split(config, dataset), interrupt)
                 trainer.save(session)
     return run.result()
 
 
 def evaluate(run, dataset):
-    """Test loss and accuracy of a run's last checkpoint: a dict of floats."""
+    """Test loss and accuracy of a run's last checkpoint, as shared.step_log.statistics has them."""
     with tf.Graph().as_default():
         model = MODELS[run.config.model].build_model(run.config)
         saver = tf.train.Saver()
         with tf.Session(config=session_config()) as session:
             restore(session, saver, run)
             losses, accuracies = _test(session, model, run.config, split=dataset.test)
-    return {"loss": float(np.mean(losses)), "accuracy": float(np.mean(accuracies))}
+    return step_log.statistics(losses, accuracies)
 
 
 def session_config():
@@ -80,7 +80,7 @@ def restore(session, saver, run):
 
 
 def assign(session, variables, values):
-    """Sets variables, in the order given, to arrays found by variable name."""
+    """Sets variables, in the order given, to the arrays of their names."""
     for variable in variables:
         variable.load(values[variable.op.name], session)
 
@@ -91,7 +91,7 @@ class _Trainer:
     def __init__(self, run, model, log):
         self.run, self.model, self.log, self.config = run, model, log, run.config
         self.initializer = tf.global_variables_initializer()
-        self.variables = tf.trainable_variables()
+        self.variables = model.variables
         self.global_step = tf.train.get_global_step()
         tf.summary.scalar(runs.LOSS, model.loss)
         tf.summary.scalar(runs.TRAIN_ACCURACY, model.accuracy)
@@ -123,7 +123,7 @@ class _Trainer:
         )
         log.start()
         for images, labels in tqdm(batches, total=count, disable=not sys.stderr.isatty()):
-            self._train_step(session, {self.model.inputs: images, self.model.labels: labels})
+            self._train_step(session, self.model.feed(images, labels, training=True))
             if interrupt.requested:
                 break
         log.stop()
@@ -139,7 +139,7 @@ class _Trainer:
         self.writers["test"].add_summary(summary, self.log.step)
 
     def save(self, session):
-        """Writes the checkpoint with the optimizer's slots and the .meta graph, then the records."""
+        """Writes the checkpoint with slots and the .meta graph, then the records."""
         self.saver.save(session, self.run.file("model.ckpt"), global_step=self.log.step)
         for writer in self.writers.values():
             writer.flush()
@@ -154,7 +154,7 @@ class _Trainer:
         model, step = self.model, self.log.step + 1
         fetches = [model.loss, model.accuracy, model.train_op]
         if step % self.config.summary_every == 0:
-            loss, accuracy, _, summary = session.run(fetches + [self.summary], feed)
+            loss, accuracy, _, summary = session.run([*fetches, self.summary], feed)
             self.writers["train"].add_summary(summary, step)
         else:
             loss, accuracy, _ = session.run(fetches, feed)
@@ -169,7 +169,7 @@ class _Trainer:
 def _test(session, model, config, *, split):
     """Losses [n] and accuracies [n] of the test batches."""
     results = [
-        session.run([model.loss, model.accuracy], {model.inputs: images, model.labels: labels})
+        session.run([model.loss, model.accuracy], model.feed(images, labels))
         for images, labels in input_pipeline.test_batches(split, config)
     ]
     return tuple(np.array(results, np.float32).T)

@@ -14,6 +14,7 @@ class WindowRNN:
     Attributes:
         inputs: placeholder [B, T, F], pixels in [0, 1].
         labels: placeholder [B] int64.
+        variables: what a weights file holds.
         outputs: [B, T, H], the last cell's output at every step.
         logits: [B, C].
         loss: scalar, nats per example, mean over the batch.
@@ -41,6 +42,7 @@ class WindowRNN:
         # 3. logits
         last = outputs[-1] if time_major else outputs[:, -1]  # [B, H]
         self.logits = tf.layers.dense(last, config.classes, name="logits")  # [B, C]
+        self.variables = tf.global_variables()
 
         # 4. loss, accuracy and optimizer
         self.loss = tf.losses.sparse_softmax_cross_entropy(labels, self.logits)
@@ -51,6 +53,10 @@ class WindowRNN:
         )
         step = tf.train.get_or_create_global_step()
         self.train_op = self.optimizer.minimize(self.loss, global_step=step)
+
+    def feed(self, images, labels, *, training=False):
+        """The feed_dict of a batch; training and testing run the same graph."""
+        return {self.inputs: images, self.labels: labels}
 
 
 def build_model(config, *, dtype="float32"):
@@ -63,10 +69,22 @@ def build_model(config, *, dtype="float32"):
     return WindowRNN(inputs, labels, config)
 
 
-def to_variables(weights, config):
+def layer_outputs(model):
+    """Every layer's output at every time step, final states and logits, by name.
+
+    A dict of tensors of the graph; MultiRNNCell hands out the last layer's outputs only.
+    """
+    tensors = {"rnn": model.outputs, "logits": model.logits}
+    tensors.update(("cell_%d/state" % n, state) for n, state in enumerate(model.states))
+    return tensors
+
+
+def to_variables(weights, config, *, linear=False):
     """Named weights (shared/weights.py) as the values of this side's variables, by name.
 
     A cell has one kernel [inputs + H, H]: the rows of the input, then those of the state (D2).
+
+    linear: for gradients and slots; here they are stored as the weights are.
     """
     values = {}
     for layer in range(config.layers):
@@ -79,7 +97,7 @@ def to_variables(weights, config):
     return values
 
 
-def from_variables(values, config):
+def from_variables(values, config, *, linear=False):
     """The way back: this side's variables, or gradients or slots of them, as named weights."""
     weights = {}
     for layer in range(config.layers):

@@ -6,14 +6,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from modern_tf2 import input_pipeline, window_rnn
-from shared import runs, versions, weights
+from modern_tf2 import input_pipeline, row_lstm, window_rnn
+from shared import runs, step_log, versions, weights
+from shared.config import train_split
 from shared.errors import UserError
 from shared.files import replacing
 from shared.interrupt import Interrupt
-from shared.step_log import StepLog
 
-MODELS = {"window-rnn": window_rnn}
+MODELS = {"window-rnn": window_rnn, "row-lstm": row_lstm}
 
 # Steps between two returns to Python; a divisor of `log_every`, so that log lines are timed (D6).
 STEPS_PER_EXECUTION = 100
@@ -35,7 +35,7 @@ def train(run, dataset, *, initial_weights=None):
     Raises:
         UserError: a loss is not finite, or the checkpoint does not fit the config.
     """
-    config, log = run.config, StepLog(run.config, run.say)
+    config, log = run.config, step_log.StepLog(run.config, run.say)
     keras.utils.set_random_seed(config.seed)
     trainer = _Trainer(run, log)
     with Interrupt() as interrupt:
@@ -44,16 +44,16 @@ def train(run, dataset, *, initial_weights=None):
             if log.test_due:
                 trainer.test(dataset.test)
             else:
-                trainer.train_epoch(dataset.train, interrupt)
+                trainer.train_epoch(train_split(config, dataset), interrupt)
             trainer.save()
     return run.result()
 
 
 def evaluate(run, dataset):
-    """Test loss and accuracy of a run's last checkpoint: a dict of floats."""
+    """Test loss and accuracy of a run's last checkpoint, as shared.step_log.statistics has them."""
     model, recorder = recorded(restore(run), capacity=run.config.test_steps)
     losses, accuracies = _test(model, recorder, run.config, split=dataset.test)
-    return {"loss": float(np.mean(losses)), "accuracy": float(np.mean(accuracies))}
+    return step_log.statistics(losses, accuracies)
 
 
 def recorded(model, *, capacity):
@@ -82,7 +82,7 @@ def restore(run):
         raise UserError(f"{run.path} has no checkpoint: train a run first")
     try:
         model = keras.models.load_model(path)
-        values = {variable.path: variable for variable in model.trainable_variables}
+        values = {variable.path: variable for variable in model.weights}
         named = MODELS[run.config.model].from_variables(values, run.config)
         shapes = {name: tuple(variable.shape) for name, variable in named.items()}
     except (ValueError, OSError, KeyError, TypeError):
@@ -94,7 +94,7 @@ def restore(run):
 
 
 def assign(variables, values):
-    """Sets variables, in the order given, to arrays found by variable path."""
+    """Sets variables, in the order given, to the arrays of their names."""
     for variable in variables:
         variable.assign(values[variable.path])
 
@@ -187,7 +187,7 @@ class _Trainer:
 
     def start(self, initial_weights):
         """Initializes the variables, or goes on from those of the run."""
-        variables = self.model.trainable_variables
+        variables = self.model.weights
         if self.run.resumed:
             self.log.restore(self.run, int(self.model.optimizer.iterations))
             return

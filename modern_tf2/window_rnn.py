@@ -39,21 +39,38 @@ def build_model(config, *, dtype="float32"):
     return model
 
 
-def to_variables(weights, config):
+def layer_outputs(model):
+    """Every layer's output at every time step, final states and logits, by name.
+
+    A model over the same cells and layers, from windows to a dict of outputs.
+    """
+    _, rnn, logits = model.layers
+    everything = keras.layers.RNN(
+        rnn.cell, return_sequences=True, return_state=True, dtype=rnn.dtype
+    )
+    outputs, *states = keras.tree.flatten(everything(model.input))  # [B, T, H], layers x [B, H]
+    found = {"rnn": outputs, "logits": logits(outputs[:, -1])}
+    found.update((f"cell_{n}/state", state) for n, state in enumerate(states))
+    return keras.Model(model.input, found)
+
+
+def to_variables(weights, config, *, linear=False):
     """Named weights (shared/weights.py) as the values of this side's variables, by name.
 
     A cell has a kernel [inputs, H] and a recurrent kernel [H, H], as the named weights do (D2).
+
+    linear: for gradients and slots; here they are stored as the weights are.
     """
-    return {_path(name): weights[name] for name in config.weight_shapes()}
+    return {_path(name): value for name, value in weights.items()}
 
 
-def from_variables(values, config):
+def from_variables(values, config, *, linear=False):
     """The way back: this side's variables, or gradients or slots of them, as named weights."""
     return {name: values[_path(name)] for name in config.weight_shapes()}
 
 
 def _cell(config, layer, *, dtype):
-    """One cell, drawn as TF1 draws it: Glorot over the input's and the state's rows together (D4)."""
+    """One cell, drawn as TF1 draws it: Glorot over input's and state's rows together (D4)."""
     inputs = config.units if layer else config.features
     limit = math.sqrt(6 / (inputs + config.units + config.units))
     return keras.layers.SimpleRNNCell(

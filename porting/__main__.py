@@ -16,7 +16,9 @@ def main(argv=None):
 def _parser():
     parser = command_line.Parser(prog="python -m porting", description="Carry across and prove.")
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    compare = parsers.add_parser("compare", help="train both sides on the same batches; exit 1 if they part")
+    compare = parsers.add_parser(
+        "compare", help="train both sides on the same batches; exit 1 if they part"
+    )
     compare.add_argument("--out", metavar="DIR", help="(default: runs/compare/MODEL)")
     bench = parsers.add_parser("bench", help="seconds per training step, the sides in turn")
     bench.add_argument("--rounds", type=int, default=7, help="turns of each side (default: 7)")

@@ -10,6 +10,7 @@ from modern_tf2 import training as modern_training
 from porting import ladder, report
 from porting.sides import LegacySide, ModernSide
 from shared import batches, runs, weights
+from shared.config import train_split
 from shared.errors import UserError
 
 PROOF_STEPS = 200
@@ -47,7 +48,7 @@ def compare(config, dataset, out):
     print("the ladder, from the same initial weights:")
     rungs = prove(config, dataset, initial)
     losses = [run.steps()[0] for run in (legacy_run, modern_run)]
-    rungs += ladder.loss_rungs(*losses, dtype="float32", where="training, ")
+    rungs += ladder.loss_rungs(*losses, dtype="float32", config=config, where="training, ")
     rungs += final_rungs(legacy, modern, losses)
     summary = {
         "model": config.model,
@@ -69,7 +70,9 @@ def prove(config, dataset, initial):
     for dtype in ("float32", "float64"):
         legacy = LegacySide(config, initial, dtype=dtype)
         modern = ModernSide(config, initial, dtype=dtype)
-        exact = ModernSide(config, initial, dtype=dtype, powers="tf1") if dtype == "float64" else None
+        exact = None
+        if config.optimizer == "adam" and dtype == "float64":
+            exact = ModernSide(config, initial, dtype=dtype, powers="tf1")
         rungs += ladder.climb(legacy, modern, steps, dtype=dtype, exact=exact)
     return rungs
 
@@ -81,7 +84,7 @@ def first_batches(config, dataset, count):
         for epoch in itertools.count():
             plan = batches.train_plan(config, epoch)
             for step in range(len(plan)):
-                yield batches.batch(dataset.train, plan, step, config=config)
+                yield batches.batch(train_split(config, dataset), plan, step, config=config)
 
     return list(itertools.islice(endless(), count))
 
@@ -116,5 +119,7 @@ def _train(side, train, run, dataset, *, initial_weights):
     print(f"{side}:")
     result = train(run, dataset, initial_weights=initial_weights)
     if not result["finished"]:
-        raise UserError(f"interrupted at step {result['steps']} of {side}: start the comparison anew")
+        raise UserError(
+            f"interrupted at step {result['steps']} of {side}: start the comparison anew"
+        )
     return result

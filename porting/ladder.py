@@ -40,46 +40,51 @@ def climb(legacy, modern, batches, *, dtype, exact=None):
         dtype: "float32" or "float64", of both sides.
         exact: a third side like `modern` whose optimizer has TF1's powers of beta.
 
-    Returns:
-        A list of rungs, all of them, also beyond one that fails.
+    Yields:
+        The rungs in order, also those beyond one that fails.
     """
     images, labels = batches[0]
-    rungs = [rung("weights", legacy.weights(), modern.weights(), dtype=dtype)]
+    stored = "weights with forget bias" if hasattr(legacy.config, "forget_bias") else "weights"
+    yield rung(stored, legacy.weights(), modern.weights(), dtype=dtype)
 
     first, second = legacy.forward(images), modern.forward(images)
     logits = [{"logits": forward.pop("logits")} for forward in (first, second)]
-    rungs.append(rung("outputs", first, second, dtype=dtype))
-    rungs.append(rung("logits", *logits, dtype=dtype))
+    yield rung("outputs", first, second, dtype=dtype)
+    yield rung("logits", *logits, dtype=dtype)
 
     (loss_1, gradients_1), (loss_2, gradients_2) = (
         side.gradients(images, labels) for side in (legacy, modern)
     )
-    rungs.append(rung("loss", {"loss": loss_1}, {"loss": loss_2}, dtype=dtype))
-    rungs.append(rung("gradients", gradients_1, gradients_2, dtype=dtype))
+    yield rung("loss", {"loss": loss_1}, {"loss": loss_2}, dtype=dtype)
+    yield rung("gradients", gradients_1, gradients_2, dtype=dtype)
 
     first, second = legacy.train_steps(batches[:1]), modern.train_steps(batches[:1])
-    rungs.append(rung("slots", legacy.slots(), modern.slots(), dtype=dtype))
-    rungs.append(rung("stepped weights", legacy.weights(), modern.weights(), dtype=dtype))
+    if legacy.slots() or modern.slots():
+        yield rung("slots", legacy.slots(), modern.slots(), dtype=dtype)
+    yield rung("stepped weights", legacy.weights(), modern.weights(), dtype=dtype)
 
     first = np.concatenate([first, legacy.train_steps(batches[1:])])
     second = np.concatenate([second, modern.train_steps(batches[1:])])
-    rungs.extend(loss_rungs(first, second, dtype=dtype))
+    yield from loss_rungs(first, second, dtype=dtype, config=legacy.config)
+    if legacy.config.optimizer == "sgd":
+        yield rung("weights after SGD", legacy.weights(), modern.weights(), dtype=dtype)
     if exact is not None:
         third = exact.train_steps(batches)
         name = "losses of 200 steps, TF1's powers"
-        rungs.append(rung(name, {"step": first}, {"step": third}, dtype=dtype))
-    return rungs
+        yield rung(name, {"step": first}, {"step": third}, dtype=dtype)
+        yield rung("weights, TF1's powers", legacy.weights(), exact.weights(), dtype=dtype)
 
 
-def loss_rungs(legacy, modern, *, dtype, where=""):
+def loss_rungs(legacy, modern, *, dtype, config, where=""):
     """Compares two series of losses [steps] over each horizon that they reach.
 
     `where` goes before the place of the worst element.
     """
     name = f"{where}step"
-    horizons = {"float32": (50, 200), "float64": (200,)}[dtype]
+    horizons = (50, 200) if config.optimizer == "adam" and dtype == "float32" else (200,)
+    unit = "SGD steps" if config.optimizer == "sgd" else "steps"
     return [
-        rung(f"losses of {n} steps", {name: legacy[:n]}, {name: modern[:n]}, dtype=dtype)
+        rung(f"losses of {n} {unit}", {name: legacy[:n]}, {name: modern[:n]}, dtype=dtype)
         for n in horizons
         if min(len(legacy), len(modern)) >= n
     ]

@@ -1,22 +1,34 @@
 """TF1's optimizers in Keras, where the two compute other numbers under the same name."""
 
+import dataclasses
+
 import keras
 import numpy as np
 
 
-def as_tf1(value):
-    """A hyper-parameter as TF1 holds it: rounded to float32, even in a float64 graph."""
-    return float(np.float32(value))
+def as_tf1(config):
+    """The same config with the hyper-parameters as TF1 computes with them.
 
-
-def adam(config, *, powers="keras"):
-    """Adam with a config's hyper-parameters as TF1 holds them.
-
-    powers: "keras" for Keras' own powers of beta, "tf1" for TF1's (see TF1PowersAdam).
+    A TF1 graph holds them in float32, also where its variables are float64 (D13).
     """
-    kind = {"keras": keras.optimizers.Adam, "tf1": TF1PowersAdam}[powers]
-    values = (config.learning_rate, config.beta_1, config.beta_2, config.epsilon)
-    return kind(*(as_tf1(value) for value in values))
+    held = ("learning_rate", "beta_1", "beta_2") + (("epsilon",) if _is_adam(config) else ())
+    changes = {name: _rounded(getattr(config, name)) for name in held if hasattr(config, name)}
+    if hasattr(config, "momentum"):  # what is held is the decay
+        changes["momentum"] = 1 - _rounded(1 - config.momentum)
+    return dataclasses.replace(config, **changes)
+
+
+def tf1_powers_adam(config):
+    """Adam with a config's hyper-parameters and TF1's powers of beta."""
+    return TF1PowersAdam(config.learning_rate, config.beta_1, config.beta_2, config.epsilon)
+
+
+def _is_adam(config):
+    return config.optimizer == "adam"
+
+
+def _rounded(value):
+    return float(np.float32(value))
 
 
 class TF1PowersAdam(keras.optimizers.Adam):

@@ -58,9 +58,11 @@ def rung_lines(rungs):
 
 def loss_lines(rows):
     """How the losses of single steps part as the training goes on (float32, chaotic)."""
-    lines = ["{:>7} {:>10} {:>10} {:>12} {:>12}".format(
-        "step", "legacy", "modern", "max |diff|", "mean |diff|"
-    )]
+    lines = [
+        "{:>7} {:>10} {:>10} {:>12} {:>12}".format(
+            "step", "legacy", "modern", "max |diff|", "mean |diff|"
+        )
+    ]
     for row in rows:
         lines.append(
             f"{row['steps']:>7} {row['legacy']:>10.6f} {row['modern']:>10.6f}"
@@ -72,9 +74,7 @@ def loss_lines(rows):
 def end_lines(summary):
     """What both trainings ended with."""
     row = "{:<8} {:>10} {:>14} {:>12} {:>10} {:>12}"
-    lines = [
-        row.format("", "test loss", "test accuracy", "min of batch", "s/step", "peak memory")
-    ]
+    lines = [row.format("", "test loss", "test accuracy", "min of batch", "s/step", "peak memory")]
     for side in ("legacy", "modern"):
         result = summary[side]
         test = result["test"][-1]

@@ -15,7 +15,7 @@ from legacy_tf1 import training as legacy_training
 from modern_tf2 import training as modern_training
 from porting import optimizers
 
-SLOTS = ("m", "v")  # Adam's first and second moment
+SLOTS = {"adam": {"m": "momentum", "v": "velocity"}, "sgd": {}}  # TF1's and Keras' names
 
 
 class Side(Protocol):
@@ -25,10 +25,10 @@ class Side(Protocol):
         """Named weights."""
 
     def forward(self, images):
-        """`outputs` [B, T, H] of the last cell, each cell's final `state` [B, H], `logits`."""
+        """Every layer's output, final states and `logits`, by name, outside of training."""
 
     def gradients(self, images, labels):
-        """The loss of a batch and the named gradients of it."""
+        """The loss of a training batch and the named gradients of it."""
 
     def train_steps(self, batches):
         """Trains on each (images, labels) in turn; returns the losses [steps]."""
@@ -45,8 +45,8 @@ class LegacySide:
         self.module = legacy_training.MODELS[config.model]
         with tf1.Graph().as_default() as graph:
             self.model = self.module.build_model(config, dtype=dtype)
-            self.variables = tf1.trainable_variables()
-            self._gradients = tf1.gradients(self.model.loss, self.variables)
+            self.trainable = tf1.trainable_variables()
+            self._gradients = tf1.gradients(self.model.loss, self.trainable)
             # `tf.losses` takes the mean in float32, in a float64 graph too (D9): seen apart.
             self._loss = tf1.reduce_mean(
                 tf1.nn.sparse_softmax_cross_entropy_with_logits(
@@ -56,82 +56,75 @@ class LegacySide:
             self.session = tf1.Session(graph=graph, config=legacy_training.session_config())
             self.session.run(tf1.global_variables_initializer())
             values = self.module.to_variables(_cast(weights, dtype), config)
-            legacy_training.assign(self.session, self.variables, values)
+            legacy_training.assign(self.session, self.model.variables, values)
 
     def weights(self):
-        return self._named(self.session.run(self.variables))
+        return self._named(self.model.variables, self.session.run(self.model.variables))
 
     def forward(self, images):
-        fetches = {"outputs": self.model.outputs, "logits": self.model.logits}
-        for layer, state in enumerate(self.model.states):
-            fetches[f"cell_{layer}/state"] = state
-        return self.session.run(fetches, {self.model.inputs: images.astype(self.dtype)})
+        outputs = self.module.layer_outputs(self.model)
+        return self.session.run(outputs, {self.model.inputs: images.astype(self.dtype)})
 
     def gradients(self, images, labels):
-        loss, gradients = self.session.run(
-            [self._loss, self._gradients], self._feed(images, labels)
-        )
-        return loss, self._named(gradients)
+        loss, gradients = self.session.run([self._loss, self._gradients], self._feed(images, labels))
+        return loss, self._named(self.trainable, gradients, linear=True)
 
     def train_steps(self, batches):
         fetches = [self._loss, self.model.train_op]
         return np.array([self.session.run(fetches, self._feed(*batch))[0] for batch in batches])
 
     def slots(self):
-        optimizer = self.model.optimizer
         found = {}
-        for slot in SLOTS:
-            variables = [optimizer.get_slot(variable, slot) for variable in self.variables]
-            named = self._named(self.session.run(variables))
+        for slot in SLOTS[self.config.optimizer]:
+            variables = [self.model.optimizer.get_slot(v, slot) for v in self.trainable]
+            named = self._named(self.trainable, self.session.run(variables), linear=True)
             found.update({f"{name}/{slot}": value for name, value in named.items()})
         return found
 
     def _feed(self, images, labels):
-        return {self.model.inputs: images.astype(self.dtype), self.model.labels: labels}
+        return self.model.feed(images.astype(self.dtype), labels, training=True)
 
-    def _named(self, values):
-        names = [variable.op.name for variable in self.variables]
-        return self.module.from_variables(dict(zip(names, values, strict=True)), self.config)
+    def _named(self, variables, values, *, linear=False):
+        arrays = dict(zip((v.op.name for v in variables), values, strict=True))
+        return self.module.from_variables(arrays, self.config, linear=linear)
 
 
 class ModernSide:
-    """A Keras model, started from given weights; `powers` are those of porting.optimizers.adam."""
+    """A Keras model, started from given weights.
+
+    powers: "keras" for the optimizer as it is, "tf1" for Adam with TF1's powers of beta.
+    """
 
     def __init__(self, config, weights, *, dtype="float32", powers="keras"):
-        self.config, self.dtype = config, dtype
+        self.config, self.dtype = optimizers.as_tf1(config), dtype
         self.module = modern_training.MODELS[config.model]
         with _floatx(dtype):
-            self.model = self.module.build_model(config, dtype=dtype)
-            self.model.compile(
-                optimizer=optimizers.adam(config, powers=powers), loss=self.model.loss
-            )
+            self.model = self.module.build_model(self.config, dtype=dtype)
+            if powers == "tf1":
+                optimizer = optimizers.tf1_powers_adam(self.config)
+                self.model.compile(optimizer=optimizer, loss=self.model.loss)
             self.model.optimizer.build(self.model.trainable_variables)
         values = self.module.to_variables(_cast(weights, dtype), config)
-        modern_training.assign(self.model.trainable_variables, values)
+        modern_training.assign(self.model.weights, values)
 
     def weights(self):
-        return self._named(self.model.trainable_variables)
+        return self._named(self.model.weights, self.model.weights)
 
     def forward(self, images):
-        images = images.astype(self.dtype)
         with _floatx(self.dtype):
-            # The model keeps the last output only: the same cells once more, with all of them.
-            rnn = keras.layers.RNN(
-                self.model.get_layer("rnn").cell,
-                return_sequences=True,
-                return_state=True,
-                dtype=self.dtype,
-            )
-            outputs, *states = keras.tree.flatten(rnn(images))
-            found = {"outputs": outputs, "logits": self.model(images)}
-        found.update({f"cell_{layer}/state": state for layer, state in enumerate(states)})
-        return {name: np.array(value) for name, value in found.items()}
+            outputs = self.module.layer_outputs(self.model)(images.astype(self.dtype))
+        return {name: np.array(value) for name, value in outputs.items()}
 
     def gradients(self, images, labels):
+        trainable = self.model.trainable_variables
+        # A call in training moves the statistics of a normalization: put back below.
+        before = [variable.numpy() for variable in self.model.non_trainable_variables]
         with _floatx(self.dtype), tf2.GradientTape() as tape:
             loss = self.model.loss(labels, self.model(images.astype(self.dtype), training=True))
-        gradients = tape.gradient(loss, [v.value for v in self.model.trainable_variables])
-        return loss.numpy(), self._named(gradients)
+        gradients = tape.gradient(loss, [variable.value for variable in trainable])
+        for variable, value in zip(self.model.non_trainable_variables, before, strict=True):
+            variable.assign(value)
+        return loss.numpy(), self._named(trainable, gradients, linear=True)
 
     def train_steps(self, batches):
         batches = list(batches)
@@ -146,19 +139,18 @@ class ModernSide:
 
     def slots(self):
         found = {}
-        optimizer = self.model.optimizer
+        optimizer, trainable = self.model.optimizer, self.model.trainable_variables
         by_path = {variable.path: variable for variable in optimizer.variables}
-        for slot, suffix in zip(SLOTS, ("momentum", "velocity"), strict=True):
-            variables = self.model.trainable_variables
-            paths = [f"{optimizer.name}/{v.path.replace('/', '_')}_{suffix}" for v in variables]
-            named = self._named([by_path[path] for path in paths])
+        for slot, suffix in SLOTS[self.config.optimizer].items():
+            paths = [f"{optimizer.name}/{v.path.replace('/', '_')}_{suffix}" for v in trainable]
+            named = self._named(trainable, [by_path[path] for path in paths], linear=True)
             found.update({f"{name}/{slot}": value for name, value in named.items()})
         return found
 
-    def _named(self, values):
-        paths = [variable.path for variable in self.model.trainable_variables]
+    def _named(self, variables, values, *, linear=False):
+        paths = [variable.path for variable in variables]
         arrays = dict(zip(paths, map(np.array, values), strict=True))
-        return self.module.from_variables(arrays, self.config)
+        return self.module.from_variables(arrays, self.config, linear=linear)
 
 
 @contextmanager

@@ -39,15 +39,26 @@ class BatchPlan(NamedTuple):
 
 
 def train_plan(config, epoch):
-    """The batches of training epoch `epoch`, counted from 0: a [steps_per_epoch, batch] plan."""
+    """The batches of training epoch `epoch`, counted from 0: a [steps_per_epoch, batch] plan.
+
+    For the window RNN each is a random contiguous block with a random window per image; for the
+    other models the images come in a random order, and a last batch that is not full is left out.
+    """
     stream = np.random.RandomState([config.seed, _TRAIN, epoch])
-    return _draw(stream, config, examples=config.train_examples, steps=config.steps_per_epoch)
+    if config.model == "window-rnn":
+        return _blocks(stream, config, config.train_examples, config.batch_size)
+    return _whole(stream.permutation(config.train_examples), config.batch_size)
 
 
 def test_plan(config):
-    """The batches of the test, the same after every epoch: a [test_steps, batch] plan."""
-    stream = np.random.RandomState([config.seed, _TEST])
-    return _draw(stream, config, examples=config.test_examples, steps=config.test_steps)
+    """The batches of the test, the same after every epoch: a [test_steps, test batch] plan.
+
+    For the window RNN they are drawn as in training; for the other models they are in order.
+    """
+    if config.model == "window-rnn":
+        stream = np.random.RandomState([config.seed, _TEST])
+        return _blocks(stream, config, config.test_examples, config.test_batch_size)
+    return _whole(np.arange(config.test_examples), config.test_batch_size)
 
 
 def window_rows(plan, step, *, config):
@@ -70,13 +81,16 @@ def windows(image, config):
     return image[rows].astype(np.float32) * PIXEL_SCALE
 
 
-def _draw(stream, config, *, examples, steps):
+def _blocks(stream, config, examples, size):
     """A random contiguous block of images per step, a random window per image."""
-    offsets = stream.randint(0, examples - config.batch_size + 1, size=steps, dtype=np.int32)
-    starts = stream.randint(
-        0,
-        config.rows - config.window + 1,
-        size=(steps, config.batch_size),
-        dtype=np.int32,
-    )
-    return BatchPlan(offsets[:, None] + np.arange(config.batch_size, dtype=np.int32), starts)
+    steps = examples * config.starts // size
+    offsets = stream.randint(0, examples - size + 1, size=steps, dtype=np.int32)
+    starts = stream.randint(0, config.starts, size=(steps, size), dtype=np.int32)
+    return BatchPlan(offsets[:, None] + np.arange(size, dtype=np.int32), starts)
+
+
+def _whole(order, size):
+    """Whole images in the order given, in full batches."""
+    steps = len(order) // size
+    indices = order[: steps * size].reshape(steps, size).astype(np.int32)
+    return BatchPlan(indices, np.zeros_like(indices))

@@ -13,7 +13,7 @@ import io
 import struct
 import zipfile
 import zlib
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def _gunzip(file: BinaryIO, name: str) -> bytes:
         raise UserError(f"{name} is not an intact gzip file ({error}); fetch it anew") from None
 
 
-def read_limited(stream, name: str) -> bytes:
+def read_limited(stream: IO[bytes] | gzip.GzipFile, name: str) -> bytes:
     """All that a binary stream holds; UserError if that is more than `LIMIT` bytes.
 
     Asking for one byte more makes gzip and zip streams reach their end, where they check their CRC.
@@ -87,7 +87,7 @@ def parse_npz(data: bytes, shapes: dict[str, tuple[int, ...]], *, name: str) -> 
 
 def _members(data: bytes, wanted: list[str], *, name: str) -> list[bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        missing = [member for member in wanted if member not in archive.NameToInfo]
+        missing = [member for member in wanted if member not in archive.namelist()]
         if missing:
             raise UserError(f"{name} lacks {', '.join(missing)}; fetch it anew")
         if any(archive.getinfo(member).compress_type not in METHODS for member in wanted):
@@ -117,7 +117,7 @@ def parse_npy(data: bytes, shape: tuple[int, ...], *, name: str) -> np.ndarray:
     return np.ascontiguousarray(view)
 
 
-def _npy_header(data: bytes) -> tuple:
+def _npy_header(data: bytes) -> tuple[Any, Any, tuple[int, ...], int]:
     """descr, fortran_order, shape and where the data begin; raises `LITERAL_ERRORS`."""
     if len(data) < 12 or data[:6] != b"\x93NUMPY":
         raise ValueError

@@ -5,12 +5,11 @@ imported by those functions only, so that bad input is refused before its start-
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import sys
 
-from shared import batches, datasets, pictures, runs, weights
+from shared import datasets, pictures, runs, weights
 from shared.config import CONFIGS, DIGITS_EPOCHS, check_range, for_dataset
 from shared.errors import UserError
 
@@ -120,7 +119,7 @@ def _train_flags(parser):
     add_data_flags(parser)
     add_config_flags(parser)
     parser.add_argument("--out", metavar="RUN", help="folder to write (default: runs/SIDE/MODEL)")
-    parser.add_argument("--resume", action="store_true", help="go on where the run in --out stopped")
+    parser.add_argument("--resume", action="store_true", help="go on where --out stopped")
     parser.add_argument("--init", metavar="FILE.npz", help="start from these weights")
 
 
@@ -208,8 +207,16 @@ def _predict(side, predict, arguments):
     probabilities = predict(run, image)
     if arguments.save:
         pictures.save_png(image, arguments.save)
-    print(pictures.terminal(image))
+    print(pictures.terminal(image, ascii=not _blocks_printable()))
     print(_verdict(probabilities, target))
+
+
+def _blocks_printable():
+    try:
+        pictures.BLOCKS.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _verdict(probabilities, target):

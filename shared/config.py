@@ -1,59 +1,68 @@
 """Hyper-parameters: one frozen dataclass per model, taken by both sides as the same object."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Optional
 
 from shared.errors import UserError
 
+MAX_STEPS = 10**8  # of a run, whose every step is kept: 0.8 GB
+
 
 @dataclass(frozen=True)
-class WindowRNNConfig:
-    """A stack of basic RNN cells over a random window of an image's rows.
+class Config:
+    """What every model's training has.
 
     Raises:
         UserError: a value is out of its range.
     """
 
-    model: ClassVar[str] = "window-rnn"
+    model: ClassVar[str]  # its name on the command line
+    split: ClassVar[str] = "full_train"  # the split of a Dataset that it is trained on
+    optimizer: ClassVar[str] = "sgd"  # "adam" or "sgd"
 
     rows: int = 28  # time steps in a whole image
     features: int = 28  # pixels per row
-    window: int = 19  # consecutive rows that the model sees, 1..rows
-    units: int = 31  # per cell
-    layers: int = 3  # stacked cells
     classes: int = 10
-    batch_size: int = 128  # examples
-    learning_rate: float = 1e-3  # Adam's alpha
-    beta_1: float = 0.9  # Adam's decay of the first moment
-    beta_2: float = 0.999  # Adam's decay of the second moment
-    epsilon: float = 1e-8  # TF1's default; Keras has 1e-7
-    epochs: int = 2
+    batch_size: int = 64  # examples per training step
+    learning_rate: float = 0.01
+    epochs: int = 1
     steps: Optional[int] = None  # stop after this many training steps in all; None: all epochs
     seed: int = 0  # of the initial weights and of the batch plan
-    train_examples: int = 55_000  # images in the training split
+    train_examples: int = 60_000  # images in the training split
     test_examples: int = 10_000  # images in the test split
     log_every: int = 500  # training steps between two log lines
     summary_every: int = 100  # training steps between two TensorBoard points
 
     def __post_init__(self):
-        check_range("--window", self.window, 1, self.rows)
         check_positive(self, "epochs", "batch_size", "learning_rate")
         if self.steps is not None:
             check_positive(self, "steps")
         check_range("--seed", self.seed, 0, 2**32 - 1)
-        smallest = min(self.train_examples, self.test_examples)
-        check_range("--batch-size", self.batch_size, 1, smallest)
+        check_range("--batch-size", self.batch_size, 1, self.train_examples)
+        if self.total_steps > MAX_STEPS:
+            raise UserError("%d steps are too many: give fewer --epochs or --steps" % self.total_steps)
+
+    @property
+    def window(self):
+        """Consecutive rows that the model sees."""
+        return self.rows
 
     @property
     def steps_per_epoch(self):
-        """Training steps in an epoch: every window of every image once, on average."""
-        return self.train_examples * self._starts // self.batch_size
+        """Training steps in an epoch: whole batches only."""
+        return self.train_examples // self.batch_size
+
+    @property
+    def test_batch_size(self):
+        """Examples per test step: a divisor of both datasets' test splits, so that none is left."""
+        return 100
 
     @property
     def test_steps(self):
-        """Batches in one pass over the test split, counted in the same way."""
-        return self.test_examples * self._starts // self.batch_size
+        """Batches in one pass over the test split."""
+        return self.test_examples // self.test_batch_size
 
     @property
     def total_steps(self):
@@ -61,8 +70,54 @@ class WindowRNNConfig:
         whole = self.epochs * self.steps_per_epoch
         return whole if self.steps is None else min(whole, self.steps)
 
+    def weight_shapes(self):
+        """Names and shapes of the weights, as a weights file holds them (see shared/weights.py)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class WindowRNNConfig(Config):
+    """A stack of basic RNN cells over a random window of an image's rows."""
+
+    model: ClassVar[str] = "window-rnn"
+    split: ClassVar[str] = "train"
+    optimizer: ClassVar[str] = "adam"
+
+    batch_size: int = 128
+    learning_rate: float = 1e-3  # Adam's alpha
+    epochs: int = 2
+    train_examples: int = 55_000
+    window: int = 19  # consecutive rows that the model sees, 1..rows
+    units: int = 31  # per cell
+    layers: int = 3  # stacked cells
+    beta_1: float = 0.9  # Adam's decay of the first moment
+    beta_2: float = 0.999  # Adam's decay of the second moment
+    epsilon: float = 1e-8  # TF1's default; Keras has 1e-7
+
+    def __post_init__(self):
+        check_range("--window", self.window, 1, self.rows)
+        super().__post_init__()
+        smallest = min(self.train_examples, self.test_examples)
+        check_range("--batch-size", self.batch_size, 1, smallest)
+
     @property
-    def _starts(self):
+    def steps_per_epoch(self):
+        """Training steps in an epoch: every window of every image once, on average."""
+        return self.train_examples * self.starts // self.batch_size
+
+    @property
+    def test_batch_size(self):
+        """Examples per test step."""
+        return self.batch_size
+
+    @property
+    def test_steps(self):
+        """Batches in one pass over the test split, counted in the same way."""
+        return self.test_examples * self.starts // self.test_batch_size
+
+    @property
+    def starts(self):
+        """Rows at which a window can start."""
         return self.rows - self.window + 1
 
     def weight_shapes(self):
@@ -79,17 +134,58 @@ class WindowRNNConfig:
         return shapes
 
 
-CONFIGS = {config.model: config for config in (WindowRNNConfig,)}
+KERNELS = ("auto", "generic", "fused-cpu")
+
+
+@dataclass(frozen=True)
+class RowLSTMConfig(Config):
+    """One LSTM over all rows of an image, then batch normalization and a dense layer."""
+
+    model: ClassVar[str] = "row-lstm"
+
+    units: int = 64
+    kernel: str = "auto"  # what computes the LSTM: one of KERNELS
+    forget_bias: float = 1.0  # TF1 adds it in the graph, Keras starts the bias with it
+    momentum: float = 0.99  # of the moving mean and variance
+    epsilon: float = 1e-3  # added to the variance
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.kernel not in KERNELS:
+            raise UserError("--kernel is %s: choose one of %s" % (self.kernel, ", ".join(KERNELS)))
+        if self.forget_bias not in (0.0, 1.0):
+            raise UserError("forget_bias is %s: Keras starts it at 0 or 1" % self.forget_bias)
+
+    def weight_shapes(self):
+        """Names and shapes of the weights, as a weights file holds them (see shared/weights.py)."""
+        shapes = {
+            "lstm/kernel": (self.features, 4 * self.units),
+            "lstm/recurrent_kernel": (self.units, 4 * self.units),
+            "lstm/bias": (4 * self.units,),
+        }
+        for name in ("gamma", "beta", "moving_mean", "moving_variance"):
+            shapes["normalization/" + name] = (self.units,)
+        shapes["logits/kernel"] = (self.units, self.classes)
+        shapes["logits/bias"] = (self.classes,)
+        return shapes
+
+
+CONFIGS = {config.model: config for config in (WindowRNNConfig, RowLSTMConfig)}
 
 # Epochs on scikit-learn's digits, whose epoch is 40 times shorter than MNIST's.
 DIGITS_EPOCHS = 60
+
+
+def train_split(config, dataset):
+    """The split of the dataset that the config's model is trained on."""
+    return getattr(dataset, config.split)
 
 
 def for_dataset(config, dataset):
     """The same config with the sizes of the dataset's splits filled in."""
     return dataclasses.replace(
         config,
-        train_examples=len(dataset.train.images),
+        train_examples=len(train_split(config, dataset).images),
         test_examples=len(dataset.test.images),
     )
 
@@ -101,9 +197,9 @@ def check_range(flag, value, low, high):
 
 
 def check_positive(config, *names):
-    """Raises UserError unless every named field is above zero."""
+    """Raises UserError unless every named field is finite and above zero."""
     for name in names:
         value = getattr(config, name)
-        if not value > 0:
+        if not 0 < value < math.inf:
             flag = "--" + name.replace("_", "-")
-            raise UserError("%s is %s: give a value above 0" % (flag, value))
+            raise UserError("%s is %s: give a finite value above 0" % (flag, value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import sys
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
@@ -32,13 +33,17 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three disjoint splits; the images of train and validation are views of one array."""
+    """Three disjoint splits; the images of train and validation are views of one array.
+
+    `full_train` is train and validation together, for a model that is validated on the test split.
+    """
 
     name: str  # "mnist" or "digits"
     source: str  # the folder, file, URL or function that it came from
     train: Split
     validation: Split
     test: Split
+    full_train: Split
 
 
 def load(data: str = "auto", *, data_dir: str | None = None) -> Dataset:
@@ -100,6 +105,8 @@ def download(url: str) -> bytes:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
             return byte_arrays.read_limited(response, url)
     except (OSError, http.client.HTTPException, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is the answer, too, and holds the connection
         reason = " ".join(str(error).split())  # a server may send lines
         raise UserError(f"{url} can't be downloaded ({reason})") from None
 
@@ -123,6 +130,7 @@ def _mnist(arrays: list[np.ndarray], source: str) -> Dataset:
         train=_part(full, slice(VALIDATION, None)),
         validation=_part(full, slice(VALIDATION)),
         test=_split(test_images, test_labels),
+        full_train=full,
     )
 
 
@@ -132,7 +140,7 @@ def load_digits() -> Dataset:
     Raises UserError where scikit-learn is not installed.
     """
     try:
-        from sklearn import datasets  # type: ignore[import-untyped]
+        from sklearn import datasets
     except ImportError:
         raise UserError(f"the digits need scikit-learn: install it, or {WAYS}") from None
     digits = datasets.load_digits()
@@ -146,6 +154,7 @@ def load_digits() -> Dataset:
         train=_part(full, slice(end, None)),
         validation=_part(full, slice(DIGITS_TEST, end)),
         test=_part(full, slice(DIGITS_TEST)),
+        full_train=_part(full, slice(DIGITS_TEST, None)),
     )
 
 

@@ -89,10 +89,10 @@ def check(arrays: Sequence[np.ndarray], names: Sequence[str]) -> None:
         if (labels > 9).any():
             raise UserError(f"{name} has the label {labels.max()}, outside 0..9; fetch it anew")
     for i in range(0, len(arrays), 2):
-        images, labels = len(arrays[i]), len(arrays[i + 1])
-        if images != labels:
+        counts = len(arrays[i]), len(arrays[i + 1])
+        if counts[0] != counts[1]:
             raise UserError(
-                f"{names[i]} has {images:,} images but {names[i + 1]} has {labels:,} labels; "
+                f"{names[i]} has {counts[0]:,} images but {names[i + 1]} has {counts[1]:,} labels; "
                 "fetch both anew"
             )
     for part, array, name in zip(PARTS, arrays, names):

@@ -1,6 +1,6 @@
 """A run's folder, and the records that both sides keep of a training.
 
-    config.json    what was asked for: side, model, dataset, hyper-parameters, versions
+    config.json    what was asked for: side, model, dataset, hyper-parameters
     result.json    what came of it so far, written with every checkpoint
     steps.npz      loss and accuracy of every step
     log.txt        the log lines
@@ -11,14 +11,14 @@
 import dataclasses
 import json
 import os
+import shlex
 import shutil
-import zipfile
 
 import numpy as np
 
 from shared.config import CONFIGS
 from shared.errors import UserError
-from shared.files import replacing, write_json
+from shared.files import read_npz, replacing, write_json
 
 # TensorBoard tags: the same on both sides, so that one TensorBoard shows them over each other.
 LOSS, TRAIN_ACCURACY, TEST_ACCURACY = "loss", "train_accuracy", "test_accuracy"
@@ -68,42 +68,59 @@ class Run:
         with open(self.file(_LOG), "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
+    def cut_log(self, lines):
+        """Takes back from log.txt all but its first `lines` lines."""
+        with open(self.file(_LOG), "a+", encoding="utf-8") as file:
+            file.seek(0)
+            for _ in range(lines):
+                file.readline()
+            file.truncate(file.tell())
+
     def result(self):
         """The content of result.json, or None before the first checkpoint."""
         try:
-            return _read_json(self.file(_RESULT))
+            return _read_json(self.file(_RESULT), "train", "test", "train_seconds")
         except FileNotFoundError:
             return None
+        except (OSError, ValueError):
+            raise UserError("%s is broken: train anew" % self.file(_RESULT)) from None
 
     def steps(self):
         """Loss [steps] and accuracy [steps] of every step so far, float32."""
         try:
-            with np.load(self.file(_STEPS), allow_pickle=False) as archive:
-                return archive["loss"], archive["accuracy"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            arrays = read_npz(self.file(_STEPS))
+            return arrays["loss"], arrays["accuracy"]
+        except (OSError, ValueError, KeyError):
             raise UserError("%s is missing or broken: train anew" % self.file(_STEPS)) from None
 
+    def save_config(self):
+        """Writes config.json, by which the folder is known as a run."""
+        write_json(self.file(_CONFIG), self._description())
+
     def save_records(self, log, **facts):
-        """Writes result.json and steps.npz: what `log` holds and the facts that it cannot know."""
+        """Writes result.json and steps.npz: what `log` holds and the facts that it cannot know.
+
+        And config.json again, because a resumed run may have become longer.
+        """
         with replacing(self.file(_STEPS)) as beside, open(beside, "wb") as file:
             np.savez(file, loss=log.losses[: log.step], accuracy=log.accuracies[: log.step])
-        result = {
-            "side": self.side,
-            "model": self.config.model,
-            "dataset": self.dataset,
-            "seed": self.config.seed,
-            "config": dataclasses.asdict(self.config),
-        }
-        result.update(log.summary())
-        result.update(facts)
-        write_json(self.file(_RESULT), result)
-        return result
+        result = dict(self._description(), seed=self.config.seed, **log.summary())
+        write_json(self.file(_RESULT), dict(result, **facts))
+        self.save_config()
 
     def resume_command(self):
         """The command that goes on with this run."""
         package = {"legacy": "legacy_tf1", "modern": "modern_tf2"}[self.side]
         model = self.config.model
-        return "python -m %s train %s --resume --out %s" % (package, model, self.path)
+        return "python -m %s train %s --resume --out %s" % (package, model, shlex.quote(self.path))
+
+    def _description(self):
+        return {
+            "side": self.side,
+            "model": self.config.model,
+            "dataset": self.dataset,
+            "config": dataclasses.asdict(self.config),
+        }
 
 
 def create_run(path, side, *, config, dataset):
@@ -116,15 +133,7 @@ def create_run(path, side, *, config, dataset):
     try:
         _clear(run.path)
         os.makedirs(run.path, exist_ok=True)
-        write_json(
-            run.file(_CONFIG),
-            {
-                "side": side,
-                "model": config.model,
-                "dataset": dataset,
-                "config": dataclasses.asdict(config),
-            },
-        )
+        run.save_config()
     except OSError as error:
         reason = error.strerror or error
         raise UserError("cannot write to %s: %s; choose another --out" % (path, reason)) from None
@@ -139,7 +148,7 @@ def open_run(path, side, *, model):
     """
     run = Run(path, side, config=None, dataset=None)
     try:
-        stored = _read_json(run.file(_CONFIG))
+        stored = _read_config(path)
         run.dataset = stored["dataset"]
         kind = (stored["side"], stored["model"])
         run.config = CONFIGS[stored["model"]](**stored["config"])
@@ -174,17 +183,27 @@ def resume_run(path, side, *, model, changes):
     return run
 
 
-def _read_json(path):
+def _read_config(path):
+    return _read_json(os.path.join(str(path), _CONFIG), "side", "model", "dataset", "config")
+
+
+def _read_json(path, *keys):
+    """A JSON object; raises OSError, or ValueError where it is broken or lacks a key."""
     with open(path, encoding="utf-8") as file:
-        return json.load(file)
+        value = json.load(file)
+    if not isinstance(value, dict) or not value.keys() >= set(keys):
+        raise ValueError("%s holds something else" % path)
+    return value
 
 
 def _clear(path):
     """Empties a run folder, and refuses to touch any other."""
     if not os.path.isdir(path) or not os.listdir(path):
         return
-    if not os.path.isfile(os.path.join(path, _CONFIG)):
-        raise UserError("%s is not empty and holds no run: choose another --out" % path)
+    try:
+        _read_config(path)
+    except (OSError, ValueError):
+        raise UserError("%s is not empty and holds no run: choose another --out" % path) from None
     if not os.access(path, os.W_OK):
         raise PermissionError(13, "Permission denied")
     shutil.rmtree(path)

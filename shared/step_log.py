@@ -47,7 +47,8 @@ class StepLog:
         self.train_seconds = result["train_seconds"]
         self._line_start = self.lines[-1]["step"] if self.lines else 0
         if self.finished:
-            raise UserError("%s is finished: give more --epochs to go on" % run.path)
+            raise UserError("%s is finished: give more --steps or --epochs to go on" % run.path)
+        run.cut_log(len(self.lines) + len(self.tests))  # a killed run says more than it keeps
 
     @property
     def test_due(self):
@@ -110,7 +111,7 @@ class StepLog:
     def add_test(self, losses, accuracies):
         """Records a test after the step reached: losses [n], accuracies [n] of its batches."""
         epoch = -(-self.step // self.config.steps_per_epoch)
-        test = _statistics(epoch, self.step, losses, accuracies)
+        test = dict(epoch=epoch, step=self.step, **statistics(losses, accuracies))
         self.tests.append(test)
         self.say("epoch %(epoch)d  step %(step)5d  test  " % test + _NUMBERS % test)
         return test
@@ -138,7 +139,8 @@ class StepLog:
     def _add_line(self, end):
         steps = slice(self._line_start, self.step)
         epoch = self._line_start // self.config.steps_per_epoch + 1
-        line = _statistics(epoch, self.step, self.losses[steps], self.accuracies[steps])
+        numbers = statistics(self.losses[steps], self.accuracies[steps])
+        line = dict(epoch=epoch, step=self.step, **numbers)
         line["seconds_per_step"] = self._seconds_per_step(end)
         self.lines.append(line)
         self._line_start = self.step
@@ -157,10 +159,9 @@ class StepLog:
 _NUMBERS = "loss %(loss).4f  accuracy %(accuracy).4f  min %(min_accuracy).4f"
 
 
-def _statistics(epoch, step, losses, accuracies):
+def statistics(losses, accuracies):
+    """Mean loss, mean accuracy and smallest accuracy of batches [n]: a dict of floats."""
     return {
-        "epoch": epoch,
-        "step": step,
         "loss": float(np.mean(losses, dtype=np.float64)),
         "accuracy": float(np.mean(accuracies, dtype=np.float64)),
         "min_accuracy": float(np.min(accuracies)),

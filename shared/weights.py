@@ -2,15 +2,16 @@
 
 A basic RNN cell is h' = tanh(x kernel + h recurrent_kernel + bias), and a weights file names its
 arrays after that equation: `cell_0/kernel [inputs, units]`, `cell_0/recurrent_kernel
-[units, units]`, `cell_0/bias [units]`. Each side knows how its own variables store them.
+[units, units]`, `cell_0/bias [units]`. An LSTM has four such equations side by side, for the input
+gate, forget gate, candidate and output gate in this order: `lstm/kernel [inputs, 4 * units]` and so
+on; its bias is all that is added, TF1's forget_bias included. Each side knows how its own variables
+store them.
 """
-
-import zipfile
 
 import numpy as np
 
 from shared.errors import UserError
-from shared.files import replacing
+from shared.files import read_npz, replacing
 
 
 def save(path, weights):
@@ -26,18 +27,17 @@ def load(path, config):
         UserError: the file is missing, is no npz, or does not fit the config.
     """
     try:
-        with np.load(str(path), allow_pickle=False) as archive:
-            weights = {name: archive[name] for name in archive.files}
+        weights = read_npz(path)
     except FileNotFoundError:
         raise UserError("there is no weights file %s" % path) from None
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile):
-        raise UserError("%s is no npz file of plain arrays: make one with np.savez" % path) from None
+    except (OSError, ValueError):
+        raise UserError("%s is no npz file of plain arrays: use np.savez" % path) from None
     check(weights, config, source=path)
     return weights
 
 
 def check(weights, config, *, source):
-    """Raises UserError unless names and shapes are those of the config and all values are finite."""
+    """Raises UserError unless names and shapes are the config's and all values finite."""
     expected = config.weight_shapes()
     for name in sorted(set(expected) - set(weights)):
         raise UserError("%s has no array %s, which %s needs" % (source, name, config.model))

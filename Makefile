@@ -1,0 +1,118 @@
+# Thin on purpose: each target is one command, run in a virtual environment that is made when it
+# is missing or older than its lock. ARGS="…" is handed to the command as it stands.
+
+MODEL    ?= window-rnn
+ARGS     ?=
+PYTHON   ?= python3
+PYTHON37 ?=
+
+PY  := .venv/bin/python
+PY1 := .venv-tf1/bin/python
+
+# What would lead the environments or their packages astray; a mirror set for pip or uv still counts.
+unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYENV_VERSION VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help legacy modern compare bench golden test test-slow test-tf1 lint format clean python37
+
+help: ## list the targets
+	@echo 'make TARGET [MODEL=window-rnn] [ARGS="…"] [PYTHON=python3] [PYTHON37=python3.7]'
+	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+legacy: .venv/.made ## train MODEL as the TF1 graph program
+	$(PY) -m legacy_tf1 train $(MODEL) $(ARGS)
+
+modern: .venv/.made ## train MODEL as the Keras 3 program
+	$(PY) -m modern_tf2 train $(MODEL) $(ARGS)
+
+compare: .venv/.made ## train both sides on the same batches and prove them equal
+	$(PY) -m porting compare $(MODEL) $(ARGS)
+
+bench: .venv/.made ## measure the training speed of both sides
+	$(PY) -m porting bench $(MODEL) $(ARGS)
+
+golden: .venv-tf1/.made ## record the golden traces anew under TensorFlow 1.15.5 (Python 3.7)
+	$(PY1) -m tests.goldens.record --write $(ARGS)
+
+test: .venv/.made ## run the fast tests, offline
+	$(PY) -m pytest -n 2 -m "not slow" $(ARGS)
+
+test-slow: .venv/.made ## run the tests that really train; MNIST_DIR=… adds those on MNIST
+	$(PY) -m pytest -m slow $(ARGS)
+
+test-tf1: .venv-tf1/.made ## run the tests of shared and legacy_tf1 under TensorFlow 1.15.5
+	$(PY1) -m pytest -W default -p no:cacheprovider -m "not slow" tests/shared tests/legacy $(ARGS)
+
+lint: .venv/.made ## check style, format and types
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: .venv/.made ## format the code and mend what ruff can mend
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+clean: ## remove caches; the environments and runs/ stay
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name '.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python37: ## print the Python 3.7 that golden and test-tf1 build on
+	@$(find_python37); echo "$$python"
+
+# The environments. The stamp comes last, so that an interrupted installation is redone.
+
+.venv .venv-tf1: %: %/.made
+
+.venv/.made: requirements.lock
+	@$(find_python); $(call install,.venv,2.6 GB)
+
+.venv-tf1/.made: requirements-tf1.lock
+	@$(find_python37); $(call install,.venv-tf1,0.8 GB)
+
+# Each sets the shell variable python to an interpreter of the right version, or ends with one line.
+define find_python
+python="$(PYTHON)"; \
+version=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || version=; \
+case "$$version" in \
+3.11|3.12|3.13) ;; \
+'') echo "PYTHON=$$python does not run: name a Python 3.11 to 3.13, as in make PYTHON=python3.12" >&2; exit 2;; \
+*) echo "PYTHON=$$python is Python $$version, TensorFlow 2.21 with Keras 3.15 needs 3.11 to 3.13:" \
+  "name one, as in make PYTHON=python3.12" >&2; exit 2;; \
+esac
+endef
+
+# A python3.7 on PATH may be a pyenv shim that fails, so each candidate is run.
+define find_python37
+for python in $(if $(PYTHON37),"$(PYTHON37)",python3.7 "$$HOME"/.pyenv/versions/3.7.*/bin/python3.7 \
+  "$$(pyenv root 2>/dev/null)"/versions/3.7.*/bin/python3.7 "$$(uv python find 3.7 2>/dev/null)") ''; do \
+  "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 7))' 2>/dev/null && break; \
+done; \
+if [ -z "$$python" ]; then \
+  echo "TensorFlow 1.15.5 needs Python 3.7 and $(if $(PYTHON37),PYTHON37=$(PYTHON37) is none,none was found):" \
+    "install one, as with pyenv install 3.7, or name it with PYTHON37=PATH" >&2; \
+  exit 2; \
+fi
+endef
+
+# $(call install,FOLDER,SIZE): an environment of that Python version is brought up to date. One of
+# another version, or half-made, starts anew: neither pip nor uv mends what an interruption left.
+define install
+version='import sys; print(sys.version_info[:2])'; \
+python=$$("$$python" -c 'import os, sys; print(os.path.realpath(sys.executable))'); \
+if command -v uv >/dev/null; then with=uv; else with=pip; fi; \
+echo "making $(1) with $$with (about $(2), some minutes)"; \
+if [ -e $(1)/.half-made ] || \
+  [ "$$($(1)/bin/python -c "import pip; $$version" 2>/dev/null)" != "$$("$$python" -c "$$version")" ]; then \
+  rm -rf $(1); mkdir $(1); : > $(1)/.half-made; \
+  case $$with in \
+  uv) uv venv --quiet --allow-existing --seed --no-project --python "$$python" $(1);; \
+  pip) "$$python" -m venv $(1);; \
+  esac || exit 2; \
+fi; \
+: > $(1)/.half-made; \
+case $$with in \
+uv) uv pip install --quiet --python $(1)/bin/python -r $<;; \
+pip) $(1)/bin/python -m pip install --quiet --disable-pip-version-check -r $<;; \
+esac && mv $(1)/.half-made $@
+endef

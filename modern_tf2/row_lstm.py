@@ -1,0 +1,176 @@
+"""The row LSTM: an LSTM over all rows of an image, batch normalization, a dense layer.
+
+Keras 3: a functional model, a value that knows its layers; nothing is a placeholder (D1).
+Shapes: B batch, T = 28 rows, F = 28 pixels per row, H units, C = 10 classes.
+"""
+
+import keras
+import tensorflow as tf
+
+
+def build_model(config, *, dtype="float32"):
+    """Builds the model for training.
+
+    Returns a compiled functional model from images [B, T, F] to logits [B, C].
+    """
+    # 1. inputs
+    inputs = keras.Input((config.rows, config.features), dtype=dtype, name="inputs")
+
+    # 2. recurrent layer
+    last = _lstm(config, dtype=dtype)(inputs)  # [B, H]
+
+    # 3. normalization and logits
+    normalized = keras.layers.BatchNormalization(
+        momentum=config.momentum, epsilon=config.epsilon, dtype=dtype, name="normalization"
+    )(last)
+    logits = keras.layers.Dense(config.classes, dtype=dtype, name="logits")(normalized)  # [B, C]
+
+    # 4. loss, accuracy and optimizer
+    model = keras.Model(inputs, logits, name="row_lstm")
+    model.compile(
+        optimizer=keras.optimizers.SGD(config.learning_rate),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=dtype),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def layer_outputs(model):
+    """Every layer's output at every time step, final states and logits, by name.
+
+    A model over the same layers, from images to a dict of outputs.
+    """
+    _, lstm, normalization, logits = model.layers
+    everything = {**lstm.get_config(), "return_sequences": True, "return_state": True}
+    sequence = type(lstm).from_config(everything)
+    outputs, h, c = sequence(model.input)
+    sequence.set_weights(lstm.get_weights())
+    normalized = normalization(outputs[:, -1])
+    return keras.Model(
+        model.input,
+        {
+            "lstm": outputs,
+            "lstm/c": c,
+            "lstm/h": h,
+            "normalization": normalized,
+            "logits": logits(normalized),
+        },
+    )
+
+
+def to_variables(weights, config, *, linear=False):
+    """Named weights (shared/weights.py) as the values of this side's variables, by name.
+
+    Kernels are apart as in D2, their columns are the gates i, f, c, o (D10), and the bias holds the
+    forget bias (D11).
+
+    linear: for gradients, which have no forget bias.
+    """
+    return {_path(name): value for name, value in weights.items()}
+
+
+def from_variables(values, config, *, linear=False):
+    """The way back: this side's variables, or gradients of them, as named weights."""
+    paths = {name: _path(name) for name in config.weight_shapes()}
+    return {name: values[path] for name, path in paths.items() if path in values}
+
+
+@keras.saving.register_keras_serializable(package="modern_tf2")
+class FusedLSTM(keras.layers.Layer):
+    """An LSTM whose steps run in one CPU kernel, TensorFlow's BlockLSTM op.
+
+    Its weights are those of keras.layers.LSTM, in the same order. float32 only: the op has no
+    float64 kernel. No mask, no dropout, tanh and sigmoid only.
+
+    BlockLSTMV2 takes Keras' order of gates as it is, but TensorFlow 2.21 registers the first
+    version's gradient for it, which reads the forget gate as the candidate: it trains wrongly
+    (D12). So the first version it is, with its gates i, c, f, o.
+
+    Args:
+        units: H.
+        return_sequences: return the outputs [B, T, H] of all steps instead of the last [B, H].
+        return_state: return the final h and c [B, H] as well.
+        unit_forget_bias: start the forget gate's bias at one.
+    """
+
+    def __init__(
+        self,
+        units,
+        *,
+        return_sequences=False,
+        return_state=False,
+        unit_forget_bias=True,
+        **options,
+    ):
+        super().__init__(**options)
+        self.units = units
+        self.return_sequences, self.return_state = return_sequences, return_state
+        self.unit_forget_bias = unit_forget_bias
+        # Holds the variables, as the cell of keras.layers.LSTM does; it is never called.
+        self.cell = keras.layers.LSTMCell(
+            units, unit_forget_bias=unit_forget_bias, dtype=self.dtype_policy, name="lstm_cell"
+        )
+
+    def build(self, input_shape):
+        """Makes the variables for inputs [B, T, F]."""
+        self.cell.build((input_shape[0], input_shape[2]))
+
+    def call(self, inputs):
+        """Maps inputs [B, T, F] float32 to outputs as the constructor asked."""
+        zeros = tf.zeros((tf.shape(inputs)[0], self.units), inputs.dtype)
+        no_peephole = tf.zeros((self.units,), inputs.dtype)
+        weights = tf.concat((self.cell.kernel, self.cell.recurrent_kernel), axis=0)
+        _, c, _, _, _, _, h = tf.raw_ops.BlockLSTM(
+            seq_len_max=tf.cast(tf.shape(inputs)[1], tf.int64),
+            x=tf.transpose(inputs, (1, 0, 2)),
+            cs_prev=zeros,
+            h_prev=zeros,
+            w=_to_icfo(weights),
+            wci=no_peephole,
+            wcf=no_peephole,
+            wco=no_peephole,
+            b=_to_icfo(tf.convert_to_tensor(self.cell.bias)),
+            forget_bias=0.0,  # the bias holds it (D11)
+            cell_clip=-1.0,  # the op would clip at 3
+        )
+        output = tf.transpose(h, (1, 0, 2)) if self.return_sequences else h[-1]
+        return (output, h[-1], c[-1]) if self.return_state else output
+
+    def compute_output_shape(self, input_shape):
+        """Shapes of what `call` returns."""
+        batch, steps, _ = input_shape
+        state = (batch, self.units)
+        output = (batch, steps, self.units) if self.return_sequences else state
+        return (output, state, state) if self.return_state else output
+
+    def get_config(self):
+        """What the constructor needs to make the layer again."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "unit_forget_bias": self.unit_forget_bias,
+        }
+
+
+def _lstm(config, *, dtype):
+    """The recurrent layer [B, T, F] -> [B, H] in the kernel asked for; all have the same weights."""
+    options = {"unit_forget_bias": config.forget_bias == 1, "dtype": dtype}
+    if config.kernel == "auto":  # cuDNN on a GPU
+        return keras.layers.LSTM(config.units, name="lstm", **options)
+    if config.kernel == "generic":  # never cuDNN: RNN does not look into its cell
+        cell = keras.layers.LSTMCell(config.units, name="lstm_cell", **options)
+        return keras.layers.RNN(cell, dtype=dtype, name="lstm")
+    return FusedLSTM(config.units, name="lstm", **options)
+
+
+def _to_icfo(columns):
+    """Reorders gates i, f, c, o to those of the BlockLSTM op."""
+    i, f, c, o = tf.split(columns, 4, axis=-1)
+    return tf.concat((i, c, f, o), axis=-1)
+
+
+def _path(name):
+    """The path of the variable that holds a named weight."""
+    return name.replace("lstm/", "lstm/lstm_cell/")

@@ -1,0 +1,102 @@
+"""What the goldens hold of a side, and how far another side's is from it. Needs no TensorFlow."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from porting.differences import difference
+from porting.tolerances import TABLE, tolerance
+from tests import goldens
+
+# The row of the table of tolerances for each group of arrays but the losses.
+ROWS = {
+    "outputs": "outputs",
+    "logits": "logits",
+    "loss": "loss",
+    "gradients": "gradients",
+    "slots": "slots",
+    "stepped": "stepped weights",
+    "resumed_logits": "logits",
+}
+
+
+class Gap(NamedTuple):
+    """How far two groups of arrays are apart, where, and how far they may be."""
+
+    max_abs: float
+    place: str
+    bound: float
+
+    @property
+    def closed(self):
+        return self.max_abs <= self.bound
+
+
+def gap(row, expected, actual, *, dtype):
+    """Compares two dicts of arrays under a row of the table of tolerances."""
+    return Gap(*difference(expected, actual), bound=tolerance(row, dtype).bound)
+
+
+def trace(side, batches):
+    """What a side computes from its initial weights on: groups of named arrays.
+
+    `side` is like porting.sides.Side. It is trained on the first STEPS of the batches.
+    """
+    images, labels = batches[0]
+    forward = side.forward(images)
+    loss, gradients = side.gradients(images, labels)
+    first = side.train_steps(batches[:1])
+    found = {
+        "outputs": {"outputs": forward["outputs"][: goldens.EXAMPLES]},
+        "logits": {"logits": forward["logits"]},
+        "loss": {"loss": loss},
+        "gradients": gradients,
+        "slots": side.slots(),
+        "stepped": side.weights(),
+    }
+    rest = side.train_steps(batches[1 : goldens.STEPS])
+    found["losses"] = {"step": np.concatenate([first, rest])}
+    return found
+
+
+def resumed_trace(side, batches):
+    """What a side that stands at step STEPS computes: one batch's logits, RESUMED_STEPS losses."""
+    following = batches[goldens.STEPS : goldens.STEPS + goldens.RESUMED_STEPS]
+    logits = side.forward(following[0][0])["logits"]
+    return {
+        "resumed_logits": {"logits": logits},
+        "resumed_losses": {"step": side.train_steps(following)},
+    }
+
+
+def load(model, dtype):
+    """The recorded groups of "float32" or "float64"."""
+    found = {}
+    for path, value in goldens.under(goldens.load(model), dtype).items():
+        group, _, name = path.partition("/")
+        found.setdefault(group, {})[name] = value
+    return found
+
+
+def gaps(expected, actual, *, dtype, powers="tf1"):
+    """Compares the groups that `actual` has with those expected: a dict of Gaps.
+
+    The losses are held over every horizon that they reach and that has a tolerance.
+    powers: whose powers of beta `actual` has, "tf1" or "keras" (see porting.optimizers.adam).
+    """
+    found = {}
+    for group, row in ROWS.items():
+        if group in actual:
+            found[group] = gap(row, expected[group], actual[group], dtype=dtype)
+    for group in ("losses", "resumed_losses"):
+        for steps in (50, goldens.STEPS):
+            row = _loss_row(steps, dtype=dtype, powers=powers)
+            if len(actual.get(group, {"step": ()})["step"]) >= steps and (row, dtype) in TABLE:
+                pair = [{"step": of[group]["step"][:steps]} for of in (expected, actual)]
+                found["%s, %d" % (group, steps)] = gap(row, *pair, dtype=dtype)
+    return found
+
+
+def _loss_row(steps, *, dtype, powers):
+    exact = dtype == "float64" and powers == "tf1"
+    return "losses of %d steps%s" % (steps, ", TF1's powers" if exact else "")

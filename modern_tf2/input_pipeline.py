@@ -31,6 +31,7 @@ def _batches(split, config, *, plan):
     def cut(indices, starts):
         first = indices * config.rows + starts  # [B], rows of all images counted
         images = tf.gather(rows, first[:, None] + window)  # [B, T, F] uint8
+        images = tf.reshape(images, (-1, *config.input_shape))
         return tf.cast(images, tf.float32) * batches.PIXEL_SCALE, tf.gather(labels, indices)
 
     dataset = tf.data.Dataset.from_tensor_slices(tuple(plan))

@@ -61,27 +61,26 @@ def to_variables(weights, config, *, linear=False):
 
     linear: for gradients and slots; here they are stored as the weights are.
     """
-    return {_path(name): value for name, value in weights.items()}
+    return dict(weights)
 
 
 def from_variables(values, config, *, linear=False):
     """The way back: this side's variables, or gradients or slots of them, as named weights."""
-    return {name: values[_path(name)] for name in config.weight_shapes()}
+    return {name: values[name] for name in config.weight_shapes()}
 
 
 def _cell(config, layer, *, dtype):
     """One cell, drawn as TF1 draws it: Glorot over input's and state's rows together (D4)."""
     inputs = config.units if layer else config.features
     limit = math.sqrt(6 / (inputs + config.units + config.units))
-    return keras.layers.SimpleRNNCell(
+    cell = keras.layers.SimpleRNNCell(
         config.units,
         kernel_initializer=keras.initializers.RandomUniform(-limit, limit),
         recurrent_initializer=keras.initializers.RandomUniform(-limit, limit),
         dtype=dtype,
         name=f"cell_{layer}",
     )
-
-
-def _path(name):
-    """The path of the variable that holds a named weight."""
-    return f"rnn/cells/{name}" if name.startswith("cell_") else name
+    # Keras builds the cells of a loaded model one by one: only so are the paths of its variables
+    # those of a new one, `cell_0/kernel` and not `rnn/cells/cell_0/kernel`.
+    cell.build((None, inputs))
+    return cell

@@ -68,17 +68,18 @@ def window_rows(plan, step, *, config):
 
 
 def batch(split, plan, step, *, config):
-    """One step's images [batch, window, 28] float32 in [0, 1] and labels [batch] int64."""
+    """One step's images [batch, *input_shape] float32 in [0, 1] and labels [batch] int64."""
     rows = split.images.reshape(-1, config.features)  # [examples * rows, features] uint8
     images = rows[window_rows(plan, step, config=config)].astype(np.float32) * PIXEL_SCALE
-    return images, split.labels[plan.indices[step]]
+    return images.reshape((-1,) + config.input_shape), split.labels[plan.indices[step]]
 
 
 def windows(image, config):
-    """Every window of one image [28, 28] uint8: [28 - window + 1, window, 28] float32 in [0, 1]."""
+    """Every window of an image [28, 28] uint8: [28 - window + 1, *input_shape] float32 in [0, 1]."""
     starts = np.arange(config.rows - config.window + 1)
     rows = starts[:, None] + np.arange(config.window)
-    return image[rows].astype(np.float32) * PIXEL_SCALE
+    images = image[rows].astype(np.float32) * PIXEL_SCALE
+    return images.reshape((-1,) + config.input_shape)
 
 
 def _blocks(stream, config, examples, size):

@@ -5,12 +5,13 @@ imported by those functions only, so that bad input is refused before its start-
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
 
 from shared import datasets, pictures, runs, weights
-from shared.config import CONFIGS, DIGITS_EPOCHS, check_range, for_dataset
+from shared.config import CONFIGS, KERNELS, check_range, for_dataset
 from shared.errors import UserError
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
@@ -69,15 +70,23 @@ def add_config_flags(parser):
 
 
 def config_changes(arguments):
-    """The hyper-parameters that were given on the command line, by field name."""
+    """The hyper-parameters that were given on the command line, by field name.
+
+    Raises:
+        UserError: the model has no such hyper-parameter.
+    """
     given = {name: getattr(arguments, name) for name in _CONFIG_FLAGS}
-    return {name: value for name, value in given.items() if value is not None}
+    changes = {name: value for name, value in given.items() if value is not None}
+    fields = {field.name for field in dataclasses.fields(CONFIGS[arguments.model])}
+    for name in sorted(set(changes) - fields):
+        raise UserError("%s has no --%s: leave it out" % (arguments.model, name.replace("_", "-")))
+    return changes
 
 
 def new_config(model, changes, dataset):
     """A config of `model` with the changes, fitted to the dataset's sizes and length of epoch."""
     if dataset.name == "digits":
-        changes = dict({"epochs": DIGITS_EPOCHS}, **changes)
+        changes = dict({"epochs": CONFIGS[model].digits_epochs}, **changes)
     # First the flags alone: a wrong one is reported as such, whatever the dataset.
     return for_dataset(CONFIGS[model](**changes), dataset)
 
@@ -89,6 +98,7 @@ _CONFIG_FLAGS = {
     "window": (int, "rows that the model sees"),
     "learning_rate": (float, "the optimizer's step size"),
     "seed": (int, "of initial weights and batch order"),
+    "kernel": (str, "what computes the LSTM: " + ", ".join(KERNELS)),
 }
 
 

@@ -53,12 +53,14 @@ def bits(named):
 
 
 def checkpoint(run, side):
-    """Everything that a run's last checkpoint holds, the optimizer's state included."""
+    """The weights and the optimizer's state in a run's last checkpoint."""
     if side == "legacy":
         reader = tf.train.load_checkpoint(str(run))
-        return {name: np.array(reader.get_tensor(name)) for name in reader.get_variable_to_shape_map()}
+        names = reader.get_variable_to_shape_map()
+        return {name: np.array(reader.get_tensor(name)) for name in names}
     model = keras.models.load_model(run / "model.keras")
-    return {v.path: np.array(v) for v in [*model.variables, *model.optimizer.variables]}
+    # Not model.variables: the cells' unused dropout has seeds that are drawn anew at every start.
+    return {v.path: np.array(v) for v in [*model.weights, *model.optimizer.variables]}
 
 
 # Training
@@ -335,7 +337,7 @@ WRONG = {
     "--steps 0": "--steps is 0: give a finite value above 0",
     "--epochs 0": "--epochs is 0: give a finite value above 0",
     "--epochs 1000000000": "4296000000000 steps are too many: give fewer --epochs or --steps",
-    "--batch-size 0": "--batch-size is 0: give a value",
+    "--batch-size 0": "--batch-size is 0: give a finite value above 0",
     "--batch-size 401 --data digits": "--batch-size is 401: give a value from 1 to 400",
     "--learning-rate 0": "--learning-rate is 0.0: give a finite value above 0",
     "--learning-rate nan": "--learning-rate is nan: give a finite value above 0",

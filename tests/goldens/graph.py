@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 
 from legacy_tf1 import training
 
+
 class LegacyGraph:
     """The model's graph, initialized from the config's seed or from named weights.
 

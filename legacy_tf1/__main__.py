@@ -6,31 +6,37 @@ from shared import command_line
 
 
 def train(run, dataset, *, initial_weights):
+    """As training.train."""
     from legacy_tf1 import training
 
     return training.train(run, dataset, initial_weights=initial_weights)
 
 
 def evaluate(run, dataset):
+    """As training.evaluate."""
     from legacy_tf1 import training
 
     return training.evaluate(run, dataset)
 
 
 def predict(run, image):
+    """As serving.predict."""
     from legacy_tf1 import serving
 
     return serving.predict(run, image)
 
 
 def export(run, target):
+    """As serving.export."""
     from legacy_tf1 import serving
 
     return serving.export(run, target)
 
 
 def main(argv=None):
+    """Runs one command and returns its exit code."""
     functions = {"train": train, "evaluate": evaluate, "predict": predict, "export": export}
+    functions.update(study=train, time=train)
     return command_line.main("legacy", functions, argv)
 
 

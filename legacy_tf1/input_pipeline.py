@@ -21,5 +21,6 @@ def test_batches(split, config):
 
 
 def _batches(split, config, *, plan):
+    table = batches.profile_table(split, config)
     for step in range(len(plan)):
-        yield batches.batch(split, plan, step, config=config)
+        yield batches.batch(split, plan, step, config=config, table=table)

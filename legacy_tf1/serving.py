@@ -22,13 +22,15 @@ def predict(run, image):
 
 
 def export(run, target):
-    """Writes a SavedModel whose default signature maps `inputs` [B, T, F] to `logits` [B, C].
+    """Writes a SavedModel whose default signature maps the config's `input_shapes` to `logits`.
 
-    Builds it from a Session with the restored checkpoint.
+    Each with a batch in front: `inputs` [B, T, F] to `logits` [B, C]. Builds it from a Session with
+    the restored checkpoint.
     """
     with tf.Graph().as_default():
         model = training.MODELS[run.config.model].build_model(run.config)
-        inputs, outputs = {"inputs": model.inputs}, {"logits": model.logits}
+        inputs = dict(zip(run.config.input_shapes, tf.nest.flatten(model.inputs)))
+        outputs = {"logits": model.logits}
         saver = tf.train.Saver()
         with tf.Session(config=training.session_config()) as session:
             training.restore(session, saver, run)

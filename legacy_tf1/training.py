@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
-from legacy_tf1 import input_pipeline, row_lstm, window_rnn
+from legacy_tf1 import feedforward, input_pipeline, nested_rnn, row_lstm, window_rnn
 from shared import runs, step_log, versions, weights
 from shared.config import train_split
 from shared.errors import UserError
@@ -14,7 +14,13 @@ from shared.interrupt import Interrupt
 
 tf.get_logger().setLevel("ERROR")
 
-MODELS = {"window-rnn": window_rnn, "row-lstm": row_lstm}
+MODELS = {
+    "window-rnn": window_rnn,
+    "row-lstm": row_lstm,
+    "nested-rnn": nested_rnn,
+    "dense": feedforward,
+    "conv": feedforward,
+}
 
 
 def train(run, dataset, *, initial_weights=None):
@@ -122,7 +128,8 @@ class _Trainer:
             split, self.config, epoch=log.epoch, skip=log.step_in_epoch, count=count
         )
         log.start()
-        for images, labels in tqdm(batches, total=count, disable=not sys.stderr.isatty()):
+        silent = self.run.quiet or not sys.stderr.isatty()
+        for images, labels in tqdm(batches, total=count, disable=silent):
             self._train_step(session, self.model.feed(images, labels, training=True))
             if interrupt.requested:
                 break

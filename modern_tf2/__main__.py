@@ -6,31 +6,44 @@ from shared import command_line
 
 
 def train(run, dataset, *, initial_weights):
+    """As training.train."""
     from modern_tf2 import training
 
     return training.train(run, dataset, initial_weights=initial_weights)
 
 
 def evaluate(run, dataset):
+    """As training.evaluate."""
     from modern_tf2 import training
 
     return training.evaluate(run, dataset)
 
 
 def predict(run, image):
+    """As serving.predict."""
     from modern_tf2 import serving
 
     return serving.predict(run, image)
 
 
 def export(run, target):
+    """As serving.export."""
     from modern_tf2 import serving
 
     return serving.export(run, target)
 
 
+def kernel(config, *, path):
+    """As kernels.report."""
+    from modern_tf2 import kernels
+
+    return kernels.report(config, path=path)
+
+
 def main(argv=None):
+    """Runs one command and returns its exit code."""
     functions = {"train": train, "evaluate": evaluate, "predict": predict, "export": export}
+    functions.update(study=train, time=train, kernel=kernel)
     return command_line.main("modern", functions, argv)
 
 

@@ -26,13 +26,18 @@ def _batches(split, config, *, plan):
     # As a constant the images would be copied into the graph; as a variable they are not.
     rows = tf.Variable(split.images.reshape(-1, config.features), trainable=False)  # uint8
     labels = tf.Variable(split.labels, trainable=False)
+    table = batches.profile_table(split, config)
+    profiles = None if table is None else tf.Variable(table, trainable=False)
     window = tf.range(config.window)
 
     def cut(indices, starts):
         first = indices * config.rows + starts  # [B], rows of all images counted
-        images = tf.gather(rows, first[:, None] + window)  # [B, T, F] uint8
-        images = tf.reshape(images, (-1, *config.input_shape))
-        return tf.cast(images, tf.float32) * batches.PIXEL_SCALE, tf.gather(labels, indices)
+        numbers = first[:, None] + window  # [B, T]
+        images = tf.reshape(tf.gather(rows, numbers), (-1, *config.input_shape))  # uint8
+        images = tf.cast(images, tf.float32) * batches.PIXEL_SCALE
+        if profiles is not None:
+            images = {"pixels": images, "profile": tf.gather(profiles, numbers)}
+        return images, tf.gather(labels, indices)
 
     dataset = tf.data.Dataset.from_tensor_slices(tuple(plan))
     return dataset.map(cut, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE)

@@ -91,6 +91,9 @@ class FusedLSTM(keras.layers.Layer):
         return_sequences: return the outputs [B, T, H] of all steps instead of the last [B, H].
         return_state: return the final h and c [B, H] as well.
         unit_forget_bias: start the forget gate's bias at one.
+
+    Raises:
+        ValueError: another dtype was asked for.
     """
 
     def __init__(
@@ -103,6 +106,8 @@ class FusedLSTM(keras.layers.Layer):
         **options,
     ):
         super().__init__(**options)
+        if self.compute_dtype != "float32":
+            raise ValueError(f"FusedLSTM computes in float32 only, not in {self.compute_dtype}")
         self.units = units
         self.return_sequences, self.return_state = return_sequences, return_state
         self.unit_forget_bias = unit_forget_bias

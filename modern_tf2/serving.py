@@ -19,12 +19,15 @@ def predict(run, image):
 
 
 def export(run, target):
-    """Writes a SavedModel whose default signature maps `inputs` [B, T, F] to `logits` [B, C].
+    """Writes a SavedModel whose default signature maps the config's `input_shapes` to `logits`.
 
-    Builds it with an ExportArchive: `model.export` would call the output `output_0` (D7).
+    Each with a batch in front: `inputs` [B, T, F] to `logits` [B, C]. Builds it with an
+    ExportArchive: `model.export` would call the output `output_0` (D7).
     """
     model = training.restore(run)
-    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="inputs")
+    signature = keras.tree.map_structure(
+        lambda tensor: tf.TensorSpec(tensor.shape, tf.float32, name=tensor.name), model.input
+    )
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint(

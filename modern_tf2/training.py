@@ -6,14 +6,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from modern_tf2 import input_pipeline, row_lstm, window_rnn
+from modern_tf2 import feedforward, input_pipeline, nested_rnn, row_lstm, window_rnn
 from shared import runs, step_log, versions, weights
 from shared.config import train_split
 from shared.errors import UserError
 from shared.files import replacing
 from shared.interrupt import Interrupt
 
-MODELS = {"window-rnn": window_rnn, "row-lstm": row_lstm}
+MODELS = {
+    "window-rnn": window_rnn,
+    "row-lstm": row_lstm,
+    "nested-rnn": nested_rnn,
+    "dense": feedforward,
+    "conv": feedforward,
+}
 
 # Steps between two returns to Python; a divisor of `log_every`, so that log lines are timed (D6).
 STEPS_PER_EXECUTION = 100
@@ -65,7 +71,7 @@ def recorded(model, *, capacity):
         The compiled model and its StepRecorder.
     """
     recorder = StepRecorder(capacity)
-    twin = keras.Model(model.inputs, model.outputs, name=model.name)
+    twin = keras.Model(model.input, model.output, name=model.name)
     twin.compile(
         optimizer=model.optimizer,
         loss=model.loss,
@@ -77,6 +83,7 @@ def recorded(model, *, capacity):
 
 def restore(run):
     """Loads the last checkpoint of a run. Raises UserError where there is none that fits."""
+    feedforward.check_layout(run.config)
     path = run.file("model.keras")
     if not tf.io.gfile.exists(path):
         raise UserError(f"{run.path} has no checkpoint: train a run first")
@@ -87,8 +94,8 @@ def restore(run):
         shapes = {name: tuple(variable.shape) for name, variable in named.items()}
     except (ValueError, OSError, KeyError, TypeError):
         raise UserError(f"{path} is broken or of another config: train anew") from None
-    window = model.input_shape[1]
-    if shapes != run.config.weight_shapes() or window != run.config.window:
+    inputs = {tensor.name: tensor.shape[1:] for tensor in model.inputs}
+    if shapes != run.config.weight_shapes() or inputs != run.config.input_shapes:
         raise UserError(f"{path} is of another config: train anew")
     return model
 
@@ -180,7 +187,6 @@ class _Trainer:
             self.model = MODELS[self.config.model].build_model(self.config)
         capacity = max(self.config.steps_per_epoch, self.config.test_steps)
         self.recorded, self.recorder = recorded(self.model, capacity=capacity)
-        self.graph = _Graph(run.file("events"))
         self.writers = {
             split: tf.summary.create_file_writer(run.events(split)) for split in ("train", "test")
         }
@@ -205,15 +211,17 @@ class _Trainer:
             skip=log.step_in_epoch,
             count=log.epoch_end - log.step,
         )
-        recording = _Recording(self.recorder, log, self.writers["train"], interrupt)
+        callbacks = [_Recording(self.recorder, log, self.writers["train"], interrupt)]
+        if log.step == 0:  # once a run, not once a fit
+            callbacks.append(_Graph(self.run.file("events")))
         log.start()
         self.recorded.fit(
             batches,
             initial_epoch=log.epoch,
             epochs=log.epoch + 1,
-            callbacks=[recording, self.graph],
+            callbacks=callbacks,
             shuffle=False,  # the plan is the order
-            verbose=int(sys.stdout.isatty()),
+            verbose=int(sys.stdout.isatty() and not self.run.quiet),
         )
         log.stop()
 

@@ -50,7 +50,10 @@ def _bench(arguments, config, dataset):
 
     if arguments.rounds < 1:
         raise UserError(f"--rounds is {arguments.rounds}: give a value above 0")
-    print("\n".join(bench.lines(bench.bench(config, dataset, rounds=arguments.rounds))))
+    seconds = bench.training_seconds(config, dataset, rounds=arguments.rounds)
+    print("\n".join(bench.lines("training step", seconds)) + "\n", flush=True)
+    seconds = bench.prediction_seconds(config, dataset, rounds=arguments.rounds)
+    print("\n".join(bench.lines("prediction of one image", seconds)))
     return 0
 
 

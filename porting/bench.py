@@ -1,79 +1,137 @@
-"""Speed: seconds per training step of both sides, taken in turn in one process."""
+"""Speed: training steps and one-image predictions, all contestants in turn in one process."""
 
+import dataclasses
 import platform
 import time
 
 import numpy as np
+import tensorflow as tf2
 import tensorflow.compat.v1 as tf1
 
 from legacy_tf1 import input_pipeline as legacy_pipeline
 from legacy_tf1 import training as legacy_training
 from modern_tf2 import input_pipeline as modern_pipeline
 from modern_tf2 import training as modern_training
-from shared.config import train_split
+from shared import batches
+from shared.config import KERNELS, train_split
 
-STEPS = 500  # per turn: a multiple of the steps between two returns to Python
 ROUNDS = 7
+STEPS = 500  # training steps per turn: a multiple of modern_tf2.training.STEPS_PER_EXECUTION
+CALLS = 25  # predictions per turn
 
 
-def bench(config, dataset, *, rounds=ROUNDS, steps=STEPS):
-    """Seconds per training step of "legacy" and "modern": a list per side, one entry per round.
+def training_seconds(config, dataset, *, rounds=ROUNDS, steps=STEPS):
+    """Seconds per training step, input pipeline and records included.
 
-    Each turn trains `steps` steps from the plan, input pipeline and records included. A turn of
-    each side goes first and is not counted: it traces and warms up.
+    Returns a dict of lists, one entry per round, by contestant; "legacy" comes first.
     """
-    sides = {
-        "legacy": legacy_turns(config, dataset, steps),
-        "modern": modern_turns(config, dataset, steps),
-    }
-    seconds = {side: [] for side in sides}
-    for turn in range(rounds + 1):
-        for side, turns in sides.items():
-            taken = next(turns)
-            if turn:
-                seconds[side].append(taken / steps)
+    split = train_split(config, dataset)
+    steps = min(steps, config.steps_per_epoch)
+    turns = {}
+    for name, (side, variant) in contestants(config).items():
+        train = {"legacy": _legacy_training, "modern": _modern_training}[side]
+        turns[name] = train(variant, split, steps)
+    return _in_turn(turns, rounds=rounds, per_turn=steps)
+
+
+def prediction_seconds(config, dataset, *, rounds=ROUNDS, calls=CALLS):
+    """Seconds per prediction of one image, by kind of call: a dict of lists, one entry per round."""
+    image = batches.windows(dataset.test.images[0], config)[:1]  # [1, *input_shape]
+    return _in_turn(
+        {
+            "legacy: session.run": _legacy_predictions(config, image, calls),
+            "modern: tf.function": _modern_predictions(config, image, calls, kind="function"),
+            "modern: plain call": _modern_predictions(config, image, calls, kind="call"),
+            "modern: model.predict": _modern_predictions(config, image, calls, kind="predict"),
+        },
+        rounds=rounds,
+        per_turn=calls,
+    )
+
+
+def contestants(config):
+    """What is measured: (side, config) by name; a model with kernels enters with each of them."""
+    if not hasattr(config, "kernel"):
+        return {"legacy": ("legacy", config), "modern": ("modern", config)}
+    kernels = {kernel: dataclasses.replace(config, kernel=kernel) for kernel in KERNELS}
+    found = {"legacy": ("legacy", kernels["generic"])}
+    found["legacy fused-cpu"] = ("legacy", kernels["fused-cpu"])
+    found.update((f"modern {name}", ("modern", variant)) for name, variant in kernels.items())
+    return found
+
+
+def lines(title, seconds):
+    """A measurement as a table: medians with their range, and the ratio to the first, per round."""
+    first = np.array(next(iter(seconds.values())))
+    found = [f"{title} [ms]; {platform.machine()}, {len(first)} rounds in turn"]
+    found.append(f"{'':<22} {'median':>8} {'min':>8} {'max':>8}   ratio to the first")
+    for name, values in seconds.items():
+        low, median, high = (1e3 * f(values) for f in (np.min, np.median, np.max))
+        ratio = np.median(np.array(values) / first)
+        found.append(f"{name:<22} {median:>8.3f} {low:>8.3f} {high:>8.3f}   {ratio:.2f}")
+    return found
+
+
+def _in_turn(turns, *, rounds, per_turn):
+    """One turn of each after the other, `rounds` times; the first turn, which warms up, is free."""
+    seconds = {name: [] for name in turns}
+    for number in range(rounds + 1):
+        for name, turn in turns.items():
+            start = time.perf_counter()
+            next(turn)
+            if number:
+                seconds[name].append((time.perf_counter() - start) / per_turn)
     return seconds
 
 
-def legacy_turns(config, dataset, steps):
-    """Yields the seconds of one turn of the TF1 graph after the other."""
-    with tf1.Graph().as_default():
+def _legacy_model(config):
+    """A TF1 model and its Session. The graph is left again: the other side must not build in it."""
+    with tf1.Graph().as_default() as graph:
         model = legacy_training.MODELS[config.model].build_model(config)
-        fetches = [model.loss, model.accuracy, model.train_op]
-        with tf1.Session(config=legacy_training.session_config()) as session:
-            session.run(tf1.global_variables_initializer())
-            while True:
-                start = time.perf_counter()
-                for images, labels in legacy_pipeline.train_batches(
-                    train_split(config, dataset), config, epoch=0, skip=0, count=steps
-                ):
-                    session.run(fetches, {model.inputs: images, model.labels: labels})
-                yield time.perf_counter() - start
+        initializer = tf1.global_variables_initializer()
+    session = tf1.Session(graph=graph, config=legacy_training.session_config())
+    session.run(initializer)
+    return model, session
 
 
-def modern_turns(config, dataset, steps):
-    """Yields the seconds of one turn of the Keras model after the other."""
+def _legacy_training(config, split, steps):
+    model, session = _legacy_model(config)
+    fetches = [model.loss, model.accuracy, model.train_op]
+    while True:
+        for images, labels in legacy_pipeline.train_batches(
+            split, config, epoch=0, skip=0, count=steps
+        ):
+            session.run(fetches, model.feed(images, labels, training=True))
+        yield
+
+
+def _modern_training(config, split, steps):
     model = modern_training.MODELS[config.model].build_model(config)
     recorded, recorder = modern_training.recorded(model, capacity=steps)
-    batches = modern_pipeline.train_batches(
-        train_split(config, dataset), config, epoch=0, skip=0, count=steps
-    )
+    dataset = modern_pipeline.train_batches(split, config, epoch=0, skip=0, count=steps)
     while True:
-        start = time.perf_counter()
-        recorded.fit(batches, verbose=0, shuffle=False)
+        recorded.fit(dataset, verbose=0, shuffle=False)
         recorder.since(0)
-        yield time.perf_counter() - start
+        yield
 
 
-def lines(seconds):
-    """The measurement as a table: medians with their range, and the ratio turn by turn."""
-    found = [f"{platform.machine()}, TensorFlow {tf1.__version__}, {len(seconds['legacy'])} rounds"]
-    found.append(f"{'':<8} {'median':>9} {'min':>9} {'max':>9}   ms per training step")
-    for side, values in seconds.items():
-        low, median, high = (1e3 * f(values) for f in (np.min, np.median, np.max))
-        found.append(f"{side:<8} {median:>9.3f} {low:>9.3f} {high:>9.3f}")
-    ratios = np.array(seconds["modern"]) / np.array(seconds["legacy"])
-    found.append(
-        f"modern / legacy: {np.median(ratios):.2f} ({ratios.min():.2f} to {ratios.max():.2f})"
-    )
-    return found
+def _legacy_predictions(config, image, calls):
+    model, session = _legacy_model(config)
+    while True:
+        for _ in range(calls):
+            session.run(model.logits, {model.inputs: image})
+        yield
+
+
+def _modern_predictions(config, image, calls, *, kind):
+    model = modern_training.MODELS[config.model].build_model(config)
+    predict = {
+        "function": tf2.function(lambda images: model(images, training=False)),
+        "call": lambda images: model(images, training=False),
+        "predict": lambda images: model.predict(images, verbose=0),
+    }[kind]
+    while True:
+        for _ in range(calls):
+            np.asarray(predict(image))
+        yield
+

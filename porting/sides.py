@@ -63,7 +63,7 @@ class LegacySide:
 
     def forward(self, images):
         outputs = self.module.layer_outputs(self.model)
-        return self.session.run(outputs, {self.model.inputs: images.astype(self.dtype)})
+        return self.session.run(outputs, {self.model.inputs: _cast(images, self.dtype)})
 
     def gradients(self, images, labels):
         loss, gradients = self.session.run([self._loss, self._gradients], self._feed(images, labels))
@@ -82,7 +82,7 @@ class LegacySide:
         return found
 
     def _feed(self, images, labels):
-        return self.model.feed(images.astype(self.dtype), labels, training=True)
+        return self.model.feed(_cast(images, self.dtype), labels, training=True)
 
     def _named(self, variables, values, *, linear=False):
         arrays = dict(zip((v.op.name for v in variables), values, strict=True))
@@ -112,7 +112,7 @@ class ModernSide:
 
     def forward(self, images):
         with _floatx(self.dtype):
-            outputs = self.module.layer_outputs(self.model)(images.astype(self.dtype))
+            outputs = self.module.layer_outputs(self.model)(_cast(images, self.dtype))
         return {name: np.array(value) for name, value in outputs.items()}
 
     def gradients(self, images, labels):
@@ -120,7 +120,7 @@ class ModernSide:
         # A call in training moves the statistics of a normalization: put back below.
         before = [variable.numpy() for variable in self.model.non_trainable_variables]
         with _floatx(self.dtype), tf2.GradientTape() as tape:
-            loss = self.model.loss(labels, self.model(images.astype(self.dtype), training=True))
+            loss = self.model.loss(labels, self.model(_cast(images, self.dtype), training=True))
         gradients = tape.gradient(loss, [variable.value for variable in trainable])
         for variable, value in zip(self.model.non_trainable_variables, before, strict=True):
             variable.assign(value)
@@ -128,9 +128,12 @@ class ModernSide:
 
     def train_steps(self, batches):
         batches = list(batches)
-        images = np.stack([images for images, _ in batches]).astype(self.dtype)
+        # Of a model with two inputs the images are a dict.
+        images = keras.tree.map_structure(
+            lambda *steps: np.stack(steps), *(images for images, _ in batches)
+        )
         labels = np.stack([labels for _, labels in batches])
-        dataset = tf2.data.Dataset.from_tensor_slices((images, labels))
+        dataset = tf2.data.Dataset.from_tensor_slices((_cast(images, self.dtype), labels))
         with _floatx(self.dtype):
             recorded, recorder = modern_training.recorded(self.model, capacity=len(batches))
             recorded.fit(dataset, verbose=0, shuffle=False)
@@ -165,5 +168,6 @@ def _floatx(dtype):
         keras.config.set_floatx(before)
 
 
-def _cast(weights, dtype):
-    return {name: value.astype(dtype) for name, value in weights.items()}
+def _cast(arrays, dtype):
+    """An array, or the arrays of a dict, in another dtype."""
+    return keras.tree.map_structure(lambda array: array.astype(dtype), arrays)

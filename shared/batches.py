@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shared import profiles
+
 # As TF1's `read_data_sets` did: multiply in float32. A division would be another number where a
 # graph optimizer turns it into this product, on one side only.
 PIXEL_SCALE = np.float32(1 / 255)
@@ -67,19 +69,45 @@ def window_rows(plan, step, *, config):
     return first[:, None] + np.arange(config.window, dtype=np.int32)  # [B, T]
 
 
-def batch(split, plan, step, *, config):
-    """One step's images [batch, *input_shape] float32 in [0, 1] and labels [batch] int64."""
+def batch(split, plan, step, *, config, table=None):
+    """One step's inputs and labels [batch] int64.
+
+    Args:
+        split: shared.datasets.Split.
+        plan: BatchPlan; `step` counts from its beginning.
+        config: the model's config.
+        table: profile_table(split, config), to be made once for many steps; None: the profiles are
+            made for this batch alone, to the same bytes.
+
+    Returns:
+        Images [batch, *input_shape] float32 in [0, 1], or for a model that reads profiles as well
+        the dict {"pixels": those images, "profile": [batch, window, 3] float32}; and the labels.
+    """
     rows = split.images.reshape(-1, config.features)  # [examples * rows, features] uint8
-    images = rows[window_rows(plan, step, config=config)].astype(np.float32) * PIXEL_SCALE
-    return images.reshape((-1,) + config.input_shape), split.labels[plan.indices[step]]
+    numbers = window_rows(plan, step, config=config)
+    profile = None if table is None else table[numbers]
+    return _inputs(rows[numbers], config, profile=profile), split.labels[plan.indices[step]]
 
 
 def windows(image, config):
-    """Every window of an image [28, 28] uint8: [28 - window + 1, *input_shape] float32 in [0, 1]."""
+    """Every window of an image [28, 28] uint8, as the inputs of a batch: see `batch`."""
     starts = np.arange(config.rows - config.window + 1)
-    rows = starts[:, None] + np.arange(config.window)
-    images = image[rows].astype(np.float32) * PIXEL_SCALE
-    return images.reshape((-1,) + config.input_shape)
+    return _inputs(image[starts[:, None] + np.arange(config.window)], config)
+
+
+def profile_table(split, config):
+    """The profiles [examples * rows, 3] float32 of all rows; None for a model without profiles."""
+    reads_profiles = "profile" in config.input_shapes
+    return profiles.profiles(split.images.reshape(-1, config.features)) if reads_profiles else None
+
+
+def _inputs(rows, config, *, profile=None):
+    """Rows [batch, window, features] uint8 as the model takes them."""
+    images = rows.astype(np.float32) * PIXEL_SCALE
+    images = images.reshape((-1, *config.input_shape))
+    if "profile" not in config.input_shapes:
+        return images
+    return {"pixels": images, "profile": profiles.profiles(rows) if profile is None else profile}
 
 
 def _blocks(stream, config, examples, size):

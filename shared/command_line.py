@@ -4,14 +4,18 @@ A side's `__main__.py` gives its own four functions; what is said here is said o
 imported by those functions only, so that bad input is refused before its start-up.
 """
 
+from __future__ import annotations
+
 import argparse
 import dataclasses
 import json
 import os
 import sys
+from functools import partial
+from typing import Any, Callable
 
-from shared import datasets, pictures, runs, weights
-from shared.config import CONFIGS, KERNELS, check_range, for_dataset
+from shared import datasets, kernel_times, pictures, runs, study, weights
+from shared.config import CONFIGS, FORMATS, KERNELS, check_range, for_dataset
 from shared.errors import UserError
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
@@ -30,11 +34,12 @@ def main(side, functions, argv=None):
     Args:
         side: "legacy" or "modern".
         functions: the side's own `train(run, dataset, initial_weights=)`,
-            `evaluate(run, dataset)`, `predict(run, image)` and `export(run, target)`, by name.
+            `evaluate(run, dataset)`, `predict(run, image)` and `export(run, target)`, by command;
+            `train` is that of the commands `study` and `time` too. Keras' side has
+            `kernel(config, path=)` as well, which returns lines of text.
         argv: the words after the program's name; None: those of this process.
     """
-    commands = {"train": _train, "evaluate": _evaluate, "predict": _predict, "export": _export}
-    return reporting(lambda: _dispatch(side, functions, commands, argv))
+    return reporting(lambda: _dispatch(side, functions, argv))
 
 
 def reporting(command):
@@ -63,9 +68,10 @@ def add_data_flags(parser):
     )
 
 
-def add_config_flags(parser):
-    """Adds one flag per hyper-parameter that the command line may set."""
-    for name, (kind, text) in _CONFIG_FLAGS.items():
+def add_config_flags(parser, names=None):
+    """Adds one flag per hyper-parameter that the command line may set; `names`: for these alone."""
+    for name in names or _CONFIG_FLAGS:
+        kind, text = _CONFIG_FLAGS[name]
         parser.add_argument("--" + name.replace("_", "-"), type=kind, metavar="N", help=text)
 
 
@@ -75,7 +81,7 @@ def config_changes(arguments):
     Raises:
         UserError: the model has no such hyper-parameter.
     """
-    given = {name: getattr(arguments, name) for name in _CONFIG_FLAGS}
+    given = {name: getattr(arguments, name, None) for name in _CONFIG_FLAGS}
     changes = {name: value for name, value in given.items() if value is not None}
     fields = {field.name for field in dataclasses.fields(CONFIGS[arguments.model])}
     for name in sorted(set(changes) - fields):
@@ -99,29 +105,26 @@ _CONFIG_FLAGS = {
     "learning_rate": (float, "the optimizer's step size"),
     "seed": (int, "of initial weights and batch order"),
     "kernel": (str, "what computes the LSTM: " + ", ".join(KERNELS)),
+    "data_format": (str, "layout of the batches of conv: " + ", ".join(FORMATS)),
 }
 
 
-def _dispatch(side, functions, commands, argv):
-    arguments = _parser(side, commands).parse_args(argv)
-    return commands[arguments.command](side, functions[arguments.command], arguments)
+def _dispatch(side, functions, argv):
+    arguments = _parser(side, functions).parse_args(argv)
+    command, _, _ = _COMMANDS[arguments.command]
+    return command(side, functions[arguments.command], arguments)
 
 
-def _parser(side, commands):
+def _parser(side, functions):
     package = {"legacy": "legacy_tf1", "modern": "modern_tf2"}[side]
     parser = Parser(prog="python -m " + package, description="The %s side." % side)
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     parsers.required = True
-    helps = {
-        "train": "train, test, and write a run's folder",
-        "evaluate": "test loss and accuracy of a run",
-        "predict": "classify one image on the CPU",
-        "export": "write a SavedModel",
-    }
-    for command in commands:
-        sub = parsers.add_parser(command, help=helps[command], description=helps[command])
+    for command in functions:
+        _, add_flags, text = _COMMANDS[command]
+        sub = parsers.add_parser(command, help=text, description=text)
         sub.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
-        _FLAGS[command](sub)
+        add_flags(sub)
     return parser
 
 
@@ -155,12 +158,15 @@ def _export_flags(parser):
     parser.add_argument("--to", metavar="DIR", help="(default: RUN/export)")
 
 
-_FLAGS = {
-    "train": _train_flags,
-    "evaluate": _evaluate_flags,
-    "predict": _predict_flags,
-    "export": _export_flags,
-}
+def _kernel_flags(parser):
+    add_config_flags(parser, ["kernel"])
+    parser.add_argument("--file", metavar="FILE.keras", help="look into this model instead")
+
+
+def _experiment_flags(module, parser):
+    add_data_flags(parser)
+    add_config_flags(parser, module.FLAGS)
+    module.add_flags(parser)
 
 
 def _folder(side, arguments, path):
@@ -195,7 +201,8 @@ def _train(side, train, arguments):
         run = runs.create_run(out, side, config=config, dataset=dataset.name)
     result = train(run, dataset, initial_weights=initial)
     if not result["finished"]:
-        print("stopped after step %d; go on with: %s" % (result["steps"], run.resume_command()))
+        command = run.resume_command(data_dir=arguments.data_dir)
+        print("stopped after step %d; go on with: %s" % (result["steps"], command))
         return INTERRUPTED
     print("wrote %s" % run.path)
     return 0
@@ -230,7 +237,7 @@ def _blocks_printable():
 
 
 def _verdict(probabilities, target):
-    lines = ["%d  %.4f  %s" % (d, p, "#" * int(round(40 * p))) for d, p in enumerate(probabilities)]
+    lines = ["%d  %.4f  %s" % (d, p, "#" * int(40 * p + 0.5)) for d, p in enumerate(probabilities)]
     lines.append("predicted: %d" % probabilities.argmax())
     if target is not None:
         lines.append("target:    %d" % target)
@@ -244,3 +251,40 @@ def _export(side, export, arguments):
         raise UserError("%s exists already: remove it or choose another --to" % target)
     export(run, target)
     print("wrote %s" % target)
+
+
+def _experiment(module, side, train, arguments):
+    """Several trainings and what they show: shared.study or shared.kernel_times."""
+    changes = config_changes(arguments)
+    CONFIGS[arguments.model](**changes)  # refuse a wrong flag before anything is loaded
+    module.check(arguments)
+    dataset = _load_data(arguments)
+    config = new_config(arguments.model, changes, dataset)
+    return module.run(side, train, arguments, config=config, dataset=dataset)
+
+
+def _kernel(side, kernel, arguments):
+    config = CONFIGS[arguments.model](**config_changes(arguments))
+    if arguments.file and arguments.kernel:
+        raise UserError("--file holds its own kernel: leave out --kernel")
+    print("\n".join(kernel(config, path=arguments.file)))
+
+
+# By name: what runs the command, what adds its flags, what it does.
+_COMMANDS: dict[str, tuple[Callable[..., Any], Callable[..., Any], str]] = {
+    "train": (_train, _train_flags, "train, test, and write a run's folder"),
+    "evaluate": (_evaluate, _evaluate_flags, "test loss and accuracy of a run"),
+    "predict": (_predict, _predict_flags, "classify one image on the CPU"),
+    "export": (_export, _export_flags, "write a SavedModel"),
+    "study": (
+        partial(_experiment, study),
+        partial(_experiment_flags, study),
+        "train with windows of several lengths and compare them",
+    ),
+    "time": (
+        partial(_experiment, kernel_times),
+        partial(_experiment_flags, kernel_times),
+        "train with each kernel and compare their speed",
+    ),
+    "kernel": (_kernel, _kernel_flags, "say what a GPU would run on cuDNN, and why not the rest"),
+}

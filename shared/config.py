@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Optional
 
+from shared import profiles
 from shared.errors import UserError
 
 MAX_STEPS = 10**8  # of a run, whose every step is kept: 0.8 GB
@@ -43,7 +44,9 @@ class Config:
         check_range("--seed", self.seed, 0, 2**32 - 1)
         check_range("--batch-size", self.batch_size, 1, self.train_examples)
         if self.total_steps > MAX_STEPS:
-            raise UserError("%d steps are too many: give fewer --epochs or --steps" % self.total_steps)
+            raise UserError(
+                "%d steps are too many: give fewer --epochs or --steps" % self.total_steps
+            )
 
     @property
     def window(self):
@@ -54,6 +57,11 @@ class Config:
     def input_shape(self):
         """Shape of one example as the model takes it."""
         return (self.window, self.features)
+
+    @property
+    def input_shapes(self):
+        """Shapes of one example's inputs, by name; one is called `inputs`."""
+        return {"inputs": self.input_shape}
 
     @property
     def steps_per_epoch(self):
@@ -128,7 +136,7 @@ class WindowRNNConfig(Config):
 
     def weight_shapes(self):
         """Names and shapes of the weights, as a weights file holds them (see shared/weights.py)."""
-        shapes = {}
+        shapes: dict[str, tuple[int, ...]] = {}
         inputs = self.features
         for layer in range(self.layers):
             shapes["cell_%d/kernel" % layer] = (inputs, self.units)
@@ -164,7 +172,7 @@ class RowLSTMConfig(Config):
 
     def weight_shapes(self):
         """Names and shapes of the weights, as a weights file holds them (see shared/weights.py)."""
-        shapes = {
+        shapes: dict[str, tuple[int, ...]] = {
             "lstm/kernel": (self.features, 4 * self.units),
             "lstm/recurrent_kernel": (self.units, 4 * self.units),
             "lstm/bias": (4 * self.units,),
@@ -176,7 +184,138 @@ class RowLSTMConfig(Config):
         return shapes
 
 
-CONFIGS = {config.model: config for config in (WindowRNNConfig, RowLSTMConfig)}
+FORMATS = ("nhwc", "nchw")
+
+
+@dataclass(frozen=True)
+class DenseConfig(Config):
+    """A dense layer over all pixels of an image, then the logits."""
+
+    model: ClassVar[str] = "dense"
+
+    learning_rate: float = 0.1
+    units: int = 128  # in the hidden layer
+
+    @property
+    def input_shape(self):
+        """Shape of one example as the model takes it: (input,)."""
+        return (self.rows * self.features,)
+
+    def weight_shapes(self):
+        """Names and shapes of the weights, as a weights file holds them (see shared/weights.py)."""
+        return {
+            "hidden/kernel": (self.rows * self.features, self.units),
+            "hidden/bias": (self.units,),
+            "logits/kernel": (self.units, self.classes),
+            "logits/bias": (self.classes,),
+        }
+
+
+@dataclass(frozen=True)
+class ConvConfig(Config):
+    """Two convolutions with max pooling, then the logits."""
+
+    model: ClassVar[str] = "conv"
+
+    learning_rate: float = 0.1
+    data_format: str = "nhwc"  # layout of a batch: one of FORMATS
+    filters_0: int = 16  # of the first convolution
+    filters_1: int = 32  # of the second
+    size_0: int = 5  # pixels, height and width of the first convolution's kernel
+    size_1: int = 3  # pixels, of the second's
+    pool: int = 2  # pixels, height and width of a pooling window, and its stride
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.data_format not in FORMATS:
+            raise UserError(
+                "--data-format is %s: choose one of %s" % (self.data_format, ", ".join(FORMATS))
+            )
+
+    @property
+    def input_shape(self):
+        """Shape of one example as the model takes it: with one channel, last or first."""
+        image = (self.rows, self.features)
+        return (*image, 1) if self.data_format == "nhwc" else (1, *image)
+
+    @property
+    def convolutions(self):
+        """Filters and kernel size of each convolution."""
+        return ((self.filters_0, self.size_0), (self.filters_1, self.size_1))
+
+    @property
+    def last_shape(self):
+        """(height, width, channel) of what is flattened for the logits."""
+        height, width = self.rows, self.features
+        for _, size in self.convolutions:
+            height, width = ((n - size + 1) // self.pool for n in (height, width))
+        return (height, width, self.filters_1)
+
+    def weight_shapes(self):
+        """Names and shapes of the weights, as a weights file holds them (see shared/weights.py).
+
+        They are the same in both layouts: kernels are [height, width, input, filter], and the rows
+        of the logits' kernel go by height, width, channel.
+        """
+        shapes: dict[str, tuple[int, ...]] = {}
+        channels = 1
+        for layer, (filters, size) in enumerate(self.convolutions):
+            shapes["conv_%d/kernel" % layer] = (size, size, channels, filters)
+            shapes["conv_%d/bias" % layer] = (filters,)
+            channels = filters
+        height, width, _ = self.last_shape
+        shapes["logits/kernel"] = (height * width * channels, self.classes)
+        shapes["logits/bias"] = (self.classes,)
+        return shapes
+
+
+@dataclass(frozen=True)
+class NestedRNNConfig(Config):
+    """A recurrent cell that reads rows with their profiles and has a memory next to its state."""
+
+    model: ClassVar[str] = "nested-rnn"
+    optimizer: ClassVar[str] = "adam"
+
+    learning_rate: float = 1e-3  # Adam's alpha
+    beta_1: float = 0.9  # Adam's decay of the first moment
+    beta_2: float = 0.999  # Adam's decay of the second moment
+    epsilon: float = 1e-8  # TF1's default; Keras has 1e-7
+    profile: int = len(profiles.NAMES)  # numbers in a row's profile
+    units: int = 48  # of the hidden state
+    slots: int = 4  # rows of the memory
+    width: int = 12  # numbers in a slot
+    decay: float = 0.9  # what is left of the memory after a time step
+
+    @property
+    def input_shapes(self):
+        """Shapes of one example's streams, by name."""
+        return {
+            "pixels": self.input_shape,
+            "profile": (self.window, self.profile),
+        }
+
+    def weight_shapes(self):
+        """Names and shapes of the weights, as a weights file holds them.
+
+        One kernel per equation of the cell: its rows are those of the inputs that are stacked.
+        """
+        stacked = self.features + self.profile + self.units + self.width
+        return {
+            "rnn/address/kernel": (self.profile + self.units, self.slots),
+            "rnn/address/bias": (self.slots,),
+            "rnn/write/kernel": (self.features, self.width),
+            "rnn/write/bias": (self.width,),
+            "rnn/hidden/kernel": (stacked, self.units),
+            "rnn/hidden/bias": (self.units,),
+            "logits/kernel": (self.units, self.classes),
+            "logits/bias": (self.classes,),
+        }
+
+
+CONFIGS = {
+    config.model: config
+    for config in (WindowRNNConfig, RowLSTMConfig, NestedRNNConfig, DenseConfig, ConvConfig)
+}
 
 
 def train_split(config, dataset):

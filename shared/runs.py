@@ -1,11 +1,11 @@
 """A run's folder, and the records that both sides keep of a training.
 
-    config.json    what was asked for: side, model, dataset, hyper-parameters
-    result.json    what came of it so far, written with every checkpoint
-    steps.npz      loss and accuracy of every step
-    log.txt        the log lines
-    events/train, events/test    TensorBoard
-    and the side's own checkpoint
+config.json    what was asked for: side, model, dataset, hyper-parameters
+result.json    what came of it so far, written with every checkpoint
+steps.npz      loss and accuracy of every step
+log.txt        the log lines
+events/train, events/test    TensorBoard
+and the side's own checkpoint
 """
 
 import dataclasses
@@ -41,6 +41,7 @@ class Run:
         config: the model's frozen dataclass.
         dataset: the name of the dataset, "mnist" or "digits".
         resumed: whether the run goes on from its checkpoint.
+        quiet: whether log lines and progress bars stay off the terminal.
     """
 
     def __init__(self, path, side, *, config, dataset, resumed=False):
@@ -49,6 +50,7 @@ class Run:
         self.config = config
         self.dataset = dataset
         self.resumed = resumed
+        self.quiet = False
 
     @property
     def name(self):
@@ -63,8 +65,9 @@ class Run:
         return self.file(_EVENTS, split)
 
     def say(self, line):
-        """Prints a log line and keeps it in log.txt."""
-        print(line, flush=True)
+        """Prints a log line, unless the run is quiet, and keeps it in log.txt."""
+        if not self.quiet:
+            print(line, flush=True)
         with open(self.file(_LOG), "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -108,11 +111,21 @@ class Run:
         write_json(self.file(_RESULT), dict(result, **facts))
         self.save_config()
 
-    def resume_command(self):
-        """The command that goes on with this run."""
+    def resume_command(self, *, data_dir=None):
+        """The command that goes on with this run; `data_dir` is where it found its data."""
         package = {"legacy": "legacy_tf1", "modern": "modern_tf2"}[self.side]
-        model = self.config.model
-        return "python -m %s train %s --resume --out %s" % (package, model, shlex.quote(self.path))
+        words = [
+            "python",
+            "-m",
+            package,
+            "train",
+            self.config.model,
+            "--resume",
+            "--out",
+            self.path,
+        ]
+        words += ["--data-dir", data_dir] if data_dir else []
+        return " ".join(map(shlex.quote, words))
 
     def _description(self):
         return {
@@ -157,7 +170,7 @@ def open_run(path, side, *, model):
     except (KeyError, TypeError, ValueError):
         raise UserError("%s is broken: train anew" % run.file(_CONFIG)) from None
     if kind != (side, model):
-        raise UserError("%s holds a run of %s %s, not of %s %s" % ((path,) + kind + (side, model)))
+        raise UserError("%s holds a run of %s %s, not of %s %s" % (path, *kind, side, model))
     return run
 
 

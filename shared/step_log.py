@@ -27,7 +27,7 @@ class StepLog:
         self.tests = []
         self.train_seconds = 0.0
         self._line_start = 0  # the step after which the current line begins
-        self._clock = None  # (time, step) from which the current line is timed
+        self._clock = (0.0, 0)  # time and step from which the current line is timed
         self._warm = False  # whether the first call, which traces or compiles, is over
 
     def restore(self, run, step):

@@ -34,10 +34,9 @@ def offline(tmp_path_factory):
 class Sides:
     """Starts the command lines of both sides at once, as a user's shell would."""
 
-    packages = {"legacy": "legacy_tf1", "modern": "modern_tf2"}
-
     def __init__(self, folder):
         self.folder = folder
+        self.packages = {"legacy": "legacy_tf1", "modern": "modern_tf2"}
 
     def run(self, *words, code=None):
         """Runs `python -m PACKAGE WORDS` on each side; `code` takes the package's place.

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tests import goldens
+
 
 class Forward(NamedTuple):
     """layers: one [B, T, H] per cell, its output at every step; logits: [B, C]."""
@@ -69,11 +71,10 @@ def gradients(weights, images, labels):
     for layer in reversed(range(_depth(weights))):
         inputs = found.layers[layer - 1] if layer else images
         cell = _cell(weights, layer)
-        *of_cell, d_outputs = _cell_gradients(
+        of_cell, d_outputs = _cell_gradients(
             cell, inputs, outputs=found.layers[layer], d_outputs=d_outputs
         )
-        names = ("kernel", "recurrent_kernel", "bias")
-        grads.update({"cell_%d/%s" % (layer, name): g for name, g in zip(names, of_cell)})
+        grads.update({"cell_%d/%s" % (layer, name): value for name, value in of_cell.items()})
     return cross_entropy(found.logits, labels), grads
 
 
@@ -103,9 +104,34 @@ def tf1_constants(config):
     return tuple(np.float32(value) for value in values)
 
 
+def trace(weights, batch, *, constants):
+    """The groups of tests.goldens.traces.trace after one step, but the losses."""
+    images, labels = batch
+    layers, logits = forward(weights, images)
+    loss, grads = gradients(weights, images, labels)
+    stepped, slots = adam_step(weights, grads, None, step=1, constants=constants)
+    outputs = {"cell_%d/state" % n: layer[:, -1] for n, layer in enumerate(layers)}
+    outputs["rnn"] = layers[-1]
+    return {
+        "outputs": {name: value[: goldens.EXAMPLES] for name, value in outputs.items()},
+        "logits": {"logits": logits},
+        "loss": {"loss": loss},
+        "gradients": grads,
+        "slots": slots,
+        "stepped": stepped,
+    }
+
+
+def random_weights(config):
+    """Named float32 weights without zeros: TF1's initial biases would hide a forgotten one."""
+    stream = np.random.RandomState(3)
+    shapes = config.weight_shapes()
+    return {name: stream.normal(0, 0.2, shape).astype("float32") for name, shape in shapes.items()}
+
+
 def _cell_gradients(cell, inputs, *, outputs, d_outputs):
-    """Gradients of kernel, recurrent kernel, bias and inputs of one cell."""
-    kernel, recurrent, bias = cell
+    """Named gradients of one cell, and the gradient of its inputs."""
+    kernel, recurrent, _ = cell
     d_kernel, d_recurrent, d_bias = (np.zeros_like(array) for array in cell)
     d_inputs, d_state = np.zeros_like(inputs), np.zeros_like(outputs[:, 0])
     for step in reversed(range(inputs.shape[1])):
@@ -116,7 +142,8 @@ def _cell_gradients(cell, inputs, *, outputs, d_outputs):
         d_bias += d_sum.sum(axis=0)
         d_inputs[:, step] = d_sum @ kernel.T
         d_state = d_sum @ recurrent.T
-    return d_kernel, d_recurrent, d_bias, d_inputs
+    named = {"kernel": d_kernel, "recurrent_kernel": d_recurrent, "bias": d_bias}
+    return named, d_inputs
 
 
 def _softmax(logits):

@@ -98,7 +98,7 @@ def test_there_is_something_to_look_at(package):
 
 
 @pytest.mark.parametrize(
-    "package, path",
+    ("package", "path"),
     [(package, path) for package, paths in FILES.items() for path in paths],
     ids=lambda value: value if isinstance(value, str) else value.name,
 )
@@ -107,7 +107,7 @@ def test_the_arrows_go_one_way(package, path):
 
 
 @pytest.mark.parametrize(
-    "package, source, fault",
+    ("package", "source", "fault"),
     [
         ("shared", "import legacy_tf1", "legacy_tf1"),
         ("shared", "from modern_tf2.training import train", "modern_tf2.training.train"),
@@ -148,7 +148,7 @@ def test_a_wrong_import_is_found(package, source, fault):
 
 
 @pytest.mark.parametrize(
-    "package, source",
+    ("package", "source"),
     [
         ("shared", "import sharedness, keras_like, numpy.typing\nfrom shared import files"),
         ("shared", "from . import files\nfrom .errors import UserError"),

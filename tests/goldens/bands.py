@@ -10,7 +10,7 @@ import tempfile
 import numpy as np
 
 from shared import datasets, runs, versions
-from shared.config import CONFIGS, DIGITS_EPOCHS, for_dataset
+from shared.config import CONFIGS, for_dataset
 from shared.files import write_json
 from tests import goldens
 
@@ -18,7 +18,7 @@ COMMAND = "MNIST_DIR=... python -m tests.goldens.record --write --bands"
 SEEDS = {"digits": (0, 1, 2, 3, 4), "mnist": (0, 1, 2)}
 LAST_STEPS = 500  # whose mean loss is recorded
 
-# Accepted on MNIST: wider than the three recorded seeds.
+# Stated for MNIST. Of the recorded seeds, 2 ends at an accuracy of 0.9287, which is below it.
 MNIST_BAND = {"accuracy": (0.930, 0.955), "loss": (0.17, 0.23)}
 
 
@@ -36,6 +36,15 @@ def band(model, dataset):
         spread = max(values) - min(values)
         found[quantity] = (min(values) - spread, max(values) + spread)
     return found
+
+
+def outside(ending, limits):
+    """The limits of a band for those quantities of an ending that are not within it."""
+    return {
+        quantity: (low, high)
+        for quantity, (low, high) in limits.items()
+        if not low <= ending[quantity] <= high
+    }
 
 
 def load(model):
@@ -87,7 +96,7 @@ def _record(model, dataset):
 
 
 def _epochs(model, dataset):
-    return DIGITS_EPOCHS if dataset == "digits" else CONFIGS[model].epochs
+    return CONFIGS[model].digits_epochs if dataset == "digits" else CONFIGS[model].epochs
 
 
 def _path(model):

@@ -23,11 +23,11 @@ class LegacyGraph:
         with self.graph.as_default():
             tf.set_random_seed(config.seed)
             self.model = (build or self.side.build_model)(config, dtype=dtype)
-            self.variables = tf.trainable_variables()
+            self.variables, self.trainable = self.model.variables, tf.trainable_variables()
             self.saver = tf.train.Saver()
             # Before the ops below, which a training's graph does not have.
             self.meta_graph = self.saver.export_meta_graph()
-            self._gradients = tf.gradients(self.model.loss, self.variables)
+            self._gradients = tf.gradients(self.model.loss, self.trainable)
             # `tf.losses` takes the mean in float32, in a float64 graph too.
             self._loss = tf.reduce_mean(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(
@@ -45,29 +45,29 @@ class LegacyGraph:
             return
         values = {name: value.astype(self.dtype) for name, value in weights.items()}
         values = self.side.to_variables(values, self.config)
-        training.assign(self.session, self.variables, values)
+        with self.graph.as_default():
+            training.assign(self.session, self.variables, values)
 
     def weights(self):
-        return self._named(self.session.run(self.variables))
+        """Named weights."""
+        return self._named(self.variables, self.session.run(self.variables))
 
     def forward(self, images):
-        """`outputs` [B, T, H], each cell's final `state` [B, H] and `logits` [B, C]."""
-        fetches = {"outputs": self.model.outputs, "logits": self.model.logits}
-        for layer, state in enumerate(self.model.states):
-            fetches["cell_%d/state" % layer] = state
-        return self.session.run(fetches, {self.model.inputs: images})
+        """Every layer's output, final states and `logits`, by name."""
+        outputs = self.side.layer_outputs(self.model)
+        return self.session.run(outputs, {self.model.inputs: images})
 
     def gradients(self, images, labels):
         """The loss of a batch in the graph's dtype and the named gradients of it."""
-        feed = {self.model.inputs: images, self.model.labels: labels}
+        feed = self.model.feed(images, labels, training=True)
         loss, gradients = self.session.run([self._loss, self._gradients], feed)
-        return loss, self._named(gradients)
+        return loss, self._named(self.trainable, gradients, linear=True)
 
     def train_steps(self, batches):
         """Trains on each batch in turn; returns the losses [steps], each from before its step."""
         losses = []
         for images, labels in batches:
-            feed = {self.model.inputs: images, self.model.labels: labels}
+            feed = self.model.feed(images, labels, training=True)
             losses.append(self.session.run([self._loss, self.model.train_op], feed)[0])
         return np.array(losses)
 
@@ -75,8 +75,8 @@ class LegacyGraph:
         """The optimizer's slots, named like `cell_0/kernel/m`."""
         optimizer, found = self.model.optimizer, {}
         for slot in optimizer.get_slot_names():
-            variables = [optimizer.get_slot(variable, slot) for variable in self.variables]
-            named = self._named(self.session.run(variables))
+            slots = [optimizer.get_slot(variable, slot) for variable in self.trainable]
+            named = self._named(self.trainable, self.session.run(slots), linear=True)
             found.update({"%s/%s" % (name, slot): value for name, value in named.items()})
         return found
 
@@ -89,15 +89,16 @@ class LegacyGraph:
 
         A float32 graph does it with its Saver, a float64 graph array by array.
         """
-        if self.dtype == "float32":
-            self.saver.restore(self.session, path)
-            return
-        reader = tf.train.load_checkpoint(path)
+        # On TensorFlow 2 a Saver asks the current graph whether it executes eagerly.
         with self.graph.as_default():
+            if self.dtype == "float32":
+                self.saver.restore(self.session, path)
+                return
+            reader = tf.train.load_checkpoint(path)
             for variable in tf.global_variables():
                 value = reader.get_tensor(variable.op.name)
                 variable.load(value.astype(variable.dtype.base_dtype.name), self.session)
 
-    def _named(self, values):
-        names = [variable.op.name for variable in self.variables]
-        return self.side.from_variables(dict(zip(names, values)), self.config)
+    def _named(self, variables, values, *, linear=False):
+        names = [variable.op.name for variable in variables]
+        return self.side.from_variables(dict(zip(names, values)), self.config, linear=linear)

@@ -82,7 +82,7 @@ def changes(model, target):
         if old is None:
             yield "%s %s: new" % (model, name)
         else:
-            yield "%s %s: max-abs %.3g at %s" % ((model, name) + difference(old, new))
+            yield "%s %s: max-abs %.3g at %s" % (model, name, *difference(old, new))
 
 
 def _record(model, *, bands, write):

@@ -42,21 +42,29 @@ def trace(side, batches):
 
     `side` is like porting.sides.Side. It is trained on the first STEPS of the batches.
     """
-    images, labels = batches[0]
-    forward = side.forward(images)
+    found = untrained_trace(side, batches[0])
+    losses = [side.train_steps(batches[:1])]
+    found["slots"] = side.slots()
+    found["stepped"] = side.weights()
+    rest = batches[1 : goldens.STEPS]
+    if rest:
+        losses.append(side.train_steps(rest))
+    found["losses"] = {"step": np.concatenate(losses)}
+    return found
+
+
+def untrained_trace(side, batch):
+    """The groups of `trace` that take no training step."""
+    images, labels = batch
+    outputs = side.forward(images)
+    logits = outputs.pop("logits")
     loss, gradients = side.gradients(images, labels)
-    first = side.train_steps(batches[:1])
-    found = {
-        "outputs": {"outputs": forward["outputs"][: goldens.EXAMPLES]},
-        "logits": {"logits": forward["logits"]},
+    return {
+        "outputs": {name: value[: goldens.EXAMPLES] for name, value in outputs.items()},
+        "logits": {"logits": logits},
         "loss": {"loss": loss},
         "gradients": gradients,
-        "slots": side.slots(),
-        "stepped": side.weights(),
     }
-    rest = side.train_steps(batches[1 : goldens.STEPS])
-    found["losses"] = {"step": np.concatenate([first, rest])}
-    return found
 
 
 def resumed_trace(side, batches):

@@ -41,14 +41,12 @@ WEIGHTS = {
 
 
 def later_windows(model, count):
-    """The config of the goldens and its first batches, each window one row later."""
+    """The first batches of the goldens, each window one row later."""
     dataset = datasets.load_digits()
     config, _ = goldens.config_and_batches(model, 0)
     plan = batches.train_plan(config, 0)
-    starts = (plan.starts + 1) % (config.rows - config.window + 1)
-    plan = plan._replace(starts=starts)
-    steps = [batches.batch(dataset.train, plan, step, config=config) for step in range(count)]
-    return config, steps
+    plan = batches.BatchPlan(plan.indices, (plan.starts + 1) % config.starts)
+    return [batches.batch(dataset.train, plan, step, config=config) for step in range(count)]
 
 
 def _cells(weights):

@@ -67,7 +67,7 @@ def test_wrong_windows_are_seen_everywhere(graph, golden, dtype):
 
 
 @pytest.mark.parametrize(
-    "change, unseen_groups",
+    ("change", "unseen_groups"),
     [
         # Keras' default: nothing is wrong until the first step, and even the slots are right then.
         ({"epsilon": 1e-7}, {"outputs", "logits", "loss", "gradients", "slots"}),

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import batches
-from shared.config import WindowRNNConfig
+from shared.config import CONFIGS, WindowRNNConfig
 from shared.errors import UserError
 
 CONFIG = WindowRNNConfig()
+WHOLE = [config for config in CONFIGS.values() if config is not WindowRNNConfig]  # whole images
 
 
 @st.composite
@@ -40,17 +41,74 @@ def random_split(config, examples):
 
 
 @pytest.mark.parametrize(
-    "plan, expected",
+    ("plan", "expected"),
     [
-        (batches.train_plan(CONFIG, 0), "cf0830b08e457d6284f90bb6b47f7ae528fc4523899579c88f5f9e925b3303bb"),
-        (batches.train_plan(CONFIG, 1), "0513d54fb3f82293e6d791590b2ad6ede92b46bb26f2d4c5b73cee25326d4187"),
-        (batches.test_plan(CONFIG), "f24bcdd6ce0553e71ed2b0727737294c9c82e25c7c319520e9ff808503a601aa"),
-        (batches.train_plan(dataclasses.replace(CONFIG, seed=2**32 - 1), 0), "d32d13a4eb5b2c8a649cd5ca7bff8171c0e14dc13f7c729b45c810007ccf7e85"),
+        (
+            batches.train_plan(CONFIG, 0),
+            "cf0830b08e457d6284f90bb6b47f7ae528fc4523899579c88f5f9e925b3303bb",
+        ),
+        (
+            batches.train_plan(CONFIG, 1),
+            "0513d54fb3f82293e6d791590b2ad6ede92b46bb26f2d4c5b73cee25326d4187",
+        ),
+        (
+            batches.test_plan(CONFIG),
+            "f24bcdd6ce0553e71ed2b0727737294c9c82e25c7c319520e9ff808503a601aa",
+        ),
+        (
+            batches.train_plan(dataclasses.replace(CONFIG, seed=2**32 - 1), 0),
+            "d32d13a4eb5b2c8a649cd5ca7bff8171c0e14dc13f7c729b45c810007ccf7e85",
+        ),
     ],
     ids=["epoch 0", "epoch 1", "test", "largest seed"],
 )
 def test_the_numbers_are_the_same_on_every_numpy(plan, expected):
     assert digest(plan) == expected
+
+
+@pytest.mark.parametrize("config", WHOLE)
+def test_the_models_of_whole_images_share_the_same_numbers(config):
+    assert (
+        digest(batches.train_plan(config(), 0))
+        == "1057ff349086dd81888257165c1b0d10100b62923852c3ced2ad9ac840aeab16"
+    )
+    assert (
+        digest(batches.test_plan(config()))
+        == "cca183f1d24252940c7b4e804be727f0ebeab149940d88ebdeb7ee47d3833d7a"
+    )
+
+
+@pytest.mark.parametrize("config", WHOLE)
+def test_an_epoch_of_whole_images_sees_each_at_most_once(config):
+    small = config(batch_size=30, train_examples=1000, test_examples=250)
+    plans = [batches.train_plan(small, epoch) for epoch in range(3)]
+    for plan in plans:
+        assert plan.indices.shape == plan.starts.shape == (33, 30)
+        assert plan.indices.dtype == plan.starts.dtype == np.int32
+        assert len(set(plan.indices.flat)) == 990
+        assert set(plan.indices.flat) <= set(range(1000))
+        assert not plan.starts.any()
+    assert len(set(map(digest, plans))) == 3
+    assert digest(batches.train_plan(dataclasses.replace(small, seed=1), 0)) != digest(plans[0])
+
+
+@pytest.mark.parametrize("config", WHOLE)
+def test_a_test_of_whole_images_sees_all_in_order(config):
+    for examples in (400, 10_000):  # of the digits and of MNIST
+        plan = batches.test_plan(config(test_examples=examples))
+        assert list(plan.indices.flat) == list(range(examples))
+        assert not plan.starts.any()
+
+
+@pytest.mark.parametrize("config", WHOLE)
+def test_a_batch_of_whole_images_has_the_shape_that_the_model_takes(config):
+    config = config(batch_size=7, train_examples=20, test_examples=100)
+    split, plan = random_split(config, 20), batches.train_plan(config, 0)
+    images, labels = batches.batch(split, plan, 1, config=config)
+    assert images.shape == (7, *config.input_shape)
+    pixels = split.images[plan.indices[1]].astype(np.float32) * np.float32(1 / 255)
+    assert images.tobytes() == pixels.tobytes()
+    assert labels.tolist() == split.labels[plan.indices[1]].tolist()
 
 
 def test_an_epoch_sees_every_window_of_every_image_once_on_average():

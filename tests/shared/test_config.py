@@ -21,7 +21,7 @@ def test_a_config_is_frozen():
 
 
 @pytest.mark.parametrize(
-    "window, batch_size, steps_per_epoch, test_steps",
+    ("window", "batch_size", "steps_per_epoch", "test_steps"),
     [(19, 128, 4296, 781), (28, 128, 429, 78), (1, 128, 12031, 2187), (19, 10_000, 55, 10)],
 )
 def test_lengths(window, batch_size, steps_per_epoch, test_steps):
@@ -30,13 +30,13 @@ def test_lengths(window, batch_size, steps_per_epoch, test_steps):
     assert config.total_steps == 2 * steps_per_epoch
 
 
-@pytest.mark.parametrize("steps, total", [(None, 8592), (1, 1), (8591, 8591), (9000, 8592)])
+@pytest.mark.parametrize(("steps", "total"), [(None, 8592), (1, 1), (8591, 8591), (9000, 8592)])
 def test_steps_shorten_a_run_but_never_lengthen_it(steps, total):
     assert WindowRNNConfig(steps=steps).total_steps == total
 
 
 @pytest.mark.parametrize(
-    "changes, message",
+    ("changes", "message"),
     [
         ({"window": 0}, "--window is 0: give a value from 1 to 28"),
         ({"window": 29}, "--window is 29: give a value from 1 to 28"),

@@ -28,11 +28,11 @@ def number(request):
 
 
 def test_the_first_signal_asks_and_the_second_one_acts(number):
-    with pytest.raises(Stopped):
-        with Interrupt() as interrupt:
-            assert not interrupt.requested
-            os.kill(os.getpid(), number)
-            assert interrupt.requested
+    with Interrupt() as interrupt:
+        assert not interrupt.requested
+        os.kill(os.getpid(), number)
+        assert interrupt.requested
+        with pytest.raises(Stopped):
             os.kill(os.getpid(), number)
     assert interrupt.requested
 

@@ -95,12 +95,12 @@ def test_log_lines_are_printed_and_kept(tmp_path, capsys):
     for line in ("one", "zwei – 2", "three"):
         run.say(line)
     assert capsys.readouterr().out == "one\nzwei – 2\nthree\n"
-    assert (tmp_path / "run" / "log.txt").read_bytes() == "one\nzwei – 2\nthree\n".encode("utf-8")
+    assert (tmp_path / "run" / "log.txt").read_bytes() == "one\nzwei – 2\nthree\n".encode()
     run.cut_log(2)
     run.say("four")
-    assert (tmp_path / "run" / "log.txt").read_bytes() == "one\nzwei – 2\nfour\n".encode("utf-8")
+    assert (tmp_path / "run" / "log.txt").read_bytes() == "one\nzwei – 2\nfour\n".encode()
     run.cut_log(5)
-    assert (tmp_path / "run" / "log.txt").read_bytes() == "one\nzwei – 2\nfour\n".encode("utf-8")
+    assert (tmp_path / "run" / "log.txt").read_bytes() == "one\nzwei – 2\nfour\n".encode()
 
 
 def test_cutting_a_log_that_was_removed(tmp_path):
@@ -127,7 +127,7 @@ def test_an_empty_folder_is_taken(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, content",
+    ("name", "content"),
     [
         ("notes.txt", "mine"),
         ("config.json", '{"compilerOptions": {}}'),
@@ -204,7 +204,7 @@ def test_only_the_length_may_change_on_resuming(trained):
     assert run.config == dataclasses.replace(CONFIG, epochs=9, steps=70)
     assert run.resumed
     for changes in ({"window": 6}, {"batch_size": 9}, {"learning_rate": 0.1}, {"seed": 1}):
-        (name, value), = changes.items()
+        ((name, value),) = changes.items()
         message = refusal(resume, trained, **changes)
         flag = "--" + name.replace("_", "-")
         old = getattr(CONFIG, name)
@@ -240,7 +240,7 @@ def test_broken_steps(trained, content):
         path.write_bytes(content)
     else:
         np.savez(str(path), **content)
-    with pytest.raises(UserError, match="steps.npz is missing or broken: train anew$"):
+    with pytest.raises(UserError, match=r"steps\.npz is missing or broken: train anew$"):
         resume(trained).steps()
 
 
@@ -264,9 +264,11 @@ def reopen(path):
     return runs.open_run(path, "legacy", model="window-rnn")
 
 
-@pytest.mark.parametrize("side, package", [("legacy", "legacy_tf1"), ("modern", "modern_tf2")])
+@pytest.mark.parametrize(("side", "package"), [("legacy", "legacy_tf1"), ("modern", "modern_tf2")])
 def test_the_command_that_goes_on(tmp_path, side, package):
     path = str(tmp_path / "a run's folder")
     words = shlex.split(create(path, side).resume_command())
     expected = ["python", "-m", package, "train", "window-rnn", "--resume", "--out", path]
     assert words == expected
+    words = shlex.split(create(path, side).resume_command(data_dir="my data"))
+    assert words == [*expected, "--data-dir", "my data"]

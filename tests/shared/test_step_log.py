@@ -174,7 +174,7 @@ def test_a_longer_run_keeps_the_lines_of_the_shorter_one():
 
 
 @pytest.mark.parametrize(
-    "config, step, message",
+    ("config", "step", "message"),
     [
         (config_of(steps=5), 6, "RUN records fewer than 6 steps: train anew"),
         (config_of(steps=4), 5, "RUN is at step 5 already: give more --steps or --epochs"),
@@ -191,7 +191,7 @@ def test_what_cannot_be_resumed(config, step, message):
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 5])
-@pytest.mark.parametrize("wrong, name", [(np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf")])
+@pytest.mark.parametrize(("wrong", "name"), [(np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf")])
 @pytest.mark.parametrize("step", [1, 4, 5])
 def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(chunk, wrong, name, step):
     log = StepLog(config_of(), lambda line: None)
@@ -200,10 +200,13 @@ def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(chunk, wrong, name,
     losses[step:] = 12345.0
     message = r"^the loss is %s at step %d: lower --learning-rate" % (name, step)
     log.start()
+    calls = range(0, step, chunk)
+    for start in calls[:-1]:
+        log.add(losses[start : start + chunk], accuracies[start : start + chunk])
+    last = slice(calls[-1], calls[-1] + chunk)
     with pytest.raises(UserError, match=message):
-        for start in range(0, 7, chunk):
-            log.add(losses[start : start + chunk], accuracies[start : start + chunk])
-    assert log.step == (step - 1) // chunk * chunk  # none of the last call's steps is counted
+        log.add(losses[last], accuracies[last])
+    assert log.step == calls[-1]  # none of the last call's steps is counted
 
 
 def test_due_and_finished_by_hand():

@@ -1,0 +1,113 @@
+"""What a study of windows found: its summary, its table, its figure."""
+
+import dataclasses
+
+import numpy as np
+
+from shared import plots
+
+LAST = 100  # steps over which the final loss is the mean
+POINTS = 50  # of a plotted loss curve
+
+_ROW = "{:>6}  {:>9}  {:>8}  {:>8}  {:>8}  {:>8}"
+
+
+def summary(runs):
+    """What study.json holds of finished runs: per window a list over the seeds of each quantity."""
+    first = runs[0]
+    windows = sorted({run.config.window for run in runs})
+    by_window = [[run for run in runs if run.config.window == window] for window in windows]
+    return {
+        "side": first.side,
+        "model": first.config.model,
+        "dataset": first.dataset,
+        "steps": first.config.steps,
+        "config": _common(first.config),
+        "seeds": len(by_window[0]),
+        "versions": first.result()["versions"],
+        "windows": [_of_window(group) for group in by_window],
+    }
+
+
+def lines(study):
+    """The table of one side's study."""
+    found = ["%(side)s %(model)s on %(dataset)s: %(steps)d steps, seeds: %(seeds)d" % study]
+    found.append(_ROW.format("", "test acc.", "", "", "loss of", ""))
+    found.append(_ROW.format("window", "mean", "min", "max", "last %d" % LAST, "s/step"))
+    for row in study["windows"]:
+        accuracy, seconds = row["accuracy"], mean(row["seconds_per_step"])
+        numbers = (np.mean(accuracy), min(accuracy), max(accuracy), np.mean(row["loss"]))
+        cells = ["%.4f" % number for number in numbers]
+        cells.append("-" if seconds is None else "%.5f" % seconds)
+        found.append(_ROW.format(row["window"], *cells))
+    return [line.rstrip() for line in found]
+
+
+def draw(figure, studies):
+    """Accuracy over the window, loss curves by window, seconds per step over the window."""
+    accuracy, loss, seconds = figure.subplots(1, 3)
+    for study in studies:
+        rows, side = study["windows"], study["side"]
+        windows = [row["window"] for row in rows]
+        style = {"color": plots.COLORS[side], "linestyle": plots.LINES[side], "marker": "o"}
+        low, middle, high = (
+            np.array([f(row["accuracy"]) for row in rows]) for f in (np.min, np.mean, np.max)
+        )
+        spread = [middle - low, high - middle]
+        accuracy.errorbar(windows, middle, yerr=spread, capsize=4, label=side, **style)
+        times = [mean(row["seconds_per_step"]) for row in rows]
+        known = [1e3 * time if time is not None else np.nan for time in times]
+        seconds.plot(windows, known, label=side, **style)
+    _loss_curves(loss, studies)
+    title = "%(model)s on %(dataset)s: %(steps)d steps, seeds: %(seeds)d" % studies[0]
+    accuracy.set(xlabel="window [rows]", ylabel="test accuracy, mean and range", title=title)
+    seconds.set(xlabel="window [rows]", ylabel="ms per training step", ylim=(0, None), title="time")
+    accuracy.legend()
+    seconds.legend()
+
+
+def mean(values):
+    """The mean of what is not None, or None: very short runs have no time per step."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _common(config):
+    """The hyper-parameters that all trainings share: epochs follow from steps and window."""
+    values = dataclasses.asdict(config)
+    return {name: values[name] for name in values if name not in ("window", "seed", "epochs")}
+
+
+def _of_window(group):
+    results = [run.result() for run in group]
+    losses = np.array([run.steps()[0] for run in group], np.float64)  # [seeds, steps]
+    return {
+        "window": group[0].config.window,
+        "accuracy": [result["test"][-1]["accuracy"] for result in results],
+        "loss": losses[:, -LAST:].mean(axis=1).tolist(),
+        "seconds_per_step": [result["seconds_per_step"] for result in results],
+        "curve": _curve(losses.mean(axis=0)),
+    }
+
+
+def _curve(losses):
+    """Means over blocks of steps, each at its last step."""
+    width = max(1, len(losses) // POINTS)
+    blocks = losses[: len(losses) // width * width].reshape(-1, width)
+    steps = width * np.arange(1, len(blocks) + 1)
+    return {"step": steps.tolist(), "loss": blocks.mean(axis=1).tolist()}
+
+
+def _loss_curves(axes, studies):
+    """A color per window, a kind of line per side."""
+    windows = sorted({row["window"] for study in studies for row in study["windows"]})
+    for study in studies:
+        for row in study["windows"]:
+            color = "C%d" % windows.index(row["window"])
+            curve, line = row["curve"], plots.LINES[study["side"]]
+            axes.plot(curve["step"], curve["loss"], color=color, linestyle=line)
+    for number, window in enumerate(windows):
+        axes.plot([], color="C%d" % number, label=window)
+    sides = ", ".join("%s %s" % (plots.LINES[s["side"]], s["side"]) for s in studies)
+    axes.set(xlabel="training step", ylabel="loss [nats]", title="training loss (%s)" % sides)
+    axes.legend(title="window")

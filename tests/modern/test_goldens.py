@@ -1,0 +1,81 @@
+"""The Keras 3 side held against what legacy_tf1 computed on TensorFlow 1.15.5."""
+
+import dataclasses
+
+import pytest
+
+from porting.sides import ModernSide
+from tests import goldens
+from tests.goldens import traces, wrong
+
+MODEL = "window-rnn"
+CONFIG, BATCHES = goldens.config_and_batches(MODEL)
+INITIAL = goldens.under(goldens.load(MODEL), "initial")
+UNTRAINED = {"outputs", "logits", "loss", "gradients"}
+
+
+@pytest.fixture(scope="module", params=goldens.DTYPES)
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def golden(dtype):
+    return traces.load(MODEL, dtype)
+
+
+def unseen(golden, found, *, dtype, powers="tf1"):
+    """The groups in which nothing is seen to be wrong."""
+    gaps = traces.gaps(golden, found, dtype=dtype, powers=powers)
+    assert all(gap.max_abs < float("inf") for gap in gaps.values())
+    assert len(gaps) >= len(found) - ("losses" in found)
+    return {name for name, gap in gaps.items() if gap.closed}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "powers"), [("float32", "keras"), ("float64", "tf1")], indirect=["dtype"]
+)
+def test_everything_recorded_is_computed_again(golden, dtype, powers):
+    found = traces.trace(ModernSide(CONFIG, INITIAL, dtype=dtype, powers=powers), BATCHES)
+    gaps = traces.gaps(golden, found, dtype=dtype, powers=powers)
+    assert {name: gap for name, gap in gaps.items() if not gap.closed} == {}
+    assert set(gaps) == UNTRAINED | {"slots", "stepped", "losses, 50", "losses, 200"}
+
+
+def test_keras_own_powers_stay_close_in_float64_but_are_seen():
+    golden = traces.load(MODEL, "float64")
+    side = ModernSide(CONFIG, INITIAL, dtype="float64")
+    found = {"losses": {"step": side.train_steps(BATCHES[: goldens.STEPS])}}
+    assert unseen(golden, found, dtype="float64", powers="keras") == {"losses, 200"}
+    assert unseen(golden, found, dtype="float64", powers="tf1") == set()
+
+
+@pytest.mark.parametrize("name", wrong.WEIGHTS)
+def test_wrong_weights_are_seen(golden, dtype, name):
+    side = ModernSide(CONFIG, wrong.WEIGHTS[name](INITIAL), dtype=dtype)
+    assert unseen(golden, traces.untrained_trace(side, BATCHES[0]), dtype=dtype) == set()
+
+
+def test_a_wrong_window_is_seen(golden, dtype):
+    side = ModernSide(CONFIG, INITIAL, dtype=dtype)
+    found = traces.untrained_trace(side, wrong.later_windows(MODEL, 1)[0])
+    assert unseen(golden, found, dtype=dtype) == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "hidden"),
+    [({"epsilon": 1e-7}, {"slots"}), ({"beta_2": 0.99}, set())],
+    ids=["epsilon", "beta_2"],
+)
+def test_another_optimizer_is_seen_from_the_first_step_on(golden, dtype, change, hidden):
+    side = ModernSide(dataclasses.replace(CONFIG, **change), INITIAL, dtype=dtype, powers="tf1")
+    found = traces.trace(side, BATCHES[:1])
+    assert unseen(golden, found, dtype=dtype) == UNTRAINED | hidden
+
+
+def test_keras_epsilon_is_seen_in_the_losses(golden, dtype):
+    config = dataclasses.replace(CONFIG, epsilon=1e-7)
+    side = ModernSide(config, INITIAL, dtype=dtype, powers="tf1")
+    found = {"losses": {"step": side.train_steps(BATCHES[:50])}}
+    assert unseen(golden, found, dtype=dtype) == set()
+    assert list(traces.gaps(golden, found, dtype=dtype)) == ["losses, 50"]

@@ -66,12 +66,12 @@ def to_variables(weights, config, *, linear=False):
 
     linear: for gradients, which have no forget bias.
     """
-    return {_path(name): value for name, value in weights.items()}
+    return {_path(name, config): value for name, value in weights.items()}
 
 
 def from_variables(values, config, *, linear=False):
     """The way back: this side's variables, or gradients of them, as named weights."""
-    paths = {name: _path(name) for name in config.weight_shapes()}
+    paths = {name: _path(name, config) for name in config.weight_shapes()}
     return {name: values[path] for name, path in paths.items() if path in values}
 
 
@@ -166,6 +166,7 @@ def _lstm(config, *, dtype):
         return keras.layers.LSTM(config.units, name="lstm", **options)
     if config.kernel == "generic":  # never cuDNN: RNN does not look into its cell
         cell = keras.layers.LSTMCell(config.units, name="lstm_cell", **options)
+        cell.build((None, config.features))  # as Keras does when it loads it: one path, not two
         return keras.layers.RNN(cell, dtype=dtype, name="lstm")
     return FusedLSTM(config.units, name="lstm", **options)
 
@@ -176,6 +177,7 @@ def _to_icfo(columns):
     return tf.concat((i, c, f, o), axis=-1)
 
 
-def _path(name):
+def _path(name, config):
     """The path of the variable that holds a named weight."""
-    return name.replace("lstm/", "lstm/lstm_cell/")
+    cell = "lstm_cell/" if config.kernel == "generic" else "lstm/lstm_cell/"
+    return name.replace("lstm/", cell)

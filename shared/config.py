@@ -193,7 +193,7 @@ class DenseConfig(Config):
 
     model: ClassVar[str] = "dense"
 
-    learning_rate: float = 0.1
+    learning_rate: float = 0.2
     units: int = 128  # in the hidden layer
 
     @property

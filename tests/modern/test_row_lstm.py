@@ -38,7 +38,8 @@ def test_shapes(kernel, images):
     assert {v.path: tuple(v.shape) for v in model.weights} == {
         path: value.shape
         for path, value in row_lstm.to_variables(
-            {name: np.zeros(shape) for name, shape in CONFIG.weight_shapes().items()}, CONFIG
+            {name: np.zeros(shape) for name, shape in CONFIG.weight_shapes().items()},
+            dataclasses.replace(CONFIG, kernel=kernel),
         ).items()
     }
 
@@ -77,6 +78,7 @@ def test_file_gives_the_model_back(kernel, images, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(model(images), loaded(images))
+    assert [v.path for v in loaded.weights] == [v.path for v in model.weights]
 
 
 def test_fused_kernel_takes_any_length_and_batch():

@@ -105,6 +105,7 @@ def test_a_batch_of_whole_images_has_the_shape_that_the_model_takes(config):
     config = config(batch_size=7, train_examples=20, test_examples=100)
     split, plan = random_split(config, 20), batches.train_plan(config, 0)
     images, labels = batches.batch(split, plan, 1, config=config)
+    images = images["pixels"] if isinstance(images, dict) else images  # one of several streams
     assert images.shape == (7, *config.input_shape)
     pixels = split.images[plan.indices[1]].astype(np.float32) * np.float32(1 / 255)
     assert images.tobytes() == pixels.tobytes()

@@ -181,7 +181,9 @@ def _load(path):
     try:
         return keras.models.load_model(path, compile=False)
     except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile):
-        raise UserError(f"{path} cannot be loaded: give the .keras file of a saved model") from None
+        raise UserError(
+            f"{path} cannot be loaded: give a sound .keras file without custom layers"
+        ) from None
 
 
 def _kind(layer):

@@ -1,4 +1,4 @@
-"""Draws docs/layouts.svg: the memory order of one small batch in each layout.
+"""Draws docs/layouts.png: the memory order of one small batch in each layout.
 
 python docs/figures/layouts.py [FILE]
 """
@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 matplotlib.use("Agg")
-matplotlib.rcParams.update({"svg.hashsalt": "layouts", "font.family": "DejaVu Sans"})
 
 IMAGES, ROWS, PIXELS, CHANNELS = 2, 3, 2, 2
 COLORS = ["#b3541e", "#1e6fb3"]  # of image A and image B
@@ -36,7 +35,7 @@ def layouts():
 
 def draw():
     """The figure: one strip of cells per layout."""
-    figure = Figure(figsize=(10, 5.2), layout="constrained")
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
     axes = figure.subplots()
     for line, (title, tensors) in enumerate(layouts()):
         top = -1.7 * line
@@ -64,6 +63,6 @@ def _cell(axes, x, y, number):
 
 
 if __name__ == "__main__":
-    target = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent / "layouts.svg"
-    draw().savefig(target, dpi=130, metadata={"Date": None} if str(target).endswith("svg") else None)
+    target = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent / "layouts.png"
+    draw().savefig(target, dpi=110)
     print(f"wrote {target}")

@@ -1,4 +1,4 @@
-"""The TF1 graphs of the feed-forward models: their tensors, weights, layouts, and the command line."""
+"""The TF1 graphs of the feed-forward models: tensors, weights, layouts, and the command line."""
 
 import json
 
@@ -106,14 +106,14 @@ def closed(one, other, quantity):
 @pytest.mark.parametrize("model", SMALL)
 def test_layers_compute_what_the_oracle_does(model):
     config = SMALL[model]
-    images = np.random.RandomState(1).uniform(size=(5,) + config.input_shape)
+    images = np.random.RandomState(1).uniform(size=(5, *config.input_shape))
     weights = drawn(config)
     expected = oracle(weights, images, config)
     assert closed(expected, run(config, images, weights), "outputs")
 
 
 def test_nchw_is_the_oracle_with_the_channels_first(every_layout):
-    images = np.random.RandomState(1).uniform(size=(5,) + SMALL_CONV.input_shape)
+    images = np.random.RandomState(1).uniform(size=(5, *SMALL_CONV.input_shape))
     weights = drawn(SMALL_CONV)
     expected = oracle(weights, images, SMALL_CONV)
     found = run(NCHW, channels_first(images), weights)
@@ -122,18 +122,16 @@ def test_nchw_is_the_oracle_with_the_channels_first(every_layout):
 
 def test_rows_that_are_not_permuted_are_seen(every_layout, monkeypatch):
     monkeypatch.setattr(feedforward, "to_variables", lambda weights, config: weights)
-    images = np.random.RandomState(1).uniform(size=(5,) + SMALL_CONV.input_shape)
+    images = np.random.RandomState(1).uniform(size=(5, *SMALL_CONV.input_shape))
     weights = drawn(SMALL_CONV)
-    expected, found = (
-        oracle(weights, images, SMALL_CONV),
-        run(NCHW, channels_first(images), weights),
-    )
+    expected = oracle(weights, images, SMALL_CONV)
+    found = run(NCHW, channels_first(images), weights)
     assert closed({"a": channels_first(expected["pool_1"])}, {"a": found["pool_1"]}, "outputs")
     assert not closed({"a": expected["logits"]}, {"a": found["logits"]}, "logits")
 
 
 @pytest.mark.parametrize(
-    "config, shapes",
+    ("config", "shapes"),
     [
         (SMALL["dense"], {"hidden": (5, 7)}),
         (
@@ -158,7 +156,7 @@ def test_rows_that_are_not_permuted_are_seen(every_layout, monkeypatch):
     ids=["dense", "nhwc", "nchw"],
 )
 def test_shapes(every_layout, config, shapes):
-    found = run(config, np.zeros((5,) + config.input_shape), drawn(config))
+    found = run(config, np.zeros((5, *config.input_shape)), drawn(config))
     assert {name: array.shape for name, array in found.items()} == dict(shapes, logits=(5, 10))
 
 
@@ -206,8 +204,7 @@ def test_another_layout_is_refused_by_name():
 def has_nchw(dtype):
     try:
         feedforward.check_layout(NCHW, dtype=dtype)
-    except UserError as refusal:
-        assert "\n" not in str(refusal)
+    except UserError:
         return False
     return True
 
@@ -256,7 +253,7 @@ def test_command_line_trains_nchw_or_refuses_it_in_one_line(tmp_path, capsys):
     flags = ["--data", "digits", "--steps", "2", "--data-format", "nchw"]
     assert main(["train", "conv", *flags, *out]) == (0 if allowed else 2)
     if not allowed:
-        error, = capsys.readouterr().err.splitlines()
+        (error,) = capsys.readouterr().err.splitlines()
         assert error.startswith("error: --data-format nchw needs a GPU here")
 
 

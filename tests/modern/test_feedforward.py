@@ -106,8 +106,7 @@ def test_file_gives_the_model_back(tmp_path, name):
 def has_nchw(dtype):
     try:
         feedforward.check_layout(NCHW, dtype=dtype)
-    except UserError as refusal:
-        assert "\n" not in str(refusal)
+    except UserError:
         return False
     return True
 

@@ -406,7 +406,7 @@ def time_distributed():
             {"both/forward_lstm": False, "both/backward_lstm": False},
             0,
         ),
-        (functional, {"shared": True, "inner/simple": False}, 2),
+        (functional, {"inner/simple": False, "shared": True}, 2),
         (time_distributed, {"each/inner/gru": True}, 4),
         (Subclassed, {"pair/one": True, "pair/two": False}, 1),
         (lambda: sequential(layers.Flatten(), layers.Dense(1)), {}, 0),
@@ -418,7 +418,7 @@ def test_models_and_wrappers_are_looked_through(gpu, build, paths, calls):
     del gpu[:]
     model(INPUTS)
     assert len(gpu) == calls
-    assert {d.layer: d.cudnn for d in kernels.decisions(model)} == paths
+    assert [(d.layer, d.cudnn) for d in kernels.decisions(model)] == list(paths.items())
 
 
 def test_a_file_forgets_use_cudnn(tmp_path):
@@ -487,8 +487,14 @@ def test_the_command_looks_into_a_file(capsys, tmp_path):
 
 
 def test_bad_input_is_one_line_and_exit_code_2(capsys, tmp_path):
-    for name, content in (("text.keras", b"text"), ("cut.keras", b"PK\3\4" + bytes(40))):
-        (tmp_path / name).write_bytes(content)
+    sequential(Pair(name="pair")).save(tmp_path / "custom.keras")
+    sequential(layers.LSTM(1)).save(tmp_path / "whole.keras")
+    whole = (tmp_path / "whole.keras").read_bytes()
+    config = whole.index(b'"config"')
+    damaged = whole[:config] + bytes(8) + whole[config + 8 :]
+    contents = {"text": b"text", "cut": whole[:-1], "damaged": damaged}
+    for name, content in contents.items():
+        (tmp_path / f"{name}.keras").write_bytes(content)
     wrong = {
         "row-lstm --kernel fast": "--kernel is fast: choose one of",
         "window-rnn --kernel auto": "window-rnn has no --kernel: leave it out",
@@ -496,6 +502,8 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, tmp_path):
         f"row-lstm --file {tmp_path}/none.keras": "none.keras cannot be loaded",
         f"row-lstm --file {tmp_path}/text.keras": "text.keras cannot be loaded",
         f"row-lstm --file {tmp_path}/cut.keras": "cut.keras cannot be loaded",
+        f"row-lstm --file {tmp_path}/damaged.keras": "damaged.keras cannot be loaded",
+        f"row-lstm --file {tmp_path}/custom.keras": "custom.keras cannot be loaded",
         f"row-lstm --file {tmp_path}": f"{tmp_path} cannot be loaded",
     }
     for words, message in wrong.items():

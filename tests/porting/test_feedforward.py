@@ -91,7 +91,8 @@ class Case:
         return ladder.climb(*sides, self.batches[:steps], dtype=dtype)
 
     def first_to_fail(self, **options):
-        return next((r.quantity for r in self.climb(dtype="float64", **options) if not r.passed), "")
+        rungs = self.climb(dtype="float64", **options)
+        return next((rung.quantity for rung in rungs if not rung.passed), "")
 
 
 @pytest.fixture(scope="module", params=SMALL)

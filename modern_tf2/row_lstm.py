@@ -108,6 +108,7 @@ class FusedLSTM(keras.layers.Layer):
         super().__init__(**options)
         if self.compute_dtype != "float32":
             raise ValueError(f"FusedLSTM computes in float32 only, not in {self.compute_dtype}")
+        self.supports_jit = False  # XLA does not know the op
         self.units = units
         self.return_sequences, self.return_state = return_sequences, return_state
         self.unit_forget_bias = unit_forget_bias

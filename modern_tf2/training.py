@@ -1,6 +1,7 @@
 """Training and testing: compile, fit and evaluate, callbacks, `.keras` files."""
 
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -92,7 +93,7 @@ def restore(run):
         values = {variable.path: variable for variable in model.weights}
         named = MODELS[run.config.model].from_variables(values, run.config)
         shapes = {name: tuple(variable.shape) for name, variable in named.items()}
-    except (ValueError, OSError, KeyError, TypeError):
+    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile):
         raise UserError(f"{path} is broken or of another config: train anew") from None
     inputs = {tensor.name: tensor.shape[1:] for tensor in model.inputs}
     if shapes != run.config.weight_shapes() or inputs != run.config.input_shapes:

@@ -1,4 +1,4 @@
-"""A whole training of the TF1 side ends where those on 1.15.5 ended."""
+"""A whole training of the TF1 side ends where those on 1.15.5 ended; and what the band sees."""
 
 import os
 
@@ -8,10 +8,41 @@ from legacy_tf1 import training
 from shared import datasets
 from tests.goldens import bands
 
+MODEL = "window-rnn"
+
 
 @pytest.mark.slow
 def test_training_ends_in_the_band():
     dataset = datasets.load("mnist" if os.environ.get("MNIST_DIR") else "digits")
-    ending = bands.train_in_full(training.train, "legacy", "window-rnn", dataset=dataset, seed=0)
-    outside = bands.outside(ending, bands.band("window-rnn", dataset.name))
-    assert outside == {}, ending
+    ending = bands.train_in_full(training.train, "legacy", MODEL, dataset=dataset, seed=0)
+    assert bands.outside(ending, bands.band(MODEL, dataset.name)) == {}, ending
+
+
+def test_bands_were_recorded_on_1_15_5():
+    recorded = bands.load(MODEL)
+    assert {name: [run["seed"] for run in of["runs"]] for name, of in recorded.items()} == {
+        "digits": [0, 1, 2, 3, 4],
+        "mnist": [0, 1, 2],
+    }
+    assert {of["versions"]["tensorflow"] for of in recorded.values()} == {"1.15.5"}
+
+
+def test_band_of_the_digits_is_the_recorded_range_and_its_spread_on_either_side():
+    runs = bands.load(MODEL)["digits"]["runs"]
+    for quantity, (low, high) in bands.band(MODEL, "digits").items():
+        values = sorted(run[quantity] for run in runs)
+        assert low < values[0] < values[-1] < high
+        assert high - low == pytest.approx(3 * (values[-1] - values[0]), rel=1e-12)
+
+
+@pytest.mark.parametrize("dataset", ["digits", "mnist"])
+def test_an_ending_outside_is_named(dataset):
+    limits = bands.band(MODEL, dataset)
+    middle = {quantity: (low + high) / 2 for quantity, (low, high) in limits.items()}
+    assert bands.outside(middle, limits) == {}
+    # A model that has learnt nothing: a tenth is right, ln 10 nats are lost.
+    assert set(bands.outside({"accuracy": 0.1, "loss": 2.3}, limits)) == {"accuracy", "loss"}
+    for quantity, (low, high) in limits.items():
+        for value in (low - 1e-6, high + 1e-6, float("nan")):
+            found = bands.outside(dict(middle, **{quantity: value}), limits)
+            assert found == {quantity: (low, high)}

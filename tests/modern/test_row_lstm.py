@@ -147,3 +147,11 @@ def test_float64_is_refused_by_name():
     config = dataclasses.replace(CONFIG, kernel="fused-cpu")
     with pytest.raises(ValueError, match="float32"):
         row_lstm.build_model(config, dtype="float64")
+
+
+def test_fused_kernel_keeps_its_model_away_from_xla(images):
+    model = model_of("fused-cpu")
+    with pytest.warns(UserWarning, match="Proceeding with `jit_compile=False`"):
+        model.compile(optimizer="sgd", loss=model.loss, jit_compile=True)
+    model.fit(images, np.arange(5), verbose=0)
+    assert not model.jit_compile

@@ -433,6 +433,15 @@ def test_bad_input_is_one_line_and_exit_code_2(place, capsys, words):
     assert os.listdir(str(place)) == ["file"]
 
 
+@pytest.mark.parametrize(
+    "words", ["study window-rnn --steps 0", "study row-lstm", TIME + " --seed -1"]
+)
+def test_wrong_flags_are_refused_before_data_are_loaded(monkeypatch, capsys, words):
+    monkeypatch.setattr(command_line.datasets, "load", lambda data, data_dir: pytest.fail(data))
+    assert command(words)[0] == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(place, capsys):
     folder = place / "OUT" / "legacy" / TRAININGS[0]
     folder.mkdir(parents=True)

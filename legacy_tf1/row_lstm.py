@@ -42,7 +42,13 @@ class RowLSTM:
             training=self.training,
             name="normalization",
         )
-        self.logits = tf.layers.dense(self.normalized, config.classes, name="logits")  # [B, C]
+        # The default, said here because tf_keras' own default would not heed the graph's seed.
+        self.logits = tf.layers.dense(
+            self.normalized,
+            config.classes,
+            kernel_initializer=tf.glorot_uniform_initializer(),
+            name="logits",
+        )  # [B, C]
         self.variables = tf.global_variables()
 
         # 4. loss, accuracy and optimizer

@@ -115,10 +115,6 @@ def test_another_seed_gives_other_initial_weights(graph):
     assert not traces.gap("weights", graph.weights(), other, dtype="float32").closed
 
 
-@pytest.mark.xfail(
-    tf.version.VERSION.startswith("2."),
-    reason="tf_keras draws from a seed of its own, not from tf.set_random_seed",
-)
 def test_the_same_seed_gives_the_same_initial_weights(graph):
     again = LegacyGraph(CONFIG).weights()
     assert traces.gap("weights", graph.weights(), again, dtype="float32").closed

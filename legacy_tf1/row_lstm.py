@@ -57,7 +57,7 @@ class RowLSTM:
         self.accuracy = 1 - wrong / tf.cast(tf.shape(labels)[0], tf.float32)
         self.optimizer = tf.train.GradientDescentOptimizer(config.learning_rate)
         step = tf.train.get_or_create_global_step()
-        # Without this the moving statistics would keep their first values, and only testing suffers.
+        # Without this the moving statistics keep their first values, and only testing suffers.
         with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
             self.train_op = self.optimizer.minimize(self.loss, global_step=step)
 
@@ -158,7 +158,7 @@ def _block_lstm(inputs, config):
 
 
 def _keras_kernel(shape, dtype, partition_info=None):
-    """Keras' initial kernels, stacked: Glorot for the input's rows, orthogonal for the state's (D4)."""
+    """Keras' initial kernels, stacked: Glorot for the input, orthogonal for the state (D4)."""
     units = shape[1] // 4
     inputs = tf.glorot_uniform_initializer()([shape[0] - units, shape[1]], dtype)
     state = tf.orthogonal_initializer()([units, shape[1]], dtype)

@@ -161,7 +161,7 @@ class FusedLSTM(keras.layers.Layer):
 
 
 def _lstm(config, *, dtype):
-    """The recurrent layer [B, T, F] -> [B, H] in the kernel asked for; all have the same weights."""
+    """The recurrent layer [B, T, F] -> [B, H]; its weights are the same in every kernel."""
     options = {"unit_forget_bias": config.forget_bias == 1, "dtype": dtype}
     if config.kernel == "auto":  # cuDNN on a GPU
         return keras.layers.LSTM(config.units, name="lstm", **options)

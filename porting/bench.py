@@ -35,7 +35,7 @@ def training_seconds(config, dataset, *, rounds=ROUNDS, steps=STEPS):
 
 
 def prediction_seconds(config, dataset, *, rounds=ROUNDS, calls=CALLS):
-    """Seconds per prediction of one image, by kind of call: a dict of lists, one entry per round."""
+    """Seconds per prediction of one image: a dict of lists, one entry per round, by kind of call."""
     image = batches.windows(dataset.test.images[0], config)[:1]  # [1, *input_shape]
     return _in_turn(
         {
@@ -74,7 +74,7 @@ def lines(title, seconds):
 
 def _in_turn(turns, *, rounds, per_turn):
     """One turn of each after the other, `rounds` times; the first turn, which warms up, is free."""
-    seconds = {name: [] for name in turns}
+    seconds: dict[str, list[float]] = {name: [] for name in turns}
     for number in range(rounds + 1):
         for name, turn in turns.items():
             start = time.perf_counter()
@@ -134,4 +134,3 @@ def _modern_predictions(config, image, calls, *, kind):
         for _ in range(calls):
             np.asarray(predict(image))
         yield
-

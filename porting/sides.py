@@ -66,7 +66,9 @@ class LegacySide:
         return self.session.run(outputs, {self.model.inputs: _cast(images, self.dtype)})
 
     def gradients(self, images, labels):
-        loss, gradients = self.session.run([self._loss, self._gradients], self._feed(images, labels))
+        loss, gradients = self.session.run(
+            [self._loss, self._gradients], self._feed(images, labels)
+        )
         return loss, self._named(self.trainable, gradients, linear=True)
 
     def train_steps(self, batches):

@@ -4,8 +4,15 @@ One folder per model, `window_rnn/` for window-rnn:
 
     golden.npz     weights, and per dtype: outputs, logits, loss, gradients, one step, losses
     golden.json    versions, seed, config, dataset, command, SHA-256 of golden.npz
-    bands.json     how whole trainings ended, per dataset and seed
+
+The models in CHECKPOINTED have checkpoints too, and what is computed from the second one; for the
+others golden.npz is enough:
+
     model.ckpt-0, model.ckpt-200    checkpoints of the float32 graph, with Adam's slots; one .meta
+
+And window-rnn alone:
+
+    bands.json     how whole trainings ended, per dataset and seed
 """
 
 import json
@@ -15,6 +22,17 @@ import numpy as np
 
 from shared import batches, datasets
 from shared.config import CONFIGS, for_dataset, train_split
+
+# Sizes that keep the files small; window-rnn has those of a training.
+SIZES = {
+    "window-rnn": {},
+    "row-lstm": {"units": 16, "kernel": "generic"},
+    "nested-rnn": {"units": 16, "slots": 4, "width": 6},
+    "dense": {"units": 4},
+    "conv": {"filters_0": 2, "filters_1": 4},
+}
+MODELS = tuple(SIZES)
+CHECKPOINTED = ("window-rnn", "row-lstm")
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 DTYPES = ("float32", "float64")
@@ -37,11 +55,11 @@ def config_and_batches(model, count=STEPS + RESUMED_STEPS):
     """The config of the goldens and their first `count` batches.
 
     Returns:
-        The config, for scikit-learn's digits and seed 0, and a list of pairs: images [B, T, F]
-        float32 and labels [B] int64, in the order in which a training sees them.
+        The config, for scikit-learn's digits, SIZES and seed 0, and a list of pairs of images and
+        labels as shared.batches.batch has them, in the order in which a training sees them.
     """
     dataset = datasets.load_digits()
-    config = for_dataset(CONFIGS[model](), dataset)
+    config = for_dataset(CONFIGS[model](**SIZES[model]), dataset)
     split = train_split(config, dataset)
     found = []
     while len(found) < count:

@@ -18,7 +18,7 @@ COMMAND = "MNIST_DIR=... python -m tests.goldens.record --write --bands"
 SEEDS = {"digits": (0, 1, 2, 3, 4), "mnist": (0, 1, 2)}
 LAST_STEPS = 500  # whose mean loss is recorded
 
-# For the mean over the seeds, on MNIST. A single training ends up to a hundredth beside the next one:
+# For the mean over the seeds, on MNIST. A single training ends up to a hundredth beside the next:
 # under Adam the accuracy of one test goes up and down by that much from epoch to epoch.
 MEAN_BAND = {"accuracy": (0.930, 0.955), "loss": (0.17, 0.23)}
 
@@ -44,9 +44,7 @@ def check_trainings(train, side, model):
     """
     dataset = datasets.load("mnist" if os.environ.get("MNIST_DIR") else "digits")
     seeds = SEEDS["mnist"] if dataset.name == "mnist" else SEEDS["digits"][:1]
-    endings = [
-        train_in_full(train, side, model, dataset=dataset, seed=seed) for seed in seeds
-    ]
+    endings = [train_in_full(train, side, model, dataset=dataset, seed=seed) for seed in seeds]
     for ending in endings:
         assert outside(ending, band(model, dataset.name)) == {}, endings
     if dataset.name == "mnist":

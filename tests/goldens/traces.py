@@ -16,6 +16,7 @@ ROWS = {
     "gradients": "gradients",
     "slots": "slots",
     "stepped": "stepped weights",
+    "trained": "weights after SGD",
     "resumed_logits": "logits",
 }
 
@@ -37,6 +38,13 @@ def gap(row, expected, actual, *, dtype):
     return Gap(*difference(expected, actual), bound=tolerance(row, dtype).bound)
 
 
+def start_gap(initial, side):
+    """How far a side that was started from these named weights is from having them."""
+    row = "weights with forget bias" if hasattr(side.config, "forget_bias") else "weights"
+    expected = {name: value.astype(side.dtype) for name, value in initial.items()}
+    return gap(row, expected, side.weights(), dtype=side.dtype)
+
+
 def trace(side, batches):
     """What a side computes from its initial weights on: groups of named arrays.
 
@@ -44,11 +52,15 @@ def trace(side, batches):
     """
     found = untrained_trace(side, batches[0])
     losses = [side.train_steps(batches[:1])]
-    found["slots"] = side.slots()
+    slots = side.slots()
+    if slots:  # plain SGD has none
+        found["slots"] = slots
     found["stepped"] = side.weights()
     rest = batches[1 : goldens.STEPS]
     if rest:
         losses.append(side.train_steps(rest))
+    if side.config.optimizer == "sgd" and len(batches) >= goldens.STEPS:
+        found["trained"] = side.weights()
     found["losses"] = {"step": np.concatenate(losses)}
     return found
 
@@ -86,11 +98,12 @@ def load(model, dtype):
     return found
 
 
-def gaps(expected, actual, *, dtype, powers="tf1"):
+def gaps(expected, actual, *, dtype, powers="tf1", optimizer="adam"):
     """Compares the groups that `actual` has with those expected: a dict of Gaps.
 
     The losses are held over every horizon that they reach and that has a tolerance.
-    powers: whose powers of beta `actual` has, "tf1" or "keras" (see porting.optimizers.adam).
+    powers: whose powers of beta `actual` has, "tf1" or "keras" (see porting.optimizers).
+    optimizer: the config's, "adam" or "sgd", which has no powers.
     """
     found = {}
     for group, row in ROWS.items():
@@ -98,13 +111,15 @@ def gaps(expected, actual, *, dtype, powers="tf1"):
             found[group] = gap(row, expected[group], actual[group], dtype=dtype)
     for group in ("losses", "resumed_losses"):
         for steps in (50, goldens.STEPS):
-            row = _loss_row(steps, dtype=dtype, powers=powers)
+            row = _loss_row(steps, dtype=dtype, powers=powers, optimizer=optimizer)
             if len(actual.get(group, {"step": ()})["step"]) >= steps and (row, dtype) in TABLE:
                 pair = [{"step": of[group]["step"][:steps]} for of in (expected, actual)]
                 found["%s, %d" % (group, steps)] = gap(row, *pair, dtype=dtype)
     return found
 
 
-def _loss_row(steps, *, dtype, powers):
+def _loss_row(steps, *, dtype, powers, optimizer):
+    if optimizer == "sgd":
+        return "losses of %d SGD steps" % steps
     exact = dtype == "float64" and powers == "tf1"
     return "losses of %d steps%s" % (steps, ", TF1's powers" if exact else "")

@@ -66,7 +66,9 @@ def test_set_weights_gives_the_same_predictions(first, second, images):
 
 def test_fresh_starts_have_the_same_distribution():
     for kernel in KERNELS:
-        kernels = dict(zip(("x", "h", "b"), model_of(kernel).get_layer("lstm").get_weights(), strict=True))
+        kernels = dict(
+            zip(("x", "h", "b"), model_of(kernel).get_layer("lstm").get_weights(), strict=True)
+        )
         assert np.abs(kernels["x"]).max() <= np.sqrt(6 / (28 + 32))
         np.testing.assert_allclose(kernels["h"] @ kernels["h"].T, np.eye(8), atol=1e-5)
         np.testing.assert_array_equal(kernels["b"], np.repeat([0, 1, 0, 0], 8))

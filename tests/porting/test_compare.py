@@ -50,9 +50,7 @@ def test_table_of_losses_holds_the_differences(comparison):
     assert summary["losses"][-1]["mean_abs"] == pytest.approx(gap.mean())
 
 
-def test_a_side_that_trains_otherwise_fails_the_comparison(comparison, tmp_path, monkeypatch, capsys):
-    """From the finished trainings of the comparison, one of them with another learning rate."""
-    _, out, summary = comparison
+def test_a_side_that_trains_otherwise_fails_the_comparison(tmp_path, monkeypatch, capsys):
     train = modern_training.train
 
     def wrong(run, dataset, *, initial_weights):
@@ -92,4 +90,7 @@ def test_bad_input_is_one_line(argv, said, capsys):
 
 
 def test_infinite_differences_can_be_written():
-    assert report.finite({"a": [float("inf"), 1.5], "b": float("nan")}) == {"a": ["inf", 1.5], "b": "nan"}
+    assert report.finite({"a": [float("inf"), 1.5], "b": float("nan")}) == {
+        "a": ["inf", 1.5],
+        "b": "nan",
+    }

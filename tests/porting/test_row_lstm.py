@@ -59,7 +59,9 @@ def test_right_port_climbs_every_rung(config, weights, batches, kernel, dtype):
 
 @pytest.mark.parametrize("legacy", ["generic", "fused-cpu"])
 @pytest.mark.parametrize("modern", KERNELS)
-def test_kernels_of_both_sides_agree_from_the_same_weights(config, weights, batches, legacy, modern):
+def test_kernels_of_both_sides_agree_from_the_same_weights(
+    config, weights, batches, legacy, modern
+):
     images, labels = batches[0]
     first = LegacySide(dataclasses.replace(config, kernel=legacy), weights)
     second = ModernSide(dataclasses.replace(config, kernel=modern), weights)

@@ -42,7 +42,9 @@ def test_every_array_has_the_dtype_asked_for(side, batch):
         losses = one.train_steps([batch, batch])
         arrays = {"loss": loss, "losses": losses, **gradients}
         arrays.update(one.weights(), **one.slots(), **one.forward(batch[0]))
-        assert {name: str(value.dtype) for name, value in arrays.items() if value.dtype != dtype} == {}
+        assert {
+            name: str(value.dtype) for name, value in arrays.items() if value.dtype != dtype
+        } == {}
         assert losses.shape == (2,)
 
 

@@ -33,11 +33,18 @@ def export(run, target):
     return serving.export(run, target)
 
 
+def check(config):
+    """As feedforward.check_layout."""
+    from legacy_tf1 import feedforward
+
+    feedforward.check_layout(config)
+
+
 def main(argv=None):
     """Runs one command and returns its exit code."""
     functions = {"train": train, "evaluate": evaluate, "predict": predict, "export": export}
     functions.update(study=train, time=train)
-    return command_line.main("legacy", functions, argv)
+    return command_line.main("legacy", functions, argv, check=check)
 
 
 if __name__ == "__main__":

@@ -40,11 +40,18 @@ def kernel(config, *, path):
     return kernels.report(config, path=path)
 
 
+def check(config):
+    """As feedforward.check_layout."""
+    from modern_tf2 import feedforward
+
+    feedforward.check_layout(config)
+
+
 def main(argv=None):
     """Runs one command and returns its exit code."""
     functions = {"train": train, "evaluate": evaluate, "predict": predict, "export": export}
     functions.update(study=train, time=train, kernel=kernel)
-    return command_line.main("modern", functions, argv)
+    return command_line.main("modern", functions, argv, check=check)
 
 
 if __name__ == "__main__":

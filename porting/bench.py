@@ -35,7 +35,7 @@ def training_seconds(config, dataset, *, rounds=ROUNDS, steps=STEPS):
 
 
 def prediction_seconds(config, dataset, *, rounds=ROUNDS, calls=CALLS):
-    """Seconds per prediction of one image: a dict of lists, one entry per round, by kind of call."""
+    """Seconds per prediction of one image, by kind of call: a dict of lists, one per round."""
     image = batches.windows(dataset.test.images[0], config)[:1]  # [1, *input_shape]
     return _in_turn(
         {

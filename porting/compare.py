@@ -5,7 +5,9 @@ import os
 
 import numpy as np
 
+from legacy_tf1 import feedforward as legacy_feedforward
 from legacy_tf1 import training as legacy_training
+from modern_tf2 import feedforward as modern_feedforward
 from modern_tf2 import training as modern_training
 from porting import ladder, report
 from porting.sides import LegacySide, ModernSide
@@ -33,8 +35,12 @@ def compare(config, dataset, out):
         Whether all of it is within the tolerances.
 
     Raises:
-        UserError: `out` cannot be written, or a training was interrupted.
+        UserError: `out` cannot be written, a training was interrupted, or this machine cannot run
+            the config.
     """
+    for dtype in ("float32", "float64"):
+        for side in (legacy_feedforward, modern_feedforward):
+            side.check_layout(config, dtype=dtype)
     legacy_run = runs.create_run(
         os.path.join(out, "legacy"), "legacy", config=config, dataset=dataset.name
     )

@@ -66,7 +66,8 @@ def climb(legacy, modern, batches, *, dtype, exact=None):
     first = np.concatenate([first, legacy.train_steps(batches[1:])])
     second = np.concatenate([second, modern.train_steps(batches[1:])])
     yield from loss_rungs(first, second, dtype=dtype, config=legacy.config)
-    if legacy.config.optimizer == "sgd":
+    together = dtype == "float64" or len(batches) <= legacy.config.float32_horizon
+    if legacy.config.optimizer == "sgd" and together:
         yield rung("weights after SGD", legacy.weights(), modern.weights(), dtype=dtype)
     if exact is not None:
         third = exact.train_steps(batches)
@@ -81,7 +82,9 @@ def loss_rungs(legacy, modern, *, dtype, config, where=""):
     `where` goes before the place of the worst element.
     """
     name = f"{where}step"
-    horizons = (50, 200) if config.optimizer == "adam" and dtype == "float32" else (200,)
+    horizons: tuple[int, ...] = (config.float32_horizon if dtype == "float32" else 200,)
+    if config.optimizer == "adam" and dtype == "float32":
+        horizons = (50, 200)
     unit = "SGD steps" if config.optimizer == "sgd" else "steps"
     return [
         rung(f"losses of {n} {unit}", {name: legacy[:n]}, {name: modern[:n]}, dtype=dtype)

@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
         raise UserError("%s (%s --help lists the flags)" % (message, self.prog))
 
 
-def main(side, functions, argv=None):
+def main(side, functions, argv=None, *, check):
     """Runs one command of a side and returns its exit code.
 
     Args:
@@ -38,7 +38,10 @@ def main(side, functions, argv=None):
             `train` is that of the commands `study` and `time` too. Keras' side has
             `kernel(config, path=)` as well, which returns lines of text.
         argv: the words after the program's name; None: those of this process.
+        check: `check(config)`, which raises UserError where this machine cannot run a config; it is
+            asked before a former run makes room for a new one.
     """
+    functions = dict(functions, train=(functions["train"], check))
     return reporting(lambda: _dispatch(side, functions, argv))
 
 
@@ -184,7 +187,8 @@ def _load_data(arguments, expected=None):
     return dataset
 
 
-def _train(side, train, arguments):
+def _train(side, functions, arguments):
+    train, check = functions
     out = _folder(side, arguments, arguments.out)
     changes = config_changes(arguments)
     if arguments.resume:
@@ -198,6 +202,7 @@ def _train(side, train, arguments):
         dataset = _load_data(arguments)
         config = new_config(arguments.model, changes, dataset)
         initial = weights.load(arguments.init, config) if arguments.init else None
+        check(config)
         run = runs.create_run(out, side, config=config, dataset=dataset.name)
     result = train(run, dataset, initial_weights=initial)
     if not result["finished"]:

@@ -22,6 +22,7 @@ class Config:
     model: ClassVar[str]  # its name on the command line
     split: ClassVar[str] = "full_train"  # the split of a Dataset that it is trained on
     optimizer: ClassVar[str] = "sgd"  # "adam" or "sgd"
+    float32_horizon: ClassVar[int] = 200  # steps that two float32 trainings stay together (SGD)
     digits_epochs: ClassVar[int] = 60  # on scikit-learn's digits, 40 times fewer than MNIST's
 
     rows: int = 28  # time steps in a whole image
@@ -216,6 +217,7 @@ class ConvConfig(Config):
     """Two convolutions with max pooling, then the logits."""
 
     model: ClassVar[str] = "conv"
+    float32_horizon: ClassVar[int] = 5  # then a ReLU or a pooling chooses otherwise, by a rounding
 
     learning_rate: float = 0.1
     data_format: str = "nhwc"  # layout of a batch: one of FORMATS
@@ -281,7 +283,7 @@ class NestedRNNConfig(Config):
     beta_2: float = 0.999  # Adam's decay of the second moment
     epsilon: float = 1e-8  # TF1's default; Keras has 1e-7
     profile: int = len(profiles.NAMES)  # numbers in a row's profile
-    units: int = 48  # of the hidden state
+    units: int = 64  # of the hidden state
     slots: int = 8  # rows of the memory
     width: int = 16  # numbers in a slot
     decay: float = 0.97  # what is left of the memory after a time step

@@ -9,13 +9,14 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from tests import goldens
-from tests.goldens import traces, wrong
+from tests.goldens import controls, traces, wrong
 from tests.goldens.graph import LegacyGraph
 
 MODEL = "window-rnn"
 CONFIG, BATCHES = goldens.config_and_batches(MODEL)
 INITIAL = goldens.under(goldens.load(MODEL), "initial")
 START, END = (goldens.checkpoint(MODEL, step) for step in (0, goldens.STEPS))
+OTHERS = [model for model in goldens.MODELS if model != MODEL]
 
 
 @pytest.fixture(scope="module", params=goldens.DTYPES)
@@ -46,6 +47,51 @@ def test_every_recorded_array_is_computed_again(graph, golden, dtype):
     assert {name: gap for name, gap in gaps.items() if not gap.closed} == {}
     assert set(found) == set(golden)
     assert len(gaps) == 10
+
+
+@pytest.mark.parametrize("model", OTHERS)
+def test_every_recorded_array_of_another_model_is_computed_again(model, dtype):
+    config, batches = goldens.config_and_batches(model)
+    initial, golden = goldens.under(goldens.load(model), "initial"), traces.load(model, dtype)
+    graph = LegacyGraph(config, initial, dtype=dtype)
+    start = traces.start_gap(initial, graph)
+    assert start.closed, start
+    found = traces.trace(graph, batches)
+    if model in goldens.CHECKPOINTED:
+        graph.restore(goldens.checkpoint(model, goldens.STEPS))
+        found.update(traces.resumed_trace(graph, batches))
+    gaps = traces.gaps(golden, found, dtype=dtype, optimizer=config.optimizer)
+    assert {name: gap for name, gap in gaps.items() if not gap.closed} == {}
+    assert set(found) == set(golden)
+    assert len(gaps) == (10 if model in goldens.CHECKPOINTED else 8)
+
+
+def test_fused_kernel_computes_what_the_generic_one_did():
+    config, batches = goldens.config_and_batches("row-lstm")
+    initial = goldens.under(goldens.load("row-lstm"), "initial")
+    graph = LegacyGraph(dataclasses.replace(config, kernel="fused-cpu"), initial)
+    assert "BlockLSTM" in {operation.type for operation in graph.graph.get_operations()}
+    found = traces.trace(graph, batches)
+    graph.restore(goldens.checkpoint("row-lstm", goldens.STEPS))
+    found.update(traces.resumed_trace(graph, batches))
+    golden = traces.load("row-lstm", "float32")
+    gaps = traces.gaps(golden, found, dtype="float32", optimizer="sgd")
+    assert {name: gap for name, gap in gaps.items() if not gap.closed} == {}
+    assert len(gaps) == 10
+
+
+@pytest.mark.parametrize(("model", "name"), controls.CONTROLS)
+def test_a_wrong_port_of_another_model_is_seen(model, name):
+    change, hidden = controls.CONTROLS[model, name]
+    config, batches = goldens.config_and_batches(model, 50)
+    initial, golden = goldens.under(goldens.load(model), "initial"), traces.load(model, "float64")
+    graph = LegacyGraph(config, change(initial), dtype="float64")
+    assert not traces.start_gap(initial, graph).closed
+    gaps = traces.gaps(
+        golden, traces.trace(graph, batches), dtype="float64", optimizer=config.optimizer
+    )
+    assert set(unseen(gaps)) == hidden
+    assert all(np.isfinite(gap.max_abs) for gap in gaps.values())
 
 
 @pytest.mark.parametrize("name", wrong.WEIGHTS)
@@ -122,29 +168,42 @@ def test_checkpoints_hold_weights_slots_powers_and_step():
         assert reader.get_tensor("global_step") == step
 
 
-def test_first_checkpoint_holds_the_initial_weights():
-    graph = LegacyGraph(CONFIG)
-    graph.restore(START)
-    gap = traces.gap("weights", INITIAL, graph.weights(), dtype="float32")
+@pytest.mark.parametrize("model", goldens.CHECKPOINTED)
+def test_first_checkpoint_holds_the_initial_weights(model):
+    graph = LegacyGraph(goldens.config_and_batches(model, 0)[0])
+    graph.restore(goldens.checkpoint(model, 0))
+    gap = traces.start_gap(goldens.under(goldens.load(model), "initial"), graph)
     assert gap.closed, gap
 
 
-def test_meta_graph_restores_and_computes():
+def test_second_checkpoint_of_the_row_lstm_holds_the_trained_weights():
+    graph = LegacyGraph(goldens.config_and_batches("row-lstm", 0)[0])
+    graph.restore(goldens.checkpoint("row-lstm", goldens.STEPS))
+    gap = traces.start_gap(traces.load("row-lstm", "float32")["trained"], graph)
+    assert gap.closed, gap
+
+
+@pytest.mark.parametrize("model", goldens.CHECKPOINTED)
+def test_meta_graph_restores_and_computes(model):
+    end = goldens.checkpoint(model, goldens.STEPS)
+    _, batches = goldens.config_and_batches(model, goldens.STEPS + 1)
     with tf.Graph().as_default(), tf.Session() as session:
-        saver = tf.train.import_meta_graph(END + ".meta")
-        saver.restore(session, END)
-        logits = session.run("logits/BiasAdd:0", {"inputs:0": BATCHES[goldens.STEPS][0]})
-    expected = traces.load(MODEL, "float32")["resumed_logits"]
+        saver = tf.train.import_meta_graph(end + ".meta")
+        saver.restore(session, end)
+        logits = session.run("logits/BiasAdd:0", {"inputs:0": batches[goldens.STEPS][0]})
+    expected = traces.load(model, "float32")["resumed_logits"]
     gap = traces.gap("logits", expected, {"logits": logits}, dtype="float32")
     assert gap.closed, gap
 
 
-def test_facts_are_those_of_the_files():
-    folder = goldens.folder(MODEL)
+@pytest.mark.parametrize("model", goldens.MODELS)
+def test_facts_are_those_of_the_files(model):
+    folder, (config, _) = goldens.folder(model), goldens.config_and_batches(model, 0)
     facts = goldens.read_json(os.path.join(folder, "golden.json"))
     assert facts["versions"]["tensorflow"] == "1.15.5"
     assert facts["versions"]["python"].startswith("3.7.")
-    assert type(CONFIG)(**facts["config"]) == CONFIG
+    assert facts["model"] == model
+    assert type(config)(**facts["config"]) == config
     for name, digest in facts["sha256"].items():
         with open(os.path.join(folder, name), "rb") as file:
             assert hashlib.sha256(file.read()).hexdigest() == digest

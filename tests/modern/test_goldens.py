@@ -6,12 +6,18 @@ import pytest
 
 from porting.sides import ModernSide
 from tests import goldens
-from tests.goldens import traces, wrong
+from tests.goldens import controls, traces, wrong
 
 MODEL = "window-rnn"
 CONFIG, BATCHES = goldens.config_and_batches(MODEL)
 INITIAL = goldens.under(goldens.load(MODEL), "initial")
 UNTRAINED = {"outputs", "logits", "loss", "gradients"}
+# With those kernels of the row LSTM that have the dtype.
+OTHERS = [
+    *((model, dtype, {}) for model in goldens.MODELS[1:] for dtype in goldens.DTYPES),
+    ("row-lstm", "float32", {"kernel": "fused-cpu"}),
+    ("row-lstm", "float32", {"kernel": "auto"}),
+]
 
 
 @pytest.fixture(scope="module", params=goldens.DTYPES)
@@ -40,6 +46,35 @@ def test_everything_recorded_is_computed_again(golden, dtype, powers):
     gaps = traces.gaps(golden, found, dtype=dtype, powers=powers)
     assert {name: gap for name, gap in gaps.items() if not gap.closed} == {}
     assert set(gaps) == UNTRAINED | {"slots", "stepped", "losses, 50", "losses, 200"}
+
+
+@pytest.mark.parametrize(("model", "dtype", "changes"), OTHERS, indirect=["dtype"])
+def test_everything_recorded_of_another_model_is_computed_again(model, dtype, changes):
+    config, batches = goldens.config_and_batches(model, goldens.STEPS)
+    config = dataclasses.replace(config, **changes)
+    initial, golden = goldens.under(goldens.load(model), "initial"), traces.load(model, dtype)
+    exact = config.optimizer == "adam" and dtype == "float64"
+    powers = "tf1" if exact else "keras"
+    side = ModernSide(config, initial, dtype=dtype, powers=powers)
+    start = traces.start_gap(initial, side)
+    assert start.closed, start
+    found = traces.trace(side, batches)
+    gaps = traces.gaps(golden, found, dtype=dtype, powers=powers, optimizer=config.optimizer)
+    assert {name: gap for name, gap in gaps.items() if not gap.closed} == {}
+    assert set(found) == {name for name in golden if not name.startswith("resumed")}
+    trained = "slots" if config.optimizer == "adam" else "trained"
+    assert set(gaps) == UNTRAINED | {"stepped", trained, "losses, 50", "losses, 200"}
+
+
+@pytest.mark.parametrize(("model", "name"), controls.CONTROLS)
+def test_a_wrong_port_of_another_model_is_seen(model, name):
+    change, hidden = controls.CONTROLS[model, name]
+    config, batches = goldens.config_and_batches(model, 1)
+    initial, golden = goldens.under(goldens.load(model), "initial"), traces.load(model, "float64")
+    side = ModernSide(config, change(initial), dtype="float64")
+    assert not traces.start_gap(initial, side).closed
+    found = traces.untrained_trace(side, batches[0])
+    assert unseen(golden, found, dtype="float64") == hidden & UNTRAINED
 
 
 def test_keras_own_powers_stay_close_in_float64_but_are_seen():

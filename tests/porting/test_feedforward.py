@@ -23,9 +23,6 @@ SMALL = {
     "nhwc": CONV,
     "nchw": dataclasses.replace(CONV, data_format="nchw"),
 }
-# A float32 sum that is rounded another way makes a ReLU or a pooling choose otherwise, sooner or
-# later, and from there on two trainings part: float64 goes all the way, float32 these steps.
-FLOAT32_STEPS = {"dense": 200, "nhwc": 5, "nchw": 5}
 
 # What tests below put something else in the place of.
 DENSE, FLATTEN = keras.layers.Dense, keras.layers.Flatten
@@ -106,11 +103,11 @@ def case(name, digits):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_right_port_climbs_every_rung(case, name, dtype):
-    steps = FLOAT32_STEPS[name] if dtype == "float32" else 200
+def test_right_port_climbs_every_rung(case, dtype):
+    steps = case.config.float32_horizon if dtype == "float32" else 200
     rungs = list(case.climb(dtype=dtype, steps=steps))
     assert [rung for rung in rungs if not rung.passed] == []
-    assert len(rungs) == (8 if steps == 200 else 7)
+    assert len(rungs) == 8
 
 
 def channels_first(array):

@@ -46,7 +46,7 @@ def test_right_port_climbs_every_rung(config, weights, batches, dtype):
     legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
     rungs = list(ladder.climb(legacy, modern, batches, dtype=dtype, exact=exact))
     assert [rung for rung in rungs if not rung.passed] == []
-    assert len(rungs) == 9
+    assert len(rungs) == {"float32": 9, "float64": 10}[dtype]
     assert {rung.dtype for rung in rungs} == {dtype}
 
 

@@ -25,7 +25,7 @@ def profiles(rows):
     light = rows >= LIGHT
     strokes = light[..., 0] + np.count_nonzero(light[..., 1:] > light[..., :-1], axis=-1)
     total, moment = np.moveaxis(rows @ np.stack([np.ones_like(columns), columns], axis=-1), -1, 0)
-    centroid = moment / (np.maximum(total, 1) * columns[-1])
+    centroid = moment / (np.maximum(total, np.float32(1)) * columns[-1])
     return np.stack(
         [
             total / np.float32(255 * width),

@@ -158,3 +158,36 @@ def _cell(weights, layer):
 
 def _depth(weights):
     return sum(name.endswith("/recurrent_kernel") for name in weights)
+
+
+def nested_forward(weights, inputs, config):
+    """The nested RNN on {"pixels": [B, T, F], "profile": [B, T, P]}: every output, by name.
+
+    One example and one slot at a time, from the equations that both sides have in their docstrings.
+    """
+    examples = [
+        _nested_example(weights, *streams, config=config)
+        for streams in zip(inputs["pixels"], inputs["profile"])
+    ]
+    found = {name: np.stack([one[name] for one in examples]) for name in examples[0]}
+    found["logits"] = found["rnn/hidden"] @ weights["logits/kernel"] + weights["logits/bias"]
+    return found
+
+
+def _nested_example(weights, pixels, profile, *, config):
+    def affine(name, *parts):
+        inputs = np.concatenate(parts)
+        return inputs @ weights["rnn/%s/kernel" % name] + weights["rnn/%s/bias" % name]
+
+    hidden = np.zeros(config.units, pixels.dtype)
+    memory = np.zeros((config.slots, config.width), pixels.dtype)
+    outputs = []
+    for x, p in zip(pixels, profile):
+        address = _softmax(affine("address", p, hidden)[None])[0]
+        write = np.tanh(affine("write", x))
+        memory = np.stack([config.decay * m + a * write for m, a in zip(memory, address)])
+        read = sum(a * m for m, a in zip(memory, address))
+        update = np.tanh(affine("hidden", x, p, hidden, read))
+        hidden = (1 - config.leak) * hidden + config.leak * update
+        outputs.append(hidden)
+    return {"rnn": np.stack(outputs), "rnn/hidden": hidden, "rnn/memory": memory}

@@ -6,6 +6,7 @@ import numpy as np
 
 from porting.differences import difference
 from porting.tolerances import TABLE, tolerance
+from shared.config import WindowRNNConfig
 from tests import goldens
 
 # The row of the table of tolerances for each group of arrays but the losses.
@@ -59,7 +60,8 @@ def trace(side, batches):
     rest = batches[1 : goldens.STEPS]
     if rest:
         losses.append(side.train_steps(rest))
-    if side.config.optimizer == "sgd" and len(batches) >= goldens.STEPS:
+    together = side.dtype == "float64" or side.config.float32_horizon >= goldens.STEPS
+    if side.config.optimizer == "sgd" and together and len(batches) >= goldens.STEPS:
         found["trained"] = side.weights()
     found["losses"] = {"step": np.concatenate(losses)}
     return found
@@ -98,24 +100,31 @@ def load(model, dtype):
     return found
 
 
-def gaps(expected, actual, *, dtype, powers="tf1", optimizer="adam"):
+def gaps(expected, actual, *, dtype, powers="tf1", config=WindowRNNConfig):
     """Compares the groups that `actual` has with those expected: a dict of Gaps.
 
     The losses are held over every horizon that they reach and that has a tolerance.
     powers: whose powers of beta `actual` has, "tf1" or "keras" (see porting.optimizers).
-    optimizer: the config's, "adam" or "sgd", which has no powers.
+    config: the model's, or its class.
     """
     found = {}
     for group, row in ROWS.items():
         if group in actual:
             found[group] = gap(row, expected[group], actual[group], dtype=dtype)
     for group in ("losses", "resumed_losses"):
-        for steps in (50, goldens.STEPS):
-            row = _loss_row(steps, dtype=dtype, powers=powers, optimizer=optimizer)
-            if len(actual.get(group, {"step": ()})["step"]) >= steps and (row, dtype) in TABLE:
+        losses = actual.get(group, {"step": ()})["step"]
+        for steps in _horizons(config, len(losses), dtype=dtype):
+            row = _loss_row(steps, dtype=dtype, powers=powers, optimizer=config.optimizer)
+            if (row, dtype) in TABLE:
                 pair = [{"step": of[group]["step"][:steps]} for of in (expected, actual)]
                 found["%s, %d" % (group, steps)] = gap(row, *pair, dtype=dtype)
     return found
+
+
+def _horizons(config, count, *, dtype):
+    """The numbers of steps over which `count` losses are compared."""
+    last = min(count, config.float32_horizon) if dtype == "float32" else count
+    return [steps for steps in (5, 50, goldens.STEPS) if steps <= last]
 
 
 def _loss_row(steps, *, dtype, powers, optimizer):

@@ -59,11 +59,15 @@ def test_everything_recorded_of_another_model_is_computed_again(model, dtype, ch
     start = traces.start_gap(initial, side)
     assert start.closed, start
     found = traces.trace(side, batches)
-    gaps = traces.gaps(golden, found, dtype=dtype, powers=powers, optimizer=config.optimizer)
+    gaps = traces.gaps(golden, found, dtype=dtype, powers=powers, config=config)
     assert {name: gap for name, gap in gaps.items() if not gap.closed} == {}
     assert set(found) == {name for name in golden if not name.startswith("resumed")}
-    trained = "slots" if config.optimizer == "adam" else "trained"
-    assert set(gaps) == UNTRAINED | {"stepped", trained, "losses, 50", "losses, 200"}
+    if (model, dtype) == ("conv", "float32"):  # by a rounding, a ReLU soon chooses otherwise
+        assert set(gaps) == UNTRAINED | {"stepped", "losses, 5"}
+    else:
+        trained = "slots" if config.optimizer == "adam" else "trained"
+        expected = UNTRAINED | {"stepped", trained, "losses, 50", "losses, 200"}
+        assert set(gaps) - {"losses, 5"} == expected
 
 
 @pytest.mark.parametrize(("model", "name"), controls.CONTROLS)

@@ -1,8 +1,10 @@
 """Batches of the plan: a tf.data pipeline that cuts the windows inside the graph (D5)."""
 
+import functools
+
 import tensorflow as tf
 
-from shared import batches
+from shared import batches, profiles
 
 
 def train_batches(split, config, *, epoch, skip, count):
@@ -23,11 +25,8 @@ def test_batches(split, config):
 
 
 def _batches(split, config, *, plan):
-    # As a constant the images would be copied into the graph; as a variable they are not.
-    rows = tf.Variable(split.images.reshape(-1, config.features), trainable=False)  # uint8
-    labels = tf.Variable(split.labels, trainable=False)
-    table = batches.profile_table(split, config)
-    profiles = None if table is None else tf.Variable(table, trainable=False)
+    rows, labels = _rows(split, config.features)
+    profile = _profiles(split, config.features) if "profile" in config.input_shapes else None
     window = tf.range(config.window)
 
     def cut(indices, starts):
@@ -35,9 +34,26 @@ def _batches(split, config, *, plan):
         numbers = first[:, None] + window  # [B, T]
         images = tf.reshape(tf.gather(rows, numbers), (-1, *config.input_shape))  # uint8
         images = tf.cast(images, tf.float32) * batches.PIXEL_SCALE
-        if profiles is not None:
-            images = {"pixels": images, "profile": tf.gather(profiles, numbers)}
+        if profile is not None:
+            images = {"pixels": images, "profile": tf.gather(profile, numbers)}
         return images, tf.gather(labels, indices)
 
     dataset = tf.data.Dataset.from_tensor_slices(tuple(plan))
     return dataset.map(cut, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+# As constants the tables would be copied into the graph, as variables they are not. A variable that
+# a mapped function has seen is never freed: every epoch, and every config, has to use the same one.
+
+
+@functools.lru_cache(maxsize=8)
+def _rows(split, features):
+    """The rows [examples * 28, F] uint8 and the labels [examples] int64 of a split."""
+    images = split.images.reshape(-1, features)
+    return tf.Variable(images, trainable=False), tf.Variable(split.labels, trainable=False)
+
+
+@functools.lru_cache(maxsize=8)
+def _profiles(split, features):
+    """The profiles [examples * 28, 3] float32 of the rows of a split."""
+    return tf.Variable(profiles.profiles(split.images.reshape(-1, features)), trainable=False)

@@ -23,7 +23,7 @@ DIGITS_SOURCE = "sklearn.datasets.load_digits"
 WAYS = "name a folder with MNIST's files by --data-dir or MNIST_DIR, or a mirror by MNIST_URL"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal to itself alone: a key, whatever its arrays hold
 class Split:
     """images [examples, 28, 28] uint8, white on black; labels [examples] int64, 0..9; read-only."""
 

@@ -166,8 +166,8 @@ def nested_forward(weights, inputs, config):
     One example and one slot at a time, from the equations that both sides have in their docstrings.
     """
     examples = [
-        _nested_example(weights, *streams, config=config)
-        for streams in zip(inputs["pixels"], inputs["profile"])
+        _nested_example(weights, pixels, inputs["profile"][n], config=config)
+        for n, pixels in enumerate(inputs["pixels"])
     ]
     found = {name: np.stack([one[name] for one in examples]) for name in examples[0]}
     found["logits"] = found["rnn/hidden"] @ weights["logits/kernel"] + weights["logits/bias"]
@@ -182,11 +182,13 @@ def _nested_example(weights, pixels, profile, *, config):
     hidden = np.zeros(config.units, pixels.dtype)
     memory = np.zeros((config.slots, config.width), pixels.dtype)
     outputs = []
-    for x, p in zip(pixels, profile):
+    for row, x in enumerate(pixels):
+        p = profile[row]
         address = _softmax(affine("address", p, hidden)[None])[0]
         write = np.tanh(affine("write", x))
-        memory = np.stack([config.decay * m + a * write for m, a in zip(memory, address)])
-        read = sum(a * m for m, a in zip(memory, address))
+        for slot in range(config.slots):
+            memory[slot] = config.decay * memory[slot] + address[slot] * write
+        read = sum(address[slot] * memory[slot] for slot in range(config.slots))
         update = np.tanh(affine("hidden", x, p, hidden, read))
         hidden = (1 - config.leak) * hidden + config.leak * update
         outputs.append(hidden)

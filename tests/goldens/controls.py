@@ -66,7 +66,7 @@ def hidden_bias_dropped(weights):
 def pixels_by_column(weights):
     """An image flattened column by column."""
     kernel = weights["hidden/kernel"]
-    side = int(round(len(kernel) ** 0.5))
+    side = round(len(kernel) ** 0.5)
     moved = kernel.reshape(side, side, -1).transpose(1, 0, 2).reshape(kernel.shape)
     return dict(weights, **{"hidden/kernel": moved})
 

@@ -107,9 +107,7 @@ def test_a_wrong_port_of_another_model_is_seen(model, name):
     graph = graph_of(model, "float64")
     graph.start(change(initial))
     assert not traces.start_gap(initial, graph).closed
-    gaps = traces.gaps(
-        golden, traces.trace(graph, batches), dtype="float64", config=config
-    )
+    gaps = traces.gaps(golden, traces.trace(graph, batches), dtype="float64", config=config)
     assert set(unseen(gaps)) == hidden
     assert all(np.isfinite(gap.max_abs) for gap in gaps.values())
 

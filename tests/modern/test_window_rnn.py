@@ -12,6 +12,7 @@ import tensorflow as tf
 from modern_tf2 import input_pipeline, training, window_rnn
 from porting.sides import ModernSide
 from shared import batches, datasets
+from shared.config import WindowRNNConfig, for_dataset
 from tests import goldens, oracles
 from tests.goldens import traces, wrong
 
@@ -210,3 +211,20 @@ def test_pipeline_of_the_test(digits):
     plan = batches.test_plan(CONFIG)
     assert len(plan) == CONFIG.test_steps
     assert same(input_pipeline.test_batches(digits.test, CONFIG), plan, digits.test)
+
+
+def test_epochs_share_the_images(monkeypatch):
+    """A variable that a dataset has seen is never freed: one per epoch would fill the memory."""
+    made = []
+    variable = tf.Variable
+    monkeypatch.setattr(tf, "Variable", lambda *a, **k: made.append(a) or variable(*a, **k))
+    digits = datasets.load("digits")
+    for epoch in range(3):
+        for window in (5, 6):
+            config = for_dataset(WindowRNNConfig(window=window), digits)
+            next(
+                iter(
+                    input_pipeline.train_batches(digits.train, config, epoch=epoch, skip=0, count=1)
+                )
+            )
+    assert len(made) == 2  # rows and labels

@@ -1,4 +1,4 @@
-"""Profiles of rows: what a loop over pixels and exact fractions gives, in the same bytes everywhere."""
+"""Profiles of rows: what a loop over pixels and exact fractions gives, to the same bytes."""
 
 import hashlib
 from fractions import Fraction

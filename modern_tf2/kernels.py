@@ -1,9 +1,9 @@
 """What computes a recurrent layer on a GPU: cuDNN or a loop over the steps, and why.
 
-Keras decides anew at each call and says nothing. The decision is repeated here from the layers'
-settings, so it needs no GPU. The conditions are those of Keras 3.15 on TensorFlow 2.21; they hold
-for float16, bfloat16, float32 and float64 alike, stateful or not, forwards or backwards, with or
-without input dropout.
+Keras decides anew at each call and says nothing (D14). The decision is repeated here from the
+layers' settings, so it needs no GPU. The conditions are those of Keras 3.15 on TensorFlow 2.21;
+they hold for float16, bfloat16, float32 and float64 alike, stateful or not, forwards or backwards,
+with or without input dropout.
 """
 
 import zipfile

@@ -278,7 +278,7 @@ class NestedRNNConfig(Config):
     model: ClassVar[str] = "nested-rnn"
     optimizer: ClassVar[str] = "adam"
 
-    learning_rate: float = 2e-3  # Adam's alpha
+    learning_rate: float = 1.5e-3  # Adam's alpha
     beta_1: float = 0.9  # Adam's decay of the first moment
     beta_2: float = 0.999  # Adam's decay of the second moment
     epsilon: float = 1e-8  # TF1's default; Keras has 1e-7
@@ -286,8 +286,8 @@ class NestedRNNConfig(Config):
     units: int = 64  # of the hidden state
     slots: int = 8  # rows of the memory
     width: int = 16  # numbers in a slot
-    decay: float = 0.97  # what is left of the memory after a time step
-    leak: float = 0.5  # how much of the hidden state a time step renews
+    decay: float = 0.95  # what is left of the memory after a time step
+    leak: float = 0.3  # how much of the hidden state a time step renews
 
     @property
     def input_shapes(self):

@@ -8,6 +8,8 @@ import json
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SIDES = {"legacy": "legacy_tf1", "modern": "modern_tf2"}
 both_sides = pytest.mark.parametrize("side", SIDES)
 FLAGS = ("--data", "digits", "--steps", "30", "--out")

@@ -22,7 +22,9 @@ def test_another_tensorflow_is_refused(monkeypatch, capsys):
 def test_a_model_without_goldens_is_refused(monkeypatch, capsys):
     monkeypatch.setattr(record, "_require_tensorflow_1_15", lambda: None)
     assert record.main(["no-model"]) == 2
-    assert capsys.readouterr().err == "error: there are no goldens of no-model: choose window-rnn\n"
+    choice = ", ".join(record.MODELS)
+    said = "error: there are no goldens of no-model: choose %s\n" % choice
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("change", [0.0, 0.25])

@@ -70,6 +70,7 @@ def test_numpy_computes_the_same(side):
     assert agrees_with_oracle(side)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["pixels", "profile"])
 def test_a_stream_of_another_order_is_seen(side, stream):
     for wrong in (IMAGES[stream][::-1], IMAGES[stream][:, ::-1], IMAGES[stream][..., ::-1]):
@@ -98,6 +99,7 @@ def test_initial_weights_fill_glorots_range_and_biases_are_zero():
         assert 0.97 * limit < np.abs(value).max() <= limit * (1 + 1e-6)
 
 
+@pytest.mark.slow
 def test_file_gives_the_model_back(tmp_path):
     model = ModernSide(CONFIG, WEIGHTS).model
     model.fit(IMAGES, LABELS, shuffle=False, verbose=0)
@@ -176,6 +178,7 @@ def test_scan_computes_the_same():
     assert ladder.rung("outputs", expected, found, dtype="float32").passed
 
 
+@pytest.mark.slow
 def test_train_evaluate_predict_and_export(tmp_path, capsys):
     path = str(tmp_path / "run")
     assert main(["train", "nested-rnn", "--data", "digits", "--steps", "60", "--out", path]) == 0
@@ -206,6 +209,7 @@ def test_train_evaluate_predict_and_export(tmp_path, capsys):
     assert ladder.rung("logits", {"": restored}, {"": logits}, dtype="float32").passed
 
 
+@pytest.mark.slow
 def test_a_file_of_another_config_is_refused(tmp_path):
     config = for_dataset(CONFIG, DIGITS)
     run = runs.create_run(tmp_path / "run", "modern", config=config, dataset="digits")

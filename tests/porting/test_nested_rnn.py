@@ -13,6 +13,9 @@ from shared import datasets
 from shared.config import NestedRNNConfig, for_dataset
 from tests import oracles
 
+# Its 28 unrolled steps take long to build, once for every wrong port.
+pytestmark = pytest.mark.slow
+
 # H = S D, so that the parts of the state can be exchanged; D = F, so that a kernel is square.
 SMALL = NestedRNNConfig(units=56, slots=2, width=28, batch_size=16)
 
@@ -29,7 +32,8 @@ def config(digits):
 
 @pytest.fixture(scope="module")
 def weights(config):
-    return oracles.random_weights(config)
+    """Half the usual size: the memory of 28 columns saturates the hidden state otherwise."""
+    return {name: value / 2 for name, value in oracles.random_weights(config).items()}
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +42,7 @@ def batches(config, digits):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_right_port_climbs_every_rung(digits, dtype):
-    config = for_dataset(NestedRNNConfig(), digits)
-    weights = {name: value / 2 for name, value in oracles.random_weights(config).items()}
-    batches = first_batches(config, digits, 200)
+def test_right_port_climbs_every_rung(config, weights, batches, dtype):
     exact = ModernSide(config, weights, dtype=dtype, powers="tf1") if dtype == "float64" else None
     legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
     rungs = list(ladder.climb(legacy, modern, batches, dtype=dtype, exact=exact))
@@ -175,7 +176,7 @@ CONTROLS = {
     "profiles zeroed in training": (read_from(np.zeros_like, rung="train_steps"), "slots"),
     "one kernel transposed": (KernelTransposed, "outputs"),
     "profile stacked before the pixels": (RowsExchanged, "outputs"),
-    "learning rate doubled": (changed(learning_rate=4e-3), "stepped weights"),
+    "learning rate doubled": (changed(learning_rate=3e-3), "stepped weights"),
     "Keras' epsilon": (changed(epsilon=1e-7), "stepped weights"),
 }
 
@@ -184,12 +185,5 @@ CONTROLS = {
 def test_wrong_port_fails_at_its_rung(config, weights, batches, name):
     wrong, quantity = CONTROLS[name]
     sides = (side(config, weights, dtype="float64") for side in (LegacySide, wrong))
-    rungs = list(ladder.climb(*sides, batches[:2], dtype="float64"))
+    rungs = ladder.climb(*sides, batches[:2], dtype="float64")
     assert next(rung.quantity for rung in rungs if not rung.passed) == quantity
-
-
-def test_the_right_port_of_the_controls_climbs_as_far(config, weights, batches):
-    sides = (side(config, weights, dtype="float64") for side in (LegacySide, ModernSide))
-    rungs = list(ladder.climb(*sides, batches[:2], dtype="float64"))
-    assert [rung for rung in rungs if not rung.passed] == []
-    assert {"outputs", "loss", "slots", "stepped weights"} <= {rung.quantity for rung in rungs}

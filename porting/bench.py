@@ -4,6 +4,7 @@ import dataclasses
 import platform
 import time
 
+import keras
 import numpy as np
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf1
@@ -36,7 +37,8 @@ def training_seconds(config, dataset, *, rounds=ROUNDS, steps=STEPS):
 
 def prediction_seconds(config, dataset, *, rounds=ROUNDS, calls=CALLS):
     """Seconds per prediction of one image, by kind of call: a dict of lists, one per round."""
-    image = batches.windows(dataset.test.images[0], config)[:1]  # [1, *input_shape]
+    windows = batches.windows(dataset.test.images[0], config)
+    image = keras.tree.map_structure(lambda inputs: inputs[:1], windows)  # [1, *input_shape]
     return _in_turn(
         {
             "legacy: session.run": _legacy_predictions(config, image, calls),

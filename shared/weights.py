@@ -4,7 +4,8 @@ A basic RNN cell is h' = tanh(x kernel + h recurrent_kernel + bias), and a weigh
 arrays after that equation: `cell_0/kernel [inputs, units]`, `cell_0/recurrent_kernel
 [units, units]`, `cell_0/bias [units]`. An LSTM has four such equations side by side, for the input
 gate, forget gate, candidate and output gate in this order: `lstm/kernel [inputs, 4 * units]` and so
-on; its bias is all that is added, TF1's forget_bias included. Each side knows how its own variables
+on; its bias is all that is added, TF1's forget_bias included. The nested RNN's names are those of
+its equations in legacy_tf1/nested_rnn.py. Each side knows how its own variables
 store them.
 """
 

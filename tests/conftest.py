@@ -20,6 +20,7 @@ settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items):
     """One worker per file, for its fixtures; and one for the files that look at the same runs."""
     for item in items:

@@ -20,15 +20,6 @@ settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
-def pytest_collection_modifyitems(items):
-    """One worker per file, for its fixtures; and one for the files that look at the same runs."""
-    for item in items:
-        file = item.nodeid.split("::")[0]
-        runs = file.endswith(("test_command_line.py", "test_events.py"))
-        item.add_marker(pytest.mark.xdist_group("runs" if runs else file))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def offline(tmp_path_factory):
     """A download is refused at once, and the Keras cache is empty."""

@@ -36,10 +36,10 @@ golden: .venv-tf1/.made ## record the golden traces anew under TensorFlow 1.15.5
 	$(PY1) -m tests.goldens.record --write $(ARGS)
 
 test: .venv/.made ## run the fast tests, offline
-	$(PY) -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+	$(PY) -m pytest -n 2 -m "not slow" $(ARGS)
 
 test-slow: .venv/.made ## run the tests that really train; MNIST_DIR=… adds those on MNIST
-	$(PY) -m pytest -n 2 --dist loadfile -m slow $(ARGS)
+	$(PY) -m pytest -n 2 -m slow $(ARGS)
 
 test-tf1: .venv-tf1/.made ## run the tests of shared and legacy_tf1 under TensorFlow 1.15.5
 	$(PY1) -m pytest -W default -p no:cacheprovider -m "not slow" tests/shared tests/legacy $(ARGS)

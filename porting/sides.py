@@ -108,6 +108,7 @@ class ModernSide:
             self.model.optimizer.build(self.model.trainable_variables)
         values = self.module.to_variables(_cast(weights, dtype), config)
         modern_training.assign(self.model.weights, values)
+        self._capacity = 0
 
     def weights(self):
         return self._named(self.model.weights, self.model.weights)
@@ -137,9 +138,9 @@ class ModernSide:
         labels = np.stack([labels for _, labels in batches])
         dataset = tf2.data.Dataset.from_tensor_slices((_cast(images, self.dtype), labels))
         with _floatx(self.dtype):
-            recorded, recorder = modern_training.recorded(self.model, capacity=len(batches))
-            recorded.fit(dataset, verbose=0, shuffle=False)
-        losses, _ = recorder.since(0)
+            self._make_room(len(batches))
+            self._recorded.fit(dataset, verbose=0, shuffle=False)
+        losses, _ = self._recorder.since(0)
         return losses
 
     def slots(self):
@@ -151,6 +152,14 @@ class ModernSide:
             named = self._named(trainable, [by_path[path] for path in paths], linear=True)
             found.update({f"{name}/{slot}": value for name, value in named.items()})
         return found
+
+    def _make_room(self, steps):
+        """A model that records so many steps: the same one again if it can, for `fit` traces it."""
+        if steps > self._capacity:
+            self._capacity = max(steps, 200)
+            self._recorded, self._recorder = modern_training.recorded(
+                self.model, capacity=self._capacity
+            )
 
     def _named(self, variables, values, *, linear=False):
         paths = [variable.path for variable in variables]

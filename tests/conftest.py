@@ -31,6 +31,22 @@ def offline(tmp_path_factory):
         yield
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A file's tests stay on one worker, those of all files here beside on the same one.
+
+    For those share the runs of `trained` and `resumed`, which every worker would train for itself.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return "runs" if os.path.dirname(file) == "tests" else file
+
+    return Scheduling(config, log)
+
+
 class Sides:
     """Starts the command lines of both sides at once, as a user's shell would."""
 

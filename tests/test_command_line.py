@@ -141,6 +141,7 @@ def test_both_sides_start_from_the_given_weights(trained):
 # Ctrl-C and --resume
 
 
+@pytest.mark.slow
 @both_sides
 def test_ctrl_c_stops_after_a_step_and_says_how_to_go_on(resumed, side):
     process = resumed.stopped[side]
@@ -154,6 +155,7 @@ def test_ctrl_c_stops_after_a_step_and_says_how_to_go_on(resumed, side):
     assert (result["steps"], result["finished"]) == (step, False)
 
 
+@pytest.mark.slow
 @both_sides
 def test_a_resumed_run_ends_like_an_uninterrupted_one(trained, resumed, side):
     assert resumed.processes[side].returncode == 0

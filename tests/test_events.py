@@ -10,17 +10,21 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from shared import runs
 
-RUNS = ["legacy", "modern", "legacy again", "modern again"]
-all_runs = pytest.mark.parametrize("name", RUNS)
+AGAIN = [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("legacy again", "modern again")
+]  # interrupted and resumed
+all_runs = pytest.mark.parametrize("name", ["legacy", "modern", *AGAIN])
 EVERYTHING = {"scalars": 0, "tensors": 0, "graph": 0}
 
 
 @pytest.fixture(scope="module")
-def events(trained, resumed):
-    """Reads the events of a split of one of RUNS."""
+def events(request, trained):
+    """Reads the events of a split of one of the runs."""
     read = {}
 
     def of(name, split):
+        if name.endswith(" again"):
+            request.getfixturevalue("resumed")
         if (name, split) not in read:
             folder = trained.folder / name / "events" / split
             read[name, split] = EventAccumulator(str(folder), size_guidance=EVERYTHING).Reload()
@@ -67,10 +71,10 @@ def test_a_point_per_test(trained, events, name):
     assert [test["step"] for test in result["test"]] == [546, 600]
 
 
-def test_the_tags_are_those_that_the_sides_agreed_on(events):
-    for name in RUNS:
-        assert set(scalars(events(name, "train"))) == {runs.LOSS, runs.TRAIN_ACCURACY}
-        assert set(scalars(events(name, "test"))) == {runs.LOSS, runs.TEST_ACCURACY}
+@all_runs
+def test_the_tags_are_those_that_the_sides_agreed_on(events, name):
+    assert set(scalars(events(name, "train"))) == {runs.LOSS, runs.TRAIN_ACCURACY}
+    assert set(scalars(events(name, "test"))) == {runs.LOSS, runs.TEST_ACCURACY}
 
 
 def test_legacy_shows_its_graph(events):
@@ -79,7 +83,7 @@ def test_legacy_shows_its_graph(events):
     assert operations["ResourceApplyAdam"] == 8  # one per trained variable
 
 
-@pytest.mark.parametrize("name", ["modern", "modern again"])
+@pytest.mark.parametrize("name", ["modern", AGAIN[1]])
 def test_modern_shows_its_graph_once_a_run(events, name):
     (event,) = events(name, "train").Tensors("keras")
     metadata = events(name, "train").SummaryMetadata("keras")

@@ -12,9 +12,13 @@ MODEL = "window-rnn"
 CONFIG, BATCHES = goldens.config_and_batches(MODEL)
 INITIAL = goldens.under(goldens.load(MODEL), "initial")
 UNTRAINED = {"outputs", "logits", "loss", "gradients"}
-# With those kernels of the row LSTM that have the dtype.
+# With those kernels of the row LSTM that have the dtype; Keras is long in building the nested RNN.
 OTHERS = [
-    *((model, dtype, {}) for model in goldens.MODELS[1:] for dtype in goldens.DTYPES),
+    *(
+        pytest.param(model, dtype, {}, marks=[pytest.mark.slow] * (model == "nested-rnn"))
+        for model in goldens.MODELS[1:]
+        for dtype in goldens.DTYPES
+    ),
     ("row-lstm", "float32", {"kernel": "fused-cpu"}),
     ("row-lstm", "float32", {"kernel": "auto"}),
 ]

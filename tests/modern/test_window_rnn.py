@@ -115,6 +115,7 @@ def test_unrolled_and_in_a_loop_are_the_same(dtype):
     assert not closed("logits", backwards, unrolled, dtype=dtype)
 
 
+@pytest.mark.slow
 def test_plain_keras_opens_the_file_with_the_optimizers_state(tmp_path):
     keras.utils.set_random_seed(0)
     model = window_rnn.build_model(CONFIG)

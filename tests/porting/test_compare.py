@@ -20,6 +20,7 @@ def comparison(tmp_path_factory):
     return code, out, json.loads((out / "compare.json").read_text())
 
 
+@pytest.mark.slow
 def test_sides_agree_and_all_of_it_is_written(comparison):
     code, out, summary = comparison
     assert code == 0
@@ -33,6 +34,7 @@ def test_sides_agree_and_all_of_it_is_written(comparison):
         assert json.loads((out / side / "result.json").read_text()) == summary[side]
 
 
+@pytest.mark.slow
 def test_both_sides_started_from_the_same_weights(comparison):
     _, out, summary = comparison
     legacy, modern = (np.load(out / side / "initial_weights.npz") for side in ("legacy", "modern"))
@@ -41,6 +43,7 @@ def test_both_sides_started_from_the_same_weights(comparison):
     assert summary["losses"][0]["max_abs"] < 1e-6
 
 
+@pytest.mark.slow
 def test_table_of_losses_holds_the_differences(comparison):
     _, out, summary = comparison
     losses = [np.load(out / side / "steps.npz")["loss"] for side in ("legacy", "modern")]

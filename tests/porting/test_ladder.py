@@ -14,7 +14,7 @@ from shared import datasets
 from shared.config import WindowRNNConfig, for_dataset
 
 # Small, so that a control takes a second; three layers, so that two of them have equal shapes.
-SMALL = WindowRNNConfig(window=6, units=8, batch_size=32)
+SMALL = WindowRNNConfig(window=4, units=8, batch_size=32)
 
 
 @pytest.fixture(scope="module")

@@ -120,7 +120,7 @@ def _decision(path, layer, *, faults, jit_compile):
 def _other_reasons(layer):
     """Why a layer that is neither LSTM nor GRU does not run on cuDNN."""
     if isinstance(layer, FusedLSTM):
-        yield "FusedLSTM runs TensorFlow's BlockLSTM op"
+        yield "FusedLSTM runs TensorFlow's BlockLSTMV2 op"
     elif type(layer) is not keras.layers.RNN:
         yield f"Keras has no cuDNN path for {type(layer).__name__}"
     else:

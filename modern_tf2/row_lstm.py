@@ -77,14 +77,10 @@ def from_variables(values, config, *, linear=False):
 
 @keras.saving.register_keras_serializable(package="modern_tf2")
 class FusedLSTM(keras.layers.Layer):
-    """An LSTM whose steps run in one CPU kernel, TensorFlow's BlockLSTM op.
+    """An LSTM whose steps run in one CPU kernel, TensorFlow's BlockLSTMV2 op.
 
     Its weights are those of keras.layers.LSTM, in the same order. float32 only: the op has no
     float64 kernel. No mask, no dropout, tanh and sigmoid only.
-
-    BlockLSTMV2 takes Keras' order of gates as it is, but TensorFlow 2.21 registers the first
-    version's gradient for it, which reads the forget gate as the candidate: it trains wrongly
-    (D12). So the first version it is, with its gates i, c, f, o.
 
     Args:
         units: H.
@@ -123,22 +119,9 @@ class FusedLSTM(keras.layers.Layer):
 
     def call(self, inputs):
         """Maps inputs [B, T, F] float32 to outputs as the constructor asked."""
-        zeros = tf.zeros((tf.shape(inputs)[0], self.units), inputs.dtype)
-        no_peephole = tf.zeros((self.units,), inputs.dtype)
         weights = tf.concat((self.cell.kernel, self.cell.recurrent_kernel), axis=0)
-        _, c, _, _, _, _, h = tf.raw_ops.BlockLSTM(
-            seq_len_max=tf.cast(tf.shape(inputs)[1], tf.int64),
-            x=tf.transpose(inputs, (1, 0, 2)),
-            cs_prev=zeros,
-            h_prev=zeros,
-            w=_to_icfo(weights),
-            wci=no_peephole,
-            wcf=no_peephole,
-            wco=no_peephole,
-            b=_to_icfo(tf.convert_to_tensor(self.cell.bias)),
-            forget_bias=0.0,  # the bias holds it (D11)
-            cell_clip=-1.0,  # the op would clip at 3
-        )
+        bias = tf.convert_to_tensor(self.cell.bias)
+        c, h = _block_lstm(tf.transpose(inputs, (1, 0, 2)), weights, bias)
         output = tf.transpose(h, (1, 0, 2)) if self.return_sequences else h[-1]
         return (output, h[-1], c[-1]) if self.return_state else output
 
@@ -172,10 +155,48 @@ def _lstm(config, *, dtype):
     return FusedLSTM(config.units, name="lstm", **options)
 
 
-def _to_icfo(columns):
-    """Reorders gates i, f, c, o to those of the BlockLSTM op."""
-    i, f, c, o = tf.split(columns, 4, axis=-1)
-    return tf.concat((i, c, f, o), axis=-1)
+@tf.custom_gradient
+def _block_lstm(inputs, weights, bias):
+    """All steps of an LSTM from zero states in one op, BlockLSTMV2.
+
+    TensorFlow 2.21 registers the gradient of the op's first version for it, which takes the forget
+    gate for the candidate (D12): so the gradient is named here, BlockLSTMGradV2.
+
+    Args:
+        inputs: [T, B, F] float32.
+        weights: [F + H, 4 H], the rows of inputs above those of states, the gates i, f, c, o.
+        bias: [4 H], the forget bias in it (D11).
+
+    Returns:
+        c and h [T, B, H], differentiable in all three arguments.
+    """
+    steps, batch = tf.shape(inputs)[0], tf.shape(inputs)[1]
+    units = bias.shape[0] // 4
+    zeros, no_peephole = tf.zeros((batch, units)), tf.zeros((units,))
+    arguments = {
+        "seq_len_max": tf.cast(steps, tf.int64),
+        "x": inputs,
+        "cs_prev": zeros,
+        "h_prev": zeros,
+        "w": weights,
+        "wci": no_peephole,
+        "wcf": no_peephole,
+        "wco": no_peephole,
+        "b": bias,
+    }
+    outputs = tf.raw_ops.BlockLSTMV2(**arguments, cell_clip=-1.0)  # clips at 3 where not told
+
+    def gradient(c_gradient, h_gradient):
+        found = tf.raw_ops.BlockLSTMGradV2(
+            **arguments,
+            **outputs._asdict(),
+            cs_grad=c_gradient,
+            h_grad=h_gradient,
+            use_peephole=False,
+        )
+        return found.x_grad, found.w_grad, found.b_grad
+
+    return (outputs.cs, outputs.h), gradient
 
 
 def _path(name, config):

@@ -341,7 +341,7 @@ RNN = "RNN steps through its cell: only the layers LSTM and GRU ask for cuDNN"
              "reset_after is False"],
         ),
         (layers.SimpleRNN(1), "SimpleRNN", ["Keras has no cuDNN path for SimpleRNN"]),
-        (FusedLSTM(1), "FusedLSTM", ["FusedLSTM runs TensorFlow's BlockLSTM op"]),
+        (FusedLSTM(1), "FusedLSTM", ["FusedLSTM runs TensorFlow's BlockLSTMV2 op"]),
     ],
 )  # fmt: skip
 def test_other_layers_never_ask_for_cudnn(gpu, layer, kind, reasons):
@@ -455,7 +455,7 @@ def command(capsys, *words):
         (
             ["row-lstm", "--kernel", "fused-cpu"],
             ["layer  kind       cuDNN  reasons",
-             "lstm   FusedLSTM  no     FusedLSTM runs TensorFlow's BlockLSTM op"],
+             "lstm   FusedLSTM  no     FusedLSTM runs TensorFlow's BlockLSTMV2 op"],
         ),
         (
             ["window-rnn"],
@@ -478,7 +478,7 @@ def test_the_command_looks_into_a_file(capsys, tmp_path):
             "layer  kind       cuDNN  reasons",
             "a      LSTM       no     unroll is True",
             "                         use_bias is False",
-            "b      FusedLSTM  no     FusedLSTM runs TensorFlow's BlockLSTM op",
+            "b      FusedLSTM  no     FusedLSTM runs TensorFlow's BlockLSTMV2 op",
             LAST_LINE,
         ],
         [],

@@ -106,43 +106,44 @@ def gradient_gap(fused):
             i, f, g, o = tf.split(tf.concat((step, h), 1) @ weights, 4, axis=1)
             c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
             h = tf.sigmoid(o) * tf.tanh(c)
-        return h
+        return c, h
 
     gradients = []
     for lstm in (plain, lambda weights: fused(sequence, weights)):
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            loss = tf.reduce_sum(tf.square(lstm(weights)))
+            c, h = lstm(weights)
+            loss = tf.reduce_sum(tf.square(c) + tf.square(h))
         gradients.append(tape.gradient(loss, weights).numpy())
     return np.abs(gradients[0] - gradients[1]).max()
 
 
-def op(kind, columns):
-    def fused(sequence, weights):
-        zeros, none = tf.zeros((5, 4)), tf.zeros((4,))
-        return kind(
-            seq_len_max=tf.constant(7, tf.int64),
-            x=sequence,
-            cs_prev=zeros,
-            h_prev=zeros,
-            w=columns(weights),
-            wci=none,
-            wcf=none,
-            wco=none,
-            b=tf.zeros((16,)),
-        )[6][-1]
-
-    return fused
-
-
-def first_version(**options):
-    return tf.raw_ops.BlockLSTM(forget_bias=0.0, cell_clip=-1.0, **options)
+def registered(sequence, weights):
+    """The op with the gradient that TensorFlow registers for it."""
+    zeros, none = tf.zeros((5, 4)), tf.zeros((4,))
+    found = tf.raw_ops.BlockLSTMV2(
+        seq_len_max=tf.constant(7, tf.int64),
+        x=sequence,
+        cs_prev=zeros,
+        h_prev=zeros,
+        w=weights,
+        wci=none,
+        wcf=none,
+        wco=none,
+        b=tf.zeros((16,)),
+    )
+    return found.cs[-1], found.h[-1]
 
 
-def test_second_version_of_the_op_trains_wrongly():
-    """Why the fused kernel takes the first version; fails when TensorFlow mends the second one."""
-    assert gradient_gap(op(first_version, row_lstm._to_icfo)) < 1e-5
-    assert gradient_gap(op(tf.raw_ops.BlockLSTMV2, lambda weights: weights)) > 0.1
+def named(sequence, weights):
+    c, h = row_lstm._block_lstm(sequence, weights, tf.zeros((16,)))
+    return c[-1], h[-1]
+
+
+def test_the_gradient_that_tensorflow_registers_trains_wrongly():
+    """Why the gradient op is named; fails when TensorFlow mends its registration."""
+    assert gradient_gap(named) < 1e-5
+    assert gradient_gap(registered) > 0.1
 
 
 def test_float64_is_refused_by_name():

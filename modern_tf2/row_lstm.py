@@ -121,9 +121,20 @@ class FusedLSTM(keras.layers.Layer):
         """Maps inputs [B, T, F] float32 to outputs as the constructor asked."""
         weights = tf.concat((self.cell.kernel, self.cell.recurrent_kernel), axis=0)
         bias = tf.convert_to_tensor(self.cell.bias)
-        c, h = _block_lstm(tf.transpose(inputs, (1, 0, 2)), weights, bias)
-        output = tf.transpose(h, (1, 0, 2)) if self.return_sequences else h[-1]
-        return (output, h[-1], c[-1]) if self.return_state else output
+        sequence = tf.transpose(inputs, (1, 0, 2))
+        # The op uses one core and a little: the halves of a batch run side by side.
+        middle = (tf.shape(inputs)[0] + 1) // 2
+        halves = [
+            _block_lstm(half, weights, bias)
+            for half in (sequence[:, :middle], sequence[:, middle:])
+        ]
+        last_c, last_h = (
+            tf.concat((one[-1], two[-1]), axis=0) for one, two in zip(*halves, strict=True)
+        )
+        if not self.return_sequences:
+            return (last_h, last_h, last_c) if self.return_state else last_h
+        output = tf.transpose(tf.concat([h for _, h in halves], axis=1), (1, 0, 2))
+        return (output, last_h, last_c) if self.return_state else output
 
     def compute_output_shape(self, input_shape):
         """Shapes of what `call` returns."""
@@ -194,7 +205,9 @@ def _block_lstm(inputs, weights, bias):
             h_grad=h_gradient,
             use_peephole=False,
         )
-        return found.x_grad, found.w_grad, found.b_grad
+        any_rows = tf.cast(batch > 0, inputs.dtype)  # without, the op leaves both unset
+        unset = (found.w_grad, found.b_grad)
+        return found.x_grad, *(tf.math.multiply_no_nan(value, any_rows) for value in unset)
 
     return (outputs.cs, outputs.h), gradient
 

@@ -38,8 +38,12 @@ def _batches(split, config, *, plan):
             images = {"pixels": images, "profile": tf.gather(profile, numbers)}
         return images, tf.gather(labels, indices)
 
-    dataset = tf.data.Dataset.from_tensor_slices(tuple(plan))
-    return dataset.map(cut, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    # Without autotuning: its thread wakes up at intervals that double from 10 ms on, and the end of
+    # an epoch waits for it, up to as long as the epoch took.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    dataset = tf.data.Dataset.from_tensor_slices(tuple(plan)).with_options(options)
+    return dataset.map(cut, num_parallel_calls=2, deterministic=True).prefetch(4)
 
 
 # As constants the tables would be copied into the graph, as variables they are not. A variable that

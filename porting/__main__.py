@@ -1,11 +1,14 @@
 """The command line of the porting tools: python -m porting COMMAND ..."""
 
+import json
 import os
 import sys
 
 from shared import command_line, datasets
 from shared.config import CONFIGS
 from shared.errors import UserError
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow looks at it when it is imported
 
 
 def main(argv=None):
@@ -22,6 +25,36 @@ def _parser():
     compare.add_argument("--out", metavar="DIR", help="(default: runs/compare/MODEL)")
     bench = parsers.add_parser("bench", help="seconds per training step, the sides in turn")
     bench.add_argument("--rounds", type=int, default=7, help="turns of each side (default: 7)")
+    inspect = parsers.add_parser(
+        "inspect",
+        help="say what a TF1 checkpoint holds: cells, layers, optimizer, the rest",
+        epilog="example: python -m porting inspect model.ckpt-100 --json",
+    )
+    convert = parsers.add_parser(
+        "convert",
+        help="make a Keras model of a TF1 checkpoint: weights, optimizer state, Python source",
+        epilog="example: python -m porting convert model.ckpt-100 --to model.keras",
+    )
+    convert.add_argument(
+        "--to", required=True, metavar="FILE.keras", help="also FILE.py, FILE.json"
+    )
+    convert.add_argument(
+        "--forget-bias", type=float, help="where there is no .meta (TF1's default: 1.0)"
+    )
+    convert.add_argument("--activation", help="where there is no .meta (TF1's default: tanh)")
+    verify = parsers.add_parser(
+        "verify",
+        help="run a checkpoint's own graph against its Keras model; exit 1 if they part",
+        epilog="example: python -m porting verify model.ckpt-100 model.keras",
+    )
+    for sub in (inspect, convert, verify):
+        sub.add_argument("checkpoint", metavar="CKPT", help="its prefix, or its folder")
+        sub.add_argument("--json", action="store_true", help="the same for programs")
+    verify.add_argument("keras_file", metavar="FILE.keras", help="what convert made of it")
+    for sub in (convert, verify):
+        sub.add_argument(
+            "--trust", action="store_true", help="take a graph that runs Python or touches files"
+        )
     for sub in (compare, bench):
         sub.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
         command_line.add_data_flags(sub)
@@ -31,11 +64,57 @@ def _parser():
 
 def _run(argv):
     arguments = _parser().parse_args(argv)
+    if "checkpoint" in arguments:
+        commands = {"inspect": _inspect, "convert": _convert, "verify": _verify}
+        return commands[arguments.command](arguments)
     changes = command_line.config_changes(arguments)
     CONFIGS[arguments.model](**changes)  # refuse a wrong flag before anything is loaded
     dataset = datasets.load(arguments.data, data_dir=arguments.data_dir)
     config = command_line.new_config(arguments.model, changes, dataset)
     return {"compare": _compare, "bench": _bench}[arguments.command](arguments, config, dataset)
+
+
+def _inspect(arguments):
+    from porting import inspect_report
+    from porting.checkpoint import inventory, open_checkpoint
+
+    checkpoint = open_checkpoint(arguments.checkpoint)
+    checkpoint.check()
+    held = inspect_report.report(checkpoint, inventory(checkpoint))
+    _print(held, inspect_report.lines(held), as_json=arguments.json)
+    return 0
+
+
+def _convert(arguments):
+    from porting import convert
+
+    conversion = convert.convert(
+        arguments.checkpoint,
+        arguments.to,
+        trust=arguments.trust,
+        forget_bias=arguments.forget_bias,
+        activation=arguments.activation,
+    )
+    lines = [*convert.diagram(conversion), "", f"wrote {arguments.to}"]
+    _print(convert.report(conversion), lines, as_json=arguments.json)
+    return 0
+
+
+def _verify(arguments):
+    from porting import report
+    from porting.verify import verify
+
+    rungs = verify(arguments.checkpoint, arguments.keras_file, trust=arguments.trust)
+    found = [{**rung._asdict(), "passed": rung.passed} for rung in rungs]
+    passed = all(rung["passed"] for rung in found)
+    verdict = "the model computes what the graph does" if passed else "the model is another one"
+    lines = [*report.rung_lines(found), "", verdict]
+    _print({"passed": passed, "rungs": found}, lines, as_json=arguments.json)
+    return 0 if passed else 1
+
+
+def _print(held, lines, *, as_json):
+    print(json.dumps(held, indent=1) if as_json else "\n".join(lines))
 
 
 def _compare(arguments, config, dataset):

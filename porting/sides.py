@@ -100,7 +100,7 @@ class ModernSide:
     def __init__(self, config, weights, *, dtype="float32", powers="keras"):
         self.config, self.dtype = optimizers.as_tf1(config), dtype
         self.module = modern_training.MODELS[config.model]
-        with _floatx(dtype):
+        with floatx(dtype):
             self.model = self.module.build_model(self.config, dtype=dtype)
             if powers == "tf1":
                 optimizer = optimizers.tf1_powers_adam(self.config)
@@ -114,7 +114,7 @@ class ModernSide:
         return self._named(self.model.weights, self.model.weights)
 
     def forward(self, images):
-        with _floatx(self.dtype):
+        with floatx(self.dtype):
             outputs = self.module.layer_outputs(self.model)(_cast(images, self.dtype))
         return {name: np.array(value) for name, value in outputs.items()}
 
@@ -122,7 +122,7 @@ class ModernSide:
         trainable = self.model.trainable_variables
         # A call in training moves the statistics of a normalization: put back below.
         before = [variable.numpy() for variable in self.model.non_trainable_variables]
-        with _floatx(self.dtype), tf2.GradientTape() as tape:
+        with floatx(self.dtype), tf2.GradientTape() as tape:
             loss = self.model.loss(labels, self.model(_cast(images, self.dtype), training=True))
         gradients = tape.gradient(loss, [variable.value for variable in trainable])
         for variable, value in zip(self.model.non_trainable_variables, before, strict=True):
@@ -137,7 +137,7 @@ class ModernSide:
         )
         labels = np.stack([labels for _, labels in batches])
         dataset = tf2.data.Dataset.from_tensor_slices((_cast(images, self.dtype), labels))
-        with _floatx(self.dtype):
+        with floatx(self.dtype):
             self._make_room(len(batches))
             self._recorded.fit(dataset, verbose=0, shuffle=False)
         losses, _ = self._recorder.since(0)
@@ -168,7 +168,7 @@ class ModernSide:
 
 
 @contextmanager
-def _floatx(dtype):
+def floatx(dtype):
     """Keras' default dtype while a model is built or traced: a dtype policy alone leaves the loss
     and the optimizer in float32."""
     before = keras.config.floatx()

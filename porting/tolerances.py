@@ -17,6 +17,9 @@ class Tolerance(NamedTuple):
 
 _EXACT = "the same bytes, moved"
 _ORDER = "sums of another order: rounding of {} values"
+_CELLS = "sums of another order; of values over one, relative to the largest"
+_TRAINED = "trained cells may be chaotic: rounding grows by their largest factor per step"
+_TERMS = "relative to the terms of a gate and the size of the state: two roundings"
 _CHAOS = "an RNN under Adam is chaotic: rounding grows with every step"
 
 TABLE = {
@@ -26,6 +29,15 @@ TABLE = {
     ("weights with forget bias", "float64"): Tolerance(4.5e-16, 0.0, "one rounding of it"),
     ("outputs", "float32"): Tolerance(1e-5, 1.4e-6, _ORDER.format("60 to 62")),
     ("outputs", "float64"): Tolerance(1e-12, 1.8e-15, _ORDER.format("60 to 62")),
+    ("cell outputs", "float32"): Tolerance(1e-6, 2.7e-7, _CELLS),
+    ("cell outputs", "float64"): Tolerance(1e-12, 4.5e-16, _CELLS),
+    ("cell states", "float32"): Tolerance(1e-6, 4.5e-7, _CELLS),
+    ("cell states", "float64"): Tolerance(1e-12, 6.7e-16, _CELLS),
+    ("cell outputs of a sequence", "float64"): Tolerance(1e-9, 1.5e-12, _TRAINED),
+    ("cell states of a sequence", "float64"): Tolerance(1e-9, 1.5e-12, _TRAINED),
+    ("logits of a sequence", "float64"): Tolerance(1e-9, 8.6e-12, _TRAINED),
+    ("cell states of a step", "float32"): Tolerance(2.4e-7, 6e-8, _TERMS),
+    ("cell gradients", "float64"): Tolerance(1e-12, 7.4e-16, _CELLS),
     ("logits", "float32"): Tolerance(1e-5, 9.6e-7, _ORDER.format("31")),
     ("logits", "float64"): Tolerance(1e-12, 2.1e-15, _ORDER.format("31")),
     ("loss", "float32"): Tolerance(1e-6, 2.4e-7, _ORDER.format("128")),

@@ -1,0 +1,192 @@
+"""A TF1 graph as data: read from a `.meta` file, searched without running any of it.
+
+Tensors go by their full names, "node:0". The nodes of backpropagation are left out, as forward
+tensors lead into them: tf.gradients puts them below a scope of its own, `gradients`.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf2
+import tensorflow.compat.v1 as tf1
+from google.protobuf.message import DecodeError
+
+from shared.errors import UserError
+
+ADD = {"Add", "AddV2"}
+PASSING = {"Identity", "Enter", "ReadVariableOp", "StopGradient", "PreventGradient"}
+VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}
+
+# What a graph of a stranger could do to the machine that runs it: run Python, touch files, connect.
+# Restoring is by values, so that a Saver's own ops are never run; they stay in the graph unused.
+UNTRUSTED = re.compile(
+    r"(Eager)?PyFunc(Stateless)?$|ReadFile$|WriteFile$|MatchingFiles$|.*ReaderV?2?$|.*DatasetV?\d?$"
+    r"|LoadLibrary|Print(V2)?$|Recv$|Send$|.*SummaryWriter$|(Save|Restore)Dataset|Rpc|TryRpc|Debug"
+)
+SAVERS = {"SaveV2", "RestoreV2", "Save", "SaveSlices", "RestoreSlice", "Restore"}
+SAVERS |= {"MergeV2Checkpoints", "ShardedFilename"}
+
+
+def load_graph(path):
+    """The GraphDef in a `.meta` file.
+
+    Its collections are left alone: they may name objects of contrib that no longer exist.
+
+    Raises:
+        UserError: there is no such file, or it is none of TF1's.
+    """
+    meta = tf1.MetaGraphDef()
+    try:
+        with open(path, "rb") as file:
+            meta.ParseFromString(file.read())
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except DecodeError:
+        raise UserError(f"{path} is damaged or no .meta file: export it again") from None
+    if not meta.graph_def.node:
+        raise UserError(f"{path} holds no graph: give the .meta that a tf.train.Saver wrote")
+    return meta.graph_def
+
+
+def check_trusted(graph_def):
+    """Refuses a graph with ops that run Python, touch files or connect.
+
+    Raises:
+        UserError: there are such ops; it names them.
+    """
+    nodes = list(graph_def.node)
+    for function in graph_def.library.function:
+        nodes.extend(function.node_def)
+    found = sorted({node.op for node in nodes if UNTRUSTED.match(node.op)} - SAVERS)
+    if found:
+        raise UserError(
+            f"the graph runs Python or touches files ({', '.join(found)}): "
+            "say --trust if you know where it comes from"
+        )
+
+
+class Graph:
+    """An index over the forward nodes of a GraphDef."""
+
+    def __init__(self, graph_def):
+        self.graph_def = graph_def
+        self.nodes = {node.name: node for node in graph_def.node if not _is_backward(node.name)}
+        self._consumers = defaultdict(list)
+        for node in self.nodes.values():
+            for tensor in self.inputs(node):
+                self._consumers[tensor].append(node)
+
+    def inputs(self, node):
+        """The tensors that a node takes, without control dependencies."""
+        return [_full(name) for name in node.input if not name.startswith("^")]
+
+    def node(self, tensor):
+        """The node that makes a tensor; None for one of backpropagation."""
+        return self.nodes.get(tensor.rpartition(":")[0])
+
+    def consumers(self, tensor, ops=None):
+        """The forward nodes that take a tensor, of the given ops, in the order of the graph."""
+        return [node for node in self._consumers[tensor] if ops is None or node.op in ops]
+
+    def origin(self, tensor):
+        """The tensor that another one is the same as: back through Identity and the like."""
+        node = self.node(tensor)
+        while node is not None and node.op in PASSING:
+            tensor = self.inputs(node)[0]
+            node = self.node(tensor)
+        return tensor
+
+    def constant(self, tensor):
+        """The array of a Const, also behind an Identity or an Enter; else None."""
+        node = self.node(self.origin(tensor))
+        return tf2.make_ndarray(node.attr["value"].tensor) if _is(node, "Const") else None
+
+    def variable(self, tensor):
+        """The name of the variable that a tensor is read from; else None."""
+        node = self.node(self.origin(tensor))
+        return node.name if node is not None and node.op in VARIABLES else None
+
+    def uses(self, variable, ops):
+        """The nodes of the given ops that take a variable."""
+        if variable not in self.nodes:
+            return []
+        return self.ahead([variable + ":0"], through=PASSING, ops=ops)
+
+    def ahead(self, tensors: Iterable[str], *, through, ops):
+        """The nodes of some ops that tensors lead into, by way of nodes of the ops `through`."""
+        found, queue, seen = [], list(tensors), set()
+        while queue:
+            for node in self._consumers[queue.pop(0)]:
+                if node.name in seen:
+                    continue
+                seen.add(node.name)
+                if node.op in ops:
+                    found.append(node)
+                if node.op in through:
+                    queue.extend(self.outputs(node))
+        return found
+
+    def behind(self, tensor, *, through):
+        """All tensors that lead to one by way of nodes of the ops `through`, the nearest first."""
+        found = [tensor]
+        for other in found:  # it grows
+            node = self.node(other)
+            if node is not None and node.op in through:
+                found.extend(name for name in self.inputs(node) if name not in found)
+        return found
+
+    def outputs(self, node):
+        """Those tensors of a node that a forward node takes."""
+        prefix = node.name + ":"
+        count = {"Split": 64, "SplitV": 64, "Unpack": 1024, "Unstack": 1024}.get(node.op, 8)
+        names = (f"{prefix}{port}" for port in range(count))
+        return [name for name in names if name in self._consumers]
+
+    def operands(self, node):
+        """What a concatenation, split or sum computes from: its inputs but for the axis."""
+        inputs = self.inputs(node)
+        return {
+            "ConcatV2": inputs[:-1],
+            "Concat": inputs[1:],
+            "Split": inputs[1:],
+            "SplitV": inputs[:1],
+        }.get(node.op, inputs)
+
+    def other(self, node, tensor):
+        """The operand of a binary node that is not the given tensor."""
+        first, second = self.inputs(node)
+        return second if first == tensor else first
+
+    def static_shape(self, tensor):
+        """The shape noted beside the node of a tensor, None per unknown size; None where none is.
+
+        Graphs seldom carry it; a graph that was imported knows more.
+        """
+        node = self.node(tensor)
+        if node is None or "_output_shapes" not in node.attr:
+            return None
+        shape = node.attr["_output_shapes"].list.shape[int(tensor.rpartition(":")[2])]
+        if shape.unknown_rank:
+            return None
+        return tuple(None if size.size < 0 else size.size for size in shape.dim)
+
+
+def scalar(array):
+    """The value of an array of one element as a Python float; None for any other."""
+    if array is None or np.size(array) != 1:
+        return None
+    return float(np.reshape(array, ()))
+
+
+def _is(node, op):
+    return node is not None and node.op == op
+
+
+def _is_backward(name):
+    return any(re.fullmatch(r"gradients(_\d+)?", part) for part in name.split("/"))
+
+
+def _full(name):
+    return name if ":" in name else name + ":0"

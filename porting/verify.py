@@ -1,0 +1,276 @@
+"""Holds a converted Keras model against the checkpoint's own graph.
+
+A trained cell may be chaotic: a rounding grows a millionfold over a hundred steps, and two right
+computations part. So whole sequences are compared in float64, the graph's float32 made wider; and
+in the checkpoint's own dtype step by step, each from the states that the graph itself was in.
+"""
+
+import os
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from porting import ladder
+from porting.cells import FAMILIES
+from porting.convert import read
+from porting.graph_run import GraphRun, static_sizes
+from porting.sides import floatx
+from shared.errors import UserError
+
+BATCHES, STEPS = (3, 1, 8), (5, 1, 12)  # where the graph leaves them open
+
+
+class Case(NamedTuple):
+    """Random inputs [B, T, F] of the first cell, initial states, lengths [B] or None."""
+
+    inputs: np.ndarray
+    states: list[tuple[np.ndarray, ...]]
+    lengths: np.ndarray | None
+
+    def cast(self, dtype):
+        """The same case in another dtype."""
+        states = [tuple(value.astype(dtype) for value in state) for state in self.states]
+        return Case(self.inputs.astype(dtype), states, self.lengths)
+
+
+def verify(path, keras_file, *, trust=False, seed=0):
+    """Yields a porting.ladder.Rung per compared quantity and case.
+
+    Args:
+        path: the TF1 checkpoint, with its `.meta`.
+        keras_file: what porting.convert made of it.
+        trust: as for porting.convert.read.
+        seed: of the random inputs.
+
+    Raises:
+        UserError: either is missing or damaged, the graph does not run here, or the model has not
+            the layers of this checkpoint.
+    """
+    conversion = read(path, trust=trust)
+    if conversion.graph is None:
+        raise UserError(f"{path} has no .meta beside it: there is no graph to verify against")
+    blueprint = conversion.blueprint
+    weights = load(keras_file, blueprint)
+    expected = {spec.name: spec.weights for spec in blueprint.specs}
+    yield ladder.rung("weights", _flat(expected), _flat(weights), dtype=blueprint.dtype)
+
+    wide = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
+    # The graph takes the variables as the model has them, with its rounding of the forget bias.
+    whole = _Pair(conversion, wide, to_variables(wide, conversion), dtype="float64")
+    held = {name: conversion.checkpoint.read(name) for name in conversion.network.variables}
+    steps = _Pair(conversion, weights, held, dtype=blueprint.dtype)
+    stream = np.random.default_rng(seed)
+    for sizes in _sizes(conversion):
+        case = _case(conversion, stream, *sizes)
+        with floatx("float64"):
+            yield from _whole(whole, case)
+        if blueprint.dtype == "float32":
+            yield from _stepwise(steps, case.cast("float32"))
+
+
+class _Pair:
+    """The graph and Keras' layers, both in one dtype, and what both were made from."""
+
+    def __init__(self, conversion, weights, variables, *, dtype):
+        self.blueprint, self.network, self.weights = (
+            conversion.blueprint,
+            conversion.network,
+            weights,
+        )
+        widened = dtype != self.blueprint.dtype
+        self.run = GraphRun(conversion.graph, self.network, variables, widened=widened)
+        with floatx(dtype):
+            self.layers = _layers(self.blueprint, weights, dtype=dtype)
+
+
+def load(path, blueprint):
+    """The weights {layer: {role: array}} of a `.keras` file that has the layers of a Blueprint.
+
+    Raises:
+        UserError: it has not, or it cannot be read.
+    """
+    if not os.path.isfile(path):
+        raise UserError(f"there is no {path}: make it with python -m porting convert")
+    try:
+        model = keras.models.load_model(path)
+        found = {spec.name: _weights(model.get_layer(spec.name)) for spec in blueprint.specs}
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise UserError(f"{path} is damaged or not of this checkpoint: {line}") from None
+    for spec in blueprint.specs:
+        expected = {role: value.shape for role, value in spec.weights.items()}
+        if expected != {role: value.shape for role, value in found[spec.name].items()}:
+            raise UserError(f"{path} is not of this checkpoint: {spec.name} has other weights")
+    return found
+
+
+def to_variables(weights, conversion):
+    """TF1's variables of a model's weights, the way back, in the dtype of the weights."""
+    variables = {}
+    biases = {
+        layer.cell.scope: layer.constants.forget_bias for layer in conversion.network.recurrent
+    }
+    scopes = [layer.cell.scope for layer in conversion.network.recurrent]
+    for spec in conversion.blueprint.specs:
+        arrays = weights[spec.name]
+        if spec.family is not None:
+            bias = biases[scopes.pop(0)] or 0.0
+            arrays = FAMILIES[spec.family].to_tf1(arrays, forget_bias=bias)
+        variables.update({name: arrays[role] for role, name in spec.sources.items()})
+    return variables
+
+
+def _whole(pair, case):
+    """Whole sequences in float64: every layer's outputs and final states, then the logits."""
+    expected = pair.run(case.inputs, case.states, lengths=case.lengths)
+    sequences, states = _forward(pair, case)
+    where = f"{case.inputs.shape[0]} rows, {case.inputs.shape[1]} steps"
+    for index, spec in enumerate(pair.blueprint.recurrent):
+        if expected.sequences[index] is not None:
+            both = expected.sequences[index], sequences[index]
+            yield _rung(
+                "cell outputs of a sequence", spec.name, *both, dtype="float64", where=where
+            )
+            relative = [value / scale for value in both]
+            yield _rung(
+                "cell states of a sequence",
+                f"{spec.name}/{part}",
+                *both,
+                dtype="float64",
+                where=where,
+            )
+    if expected.head is not None:
+        logits = _logits(pair, expected, sequences, states)
+        name = pair.blueprint.after[-1].name
+        yield _rung(
+            "logits of a sequence", name, expected.head, logits, dtype="float64", where=where
+        )
+
+
+def _stepwise(pair, case):
+    """Single steps in float32, each from the states that the graph was in before it.
+
+    What is compared is divided by the largest sum of a gate's terms, times the largest state: its
+    rounding is in proportion to them.
+    """
+    if pair.network.recurrent[0].run.looped:  # what happens within a loop does not come out of it
+        lengths = None if case.lengths is None else np.minimum(case.lengths, 1)
+        case = Case(case.inputs[:, :1], case.states, lengths)
+    found = pair.run(case.inputs, case.states, lengths=case.lengths)
+    where = f"single steps, {case.inputs.shape[0]} rows"
+    below = case.inputs
+    for index, spec in enumerate(pair.blueprint.recurrent):
+        one = Case(below, [case.states[index]], case.lengths)
+        expected = list(found.states[index])
+        if found.steps[index]:
+            before = [case.states[index], *found.steps[index][:-1]]
+            states = tuple(np.concatenate(parts) for parts in zip(*before, strict=True))
+            one = Case(np.concatenate(below.swapaxes(0, 1))[:, None], [states], None)
+            expected = [np.concatenate(parts) for parts in zip(*found.steps[index], strict=True)]
+        _, (states,) = _forward(pair, one, only=spec)
+        scale = _terms(pair.weights[spec.name], one) * max(1, np.abs(expected[-1]).max())
+        for part, *both in zip("hc", expected, states, strict=False):
+            both = [value / scale for value in both]
+            yield _rung(
+                "cell states of a step", f"{spec.name}/{part}", *both, dtype="float32", where=where
+            )
+        below = found.sequences[index] if found.steps[index] else expected[0][:, None]
+
+
+def _terms(weights, case):
+    """The largest sum of the sizes of the terms that a gate is made of, at least one."""
+    sums = np.abs(case.inputs[:, 0]) @ np.abs(weights["kernel"])
+    sums += np.abs(case.states[0][0]) @ np.abs(weights["recurrent_kernel"])
+    return max(np.float32(1), sums.max())
+
+
+def _sizes(conversion):
+    """Pairs of batch size and steps to try, as the graph leaves them open."""
+    batch, steps = static_sizes(conversion.graph, conversion.network.recurrent[0].run)
+    if batch is not None and steps is not None:
+        return [(batch, steps)]
+    return [(batch or b, steps or t) for b, t in zip(BATCHES, STEPS, strict=True)]
+
+
+def _case(conversion, stream, batch, steps):
+    """A random case in float64; where the graph has lengths, an empty row and a full one."""
+    blueprint = conversion.blueprint
+    kernel = blueprint.recurrent[0].weights["kernel"]
+    states = []
+    for spec in blueprint.recurrent:
+        units = len(spec.weights["recurrent_kernel"])
+        kinds = 2 if spec.family == "lstm" else 1
+        states.append(tuple(stream.normal(0, 0.5, (batch, units)) for _ in range(kinds)))
+    lengths = None
+    if conversion.network.recurrent[0].run.lengths is not None:
+        some = [steps, 0, (steps + 1) // 2] if blueprint.masked else [steps]
+        lengths = np.resize(some, batch).astype("int64")
+    inputs = stream.normal(size=(batch, steps, len(kernel)))
+    if blueprint.before and blueprint.before[-1].kind == "Embedding":  # what the cell is used to
+        rows = blueprint.before[-1].weights["embeddings"].astype("float64")
+        inputs = rows[stream.integers(len(rows), size=(batch, steps))]
+    return Case(inputs, states, lengths)
+
+
+def _layers(blueprint, weights, *, dtype):
+    """All layers by name, the recurrent ones with every output and their states."""
+    found = {}
+    for spec in blueprint.specs:
+        options = dict(spec.options, dtype=dtype, name=spec.name)
+        if spec in blueprint.recurrent:
+            options |= {"return_sequences": True, "return_state": True}
+            options["zero_output_for_mask"] = True
+        layer = getattr(keras.layers, spec.kind)(**options)
+        kernel = weights[spec.name].get("kernel")
+        layer.build((None, None, 1 if kernel is None else len(kernel)))
+        for variable in layer.weights:
+            variable.assign(weights[spec.name][variable.path.rpartition("/")[2]])
+        found[spec.name] = layer
+    return found
+
+
+def _forward(pair, case, *, only=None):
+    """Outputs [B, T, U] of the recurrent layers, or of one alone, and final (h,) or (h, c)."""
+    x, sequences, finals = case.inputs, [], []
+    mask = None if case.lengths is None else np.arange(x.shape[1]) < case.lengths[:, None]
+    specs = pair.blueprint.recurrent if only is None else [only]
+    for spec, initial in zip(specs, case.states, strict=True):
+        x, *final = pair.layers[spec.name](x, initial_state=list(initial), mask=mask)
+        sequences.append(np.array(x))
+        finals.append(tuple(np.array(value) for value in final))
+    return sequences, finals
+
+
+def _logits(pair, expected, sequences, states):
+    """Keras' logits, row by row of the graph's: it may order them by time or by batch."""
+    hidden, graphs = sequences[-1], expected.sequences[-1]
+    if pair.blueprint.takes == "state":
+        hidden, graphs = states[-1][0][:, None], expected.states[-1][0][:, None]
+    places = {
+        graphs[place].tobytes(): place for place in np.ndindex(graphs.shape[0], graphs.shape[1])
+    }
+    try:
+        rows = np.array([hidden[places[row.tobytes()]] for row in expected.head_rows])
+    except KeyError:
+        raise UserError("the graph changes the outputs before its dense layers: dropout?") from None
+    for spec in pair.blueprint.after:
+        rows = pair.layers[spec.name](rows)
+    return np.array(rows)
+
+
+def _rung(quantity, name, expected, found, *, dtype, where):
+    rung = ladder.rung(quantity, {name: expected}, {name: found}, dtype=dtype)
+    return rung._replace(place=f"{rung.place}, {where}")
+
+
+def _weights(layer):
+    return {v.path.rpartition("/")[2]: np.array(v) for v in layer.weights}
+
+
+def _flat(layers):
+    return {f"{name}/{role}": value for name, of in layers.items() for role, value in of.items()}
+
+
+def _cast(arrays, dtype):
+    return {name: value.astype(dtype) for name, value in arrays.items()}

@@ -5,6 +5,7 @@ computations part. So whole sequences are compared in float64, the graph's float
 in the checkpoint's own dtype step by step, each from the states that the graph itself was in.
 """
 
+import functools
 import os
 from typing import NamedTuple
 
@@ -126,26 +127,17 @@ def _whole(pair, case):
     expected = pair.run(case.inputs, case.states, lengths=case.lengths)
     sequences, states = _forward(pair, case)
     where = f"{case.inputs.shape[0]} rows, {case.inputs.shape[1]} steps"
+    rung = functools.partial(_rung, dtype="float64", where=where)
     for index, spec in enumerate(pair.blueprint.recurrent):
         if expected.sequences[index] is not None:
-            both = expected.sequences[index], sequences[index]
-            yield _rung(
-                "cell outputs of a sequence", spec.name, *both, dtype="float64", where=where
+            yield rung(
+                "cell outputs of a sequence", spec.name, expected.sequences[index], sequences[index]
             )
-            relative = [value / scale for value in both]
-            yield _rung(
-                "cell states of a sequence",
-                f"{spec.name}/{part}",
-                *both,
-                dtype="float64",
-                where=where,
-            )
+        for part, one, other in zip("hc", expected.states[index], states[index], strict=False):
+            yield rung("cell states of a sequence", f"{spec.name}/{part}", one, other)
     if expected.head is not None:
         logits = _logits(pair, expected, sequences, states)
-        name = pair.blueprint.after[-1].name
-        yield _rung(
-            "logits of a sequence", name, expected.head, logits, dtype="float64", where=where
-        )
+        yield rung("logits of a sequence", pair.blueprint.after[-1].name, expected.head, logits)
 
 
 def _stepwise(pair, case):
@@ -159,22 +151,20 @@ def _stepwise(pair, case):
         case = Case(case.inputs[:, :1], case.states, lengths)
     found = pair.run(case.inputs, case.states, lengths=case.lengths)
     where = f"single steps, {case.inputs.shape[0]} rows"
+    rung = functools.partial(_rung, dtype="float32", where=where)
     below = case.inputs
     for index, spec in enumerate(pair.blueprint.recurrent):
-        one = Case(below, [case.states[index]], case.lengths)
+        single = Case(below, [case.states[index]], case.lengths)
         expected = list(found.states[index])
         if found.steps[index]:
             before = [case.states[index], *found.steps[index][:-1]]
             states = tuple(np.concatenate(parts) for parts in zip(*before, strict=True))
-            one = Case(np.concatenate(below.swapaxes(0, 1))[:, None], [states], None)
+            single = Case(np.concatenate(below.swapaxes(0, 1))[:, None], [states], None)
             expected = [np.concatenate(parts) for parts in zip(*found.steps[index], strict=True)]
-        _, (states,) = _forward(pair, one, only=spec)
-        scale = _terms(pair.weights[spec.name], one) * max(1, np.abs(expected[-1]).max())
-        for part, *both in zip("hc", expected, states, strict=False):
-            both = [value / scale for value in both]
-            yield _rung(
-                "cell states of a step", f"{spec.name}/{part}", *both, dtype="float32", where=where
-            )
+        _, (states,) = _forward(pair, single, only=spec)
+        scale = _terms(pair.weights[spec.name], single) * max(1, np.abs(expected[-1]).max())
+        for part, one, other in zip("hc", expected, states, strict=False):
+            yield rung("cell states of a step", f"{spec.name}/{part}", one / scale, other / scale)
         below = found.sequences[index] if found.steps[index] else expected[0][:, None]
 
 

@@ -171,6 +171,7 @@ class ModernSide:
 def floatx(dtype):
     """Keras' default dtype while a model is built or traced: a dtype policy alone leaves the loss
     and the optimizer in float32."""
+    keras.config.dtype_policy()  # made on first use, of the default dtype then, and kept
     before = keras.config.floatx()
     keras.config.set_floatx(dtype)
     try:

@@ -1,6 +1,5 @@
 """Keras' layers for the families of porting/cells.py, built with given weights and run."""
 
-from contextlib import contextmanager
 from functools import partial
 
 import keras
@@ -19,18 +18,6 @@ LAYERS = {
     "layer_norm_lstm": keras.layers.LSTM,  # of TF1's layer_norm=False
 }
 ZEROS = {"kernel_initializer": "zeros", "recurrent_initializer": "zeros"}  # the quickest ones
-
-
-@contextmanager
-def floatx(dtype):
-    """Keras' default dtype, restored at the end."""
-    keras.config.dtype_policy()  # which is made on first use, of the default dtype then, and stays
-    before = keras.config.floatx()
-    keras.config.set_floatx(dtype)
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(before)
 
 
 def layer(family, weights, *, options=None, **arguments):

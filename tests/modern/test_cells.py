@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from modern_tf2.cells import ExtendedLSTMCell, LayerNormLSTMCell
+from porting.sides import floatx
 from porting.tolerances import tolerance
-from tests import keras_cells
 
 FEATURES, UNITS = 3, 4
 CELLS = {
@@ -31,7 +31,7 @@ def kind(request):
 
 @pytest.fixture
 def float64():
-    with keras_cells.floatx("float64"):
+    with floatx("float64"):
         yield "float64"
 
 

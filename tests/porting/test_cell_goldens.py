@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from porting.cells import FAMILIES
+from porting.sides import floatx
 from tests import keras_cells, oracles_cells
 from tests.goldens import cells
 
@@ -110,7 +111,7 @@ def of_keras(case, arrays, inputs):
         layers = [_layer(case, arrays[place]) for place in places]
         return keras_cells.run(layers, inputs, lengths=cells.LENGTHS)
 
-    with keras_cells.floatx(case.dtype):
+    with floatx(case.dtype):
         return wired(case, chain, inputs.astype(case.dtype))
 
 
@@ -144,7 +145,7 @@ def test_keras_layers_compute_what_tf1_did(recorded, case):
 def test_bidirectional_layers_compute_what_tf1_did(recorded, case):
     golden = cells.golden(recorded, case)
     arrays = weights(case, golden)
-    with keras_cells.floatx(case.dtype):
+    with floatx(case.dtype):
         layers = [
             keras_cells.bidirectional(
                 _layer(case, arrays[layer, "fw"], name="fw"),

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from porting.cells import FAMILIES, Sizes, sizes
 from porting.differences import difference
+from porting.sides import floatx
 from porting.tolerances import tolerance
 from tests import keras_cells, oracles_cells
 
@@ -189,7 +190,7 @@ def expected(name, tf1, *, dtype, **constants):
 
 
 def found(name, weights, *, dtype, options=None):
-    with keras_cells.floatx(dtype):
+    with floatx(dtype):
         layer = keras_cells.layer(name, weights, options=options)
         return keras_cells.run([layer], inputs(dtype), lengths=LENGTHS)
 
@@ -237,7 +238,7 @@ SHORT_LENGTHS = (0, 1, 2)  # for the many runs that differences take
 
 def keras_gradients(name, weights):
     """Gradients of the sum of all outputs and states, by Keras' roles."""
-    with keras_cells.floatx("float64"), tf.GradientTape() as tape:
+    with floatx("float64"), tf.GradientTape() as tape:
         layer = keras_cells.layer(name, weights)
         variables = {variable.name: variable.value for variable in layer.weights}
         mask = np.arange(2) < np.array(SHORT_LENGTHS)[:, None]
@@ -379,7 +380,7 @@ def test_the_other_grus_reset_is_seen():
 def test_outputs_and_states_past_a_length_are_seen():
     tf1 = drawn("gru", FAMILIES["gru"].roles.required)
     weights = FAMILIES["gru"].to_keras(tf1)
-    with keras_cells.floatx("float64"):
+    with floatx("float64"):
         full = keras_cells.run([keras_cells.layer("gru", weights)], inputs())
     gaps = keras_cells.gaps(full, expected("gru", tf1, dtype="float64"))
     assert keras_cells.apart(gaps, "float64"), gaps

@@ -200,6 +200,14 @@ def test_pipeline_yields_the_plan_bit_by_bit(digits):
         assert not same(pipeline, batches.train_plan(CONFIG, epoch + 1), digits.train)
 
 
+def test_the_end_of_an_epoch_waits_for_no_autotuning(digits):
+    for batches in (
+        input_pipeline.train_batches(digits.train, CONFIG, epoch=0, skip=0, count=3),
+        input_pipeline.test_batches(digits.test, CONFIG),
+    ):
+        assert batches.options().autotune.enabled is False
+
+
 def test_pipeline_skips_and_counts(digits):
     plan = batches.train_plan(CONFIG, 0)
     pipeline = input_pipeline.train_batches(digits.train, CONFIG, epoch=0, skip=7, count=3)

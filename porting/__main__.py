@@ -42,6 +42,12 @@ def _parser():
         "--forget-bias", type=float, help="where there is no .meta (TF1's default: 1.0)"
     )
     convert.add_argument("--activation", help="where there is no .meta (TF1's default: tanh)")
+    convert.add_argument(
+        "--reverse", action="store_true", help="the way back: CKPT is FILE.keras, --to a prefix"
+    )
+    convert.add_argument(
+        "--rest", metavar="CKPT", help="with --reverse: copy what else this checkpoint holds"
+    )
     verify = parsers.add_parser(
         "verify",
         help="run a checkpoint's own graph against its Keras model; exit 1 if they part",
@@ -86,6 +92,8 @@ def _inspect(arguments):
 
 
 def _convert(arguments):
+    if arguments.reverse:
+        return _reverse(arguments)
     from porting import convert
 
     conversion = convert.convert(
@@ -97,6 +105,15 @@ def _convert(arguments):
     )
     lines = [*convert.diagram(conversion), "", f"wrote {arguments.to}"]
     _print(convert.report(conversion), lines, as_json=arguments.json)
+    return 0
+
+
+def _reverse(arguments):
+    from porting.reverse import reverse
+
+    names = reverse(arguments.checkpoint, arguments.to, rest=arguments.rest)
+    lines = [*names, "", f"wrote {arguments.to}"]
+    _print({"variables": names}, lines, as_json=arguments.json)
     return 0
 
 

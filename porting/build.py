@@ -89,5 +89,7 @@ def _options(spec, blueprint):
     """All options of a layer's constructor."""
     options = dict(spec.options, dtype=blueprint.dtype, name=spec.name)
     if blueprint.masked and spec in blueprint.recurrent:
-        options["zero_output_for_mask"] = True  # as dynamic_rnn: Keras repeats the last output
+        # dynamic_rnn has zeros after a row's end; Keras repeats the last output, the final state.
+        final = spec is blueprint.recurrent[-1] and blueprint.takes == "state"
+        options["zero_output_for_mask"] = not final
     return options

@@ -10,9 +10,12 @@ from porting.checkpoint import inventory, open_checkpoint
 from porting.graph import Graph, check_trusted, load_graph
 from porting.network import Network, RecurrentLayer, find_network
 from porting.optimizer_specs import find_optimizer
-from porting.wiring import Constants, UnknownCell
+from porting.probing import with_takes
+from porting.wiring import ACTIVATIONS, Constants, UnknownCell
 from shared.errors import UserError
 from shared.files import replacing
+
+KERAS_ACTIVATIONS = {*ACTIVATIONS.values(), "linear"}
 
 
 class Conversion(NamedTuple):
@@ -22,6 +25,7 @@ class Conversion(NamedTuple):
     network: object
     graph: Graph | None
     blueprint: Blueprint
+    counters: dict[str, str]  # the checkpoint's, by what is counted
 
 
 def read(path, *, trust=False, forget_bias=None, activation=None):
@@ -53,13 +57,14 @@ def read(path, *, trust=False, forget_bias=None, activation=None):
     graph = Graph(graph_def)
     try:
         network = find_network(graph, held.cells)
+        missing = sorted(set(network.variables) - checkpoint.shapes.keys())
+        if missing:
+            raise UserError(
+                f"{checkpoint.meta} is of another model: the checkpoint has no {missing[0]}"
+            )
+        network = with_takes(graph, network, checkpoint.read)
     except UnknownCell as error:
         raise UserError(f"{checkpoint.meta}: {error}") from None
-    missing = sorted(set(network.variables) - checkpoint.shapes.keys())
-    if missing:
-        raise UserError(
-            f"{checkpoint.meta} is of another model: the checkpoint has no {missing[0]}"
-        )
     return _planned(checkpoint, held, network, graph=graph)
 
 
@@ -69,6 +74,10 @@ def _without_graph(cells, forget_bias, activation, *, path):
         raise UserError(
             f"{path} has no .meta beside it, which alone knows --forget-bias and --activation: "
             "say both (TF1's defaults are 1.0 and tanh)"
+        )
+    if activation not in KERAS_ACTIVATIONS:
+        raise UserError(
+            f"--activation is {activation}: give one of {', '.join(sorted(KERAS_ACTIVATIONS))}"
         )
     if len({cell.direction for cell in cells}) > 1 or len({cell.layer for cell in cells}) < len(
         cells
@@ -92,7 +101,7 @@ def _planned(checkpoint, held, network, *, graph):
     used = {*network.variables, *(optimizer.variables if optimizer else ())}
     unused = sorted(checkpoint.shapes.keys() - used)
     blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
-    return Conversion(checkpoint, network, graph, blueprint)
+    return Conversion(checkpoint, network, graph, blueprint, held.counters)
 
 
 def convert(path, target, **options):
@@ -112,18 +121,23 @@ def convert(path, target, **options):
     stem = target[: -len(".keras")]
     name = os.path.basename(conversion.checkpoint.prefix)
     title = f"The Keras model of the TF1 checkpoint {name}."
-    with replacing(target) as beside:
-        model.save(beside)
-    with replacing(stem + ".py") as beside, open(beside, "w", encoding="utf-8") as file:
-        file.write(build.source(conversion.blueprint, title=title))
-    with replacing(stem + ".json") as beside, open(beside, "w", encoding="utf-8") as file:
-        json.dump(report(conversion), file, indent=1)
+    try:
+        with replacing(target) as beside:
+            model.save(beside)
+        with replacing(stem + ".py") as beside, open(beside, "w", encoding="utf-8") as file:
+            file.write(build.source(conversion.blueprint, title=title))
+        with replacing(stem + ".json") as beside, open(beside, "w", encoding="utf-8") as file:
+            json.dump(report(conversion), file, indent=1)
+    except OSError as error:
+        raise UserError(f"cannot write {target}: {error.strerror or error}") from None
     return conversion
 
 
 def report(conversion):
     """The map, for JSON: each TF1 variable, where it went and what was done to it; the rest."""
     blueprint, shapes = conversion.blueprint, conversion.checkpoint.shapes
+    recurrent = zip(blueprint.recurrent, conversion.network.recurrent, strict=True)
+    biases = {spec.name: layer.constants.forget_bias for spec, layer in recurrent}
     moved = [
         {
             "variable": variable,
@@ -139,7 +153,13 @@ def report(conversion):
         "checkpoint": os.path.basename(conversion.checkpoint.prefix),
         "dtype": blueprint.dtype,
         "layers": [
-            {"name": spec.name, "kind": spec.kind, "options": spec.options}
+            {
+                "name": spec.name,
+                "kind": spec.kind,
+                "options": spec.options,
+                "family": spec.family,
+                "forget_bias": biases.get(spec.name),
+            }
             for spec in blueprint.specs
         ],
         "takes": blueprint.takes,
@@ -153,7 +173,11 @@ def report(conversion):
             "kind": optimizer.kind,
             "options": optimizer.options,
             "iterations": optimizer.iterations,
-            "slots": sorted(optimizer.slots),
+            "slots": optimizer.sources,
+            "counters": {
+                key: {"variable": name, "dtype": str(conversion.checkpoint.dtypes[name])}
+                for key, name in conversion.counters.items()
+            },
             "variables": optimizer.variables,
             "notes": optimizer.notes,
         }

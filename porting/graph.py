@@ -159,19 +159,6 @@ class Graph:
         first, second = self.inputs(node)
         return second if first == tensor else first
 
-    def static_shape(self, tensor):
-        """The shape noted beside the node of a tensor, None per unknown size; None where none is.
-
-        Graphs seldom carry it; a graph that was imported knows more.
-        """
-        node = self.node(tensor)
-        if node is None or "_output_shapes" not in node.attr:
-            return None
-        shape = node.attr["_output_shapes"].list.shape[int(tensor.rpartition(":")[2])]
-        if shape.unknown_rank:
-            return None
-        return tuple(None if size.size < 0 else size.size for size in shape.dim)
-
 
 def scalar(array):
     """The value of an array of one element as a Python float; None for any other."""

@@ -15,6 +15,7 @@ from porting.graph import PASSING, Graph
 from shared.errors import UserError
 
 _HANDING = {"Enter", "Merge", "Switch", "NextIteration", "Exit", "Identity"}
+_WHOLE = {tf1.int32.as_datatype_enum, tf1.int64.as_datatype_enum}
 _WIDER = {tf1.float32.as_datatype_enum: tf1.float64.as_datatype_enum}
 
 
@@ -67,7 +68,9 @@ class GraphRun:
                 tf1.import_graph_def(part, input_map=given, name="")
             except ValueError as error:
                 raise UserError(f"the graph cannot be imported: {_first_line(error)}") from None
-        self.session = tf1.Session(graph=session_graph)
+        config = tf1.ConfigProto()  # as the graph stands: it runs a few times only
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
+        self.session = tf1.Session(graph=session_graph, config=config)
 
     def __call__(self, inputs, states, *, lengths=None):
         """Runs the cells and what comes after them.
@@ -124,10 +127,15 @@ class GraphRun:
         """The last dense layer's output and the rows that the first one takes; none: []."""
         if not self.network.after:
             return []
-        node = self.graph.node(self.network.after[0].output)
-        while node.op != "MatMul":
-            node = self.graph.node(self.graph.inputs(node)[0])
-        return [self.network.after[-1].output, self.graph.inputs(node)[0]]
+        return [self.network.after[-1].output, head_inputs(self.graph, self.network)]
+
+
+def head_inputs(graph, network):
+    """The tensor [rows, U] that the first dense layer after the cells multiplies."""
+    node = graph.node(network.after[0].output)
+    while node.op != "MatMul":
+        node = graph.node(graph.inputs(node)[0])
+    return graph.inputs(node)[0]
 
 
 def static_sizes(graph, run):
@@ -232,7 +240,8 @@ def _dtype(graph, tensor):
     for name in graph.behind(tensor, through=PASSING | {"Fill", "Cast"}):
         node = graph.node(name)
         for key in ("DstT", "dtype", "T"):
-            if node is not None and node.attr[key].type in (3, 9):  # int32, int64
+            # Asking for an attribute that is not there would put it there.
+            if node is not None and key in node.attr and node.attr[key].type in _WHOLE:
                 return tf1.as_dtype(node.attr[key].type)
     return tf1.int32
 

@@ -6,11 +6,12 @@ about since a cell made it is a dense layer over that cell, whatever its name.
 
 from typing import NamedTuple
 
-from porting.graph import ADD, Graph
+from porting.graph import ADD, PASSING, Graph
 from porting.naming import Cell
 from porting.wiring import ACTIVATIONS, DROPOUT, MOVING, Constants, Run, UnknownCell, find_wiring
 
 _BIAS = ADD | {"BiasAdd"}
+_RESHAPED = PASSING | {"Reshape"}
 _GATHERS = {"Gather", "GatherV2", "ResourceGather"}
 _SELECTING = {"StridedSlice", "Slice", "Gather", "GatherV2", "GatherNd"}
 _SELECTING |= {"Split", "SplitV", "Unpack"}
@@ -67,13 +68,28 @@ def find_network(graph: Graph, cells):
     layers = []
     for cell in cells:
         if cell.scope not in wiring.runs:
-            raise UnknownCell(f"the graph does not use {cell.scope}")
+            raise UnknownCell(
+                f"{cell.scope} is not multiplied in the open: within tf.cond, tf.function or not "
+                "at all"
+            )
         constants, runs = wiring.constants[cell.scope], wiring.runs[cell.scope]
         layers.append(RecurrentLayer(cell, constants, runs[0]))
     layers = _stacked(graph, layers)
+    _refuse_reversed(graph, layers)
     kernels = {name for layer in layers for name in layer.cell.variables.values()}
     after, takes = _after(graph, layers[-1].run, kernels=kernels)
     return Network(_before(graph, layers[0].run), layers, after, takes)
+
+
+def _refuse_reversed(graph, layers):
+    for layer in layers:
+        for tensor in graph.behind(_first_inputs(layer.run), through=MOVING | DROPOUT):
+            node = graph.node(tensor)
+            if node is not None and node.op.startswith("Reverse"):
+                raise UnknownCell(
+                    f"{layer.cell.scope} takes its inputs backwards, and convert has no way for "
+                    "that yet"
+                )
 
 
 def _stacked(graph, layers):
@@ -117,13 +133,20 @@ def _before(graph, run):
         for source in graph.behind(tensor, through=MOVING | DROPOUT | set(ACTIVATIONS)):
             layer = _layer_at(graph, source)
             if layer is not None:
-                found.insert(0, layer)
+                found.insert(0, _activated(graph, layer))
                 break
         else:
             return found
         if layer.kind == "embedding":
             return found
-        tensor = graph.inputs(_product(graph, layer.output))[0]
+        tensor = graph.inputs(_product(graph, source))[0]
+
+
+def _activated(graph, layer):
+    """A dense layer with the activation that takes its sums."""
+    for node in graph.consumers(layer.output, ACTIVATIONS)[:1]:
+        layer = layer._replace(activation=ACTIVATIONS[node.op], output=node.name + ":0")
+    return layer
 
 
 def _layer_at(graph, tensor):
@@ -148,6 +171,8 @@ def _product(graph, tensor):
     node = graph.node(tensor)
     if node is not None and node.op in _BIAS and graph.variable(graph.inputs(node)[1]):
         node = graph.node(graph.inputs(node)[0])
+        while node is not None and node.op in _RESHAPED:  # a product of three dimensions
+            node = graph.node(graph.inputs(node)[0])
     return node if node is not None and node.op == "MatMul" else None
 
 
@@ -178,12 +203,8 @@ def _dense_over(graph, tensor, *, through, kernels):
         weighed = [n for n in weighed if graph.variable(graph.inputs(n)[1]) not in kernels]
         if not weighed:
             return found
-        layer = _with_bias(graph, weighed[0])
-        activated = graph.consumers(layer.output, ACTIVATIONS)
+        layer = _activated(graph, _with_bias(graph, weighed[0]))
         tensor = layer.output
-        if activated:
-            tensor = activated[0].name + ":0"
-            layer = layer._replace(activation=ACTIVATIONS[activated[0].op], output=tensor)
         found.append(layer)
 
 
@@ -191,8 +212,8 @@ def _with_bias(graph, product):
     """The dense layer of a product, with the bias that is added to it."""
     variables = {"kernel": graph.variable(graph.inputs(product)[1])}
     tensor = product.name + ":0"
-    for add in graph.consumers(tensor, _BIAS):
-        bias = graph.variable(graph.other(add, tensor))
-        if bias is not None:
-            variables["bias"], tensor = bias, add.name + ":0"
+    for add in graph.ahead([tensor], through=_RESHAPED, ops=_BIAS):
+        biases = [graph.variable(name) for name in graph.inputs(add) if graph.variable(name)]
+        if biases:
+            variables["bias"], tensor = biases[0], add.name + ":0"
     return Layer("dense", variables, "linear", tensor)

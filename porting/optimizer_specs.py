@@ -55,7 +55,7 @@ KINDS = {
     "CenteredRMSProp": Kind(
         "RMSprop",
         "var mg ms mom lr rho momentum epsilon grad",
-        {"ms": "velocity", "mg": "average_grad", "mom": "momentum"},
+        {"ms": "velocity", "mg": "average_gradient", "mom": "momentum"},
         _RMS,
         {"centered": True},
     ),
@@ -74,18 +74,23 @@ KINDS = {
         {},
     ),
 }
+# Of what the graph computes or is fed: Keras' defaults, with the momentum that most choose.
+STAND_INS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+STAND_INS |= {"momentum": 0.9, "rho": 0.9}
 _APPLY = re.compile("(?:Resource)?Apply(" + "|".join(KINDS) + ")$")
 
 
 class OptimizerSpec(NamedTuple):
     """A Keras optimizer: class, options, slots {slot: {layer: {role: array}}}, steps taken.
 
+    sources: TF1's variables of the slots, {slot: {layer: {TF1's role: name}}}.
     notes: lines on what the graph did not say.
     """
 
     kind: str
     options: dict[str, object]
     slots: dict[str, dict[str, dict[str, np.ndarray]]]
+    sources: dict[str, dict[str, dict[str, str]]]
     iterations: int
     notes: list[str]
     variables: list[str]  # TF1's, that are accounted for by this
@@ -133,17 +138,24 @@ def find_optimizer(graph, specs, checkpoint, held):
     for argument, option in kind.options.items():
         tensor = arguments[argument]
         options[option] = _value(graph, tensor, checkpoint, option, notes)
-        read += [name for name in [graph.variable(tensor)] if name in checkpoint.shapes]
+        variable = graph.variable(_uncast(graph, tensor))
+        read += [variable] if variable in checkpoint.shapes else []
     if specs[0].weights and _dtype(specs) == "float32":  # the shortest number of that float32
         options = {name: _shortest(value) for name, value in options.items()}
     if name == "Momentum" and _nesterov(graph):
         options["nesterov"] = True
     names = _slot_names(graph, applied, kind, held)
-    slots, variables = _slots(specs, names, kind, checkpoint, options)
+    slots, sources = _slots(specs, names, kind, checkpoint, options)
+    variables = [n for layers in sources.values() for of in layers.values() for n in of.values()]
     counted = [held.counters[key] for key in sorted(held.counters)]
     iterations = _iterations(checkpoint, held.counters, options, notes)
+    if kind.slots and any(spec.kind == "Embedding" for spec in specs):
+        notes.append(
+            "of an embedding Keras squares and carries on the gradients of single rows in another "
+            "way than TF1: training goes on a little differently"
+        )
     used = [*variables, *counted, *dict.fromkeys(read)]
-    return OptimizerSpec(kind.keras, options, slots, iterations, notes, used)
+    return OptimizerSpec(kind.keras, options, slots, sources, iterations, notes, used)
 
 
 def _dtype(specs):
@@ -174,16 +186,23 @@ def _nesterov(graph):
 
 def _value(graph, tensor, checkpoint, option, notes):
     """A hyper-parameter: a constant of the graph, or a variable of the checkpoint."""
+    tensor = _uncast(graph, tensor)
     value = scalar(graph.constant(tensor))
     if value is None and graph.variable(tensor) in checkpoint.shapes:
         value = scalar(checkpoint.read(graph.variable(tensor)))
         notes.append(f"{option} is {value:g}, the value of the variable {graph.variable(tensor)}")
     if value is None:
-        value = 0.001
+        value = STAND_INS[option]
         notes.append(
-            f"{option} is computed or fed in the graph: 0.001 stands in for it, set your own"
+            f"{option} is computed or fed in the graph: {value} stands in for it, set your own"
         )
     return value
+
+
+def _uncast(graph, tensor):
+    """What a tensor is cast from: a graph in float64 casts its constants, which are float32."""
+    node = graph.node(graph.origin(tensor))
+    return graph.inputs(node)[0] if node is not None and node.op == "Cast" else tensor
 
 
 def _slot_names(graph, applied, kind, held):
@@ -203,10 +222,12 @@ def _slot_names(graph, applied, kind, held):
 
 
 def _slots(specs, names, kind, checkpoint, options):
-    """Keras' slots by layer and role, and the names of TF1's variables that went into them."""
+    """Keras' slots by layer and role, and TF1's variables that went into them."""
     slots: dict[str, dict[str, dict[str, np.ndarray]]] = {}
-    used: list[str] = []
+    sources: dict[str, dict[str, dict[str, str]]] = {}
     for argument, slot in kind.slots.items():
+        if options.get(slot) == 0:
+            continue  # Keras keeps no momentum where none is wanted, TF1 one that is never read
         for spec in specs:
             of = {role: names.get(v, {}).get(argument) for role, v in spec.sources.items()}
             if not set(of.values()) <= checkpoint.shapes.keys():
@@ -218,8 +239,8 @@ def _slots(specs, names, kind, checkpoint, options):
                 rate = options["learning_rate"]
                 arrays = {role: -value * value.dtype.type(rate) for role, value in arrays.items()}
             slots.setdefault(slot, {})[spec.name] = arrays
-            used += of.values()
-    return slots, used
+            sources.setdefault(slot, {})[spec.name] = of
+    return slots, sources
 
 
 def _iterations(checkpoint, counters, options, notes):

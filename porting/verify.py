@@ -16,6 +16,7 @@ from porting import ladder
 from porting.cells import FAMILIES
 from porting.convert import read
 from porting.graph_run import GraphRun, static_sizes
+from porting.probing import order
 from porting.sides import floatx
 from shared.errors import UserError
 
@@ -57,9 +58,12 @@ def verify(path, keras_file, *, trust=False, seed=0):
     yield ladder.rung("weights", _flat(expected), _flat(weights), dtype=blueprint.dtype)
 
     wide = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
-    # The graph takes the variables as the model has them, with its rounding of the forget bias.
-    whole = _Pair(conversion, wide, to_variables(wide, conversion), dtype="float64")
     held = {name: conversion.checkpoint.read(name) for name in conversion.network.variables}
+    # The graph takes the variables as the model has them, with its rounding of the forget bias.
+    back = to_variables(wide, conversion)
+    sides = _relative(held, held), _relative(back, held)
+    yield ladder.rung("weights with forget bias", *sides, dtype=blueprint.dtype)
+    whole = _Pair(conversion, wide, back, dtype="float64")
     steps = _Pair(conversion, weights, held, dtype=blueprint.dtype)
     stream = np.random.default_rng(seed)
     for sizes in _sizes(conversion):
@@ -74,11 +78,8 @@ class _Pair:
     """The graph and Keras' layers, both in one dtype, and what both were made from."""
 
     def __init__(self, conversion, weights, variables, *, dtype):
-        self.blueprint, self.network, self.weights = (
-            conversion.blueprint,
-            conversion.network,
-            weights,
-        )
+        self.blueprint, self.weights = conversion.blueprint, weights
+        self.graph, self.network = conversion.graph, conversion.network
         widened = dtype != self.blueprint.dtype
         self.run = GraphRun(conversion.graph, self.network, variables, widened=widened)
         with floatx(dtype):
@@ -137,7 +138,8 @@ def _whole(pair, case):
             yield rung("cell states of a sequence", f"{spec.name}/{part}", one, other)
     if expected.head is not None:
         logits = _logits(pair, expected, sequences, states)
-        yield rung("logits of a sequence", pair.blueprint.after[-1].name, expected.head, logits)
+        head = expected.head.reshape(-1, expected.head.shape[-1])
+        yield rung("logits of a sequence", pair.blueprint.after[-1].name, head, logits)
 
 
 def _stepwise(pair, case):
@@ -184,7 +186,7 @@ def _sizes(conversion):
 
 
 def _case(conversion, stream, batch, steps):
-    """A random case in float64; where the graph has lengths, an empty row and a full one."""
+    """A random case in float64; where the graph has lengths, a full row, a short and a middling."""
     blueprint = conversion.blueprint
     kernel = blueprint.recurrent[0].weights["kernel"]
     states = []
@@ -194,7 +196,7 @@ def _case(conversion, stream, batch, steps):
         states.append(tuple(stream.normal(0, 0.5, (batch, units)) for _ in range(kinds)))
     lengths = None
     if conversion.network.recurrent[0].run.lengths is not None:
-        some = [steps, 0, (steps + 1) // 2] if blueprint.masked else [steps]
+        some = [steps, 1, (steps + 1) // 2] if blueprint.masked else [steps]
         lengths = np.resize(some, batch).astype("int64")
     inputs = stream.normal(size=(batch, steps, len(kernel)))
     if blueprint.before and blueprint.before[-1].kind == "Embedding":  # what the cell is used to
@@ -233,17 +235,11 @@ def _forward(pair, case, *, only=None):
 
 
 def _logits(pair, expected, sequences, states):
-    """Keras' logits, row by row of the graph's: it may order them by time or by batch."""
-    hidden, graphs = sequences[-1], expected.sequences[-1]
-    if pair.blueprint.takes == "state":
-        hidden, graphs = states[-1][0][:, None], expected.states[-1][0][:, None]
-    places = {
-        graphs[place].tobytes(): place for place in np.ndindex(graphs.shape[0], graphs.shape[1])
-    }
-    try:
-        rows = np.array([hidden[places[row.tobytes()]] for row in expected.head_rows])
-    except KeyError:
-        raise UserError("the graph changes the outputs before its dense layers: dropout?") from None
+    """Keras' logits, in the order of the graph's rows."""
+    ordered = order(pair.graph, pair.network, expected)
+    if ordered is None:
+        raise UserError("the graph changes the outputs before its dense layers: dropout?")
+    rows = ordered(sequences[-1], states[-1][0])
     for spec in pair.blueprint.after:
         rows = pair.layers[spec.name](rows)
     return np.array(rows)
@@ -260,6 +256,12 @@ def _weights(layer):
 
 def _flat(layers):
     return {f"{name}/{role}": value for name, of in layers.items() for role, value in of.items()}
+
+
+def _relative(arrays, sizes):
+    """Arrays in float64, those of values over one relative to the largest of `sizes`."""
+    scales = {name: max(1.0, np.abs(value).max()) for name, value in sizes.items()}
+    return {name: arrays[name].astype("float64") / scale for name, scale in scales.items()}
 
 
 def _cast(arrays, dtype):

@@ -201,11 +201,11 @@ def test_pipeline_yields_the_plan_bit_by_bit(digits):
 
 
 def test_the_end_of_an_epoch_waits_for_no_autotuning(digits):
-    for batches in (
+    for pipeline in (
         input_pipeline.train_batches(digits.train, CONFIG, epoch=0, skip=0, count=3),
         input_pipeline.test_batches(digits.test, CONFIG),
     ):
-        assert batches.options().autotune.enabled is False
+        assert pipeline.options().autotune.enabled is False
 
 
 def test_pipeline_skips_and_counts(digits):

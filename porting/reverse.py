@@ -1,0 +1,150 @@
+"""A converted `.keras` model back as a TF1 checkpoint.
+
+The map that `convert` wrote beside the model says which TF1 variable each weight came from. A TF1
+program restores the result with the Saver of its own graph: what that one knows besides, such as a
+learning rate in a variable, is taken from an older checkpoint.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from porting.cells import FAMILIES
+from porting.checkpoint import open_checkpoint
+from shared.errors import UserError
+
+
+def reverse(keras_file, prefix, *, rest=None):
+    """Writes `prefix`.index and its data file; returns the names of the variables, sorted.
+
+    Args:
+        keras_file: a `.keras` file with the `.json` map that porting.convert wrote beside it.
+        prefix: path of the checkpoint.
+        rest: an older checkpoint, whose further variables are copied.
+
+    Raises:
+        UserError: either file is missing, damaged or of another model, or nothing can be written.
+    """
+    told = _map(keras_file)
+    variables = _variables(told, _model(keras_file), path=keras_file)
+    if rest is not None:
+        older = open_checkpoint(rest)
+        further = older.shapes.keys() - variables.keys()
+        variables.update((name, older.read(name)) for name in further)
+    _save(variables, prefix)
+    return sorted(variables)
+
+
+def _map(keras_file):
+    path = os.path.splitext(keras_file)[0] + ".json"
+    try:
+        with open(path, encoding="utf-8") as file:
+            told = json.load(file)
+        told["variables"], told["layers"]
+    except OSError:
+        raise UserError(f"there is no {path}: convert writes it beside the model") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path} is damaged: convert the checkpoint again") from None
+    return told
+
+
+def _model(path):
+    if not os.path.isfile(path):
+        raise UserError(f"there is no {path}: make it with python -m porting convert")
+    try:
+        return keras.models.load_model(path)
+    except (ValueError, OSError, KeyError, TypeError):
+        raise UserError(f"{path} is damaged or no .keras file") from None
+
+
+def _variables(told, model, *, path):
+    """TF1's variables by name: weights, then what the optimizer holds of them."""
+    found = {}
+    try:
+        for layer in told["layers"]:
+            roles = {
+                row["role"]: row["variable"]
+                for row in told["variables"]
+                if row["layer"] == layer["name"]
+            }
+            held = {v.path.rpartition("/")[2]: v for v in model.get_layer(layer["name"]).weights}
+            weights = {role: np.array(variable) for role, variable in held.items()}
+            found.update(_named(weights, layer, roles))
+            for slot, layers in told.get("optimizer", {}).get("slots", {}).items():
+                if layer["name"] in layers:
+                    values = _as_tf1(_slot(model.optimizer, held, slot), told)
+                    names = layers[layer["name"]]
+                    found.update(_named(values, layer, names, linear=True))
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{path} is not the model of its map: {error}") from None
+    if "optimizer" in told:
+        found.update(_counters(told["optimizer"], model.optimizer))
+    return found
+
+
+def _named(weights, layer, roles, *, linear=False):
+    """Keras' arrays of a layer as TF1's, by the names of the variables."""
+    if layer["family"] is not None:
+        bias = layer["forget_bias"] or 0.0
+        family = FAMILIES[layer["family"]]
+        weights = family.to_tf1(weights, forget_bias=0.0 if linear else bias, linear=linear)
+    return {name: weights[role] for role, name in roles.items()}
+
+
+def _slot(optimizer, held, slot):
+    """One slot of every weight of a layer, by role."""
+    by_path = {variable.path: variable for variable in optimizer.variables}
+    paths = {
+        role: f"{optimizer.name}/{v.path.replace('/', '_')}_{slot}" for role, v in held.items()
+    }
+    return {role: np.array(by_path[path]) for role, path in paths.items()}
+
+
+def _as_tf1(values, told):
+    """Keras' momentum is the step that was taken, TF1's the sum of gradients that it came from."""
+    if told["optimizer"]["kind"] != "SGD":
+        return values
+    rate = told["optimizer"]["options"]["learning_rate"]
+    return {role: -value / value.dtype.type(rate) for role, value in values.items()}
+
+
+def _counters(told, optimizer):
+    """The global step and the powers of beta, which TF1 multiplies up in float32 (D8)."""
+    steps, found = int(optimizer.iterations), {}
+    for key, counter in told["counters"].items():
+        name, dtype = counter["variable"], counter["dtype"]
+        if key == "global_step":
+            found[name] = np.array(steps, dtype)
+        elif key in ("beta1_power", "beta2_power"):
+            beta = np.float32(
+                told["options"][{"beta1_power": "beta_1", "beta2_power": "beta_2"}[key]]
+            )
+            power = np.cumprod(np.full(steps + 1, beta), dtype=np.float32)[-1]
+            found[name] = power.astype(dtype)
+    return found
+
+
+def _save(variables, prefix):
+    """Writes a checkpoint beside and moves it into place, the index last."""
+    folder = os.path.dirname(prefix) or "."
+    names = sorted(variables)
+    try:
+        beside = tempfile.mkdtemp(dir=folder)
+        try:
+            tf.raw_ops.SaveV2(
+                prefix=os.path.join(beside, "model"),
+                tensor_names=names,
+                shape_and_slices=[""] * len(names),
+                tensors=[variables[name] for name in names],
+            )
+            for ending in (".data-00000-of-00001", ".index"):
+                os.replace(os.path.join(beside, "model" + ending), prefix + ending)
+        finally:
+            shutil.rmtree(beside)
+    except OSError as error:
+        raise UserError(f"cannot write {prefix}: {error.strerror}") from None

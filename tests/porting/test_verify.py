@@ -1,0 +1,294 @@
+"""`python -m porting verify` sees every wrong model: negative controls, rung by rung."""
+
+import dataclasses
+import json
+import os
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+from porting import cells, convert, network, verify
+from porting.__main__ import main
+from tests.porting import graphs
+from tests.porting.graphs import Case, U
+
+LSTM = Case(layers=2, features=U, optimizer="")  # F is U, so that rows fit where they are wrong
+GRU = Case("GRUCell", features=U, optimizer="")
+
+
+@pytest.fixture(autouse=True)
+def one_size(monkeypatch):
+    """A single batch is enough to see a wrong model."""
+    monkeypatch.setattr(verify, "BATCHES", verify.BATCHES[:1])
+    monkeypatch.setattr(verify, "STEPS", verify.STEPS[:1])
+
+
+def converted(folder, case):
+    """A checkpoint and its Keras model: (prefix, file)."""
+    saved = graphs.save(case, folder)
+    target = str(folder / "model.keras")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    return saved.prefix, target
+
+
+@pytest.fixture(scope="module")
+def lstm(tmp_path_factory):
+    return converted(tmp_path_factory.mktemp("lstm"), LSTM)
+
+
+@pytest.fixture(scope="module")
+def gru(tmp_path_factory):
+    return converted(tmp_path_factory.mktemp("gru"), GRU)
+
+
+def verified(capsys, prefix, file):
+    """The exit code and the quantities of the rungs that failed, in their order."""
+    capsys.readouterr()
+    code = main(["verify", prefix, str(file), "--json"])
+    rungs = json.loads(capsys.readouterr().out)["rungs"]
+    return code, [rung["quantity"] for rung in rungs if not rung["passed"]]
+
+
+def shifted(weights):
+    weights["lstm_1"][2][U : 2 * U] -= 1
+
+
+def gates_swapped(weights):
+    for array in weights["lstm_2"]:
+        array[...] = exchanged(array)
+
+
+def rows_exchanged(weights):
+    kernel, recurrent, bias = weights["lstm_1"]
+    weights["lstm_1"] = [recurrent, kernel, bias]
+
+
+def layers_exchanged(weights):
+    weights["lstm_1"], weights["lstm_2"] = weights["lstm_2"], weights["lstm_1"]
+
+
+def head_without_bias(weights):
+    weights["logits"][1][...] = 0
+
+
+def one_number(weights):
+    weights["logits"][0][0, 0] = np.nextafter(weights["logits"][0][0, 0], np.float32(9))
+
+
+def exchanged(array):
+    """The gates i and f exchanged: i, f, c, o are columns in Keras."""
+    i, f, *others = np.split(array, 4, axis=-1)
+    return np.concatenate([f, i, *others], axis=-1)
+
+
+DAMAGE = [shifted, gates_swapped, rows_exchanged, layers_exchanged, head_without_bias, one_number]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_changed_weights_fail_the_first_rung(lstm, tmp_path, capsys, damage):
+    prefix, file = lstm
+    model = keras.models.load_model(file)
+    weights = {layer.name: layer.get_weights() for layer in model.layers}
+    damage(weights)
+    for layer in model.layers:
+        layer.set_weights(weights[layer.name])
+    model.save(tmp_path / "damaged.keras")
+    code, failed = verified(capsys, prefix, tmp_path / "damaged.keras")
+    assert code == 1
+    assert failed[0] == "weights"
+
+
+def test_the_table_names_what_fails(lstm, tmp_path, capsys):
+    prefix, file = lstm
+    model = keras.models.load_model(file)
+    model.get_layer("logits").bias.assign_add([1e-3, 0])
+    model.save(tmp_path / "damaged.keras")
+    capsys.readouterr()
+    assert main(["verify", prefix, str(tmp_path / "damaged.keras")]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("weights ")
+    assert lines[1].endswith("logits/bias[0]")
+    assert lines[-1] == "the model is another one"
+
+
+def wrong_gates(monkeypatch):
+    """Both ways wrong, and each the other's inverse: the weights alone do not show it."""
+    family = cells.FAMILIES["lstm"]
+    replaced(
+        monkeypatch,
+        family,
+        lambda keras: {role: exchanged(value) for role, value in keras.items()},
+    )
+
+
+def wrong_rows(monkeypatch):
+    names = {"kernel": "recurrent_kernel", "recurrent_kernel": "kernel", "bias": "bias"}
+    family = cells.FAMILIES["lstm"]
+    replaced(monkeypatch, family, lambda keras: {names[role]: keras[role] for role in keras})
+
+
+def replaced(monkeypatch, family, wrong):
+    """The family with a map after the way to Keras, and before the way back: its own inverse."""
+
+    def forwards(tf1, **options):
+        return wrong(family.forwards(tf1, **options))
+
+    def backwards(keras, **options):
+        return family.backwards(wrong(keras), **options)
+
+    changed = family._replace(forwards=forwards, backwards=backwards)
+    monkeypatch.setitem(cells.FAMILIES, family.name, changed)
+
+
+def no_forget_bias(monkeypatch):
+    monkeypatch.setattr(cells.Family, "_shifted", lambda family, arrays, forget_bias: arrays)
+
+
+def wrong_activation(monkeypatch):
+    constants = network.find_wiring
+
+    def find_wiring(graph, found):
+        wiring = constants(graph, found)
+        relu = {scope: c._replace(activation="relu") for scope, c in wiring.constants.items()}
+        wiring.constants.update(relu)
+        return wiring
+
+    monkeypatch.setattr(network, "find_wiring", find_wiring)
+
+
+def wrong_layers(monkeypatch):
+    def exchange(blueprint):
+        first, second = blueprint.recurrent
+        blueprint.recurrent[0] = dataclasses.replace(second, options=first.options)
+        blueprint.recurrent[1] = dataclasses.replace(first, options=second.options)
+
+    drawn(monkeypatch, exchange)
+
+
+def drawn(monkeypatch, change):
+    """Every blueprint is changed."""
+    draw = convert.draw
+
+    def changed(*arguments, **options):
+        blueprint = draw(*arguments, **options)
+        change(blueprint)
+        return blueprint
+
+    monkeypatch.setattr(convert, "draw", changed)
+
+
+WRONG = [wrong_gates, wrong_rows, no_forget_bias, wrong_activation, wrong_layers]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_map_is_seen_by_the_sequences(lstm, tmp_path, monkeypatch, capsys, wrong):
+    prefix, _ = lstm
+    wrong(monkeypatch)
+    assert main(["convert", prefix, "--to", str(tmp_path / "wrong.keras")]) == 0
+    code, failed = verified(capsys, prefix, tmp_path / "wrong.keras")
+    assert code == 1
+    assert failed[0].endswith("of a sequence")
+    assert "cell states of a step" in failed
+    assert "logits of a sequence" in failed
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_way_to_keras_that_is_not_undone_is_seen(dtype, tmp_path, monkeypatch, capsys):
+    saved = graphs.save(GRU._replace(dtype=dtype), tmp_path)
+    family = cells.FAMILIES["gru"]
+
+    def forwards(tf1, **options):
+        return {role: value[..., ::-1] for role, value in family.forwards(tf1, **options).items()}
+
+    monkeypatch.setitem(cells.FAMILIES, "gru", family._replace(forwards=forwards))
+    assert main(["convert", saved.prefix, "--to", str(tmp_path / "wrong.keras")]) == 0
+    code, failed = verified(capsys, saved.prefix, tmp_path / "wrong.keras")
+    assert code == 1
+    assert failed[0] == "weights with forget bias"
+
+
+def test_a_head_without_its_bias_is_seen(lstm, tmp_path, monkeypatch, capsys):
+    def drop(blueprint):
+        blueprint.after[0].weights["bias"] = np.zeros(2, "float32")
+
+    drawn(monkeypatch, drop)
+    assert main(["convert", lstm[0], "--to", str(tmp_path / "wrong.keras")]) == 0
+    code, failed = verified(capsys, lstm[0], tmp_path / "wrong.keras")
+    assert code == 1
+    assert failed == ["weights with forget bias"]
+
+
+def test_another_kind_of_gru_has_other_weights(gru, tmp_path, capsys):
+    layers = [keras.Input((None, U)), keras.layers.GRU(U, name="gru"), keras.layers.Dense(2)]
+    layers[-1].name = "logits"
+    keras.Sequential(layers).save(tmp_path / "other.keras")
+    refused(capsys, gru[0], tmp_path / "other.keras", words="gru has other weights")
+
+
+def test_another_kind_of_gru_is_seen_by_the_sequences(gru, tmp_path, monkeypatch, capsys):
+    """With zeros for the bias that TF1 has not, which is the nearest that one could take it for."""
+    family = cells.FAMILIES["gru"]
+
+    def forwards(tf1, **options):
+        found = family.forwards(tf1, **options)
+        return {**found, "bias": np.stack([found["bias"], np.zeros_like(found["bias"])])}
+
+    def backwards(keras, **options):
+        return family.backwards({**keras, "bias": keras["bias"][0]}, **options)
+
+    keras_layout = cells.FAMILIES["cudnn_gru"].keras
+    changed = family._replace(forwards=forwards, backwards=backwards, keras=keras_layout)
+    monkeypatch.setitem(cells.FAMILIES, "gru", changed)
+    drawn(monkeypatch, lambda blueprint: blueprint.recurrent[0].options.update(reset_after=True))
+    assert main(["convert", gru[0], "--to", str(tmp_path / "wrong.keras")]) == 0
+    code, failed = verified(capsys, gru[0], tmp_path / "wrong.keras")
+    assert code == 1
+    assert failed[0].endswith("of a sequence")
+
+
+def refused(capsys, prefix, file, *, words):
+    """Checks for one line on standard error and exit code 2."""
+    capsys.readouterr()
+    code = main(["verify", str(prefix), str(file)])
+    captured = capsys.readouterr()
+    assert (code, captured.out) == (2, "")
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert words in captured.err
+
+
+def test_a_model_of_another_checkpoint(lstm, gru, capsys):
+    refused(capsys, lstm[0], gru[1], words="not of this checkpoint")
+    refused(capsys, gru[0], lstm[1], words="not of this checkpoint")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model\n", b"PK\x03\x04 nor this"])
+def test_a_file_that_is_no_model(lstm, tmp_path, capsys, content):
+    path = tmp_path / "text.keras"
+    path.write_bytes(content)
+    refused(capsys, lstm[0], path, words=str(path))
+
+
+def test_a_file_that_is_not_there(lstm, tmp_path, capsys):
+    refused(capsys, lstm[0], tmp_path / "none.keras", words="there is no")
+
+
+def test_dropout_before_the_head_is_said(tmp_path, capsys):
+    prefix, file = converted(tmp_path, Case(head="dropped", optimizer=""))
+    refused(capsys, prefix, file, words="dropout")
+
+
+CHECKPOINTS = os.environ.get("CHECKPOINTS_DIR")
+PUBLISHED = sorted(pathlib.Path(CHECKPOINTS).rglob("*.meta")) if CHECKPOINTS else []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not PUBLISHED, reason="$CHECKPOINTS_DIR has no checkpoints with a .meta")
+@pytest.mark.parametrize("meta", PUBLISHED, ids=lambda path: path.parent.name)
+def test_checkpoints_that_others_published(meta, tmp_path, capsys):
+    prefix, target = str(meta.with_suffix("")), str(tmp_path / "model.keras")
+    assert main(["convert", prefix, "--to", target]) == 0
+    code, failed = verified(capsys, prefix, target)
+    assert (code, failed) == (0, [])

@@ -67,6 +67,7 @@ def test_every_recorded_array_is_computed_again(graph, golden, dtype):
     assert len(gaps) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", OTHERS)
 def test_every_recorded_array_of_another_model_is_computed_again(model, dtype):
     config, batches = goldens.config_and_batches(model)
@@ -85,6 +86,7 @@ def test_every_recorded_array_of_another_model_is_computed_again(model, dtype):
     assert set(gaps) - {"losses, 5", "resumed_losses, 5"} == expected_gaps(model, dtype)
 
 
+@pytest.mark.slow
 def test_fused_kernel_computes_what_the_generic_one_did():
     config, batches = goldens.config_and_batches("row-lstm")
     initial = goldens.under(goldens.load("row-lstm"), "initial")

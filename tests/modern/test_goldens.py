@@ -12,13 +12,9 @@ MODEL = "window-rnn"
 CONFIG, BATCHES = goldens.config_and_batches(MODEL)
 INITIAL = goldens.under(goldens.load(MODEL), "initial")
 UNTRAINED = {"outputs", "logits", "loss", "gradients"}
-# With those kernels of the row LSTM that have the dtype; Keras is long in building the nested RNN.
+# With those kernels of the row LSTM that have the dtype.
 OTHERS = [
-    *(
-        pytest.param(model, dtype, {}, marks=[pytest.mark.slow] * (model == "nested-rnn"))
-        for model in goldens.MODELS[1:]
-        for dtype in goldens.DTYPES
-    ),
+    *((model, dtype, {}) for model in goldens.MODELS[1:] for dtype in goldens.DTYPES),
     ("row-lstm", "float32", {"kernel": "fused-cpu"}),
     ("row-lstm", "float32", {"kernel": "auto"}),
 ]
@@ -52,6 +48,7 @@ def test_everything_recorded_is_computed_again(golden, dtype, powers):
     assert set(gaps) == UNTRAINED | {"slots", "stepped", "losses, 50", "losses, 200"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "dtype", "changes"), OTHERS, indirect=["dtype"])
 def test_everything_recorded_of_another_model_is_computed_again(model, dtype, changes):
     config, batches = goldens.config_and_batches(model, goldens.STEPS)
@@ -85,6 +82,7 @@ def test_a_wrong_port_of_another_model_is_seen(model, name):
     assert unseen(golden, found, dtype="float64") == hidden & UNTRAINED
 
 
+@pytest.mark.slow
 def test_keras_own_powers_stay_close_in_float64_but_are_seen():
     golden = traces.load(MODEL, "float64")
     side = ModernSide(CONFIG, INITIAL, dtype="float64")

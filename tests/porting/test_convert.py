@@ -172,6 +172,7 @@ def test_the_optimizer_goes_on_where_it_stood(made):
                 np.testing.assert_array_equal(array, sources[role], f"{slot} of {layer}/{role}")
 
 
+@pytest.mark.slow
 def test_training_goes_on_as_in_the_session(made):
     if not made.case.optimizer:
         pytest.skip("the graph has no optimizer")

@@ -102,6 +102,7 @@ def case(name, digits):
     return Case(name, digits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_right_port_climbs_every_rung(case, dtype):
     steps = case.config.float32_horizon if dtype == "float32" else 200

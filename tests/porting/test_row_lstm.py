@@ -46,6 +46,7 @@ def climb(config, weights, batches, *, dtype, modern=ModernSide):
     return ladder.climb(*sides, batches, dtype=dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kernel", "dtype"),
     [("auto", "float32"), ("auto", "float64"), ("generic", "float64"), ("fused-cpu", "float32")],
@@ -162,6 +163,7 @@ def test_wrong_port_fails_at_its_rung(config, weights, batches, name):
     assert next(rung.quantity for rung in rungs if not rung.passed) == quantity
 
 
+@pytest.mark.slow
 def test_unrounded_hyper_parameters_are_noticed(config, weights, batches, monkeypatch):
     monkeypatch.setattr(optimizers, "as_tf1", lambda config: config)
     rungs = climb(config, weights, batches, dtype="float64")

@@ -286,6 +286,7 @@ def test_an_export_is_the_model(trained, tmp_path, side, count):
     assert gap.max_abs <= tolerance("logits", "float32").bound
 
 
+@pytest.mark.slow
 def test_the_exports_of_equal_weights_agree(trained, tmp_path):
     """A learning rate that no float32 weight notices leaves both sides at the given weights."""
     found = {}

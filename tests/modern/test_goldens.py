@@ -71,6 +71,7 @@ def test_everything_recorded_of_another_model_is_computed_again(model, dtype, ch
         assert set(gaps) - {"losses, 5"} == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "name"), controls.CONTROLS)
 def test_a_wrong_port_of_another_model_is_seen(model, name):
     change, hidden = controls.CONTROLS[model, name]
@@ -103,6 +104,7 @@ def test_a_wrong_window_is_seen(golden, dtype):
     assert unseen(golden, found, dtype=dtype) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "hidden"),
     [({"epsilon": 1e-7}, {"slots"}), ({"beta_2": 0.99}, set())],
@@ -114,6 +116,7 @@ def test_another_optimizer_is_seen_from_the_first_step_on(golden, dtype, change,
     assert unseen(golden, found, dtype=dtype) == UNTRAINED | hidden
 
 
+@pytest.mark.slow
 def test_keras_epsilon_is_seen_in_the_losses(golden, dtype):
     config = dataclasses.replace(CONFIG, epsilon=1e-7)
     side = ModernSide(config, INITIAL, dtype=dtype, powers="tf1")

@@ -53,6 +53,7 @@ def test_table_of_losses_holds_the_differences(comparison):
     assert summary["losses"][-1]["mean_abs"] == pytest.approx(gap.mean())
 
 
+@pytest.mark.slow
 def test_a_side_that_trains_otherwise_fails_the_comparison(tmp_path, monkeypatch, capsys):
     train = modern_training.train
 

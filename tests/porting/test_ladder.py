@@ -40,7 +40,7 @@ def batches(config, digits):
     return first_batches(config, digits, 200)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "float64"])
 def test_right_port_climbs_every_rung(config, weights, batches, dtype):
     exact = ModernSide(config, weights, dtype=dtype, powers="tf1") if dtype == "float64" else None
     legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
@@ -155,7 +155,13 @@ CONTROLS = {
 }
 
 
-@pytest.mark.parametrize("name", CONTROLS)
+_TRAINED = {"batches in another order"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n in _TRAINED)) for n in CONTROLS],
+)
 def test_wrong_port_fails_at_its_rung(config, weights, batches, name):
     wrong, quantity = CONTROLS[name]
     legacy = LegacySide(config, weights, dtype="float64")
@@ -163,6 +169,7 @@ def test_wrong_port_fails_at_its_rung(config, weights, batches, name):
     assert next(rung.quantity for rung in rungs if not rung.passed) == quantity
 
 
+@pytest.mark.slow
 def test_stock_powers_are_not_within_the_tolerance_of_tf1s(config, weights, batches):
     legacy = LegacySide(config, weights, dtype="float64")
     stock = ModernSide(config, weights, dtype="float64")

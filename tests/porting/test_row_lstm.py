@@ -58,6 +58,7 @@ def test_right_port_climbs_every_rung(config, weights, batches, kernel, dtype):
     assert len(rungs) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("legacy", ["generic", "fused-cpu"])
 @pytest.mark.parametrize("modern", KERNELS)
 def test_kernels_of_both_sides_agree_from_the_same_weights(
@@ -156,6 +157,7 @@ CONTROLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONTROLS)
 def test_wrong_port_fails_at_its_rung(config, weights, batches, name):
     wrong, quantity = CONTROLS[name]

@@ -196,7 +196,9 @@ def _case(conversion, stream, batch, steps):
         states.append(tuple(stream.normal(0, 0.5, (batch, units)) for _ in range(kinds)))
     lengths = None
     if conversion.network.recurrent[0].run.lengths is not None:
-        some = [steps, 1, (steps + 1) // 2] if blueprint.masked else [steps]
+        # A head that gathers at the last step of each row cannot do so where there is none.
+        shortest = 1 if blueprint.after and blueprint.takes != "steps" else 0
+        some = [steps, shortest, (steps + 1) // 2] if blueprint.masked else [steps]
         lengths = np.resize(some, batch).astype("int64")
     inputs = stream.normal(size=(batch, steps, len(kernel)))
     if blueprint.before and blueprint.before[-1].kind == "Embedding":  # what the cell is used to

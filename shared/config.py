@@ -1,5 +1,6 @@
 """Hyper-parameters: one frozen dataclass per model, taken by both sides as the same object."""
 
+import abc
 import dataclasses
 import math
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ MAX_STEPS = 10**8  # of a run, whose every step is kept: 0.8 GB
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(abc.ABC):
     """What every model's training has.
 
     Raises:
@@ -85,9 +86,9 @@ class Config:
         whole = self.epochs * self.steps_per_epoch
         return whole if self.steps is None else min(whole, self.steps)
 
+    @abc.abstractmethod
     def weight_shapes(self):
         """Names and shapes of the weights, as a weights file holds them (see shared/weights.py)."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

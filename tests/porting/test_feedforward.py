@@ -12,7 +12,6 @@ from modern_tf2 import feedforward as modern_feedforward
 from porting import ladder
 from porting.compare import first_batches
 from porting.sides import LegacySide, ModernSide
-from shared import datasets
 from shared.config import ConvConfig, DenseConfig, for_dataset
 from shared.errors import UserError
 
@@ -28,11 +27,6 @@ SMALL = {
 DENSE, FLATTEN = keras.layers.Dense, keras.layers.Flatten
 TF1_LAYERS = {key: getattr(tf1.layers, key) for key in ("conv2d", "max_pooling2d")}
 CHECKS = {module: module.check_layout for module in (legacy_feedforward, modern_feedforward)}
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return datasets.load("digits")
 
 
 @pytest.fixture(scope="module", autouse=True)

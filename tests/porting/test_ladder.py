@@ -8,23 +8,11 @@ import pytest
 
 from modern_tf2 import window_rnn
 from porting import ladder
-from porting.compare import first_batches
 from porting.sides import LegacySide, ModernSide
-from shared import datasets
-from shared.config import WindowRNNConfig, for_dataset
+from shared.config import WindowRNNConfig
 
 # Small, so that a control takes a second; three layers, so that two of them have equal shapes.
 SMALL = WindowRNNConfig(window=4, units=8, batch_size=32)
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return datasets.load("digits")
-
-
-@pytest.fixture(scope="module")
-def config(digits):
-    return for_dataset(SMALL, digits)
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +21,6 @@ def weights(config):
     stream = np.random.RandomState(5)
     shapes = config.weight_shapes()
     return {name: stream.normal(0, 0.4, shape).astype("float32") for name, shape in shapes.items()}
-
-
-@pytest.fixture(scope="module")
-def batches(config, digits):
-    return first_batches(config, digits, 200)
 
 
 @pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "float64"])

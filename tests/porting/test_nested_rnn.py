@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 
 from porting import ladder
-from porting.compare import first_batches
 from porting.sides import LegacySide, ModernSide
-from shared import datasets
-from shared.config import NestedRNNConfig, for_dataset
+from shared.config import NestedRNNConfig
 from tests import oracles
 
 # Its 28 unrolled steps take long to build, once for every wrong port.
@@ -21,24 +19,9 @@ SMALL = NestedRNNConfig(units=56, slots=2, width=28, batch_size=16)
 
 
 @pytest.fixture(scope="module")
-def digits():
-    return datasets.load("digits")
-
-
-@pytest.fixture(scope="module")
-def config(digits):
-    return for_dataset(SMALL, digits)
-
-
-@pytest.fixture(scope="module")
 def weights(config):
     """Half the usual size: the memory of 28 columns saturates the hidden state otherwise."""
     return {name: value / 2 for name, value in oracles.random_weights(config).items()}
-
-
-@pytest.fixture(scope="module")
-def batches(config, digits):
-    return first_batches(config, digits, 200)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

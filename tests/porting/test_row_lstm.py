@@ -8,23 +8,11 @@ import pytest
 from legacy_tf1 import row_lstm as legacy_lstm
 from modern_tf2 import row_lstm as modern_lstm
 from porting import ladder, optimizers
-from porting.compare import first_batches
 from porting.differences import difference
 from porting.sides import LegacySide, ModernSide
-from shared import datasets
-from shared.config import KERNELS, RowLSTMConfig, for_dataset
+from shared.config import KERNELS, RowLSTMConfig
 
 SMALL = RowLSTMConfig(rows=28, units=6, batch_size=16)
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return datasets.load("digits")
-
-
-@pytest.fixture(scope="module")
-def config(digits):
-    return for_dataset(SMALL, digits)
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +22,6 @@ def weights(config):
     drawn = {name: stream.normal(0, 0.4, s) for name, s in config.weight_shapes().items()}
     drawn["normalization/moving_variance"] = 0.5 + stream.uniform(size=config.units)
     return {name: value.astype("float32") for name, value in drawn.items()}
-
-
-@pytest.fixture(scope="module")
-def batches(config, digits):
-    return first_batches(config, digits, 200)
 
 
 def climb(config, weights, batches, *, dtype, modern=ModernSide):

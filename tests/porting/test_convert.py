@@ -102,7 +102,8 @@ def test_the_model_computes_what_the_session_did(made):
     assert computed.shape == made.saved.made.shape
     assert computed.dtype == made.case.dtype
     bound = tolerance("cell outputs", made.case.dtype).bound
-    assert np.abs(computed - made.saved.made).max() <= bound
+    scale = max(1, np.abs(made.saved.made).max())
+    assert np.abs(computed - made.saved.made).max() <= bound * scale
 
 
 def test_verify_agrees(made, monkeypatch, capsys):

@@ -27,6 +27,8 @@ class ExtendedLSTMCell(keras.layers.Layer):
         projection: P, or None.
         cell_clip: the largest absolute value in c', or None.
         projection_clip: the largest absolute value in h', or None; needs a projection.
+        straight_through: the gradient passes through a clip as if there was none, as it does in
+            TF1's block cells; else it is zero where something was clipped.
 
     Raises:
         ValueError: a projection_clip without a projection.
@@ -41,6 +43,7 @@ class ExtendedLSTMCell(keras.layers.Layer):
         projection=None,
         cell_clip=None,
         projection_clip=None,
+        straight_through=False,
         **options,
     ):
         super().__init__(**options)
@@ -50,6 +53,7 @@ class ExtendedLSTMCell(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.peepholes, self.projection_units = peepholes, projection
         self.cell_clip, self.projection_clip = cell_clip, projection_clip
+        self.straight_through = straight_through
         self.output_size = units if projection is None else projection
         self.state_size = [self.output_size, units]
 
@@ -73,10 +77,10 @@ class ExtendedLSTMCell(keras.layers.Layer):
         i, f, g, o = ops.split(_products(self, inputs, h) + self.bias, 4, axis=-1)
         i, f = self._peep(i, c, self.peephole_i), self._peep(f, c, self.peephole_f)
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * self.activation(g)
-        c = _clipped(c, self.cell_clip)
+        c = self._clipped(c, self.cell_clip)
         h = ops.sigmoid(self._peep(o, c, self.peephole_o)) * self.activation(c)
         if self.projection is not None:
-            h = _clipped(ops.matmul(h, self.projection), self.projection_clip)
+            h = self._clipped(ops.matmul(h, self.projection), self.projection_clip)
         return h, [h, c]
 
     def get_config(self):
@@ -89,10 +93,17 @@ class ExtendedLSTMCell(keras.layers.Layer):
             "projection": self.projection_units,
             "cell_clip": self.cell_clip,
             "projection_clip": self.projection_clip,
+            "straight_through": self.straight_through,
         }
 
     def _peep(self, gate, c, weights):
         return gate if weights is None else gate + weights * c
+
+    def _clipped(self, values, limit):
+        if limit is None:
+            return values
+        clipped = ops.clip(values, -limit, limit)
+        return values + ops.stop_gradient(clipped - values) if self.straight_through else clipped
 
 
 @keras.saving.register_keras_serializable(package="modern_tf2")
@@ -157,10 +168,6 @@ class LayerNormLSTMCell(keras.layers.Layer):
 
 def _products(cell, inputs, h):
     return ops.matmul(inputs, cell.kernel) + ops.matmul(h, cell.recurrent_kernel)
-
-
-def _clipped(values, limit):
-    return values if limit is None else ops.clip(values, -limit, limit)
 
 
 def _add(cell, shape, name, initializer):

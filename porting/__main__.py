@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 
 from shared import command_line, datasets
@@ -23,6 +24,18 @@ def _parser():
         "compare", help="train both sides on the same batches; exit 1 if they part"
     )
     compare.add_argument("--out", metavar="DIR", help="(default: runs/compare/MODEL)")
+    compare.add_argument(
+        "--quick", action="store_true", help="train neither side to its end: under a minute"
+    )
+    compare.add_argument(
+        "--seeds", type=int, metavar="N", help="trainings of each side for rung 9; 0 for none"
+    )
+    compare.add_argument(
+        "--jobs", type=int, default=2, metavar="N", help="of them at a time (default: 2)"
+    )
+    compare.add_argument(
+        "--calibrate", action="store_true", help="print what the tolerances leave on this machine"
+    )
     bench = parsers.add_parser("bench", help="seconds per training step, the sides in turn")
     bench.add_argument("--rounds", type=int, default=7, help="turns of each side (default: 7)")
     inspect = parsers.add_parser(
@@ -39,10 +52,6 @@ def _parser():
         "--to", required=True, metavar="FILE.keras", help="also FILE.py, FILE.json"
     )
     convert.add_argument(
-        "--forget-bias", type=float, help="where there is no .meta (TF1's default: 1.0)"
-    )
-    convert.add_argument("--activation", help="where there is no .meta (TF1's default: tanh)")
-    convert.add_argument(
         "--reverse", action="store_true", help="the way back: CKPT is FILE.keras, --to a prefix"
     )
     convert.add_argument(
@@ -58,6 +67,10 @@ def _parser():
         sub.add_argument("--json", action="store_true", help="the same for programs")
     verify.add_argument("keras_file", metavar="FILE.keras", help="what convert made of it")
     for sub in (convert, verify):
+        sub.add_argument(
+            "--forget-bias", type=float, help="where there is no .meta (TF1's default: 1.0)"
+        )
+        sub.add_argument("--activation", help="where there is no .meta (TF1's default: tanh)")
         sub.add_argument(
             "--trust", action="store_true", help="take a graph that runs Python or touches files"
         )
@@ -94,7 +107,7 @@ def _inspect(arguments):
 def _convert(arguments):
     if arguments.reverse:
         return _reverse(arguments)
-    from porting import convert
+    from porting import conversion_report, convert
 
     conversion = convert.convert(
         arguments.checkpoint,
@@ -103,8 +116,8 @@ def _convert(arguments):
         forget_bias=arguments.forget_bias,
         activation=arguments.activation,
     )
-    lines = [*convert.diagram(conversion), "", f"wrote {arguments.to}"]
-    _print(convert.report(conversion), lines, as_json=arguments.json)
+    lines = [*conversion_report.diagram(conversion), "", f"wrote {arguments.to}"]
+    _print(conversion_report.report(conversion), lines, as_json=arguments.json)
     return 0
 
 
@@ -121,12 +134,19 @@ def _verify(arguments):
     from porting import report
     from porting.verify import verify
 
-    rungs = verify(arguments.checkpoint, arguments.keras_file, trust=arguments.trust)
-    found = [{**rung._asdict(), "passed": rung.passed} for rung in rungs]
-    passed = all(rung["passed"] for rung in found)
-    verdict = "the model computes what the graph does" if passed else "the model is another one"
-    lines = [*report.rung_lines(found), "", verdict]
-    _print({"passed": passed, "rungs": found}, lines, as_json=arguments.json)
+    verification = verify(
+        arguments.checkpoint,
+        arguments.keras_file,
+        trust=arguments.trust,
+        forget_bias=arguments.forget_bias,
+        activation=arguments.activation,
+    )
+    found = [{**rung._asdict(), "passed": rung.passed} for rung in verification.rungs]
+    passed, against = all(rung["passed"] for rung in found), verification.against
+    verdict = "the model computes what it does" if passed else "the model is another one"
+    lines = [*report.rung_lines(found), "", f"held against {against}", verdict]
+    told = {"passed": passed, "against": against, "rungs": found}
+    _print(told, lines, as_json=arguments.json)
     return 0 if passed else 1
 
 
@@ -135,10 +155,28 @@ def _print(held, lines, *, as_json):
 
 
 def _compare(arguments, config, dataset):
-    from porting.compare import compare
+    from porting.compare import Options, compare
 
     out = arguments.out or os.path.join("runs", "compare", arguments.model)
-    return 0 if compare(config, dataset, out) else 1
+    options = Options(
+        quick=arguments.quick,
+        seeds=arguments.seeds,
+        jobs=arguments.jobs,
+        calibrate=arguments.calibrate,
+        command=_command(arguments),
+    )
+    return 0 if compare(config, dataset, out, options=options) else 1
+
+
+def _command(arguments):
+    """The command line of a comparison, but for the folder that it writes to."""
+    words = ["python", "-m", "porting", arguments.command, arguments.model]
+    for name, value in sorted(vars(arguments).items()):
+        if name in ("command", "model", "out") or value in (None, False):
+            continue
+        flag = "--" + name.replace("_", "-")
+        words += [flag] if value is True else [flag, str(value)]
+    return shlex.join(words)
 
 
 def _bench(arguments, config, dataset):

@@ -1,33 +1,52 @@
-"""A Keras model before it is built: layers with options, weights and where those came from."""
+"""A Keras model before it is built: layers as constructor calls, weights and their origins."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from porting.cells import FAMILIES
+from porting import cell_specs
+from porting.cell_specs import CellSpec
+from porting.expressions import Call
+from porting.layer_weights import Part
 from porting.network import Network
 from porting.optimizer_specs import OptimizerSpec
-
-LAYERS = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU", "cudnn_gru": "GRU"}
-ROLES = {"lstm": {"kernel", "bias"}}  # what Keras' layer has, where the family has more
 
 
 @dataclass(frozen=True)
 class Spec:
     """One Keras layer.
 
-    name: of the layer. kind: its class in keras.layers. options: of its constructor, all that
-    matter written out. weights: by role, as the layer names them. sources: TF1's variables by role
-    there. operation: what was done to them.
+    call: of its constructor, all that matters written out. weights: by role, as in
+    porting.layer_weights. sources: TF1's variables by role there. cells: of a recurrent layer.
+    residual: what the layer takes is added to what it makes.
     """
 
-    name: str
-    kind: str
-    options: dict[str, object]
+    call: Call
     weights: dict[str, np.ndarray]
     sources: dict[str, str]
     operation: str = "copied"
-    family: str | None = None  # of a recurrent layer's cell
+    cells: tuple[CellSpec, ...] = ()
+    residual: bool = False
+
+    @property
+    def name(self):
+        return self.call.arguments["name"]
+
+    @property
+    def kind(self):
+        """The class of the layer, without its module."""
+        return self.call.function.rpartition(".")[2]
+
+    @property
+    def options(self):
+        """The arguments of the constructor but for name and dtype."""
+        arguments = self.call.arguments.items()
+        return {key: value for key, value in arguments if key not in ("name", "dtype")}
+
+    @property
+    def parts(self):
+        """The layer's cells, for porting.layer_weights."""
+        return tuple(Part(cell.prefix, cell.family, cell.forget_bias) for cell in self.cells)
 
 
 @dataclass(frozen=True)
@@ -54,6 +73,30 @@ class Blueprint:
         """All layers from the inputs up."""
         return [*self.before, *self.recurrent, *self.after]
 
+    @property
+    def cells(self):
+        """All cells, in the order of porting.network.Network.recurrent."""
+        return [cell for spec in self.recurrent for cell in spec.cells]
+
+    @property
+    def cell_names(self):
+        """A name for each of the cells: of its layer, and its place in that."""
+        return [
+            f"{spec.name}/{cell.prefix}".rstrip("/")
+            for spec in self.recurrent
+            for cell in spec.cells
+        ]
+
+    @property
+    def picks_last(self):
+        """Whether the last of all outputs is picked behind the last recurrent layer.
+
+        Of one direction Keras' layer gives it by itself; of two that would be the final states.
+        """
+        last = self.recurrent[-1]
+        several = last.kind == "Bidirectional" or last.residual
+        return bool(self.after) and self.takes == "last" and several
+
 
 def draw(network: Network, read, *, masked=False):
     """The Blueprint of a network.
@@ -62,23 +105,81 @@ def draw(network: Network, read, *, masked=False):
         network: porting.network.Network.
         read: a function from a variable's name to its array.
         masked: give the model a mask.
+
+    Raises:
+        ValueError: a cell's arrays do not fit each other, or Keras has no layer for them.
     """
-    before = [_plain(layer, read, name) for layer, name in _named(network.before, "features")]
-    recurrent = [_recurrent(layer, read) for layer in network.recurrent]
-    recurrent = [_renamed(spec, i, recurrent) for i, spec in enumerate(recurrent)]
-    recurrent = [_with_sequences(spec, i, network, recurrent) for i, spec in enumerate(recurrent)]
-    after = [_plain(layer, read, name) for layer, name in _named(network.after, "logits")]
-    first = [*before, *recurrent][0]
-    (dtype,) = {str(value.dtype) for spec in recurrent for value in spec.weights.values()}
+    groups = [cell_specs.of_level(level, read) for level in network.levels]
+    dtypes = {str(value.dtype) for cells in groups for c in cells for value in c.weights.values()}
+    if len(dtypes) > 1:
+        raise ValueError(f"the cells are of several dtypes: {', '.join(sorted(dtypes))}")
+    (dtype,) = dtypes
+    recurrent = []
+    for index, cells in enumerate(groups):
+        top = index == len(groups) - 1
+        level = network.levels[index]
+        residual = _is_residual(level) and not (top and network.takes == "state")
+        two = len(level.tops) == 2
+        options = _sequence_options(network, top=top, picked=two or residual)
+        if masked:
+            # dynamic_rnn has zeros after a row's end; Keras repeats the last output, the state.
+            options["zero_output_for_mask"] = not (top and network.takes == "state")
+        name = cells[0].family + (f"_{index + 1}" if len(groups) > 1 else "")
+        spec = _recurrent(cells, {**options, "dtype": dtype, "name": name})
+        recurrent.append(replace(spec, residual=residual))
+    before, after = (
+        [_plain(layer, read, name, dtype) for layer, name in _named(layers, last)]
+        for layers, last in ((network.before, "features"), (network.after, "logits"))
+    )
+    first = before[0] if before else None
     return Blueprint(
         dtype=dtype,
-        features=None if first.kind == "Embedding" else len(first.weights["kernel"]),
+        features=_features(first, groups[0][0]),
         before=before,
         recurrent=recurrent,
         after=after,
         takes=network.takes,
         masked=masked,
     )
+
+
+def _features(first, cell):
+    """F of the model's inputs; None where the first layer is an embedding."""
+    if first is None:
+        return len(cell.weights["kernel"])
+    return None if first.kind == "Embedding" else len(first.weights["kernel"])
+
+
+def _is_residual(level):
+    found = {layer.residual for layer in level.cells}
+    if found == {False}:
+        return False
+    if found == {True} and len(level.cells) == 1:
+        return True
+    raise ValueError("residual connections within one of two directions have no layer in Keras")
+
+
+def _sequence_options(network, *, top, picked):
+    """All layers but the last give their outputs at every step, the last one as it is taken.
+
+    picked: the last output is picked from all of them behind the layer.
+    """
+    at_every_step = not top or network.takes == "steps" or not network.after
+    return {"return_sequences": at_every_step or (picked and network.takes == "last")}
+
+
+def _recurrent(cells, options):
+    """The spec of a recurrent layer of some cells, one after the other forwards, then backwards."""
+    forward = [cell for cell in cells if not cell.prefix.startswith("backward")]
+    call = cell_specs.layer_call(forward, options)
+    if len(forward) < len(cells):
+        dtype, name = options["dtype"], options["name"]
+        inner = cell_specs.layer_call(forward, {**options, "name": cells[0].family})
+        arguments = {"layer": inner, "merge_mode": "concat", "dtype": dtype, "name": name}
+        call = Call("keras.layers.Bidirectional", arguments)
+    weights = {c.prefix + role: value for c in cells for role, value in c.weights.items()}
+    sources = {c.prefix + role: name for c in cells for role, name in c.sources.items()}
+    return Spec(call, weights, sources, cells[0].operation, tuple(cells))
 
 
 def _named(layers, last):
@@ -88,60 +189,18 @@ def _named(layers, last):
     return [(layer, layer.kind if layer.kind == "embedding" else name) for layer, name in pairs]
 
 
-def _plain(layer, read, name):
+def _plain(layer, read, name, dtype):
     """The spec of an embedding or a dense layer: its arrays are Keras' as they are."""
     weights = {role: read(variable) for role, variable in layer.variables.items()}
     if layer.kind == "embedding":
         ids, width = weights["embeddings"].shape
-        return Spec(
-            name, "Embedding", {"input_dim": ids, "output_dim": width}, weights, layer.variables
-        )
-    options = {
-        "units": weights["kernel"].shape[1],
-        "activation": layer.activation,
-        "use_bias": "bias" in weights,
-    }
-    return Spec(name, "Dense", options, weights, layer.variables)
-
-
-def _recurrent(layer, read):
-    """The spec of a recurrent layer."""
-    cell, constants = layer.cell, layer.constants
-    kind = LAYERS.get(cell.family)
-    if kind is None or set(cell.variables) - ROLES.get(cell.family, set(cell.variables)):
-        raise ValueError(
-            f"Keras has no layer for {cell.scope} ({cell.family}), and convert no way yet"
-        )
-    if constants.cell_clip is not None or constants.projection_clip is not None:
-        raise ValueError(f"{cell.scope} clips its state, and convert has no way for that yet")
-    arrays = {role: read(variable) for role, variable in cell.variables.items()}
-    family = FAMILIES[cell.family]
-    forget_bias = constants.forget_bias or 0.0
-    weights = family.to_keras(arrays, forget_bias=forget_bias)
-    sizes = family.sizes(arrays)
-    options = {"units": sizes.units, "activation": constants.activation}
-    operation = "rows split into kernel and recurrent kernel"
-    if cell.family == "lstm":
-        options |= {"recurrent_activation": "sigmoid"}
-        operation += f", gates i, j, f, o to i, f, c, o, {forget_bias:g} added to the forget bias"
-    if "gru" in cell.family:
-        reset_after = cell.family == "cudnn_gru"
-        options |= {"recurrent_activation": "sigmoid", "reset_after": reset_after}
-        operation += ", gates r, u and the candidate to z, r, h"
-    return Spec(cell.family, kind, options, weights, cell.variables, operation, cell.family)
-
-
-def _renamed(spec, index, specs):
-    """Recurrent layers are numbered where there are several."""
-    name = f"{spec.name}_{index + 1}" if len(specs) > 1 else spec.name
-    return _changed(spec, name=name)
-
-
-def _with_sequences(spec, index, network, specs):
-    """All layers but the last give their outputs at every step, the last one as it is taken."""
-    steps = index < len(specs) - 1 or network.takes == "steps" or not network.after
-    return _changed(spec, options={**spec.options, "return_sequences": steps})
-
-
-def _changed(spec, **changes):
-    return Spec(**{**spec.__dict__, **changes})
+        kind, options = "Embedding", {"input_dim": ids, "output_dim": width}
+    else:
+        kind = "Dense"
+        options = {
+            "units": weights["kernel"].shape[1],
+            "activation": layer.activation,
+            "use_bias": "bias" in weights,
+        }
+    call = Call(f"keras.layers.{kind}", {**options, "dtype": dtype, "name": name})
+    return Spec(call, weights, layer.variables)

@@ -1,131 +1,185 @@
 """Both sides from the same weights on the same batches: the proof, then the two trainings."""
 
-import itertools
+import dataclasses
 import os
-
-import numpy as np
+import time
+from typing import NamedTuple
 
 from legacy_tf1 import feedforward as legacy_feedforward
-from legacy_tf1 import training as legacy_training
 from modern_tf2 import feedforward as modern_feedforward
-from modern_tf2 import training as modern_training
-from porting import ladder, report
-from porting.sides import LegacySide, ModernSide
-from shared import batches, runs, weights
-from shared.config import train_split
+from porting import (
+    bands,
+    calibration,
+    controls,
+    proof,
+    report,
+    report_files,
+    rungs,
+    summary,
+    trainings,
+)
+from porting.parts_store import PartsStore
+from porting.progress import progress
+from shared.config import check_range
 from shared.errors import UserError
 
-PROOF_STEPS = 200
-# Where the table shows how far the losses of single steps have parted.
-HORIZONS = (1, 10, 50, 100, 200, 500, 1000, 2000, 5000)
-LAST = 500  # steps over which the final training loss is the mean
+
+class Options(NamedTuple):
+    """How much a comparison does.
+
+    quick: whether no side is trained to its end and no wrong port is tried.
+    seeds: trainings of each side for rung 9; 0 for none; None: as many as the model needs on
+        MNIST, none on the digits and none where it is quick.
+    jobs: processes in which those run.
+    calibrate: whether to climb with more seeds and print what the tolerances leave.
+    command: the command line that asks for it, for the report.
+
+    Raises:
+        UserError: a number is out of its range.
+    """
+
+    quick: bool = False
+    seeds: int | None = None
+    jobs: int = 2
+    calibrate: bool = False
+    command: str = ""
+
+    def check(self):
+        """Raises UserError where a number is out of its range."""
+        if self.seeds is not None and self.seeds != 0:
+            check_range("--seeds", self.seeds, 2, bands.MAX_SEEDS)
+        check_range("--jobs", self.jobs, 1, bands.MAX_JOBS)
 
 
-def compare(config, dataset, out):
-    """Proves the two sides equal, trains both, and writes what came of it into `out`.
+_ALL = Options()
 
-    Writes the runs `out`/legacy and `out`/modern, `compare.json` and `compare.png`.
+
+def compare(config, dataset, out, *, options=_ALL):
+    """Proves the two sides equal and writes what came of it into `out`.
+
+    Writes the runs `out`/legacy and `out`/modern, unless it is quick, and the report. Parts that an
+    interrupted comparison has finished are taken over.
 
     Args:
         config: the model's config, fitted to the dataset.
         dataset: shared.datasets.Dataset.
         out: folder to write.
+        options: how much to do.
 
     Returns:
-        Whether all of it is within the tolerances.
+        Whether all rungs pass and all wrong ports are noticed.
 
     Raises:
-        UserError: `out` cannot be written, a training was interrupted, or this machine cannot run
-            the config.
+        UserError: `out` cannot be written, a training was interrupted, an option is out of range,
+            or this machine cannot run the config.
     """
-    for dtype in ("float32", "float64"):
+    began = time.perf_counter()
+    options.check()
+    for dtype in proof.dtypes(config):
         for side in (legacy_feedforward, modern_feedforward):
             side.check_layout(config, dtype=dtype)
-    legacy_run = runs.create_run(
-        os.path.join(out, "legacy"), "legacy", config=config, dataset=dataset.name
+    mode = "quick" if options.quick else "full"
+    begin = summary.facts(config, dataset, mode=mode, command=options.command)
+    parts = _Parts(config, dataset, store=_store(out, begin))
+    trained = None if options.quick else parts.trainings(out)
+    climbs = parts.climbs()
+    tried = None if options.quick else parts.controls()
+    measured = parts.bands(options)
+    timings = _timings(climbs, trained)
+    timings["total"] = time.perf_counter() - began
+    found = summary.report(
+        begin,
+        config,
+        climbs=climbs,
+        trained=trained,
+        bands=measured,
+        controls=tried,
+        timings=timings,
     )
-    modern_run = runs.create_run(
-        os.path.join(out, "modern"), "modern", config=config, dataset=dataset.name
-    )
-    legacy = _train("legacy", legacy_training.train, legacy_run, dataset, initial_weights=None)
-    initial = weights.load(legacy_run.file("initial_weights.npz"), config)
-    modern = _train("modern", modern_training.train, modern_run, dataset, initial_weights=initial)
-
-    print("the ladder, from the same initial weights:")
-    rungs = prove(config, dataset, initial)
-    losses = [run.steps()[0] for run in (legacy_run, modern_run)]
-    rungs += ladder.loss_rungs(*losses, dtype="float32", config=config, where="training, ")
-    rungs += final_rungs(legacy, modern, losses)
-    summary = {
-        "model": config.model,
-        "dataset": dataset.name,
-        "passed": all(rung.passed for rung in rungs),
-        "rungs": [dict(rung._asdict(), passed=rung.passed) for rung in rungs],
-        "losses": loss_table(*losses),
-        "legacy": legacy,
-        "modern": modern,
-    }
-    report.write(summary, [run.steps() for run in (legacy_run, modern_run)], out=out)
-    return summary["passed"]
+    print("\n".join(report.lines(found)))
+    report_files.write(found, out)
+    print(f"wrote {os.path.join(out, 'report.html')}")
+    if options.calibrate:
+        entries = [*found["rungs"], *parts.calibration()]
+        print("\n".join(["", *calibration.lines(entries)]))
+    parts.store.clear()
+    return found["passed"]
 
 
-def prove(config, dataset, initial):
-    """Climbs the ladder in float32 and float64 from the same weights: a list of rungs."""
-    steps = first_batches(config, dataset, PROOF_STEPS)
-    rungs = []
-    for dtype in ("float32", "float64"):
-        legacy = LegacySide(config, initial, dtype=dtype)
-        modern = ModernSide(config, initial, dtype=dtype)
-        exact = None
-        if config.optimizer == "adam" and dtype == "float64":
-            exact = ModernSide(config, initial, dtype=dtype, powers="tf1")
-        rungs += ladder.climb(legacy, modern, steps, dtype=dtype, exact=exact)
-    return rungs
+class _Parts:
+    """The parts of a comparison: each from the store, or made and kept."""
 
+    def __init__(self, config, dataset, *, store):
+        self.config, self.dataset, self.store = config, dataset, store
+        self.initial = proof.initial_weights(config)
 
-def first_batches(config, dataset, count):
-    """The first `count` training batches of the plan: images [B, T, F] float32, labels [B]."""
-
-    def endless():
-        for epoch in itertools.count():
-            plan = batches.train_plan(config, epoch)
-            for step in range(len(plan)):
-                yield batches.batch(train_split(config, dataset), plan, step, config=config)
-
-    return list(itertools.islice(endless(), count))
-
-
-def final_rungs(legacy, modern, losses):
-    """Compares what the two trainings ended with: mean loss of the last steps, test accuracy."""
-    last = [np.mean(series[-LAST:], dtype=np.float64) for series in losses]
-    accuracy = [result["test"][-1]["accuracy"] for result in (legacy, modern)]
-    return [
-        ladder.rung(quantity, {"value": first}, {"value": second}, dtype="float32")
-        for quantity, (first, second) in (("final loss", last), ("final accuracy", accuracy))
-    ]
-
-
-def loss_table(legacy, modern):
-    """How far single steps' losses have parted: rows of the largest and the mean difference."""
-    steps = [n for n in HORIZONS if n < len(legacy)] + [len(legacy)]
-    gap = np.abs(legacy.astype(np.float64) - modern.astype(np.float64))
-    return [
-        {
-            "steps": n,
-            "legacy": float(legacy[n - 1]),
-            "modern": float(modern[n - 1]),
-            "max_abs": float(gap[:n].max()),
-            "mean_abs": float(gap[:n].mean()),
-        }
-        for n in steps
-    ]
-
-
-def _train(side, train, run, dataset, *, initial_weights):
-    print(f"{side}:")
-    result = train(run, dataset, initial_weights=initial_weights)
-    if not result["finished"]:
-        raise UserError(
-            f"interrupted at step {result['steps']} of {side}: start the comparison anew"
+    def trainings(self, out):
+        return trainings.train_both(
+            self.config, self.dataset, self.initial, out=out, store=self.store
         )
-    return result
+
+    def climbs(self):
+        """What porting.proof.prove returns, by dtype."""
+        return {dtype: self._climb(self.config, dtype) for dtype in proof.dtypes(self.config)}
+
+    def calibration(self):
+        """The entries of climbs with other seeds."""
+        configs = [
+            dataclasses.replace(self.config, seed=(self.config.seed + n) % 2**32)
+            for n in range(1, calibration.CLIMBS + 1)
+        ]
+        dtypes = proof.dtypes(self.config)
+        climbs = [self._climb(config, dtype) for config in configs for dtype in dtypes]
+        return [entry for climb in climbs for entry in climb["rungs"]]
+
+    def controls(self):
+        return self.store.part("controls", self._try_controls)
+
+    def bands(self, options):
+        seeds = options.seeds
+        if seeds is None:
+            enough = self.dataset.name == "mnist" and not options.quick
+            seeds = bands.SEEDS[self.config.model] if enough else 0
+        if not seeds:
+            return None
+        return bands.measure(
+            self.config, self.dataset, seeds=seeds, jobs=options.jobs, store=self.store
+        )
+
+    def _climb(self, config, dtype):
+        def make():
+            # Equal weights would hide a port that exchanges them.
+            weights = proof.initial_weights(config)
+            weights = proof.without_constants(weights, seed=config.seed)
+            return proof.prove(config, self.dataset, weights, dtype=dtype)
+
+        return self.store.part(f"ladder-{dtype}-seed-{config.seed}", make)
+
+    def _try_controls(self):
+        batches = proof.first_batches(self.config, self.dataset, controls.MANY)
+        with progress(None, "wrong ports", unit="", total=len(controls.of(self.config))) as bar:
+            return controls.matrix(
+                self.config, self.initial, batches, progress=lambda row: bar.update()
+            )
+
+
+def _store(out, facts):
+    try:
+        os.makedirs(out, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"cannot write to {out}: {reason}; choose another --out") from None
+    return PartsStore(os.path.join(out, "parts"), facts)
+
+
+def _timings(climbs, trained):
+    seconds = dict.fromkeys(rungs.NAMES, 0.0)
+    for climb in climbs.values():
+        for name, value in climb["seconds"].items():
+            seconds[name] += value
+    results = {side: run.result() for side, run in (trained or {}).items()}
+    return {
+        "seconds_per_step": {side: result["seconds_per_step"] for side, result in results.items()},
+        "peak_memory_bytes": {side: r["peak_memory_bytes"] for side, r in results.items()},
+        "rungs": {name: value for name, value in seconds.items() if value},
+    }

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 from porting.blueprint import Blueprint, draw
 from porting.checkpoint import inventory, open_checkpoint
+from porting.conversion_report import report
+from porting.equations import ACTIVATIONS, Constants
 from porting.graph import Graph, check_trusted, load_graph
-from porting.network import Network, RecurrentLayer, find_network
+from porting.network import Level, Network, RecurrentLayer, find_network
 from porting.optimizer_specs import find_optimizer
 from porting.probing import with_takes
-from porting.wiring import ACTIVATIONS, Constants, UnknownCell
+from porting.runs import UnknownCell
 from shared.errors import UserError
 from shared.files import replacing
 
@@ -26,6 +28,7 @@ class Conversion(NamedTuple):
     graph: Graph | None
     blueprint: Blueprint
     counters: dict[str, str]  # the checkpoint's, by what is counted
+    notes: list[str]  # lines on what was not taken over as it stands
 
 
 def read(path, *, trust=False, forget_bias=None, activation=None):
@@ -46,7 +49,7 @@ def read(path, *, trust=False, forget_bias=None, activation=None):
         raise UserError(f"{path} holds no recurrent cell: see python -m porting inspect {path}")
     if checkpoint.meta is None:
         network = _without_graph(held.cells, forget_bias, activation, path=path)
-        return _planned(checkpoint, held, network, graph=None)
+        return _planned(checkpoint, held, network, graph=None, notes=[])
     if forget_bias is not None or activation is not None:
         raise UserError(
             f"{checkpoint.meta} knows the forget bias and the activation: leave them out"
@@ -62,15 +65,28 @@ def read(path, *, trust=False, forget_bias=None, activation=None):
             raise UserError(
                 f"{checkpoint.meta} is of another model: the checkpoint has no {missing[0]}"
             )
-        network = with_takes(graph, network, checkpoint.read)
+        found = with_takes(graph, network, checkpoint.read)
     except UnknownCell as error:
         raise UserError(f"{checkpoint.meta}: {error}") from None
-    return _planned(checkpoint, held, network, graph=graph)
+    return _planned(checkpoint, held, found, graph=graph, notes=_notes(graph, network, found))
+
+
+def _notes(graph, network, found):
+    """What of a graph is left out of its model."""
+    notes = []
+    if graph.dropped:
+        notes.append(f"dropout is left out: {', '.join(graph.dropped)}")
+    if network.after and not found.after:
+        notes.append(
+            f"{network.after[0].variables['kernel']} takes neither the last output nor the final "
+            "state nor the outputs of all steps: the cells alone are converted"
+        )
+    return notes
 
 
 def _without_graph(cells, forget_bias, activation, *, path):
     """The cells alone, in the order of their names; the caller says what only a graph knows."""
-    if activation is None or (forget_bias is None and any(c.family == "lstm" for c in cells)):
+    if activation is None or (forget_bias is None and any("lstm" in c.family for c in cells)):
         raise UserError(
             f"{path} has no .meta beside it, which alone knows --forget-bias and --activation: "
             "say both (TF1's defaults are 1.0 and tanh)"
@@ -79,20 +95,26 @@ def _without_graph(cells, forget_bias, activation, *, path):
         raise UserError(
             f"--activation is {activation}: give one of {', '.join(sorted(KERAS_ACTIVATIONS))}"
         )
-    if len({cell.direction for cell in cells}) > 1 or len({cell.layer for cell in cells}) < len(
-        cells
-    ):
-        raise UserError(f"{path} has several cells in no order of layers: put its .meta beside it")
-    layers = [
-        RecurrentLayer(
-            cell, Constants(activation, forget_bias if cell.family == "lstm" else None), None
-        )
-        for cell in sorted(cells, key=lambda cell: cell.layer or 0)
+    levels: dict[int, dict[str | None, RecurrentLayer]] = {}
+    for cell in cells:
+        bias = forget_bias if "lstm" in cell.family else None
+        layer = RecurrentLayer(cell, Constants(activation, bias), None, cell.direction == "bw")
+        if levels.setdefault(cell.layer or 0, {}).setdefault(cell.direction, layer) is not layer:
+            raise UserError(
+                f"{path} has several cells in no order of layers: put its .meta beside it"
+            )
+    order = [
+        Level(*((ways[way],) if way in ways else () for way in (_forward(ways), "bw")))
+        for _, ways in sorted(levels.items())
     ]
-    return Network([], layers, [], "steps")
+    return Network([], order, [], "steps")
 
 
-def _planned(checkpoint, held, network, *, graph):
+def _forward(ways):
+    return "fw" if "fw" in ways else None
+
+
+def _planned(checkpoint, held, network, *, graph, notes):
     try:
         blueprint = draw(network, checkpoint.read, masked=_is_masked(graph, network))
     except ValueError as error:
@@ -101,7 +123,7 @@ def _planned(checkpoint, held, network, *, graph):
     used = {*network.variables, *(optimizer.variables if optimizer else ())}
     unused = sorted(checkpoint.shapes.keys() - used)
     blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
-    return Conversion(checkpoint, network, graph, blueprint, held.counters)
+    return Conversion(checkpoint, network, graph, blueprint, held.counters, notes)
 
 
 def convert(path, target, **options):
@@ -131,85 +153,6 @@ def convert(path, target, **options):
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror or error}") from None
     return conversion
-
-
-def report(conversion):
-    """The map, for JSON: each TF1 variable, where it went and what was done to it; the rest."""
-    blueprint, shapes = conversion.blueprint, conversion.checkpoint.shapes
-    recurrent = zip(blueprint.recurrent, conversion.network.recurrent, strict=True)
-    biases = {spec.name: layer.constants.forget_bias for spec, layer in recurrent}
-    moved = [
-        {
-            "variable": variable,
-            "shape": list(shapes[variable]),
-            "layer": spec.name,
-            "role": role,
-            "operation": spec.operation,
-        }
-        for spec in blueprint.specs
-        for role, variable in spec.sources.items()
-    ]
-    found = {
-        "checkpoint": os.path.basename(conversion.checkpoint.prefix),
-        "dtype": blueprint.dtype,
-        "layers": [
-            {
-                "name": spec.name,
-                "kind": spec.kind,
-                "options": spec.options,
-                "family": spec.family,
-                "forget_bias": biases.get(spec.name),
-            }
-            for spec in blueprint.specs
-        ],
-        "takes": blueprint.takes,
-        "masked": blueprint.masked,
-        "variables": moved,
-        "unused": blueprint.unused,
-    }
-    if blueprint.optimizer is not None:
-        optimizer = blueprint.optimizer
-        found["optimizer"] = {
-            "kind": optimizer.kind,
-            "options": optimizer.options,
-            "iterations": optimizer.iterations,
-            "slots": optimizer.sources,
-            "counters": {
-                key: {"variable": name, "dtype": str(conversion.checkpoint.dtypes[name])}
-                for key, name in conversion.counters.items()
-            },
-            "variables": optimizer.variables,
-            "notes": optimizer.notes,
-        }
-    return found
-
-
-def diagram(conversion):
-    """The wiring that was found, from the inputs down, as lines of text."""
-    blueprint = conversion.blueprint
-    took = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
-    lines = [took]
-    for spec in blueprint.specs:
-        options = ", ".join(f"{name}={value}" for name, value in spec.options.items())
-        lines += ["  |", f"{spec.name}: {spec.kind}({options})"]
-        for role, variable in spec.sources.items():
-            lines.append(f"  |   {role:<18} {variable}")
-        run = next(
-            (r.run for r in conversion.network.recurrent if r.cell.variables == spec.sources), None
-        )
-        if run is not None:
-            how = "a loop (dynamic_rnn)" if run.looped else f"{len(run.steps)} unrolled steps"
-            lines.append(f"  |   {how}, {spec.operation}")
-    if blueprint.optimizer is not None:
-        optimizer = blueprint.optimizer
-        options = ", ".join(f"{name}={value}" for name, value in optimizer.options.items())
-        lines += ["", f"optimizer: {optimizer.kind}({options})"]
-        lines += [
-            f"  after {optimizer.iterations} steps; slots: {', '.join(optimizer.slots) or 'none'}"
-        ]
-        lines += [f"  {note}" for note in optimizer.notes]
-    lines += ["", "not taken over: " + (", ".join(blueprint.unused) or "nothing")]
-    return lines
 
 
 def _is_masked(graph, network):

@@ -19,6 +19,11 @@ ADD = {"Add", "AddV2"}
 PASSING = {"Identity", "Enter", "ReadVariableOp", "StopGradient", "PreventGradient"}
 VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}
 
+# Of dropout: its random numbers, what shifts them, what applies the mask that they become.
+_RANDOM = re.compile("(Stateless)?RandomUniform(V2)?$")
+_SHIFTING = {"Mul", "Add", "AddV2", "Sub"}
+_APPLY = {"Mul", "Select", "SelectV2"}
+
 # What a graph of a stranger could do to the machine that runs it: run Python, touch files, connect.
 # Restoring is by values, so that a Saver's own ops are never run; they stay in the graph unused.
 UNTRUSTED = re.compile(
@@ -68,15 +73,44 @@ def check_trusted(graph_def):
 
 
 class Graph:
-    """An index over the forward nodes of a GraphDef."""
+    """An index over the forward nodes of a GraphDef, as they are outside of training.
+
+    Dropout is looked through: what it makes counts as the same as what it takes.
+
+    Attributes:
+        dropped: the names of the nodes of dropout, which stand for an Identity each.
+    """
 
     def __init__(self, graph_def):
         self.graph_def = graph_def
         self.nodes = {node.name: node for node in graph_def.node if not _is_backward(node.name)}
+        self._index()
+        kept = dict(self._dropouts())
+        self.dropped = sorted(kept)
+        for name, tensor in kept.items():
+            self.nodes[name] = _identity(self.nodes[name], tensor)
+        if kept:
+            self._index()
+
+    def _index(self):
         self._consumers = defaultdict(list)
         for node in self.nodes.values():
             for tensor in self.inputs(node):
                 self._consumers[tensor].append(node)
+
+    def _dropouts(self):
+        """Pairs of a node of dropout and the tensor that it drops some of.
+
+        It multiplies, or selects, by random numbers that were compared with or floored by a rate,
+        what was scaled up for it.
+        """
+        random = [f"{name}:0" for name, node in self.nodes.items() if _RANDOM.match(node.op)]
+        masks = self.ahead(random, through=_SHIFTING, ops={"Floor", "GreaterEqual"})
+        for mask in self.ahead([f"{node.name}:0" for node in masks], through={"Cast"}, ops=_APPLY):
+            data = self.inputs(mask)[1 if mask.op.startswith("Select") else 0]
+            scaling = self.node(data)
+            scaled = scaling is not None and scaling.op in {"Mul", "RealDiv", "Div"}
+            yield mask.name, self.inputs(scaling)[0] if scaled else data
 
     def inputs(self, node):
         """The tensors that a node takes, without control dependencies."""
@@ -165,6 +199,13 @@ def scalar(array):
     if array is None or np.size(array) != 1:
         return None
     return float(np.reshape(array, ()))
+
+
+def _identity(node, tensor):
+    """An Identity of a tensor in place of a node."""
+    made = tf1.NodeDef(name=node.name, op="Identity", input=[tensor])
+    made.attr["T"].CopyFrom(node.attr["T"])
+    return made
 
 
 def _is(node, op):

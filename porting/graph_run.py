@@ -22,8 +22,10 @@ _WIDER = {tf1.float32.as_datatype_enum: tf1.float64.as_datatype_enum}
 class Outputs(NamedTuple):
     """What a run gave, per recurrent layer from the inputs up, and of the layers after them.
 
-    sequences: [B, T, U], or None where the graph keeps it to itself (the lower cells of a loop).
-    states: final (h,) or (h, c), each [B, U]; steps: of every step, where the graph is unrolled.
+    sequences: [B, T, U], or None where the graph keeps it to itself (the lower cells of a loop);
+        in the order of the inputs also where a cell takes them from the end.
+    states: final (h,) or (h, c), each [B, U]; steps: of every step in the order of its run, where
+        the graph does not loop.
     head: the output of the last dense layer [rows, N]; None where there is none.
     head_rows: the rows [rows, U] that the first dense layer took.
     """
@@ -53,7 +55,8 @@ class GraphRun:
         if not widened:
             self.dtype = str(next(iter(variables.values())).dtype)
         self._runs = [layer.run for layer in network.recurrent]
-        tensors = [*_first(self._runs[0]), *(name for run in self._runs for name in _states(run))]
+        firsts = [name for level in network.levels[:1] for c in level.firsts for name in _first(c)]
+        tensors = [*firsts, *(name for run in self._runs for name in _states(run))]
         session_graph = tf1.Graph()
         with session_graph.as_default():
             self._feeds = {
@@ -91,19 +94,23 @@ class GraphRun:
             *cells, dense = self.session.run([*fetches, head], self._fed(inputs, states, lengths))
         except (tf1.errors.OpError, ValueError) as error:
             raise UserError(f"the graph does not run here: {_first_line(error)}") from None
-        found = [_of_run(run, values) for run, values in zip(self._runs, cells, strict=True)]
+        found = [
+            _of_run(layer, values, state, lengths)
+            for layer, values, state in zip(self.network.recurrent, cells, states, strict=True)
+        ]
         sequences, finals, steps = (list(part) for part in zip(*found, strict=True))
         return Outputs(sequences, finals, steps, *(dense or (None, None)))
 
     def _fed(self, inputs, states, lengths):
-        first = self._runs[0]
-        if first.looped:
-            values = {first.inputs: inputs.swapaxes(0, 1)}
-        else:
-            values = {step.x: inputs[:, t] for t, step in enumerate(first.steps)}
+        values = {}
+        for layer in self.network.levels[0].firsts:
+            taken = turned(inputs, lengths) if layer.backward else inputs
+            if layer.run.inputs is not None:
+                values[layer.run.inputs] = taken.swapaxes(0, 1)
+            else:
+                values.update((step.x, taken[:, t]) for t, step in enumerate(layer.run.steps))
         for run, state in zip(self._runs, states, strict=True):
-            names = [name for name in (run.initial_h, run.initial_c) if name is not None]
-            values.update(zip(names, state, strict=True))
+            values.update(zip(run.initial, state, strict=True))
             if run.lengths is not None:
                 values[run.lengths] = lengths
         return {self._feeds[name]: value for name, value in values.items() if name in self._feeds}
@@ -148,20 +155,38 @@ def static_sizes(graph, run):
         try:
             tf1.import_graph_def(graph.graph_def, name="")
         except ValueError:  # an op that does not exist here
-            return None, None if run.looped else len(run.steps)
-    shape = imported.get_tensor_by_name(run.inputs or run.steps[0].x).shape
+            return None, len(run.steps) or None if run.inputs is None else None
+    shape = imported.get_tensor_by_name(run.first_inputs).shape
     sizes = shape.as_list() if shape.rank else [None, None]
-    return (sizes[1], sizes[0]) if run.looped else (sizes[0], len(run.steps))
+    return (sizes[0], len(run.steps)) if run.inputs is None else (sizes[1], sizes[0])
 
 
-def _first(run):
-    """The tensors of the lowest run that its inputs are put into."""
-    return [run.inputs] if run.looped else [step.x for step in run.steps]
+def turned(sequence, lengths=None):
+    """[B, T, …] with the first `lengths` steps of each row in reverse order, all by default."""
+    found = sequence[:, ::-1].copy()
+    for row, length in enumerate([] if lengths is None else lengths):
+        found[row] = sequence[row]
+        found[row, :length] = sequence[row, :length][::-1]
+    return found
+
+
+def with_residual(inputs, outputs, lengths=None):
+    """The sum of sequences [B, T, U], zero past the `lengths`."""
+    if lengths is None:
+        return inputs + outputs
+    on = (np.arange(inputs.shape[1]) < lengths[:, None])[:, :, None]
+    return np.where(on, inputs + outputs, np.zeros_like(outputs))
+
+
+def _first(layer):
+    """The tensors of a run that its inputs are put into."""
+    run = layer.run
+    return [step.x for step in run.steps] if run.inputs is None else [run.inputs]
 
 
 def _states(run):
     """The tensors of a run that its initial states and its lengths are put into."""
-    return [name for name in (run.initial_h, run.initial_c, run.lengths) if name is not None]
+    return [*run.initial, *([] if run.lengths is None else [run.lengths])]
 
 
 def _made(run):
@@ -170,22 +195,42 @@ def _made(run):
 
 
 def _fetches(run):
-    """The outputs of all steps, and the final states, or of an unrolled run those of all steps."""
+    """The outputs of all steps, and the final states, or where it does not loop those of all."""
+    if run.cell_states is not None:
+        return [run.outputs], [run.outputs, run.cell_states]
     if run.looped:
         finals = [run.final_h, run.final_c]
         return [run.outputs] if run.outputs else [], [name for name in finals if name is not None]
     states = [name for step in run.steps for name in (step.new_h, step.new_c) if name is not None]
-    return [step.new_h for step in run.steps], states
+    return [step.output for step in run.steps], states
 
 
-def _of_run(run, fetched):
+def _of_run(layer, fetched, initial, lengths):
     """The sequence [B, T, U] or None, the final states, and the states of every step."""
-    outputs, states = fetched
+    run, (outputs, states) = layer.run, fetched
     if run.looped:
-        return (outputs[0].swapaxes(0, 1) if outputs else None), tuple(states), []
-    kinds = 1 if run.initial_c is None else 2
-    steps = [tuple(states[i : i + kinds]) for i in range(0, len(states), kinds)]
-    return np.stack(outputs, axis=1), steps[-1], steps
+        sequence = outputs[0].swapaxes(0, 1) if outputs else None
+        finals, steps = tuple(states), []
+    elif run.cell_states is None:
+        kinds = len(run.initial)
+        steps = [tuple(states[i : i + kinds]) for i in range(0, len(states), kinds)]
+        sequence, finals = np.stack(outputs, axis=1), steps[-1]
+    else:
+        steps = list(zip(*states, strict=True))
+        sequence, finals = np.stack([h for h, *_ in steps], axis=1), steps[-1]
+        if run.lengths is not None:  # the op goes on to the longest one, and the graph masks it
+            on = np.arange(len(steps)) < lengths[:, None]
+            sequence = np.where(on[:, :, None], sequence, np.zeros_like(sequence))
+            finals = _at(lengths, [initial, *steps])
+    if layer.backward and sequence is not None:
+        sequence = turned(sequence, lengths)
+    return sequence, finals, steps
+
+
+def _at(lengths, steps):
+    """The states of each row after so many steps."""
+    rows = np.arange(len(lengths))
+    return tuple(np.stack(parts)[lengths, rows] for parts in zip(*steps, strict=True))
 
 
 def _part(graph, fetches, *, given, widened):

@@ -1,53 +1,75 @@
-"""The network around a graph's cells: their order, what leads to them, what is made of them.
-
-Layers are found by reachability: a matrix that is multiplied with something that was only moved
-about since a cell made it is a dense layer over that cell, whatever its name.
-"""
+"""The network around a graph's cells: their order, what leads to them, what is made of them."""
 
 from typing import NamedTuple
 
-from porting.graph import ADD, PASSING, Graph
+from porting.cudnn_graph import cudnn_levels
+from porting.equations import Constants
+from porting.graph import Graph
 from porting.naming import Cell
-from porting.wiring import ACTIVATIONS, DROPOUT, MOVING, Constants, Run, UnknownCell, find_wiring
-
-_BIAS = ADD | {"BiasAdd"}
-_RESHAPED = PASSING | {"Reshape"}
-_GATHERS = {"Gather", "GatherV2", "ResourceGather"}
-_SELECTING = {"StridedSlice", "Slice", "Gather", "GatherV2", "GatherNd"}
-_SELECTING |= {"Split", "SplitV", "Unpack"}
-
-
-class Layer(NamedTuple):
-    """A layer before or after the cells: "embedding" or "dense", its variables by Keras' role."""
-
-    kind: str
-    variables: dict[str, str]
-    activation: str
-    output: str  # the tensor that it makes
+from porting.runs import MOVING, Run, UnknownCell
+from porting.surroundings import Layer, layers_after, layers_before
+from porting.wiring import find_wiring
 
 
 class RecurrentLayer(NamedTuple):
-    """A cell with what its graph knows of it and its longest run over time."""
+    """A cell with what its graph knows of it and its longest run over time.
+
+    backward: the run takes the sequence from its end.
+    """
 
     cell: Cell
     constants: Constants
-    run: Run | None  # None where there is no graph
+    run: Run | None  # None where there is no graph, or one op of cuDNN stands for all cells
+    backward: bool = False
+
+    @property
+    def residual(self):
+        """Whether the sum of what the cell takes and what it makes goes on."""
+        return self.run is not None and self.run.residual
+
+
+class Level(NamedTuple):
+    """What takes one sequence: a cell, or cells one upon the other in each of two directions."""
+
+    forward: tuple[RecurrentLayer, ...]
+    backward: tuple[RecurrentLayer, ...] = ()
+
+    @property
+    def cells(self):
+        """The cells of both directions, forwards first."""
+        return [*self.forward, *self.backward]
+
+    @property
+    def firsts(self):
+        """The first cell of each direction, which take what the level takes."""
+        return [direction[0] for direction in self if direction]
+
+    @property
+    def tops(self):
+        """The last cell of each direction, whose outputs side by side are the level's."""
+        return [direction[-1] for direction in self if direction]
 
 
 class Network(NamedTuple):
     """What a checkpoint's graph computes.
 
-    before: an embedding or dense layers that make the inputs of the first cell.
-    recurrent: the cells from the inputs up.
-    after: dense layers from the last cell up.
-    takes: "steps" where `after` takes the outputs of all steps, "last" the last one's output,
-        "state" the final state, which is another thing where sequences have lengths.
+    before: an embedding or dense layers that make the inputs of the first level.
+    levels: from the inputs up.
+    after: dense layers from the last level up.
+    takes: "steps" where `after` takes the outputs of all steps, "last" those of the last one,
+        "state" the final state, which is another thing where sequences have lengths or are read
+        backwards.
     """
 
     before: list[Layer]
-    recurrent: list[RecurrentLayer]
+    levels: list[Level]
     after: list[Layer]
     takes: str
+
+    @property
+    def recurrent(self):
+        """All cells, level by level."""
+        return [layer for level in self.levels for layer in level.cells]
 
     @property
     def variables(self):
@@ -56,14 +78,36 @@ class Network(NamedTuple):
         found += [name for layer in self.recurrent for name in layer.cell.variables.values()]
         return found
 
+    @property
+    def top(self):
+        """The positions in `recurrent` of the cells whose outputs the last level gives."""
+        scopes = [layer.cell.scope for layer in self.recurrent]
+        return [scopes.index(layer.cell.scope) for layer in self.levels[-1].tops]
+
 
 def find_network(graph: Graph, cells):
-    """The network that a graph makes of its cells (porting.checkpoint.Cell).
+    """The network that a graph makes of its cells (porting.naming.Cell).
 
     Raises:
         UnknownCell: a cell is not used in the graph, or not in a known way, or the cells are not
             stacked one upon the other.
     """
+    kernels = {name for cell in cells for name in cell.variables.values()}
+    cudnn = cudnn_levels(graph, cells)
+    if cudnn is not None:
+        levels = [
+            Level(*(tuple(RecurrentLayer(cell, constants, None) for cell in way) for way in ways))
+            for ways, constants in cudnn.levels
+        ]
+        after, takes = layers_after(graph, cudnn.ends, kernels=kernels)
+        return Network(layers_before(graph, cudnn.inputs), levels, after, takes)
+    levels = _levels(graph, _layers(graph, cells))
+    top, first = levels[-1].tops[0].run, levels[0].cells[0].run
+    after, takes = layers_after(graph, _ends(top), kernels=kernels)
+    return Network(layers_before(graph, first.first_inputs), levels, after, takes)
+
+
+def _layers(graph, cells):
     wiring = find_wiring(graph, cells)
     layers = []
     for cell in cells:
@@ -74,146 +118,91 @@ def find_network(graph: Graph, cells):
             )
         constants, runs = wiring.constants[cell.scope], wiring.runs[cell.scope]
         layers.append(RecurrentLayer(cell, constants, runs[0]))
-    layers = _stacked(graph, layers)
-    _refuse_reversed(graph, layers)
-    kernels = {name for layer in layers for name in layer.cell.variables.values()}
-    after, takes = _after(graph, layers[-1].run, kernels=kernels)
-    return Network(_before(graph, layers[0].run), layers, after, takes)
+    return layers
 
 
-def _refuse_reversed(graph, layers):
-    for layer in layers:
-        for tensor in graph.behind(_first_inputs(layer.run), through=MOVING | DROPOUT):
-            node = graph.node(tensor)
-            if node is not None and node.op.startswith("Reverse"):
-                raise UnknownCell(
-                    f"{layer.cell.scope} takes its inputs backwards, and convert has no way for "
-                    "that yet"
-                )
+def _ends(run):
+    """What dense layers may take of a run: pairs of a tensor and what it would be."""
+    if run.steps and not run.looped:
+        ends = [(run.steps[0].output, "steps"), (run.steps[-1].output, "last")]
+        return ends[-1:] if len(run.steps) == 1 else ends
+    return [(run.final_h, "state"), (run.outputs, "steps"), (run.outputs, "last")]
 
 
-def _stacked(graph, layers):
-    """The layers from the inputs up: each takes what the one before makes."""
-    below = {index: _below(graph, layers, index) for index in range(len(layers))}
-    order: list[int] = []
-    while len(order) < len(layers):
-        ready = [i for i in below if i not in order and below[i] <= set(order)]
-        if len(ready) != 1 or (order and order[-1] not in below[ready[0]]):
-            scopes = ", ".join(layer.cell.scope for layer in layers)
-            raise UnknownCell(f"these cells are not stacked one upon the other: {scopes}")
-        order.extend(ready)
-    return [layers[index] for index in order]
+def _levels(graph, layers):
+    """The levels from the inputs up: each takes what the one before makes."""
+    below = [_below(graph, layers, index) for index in range(len(layers))]
+    levels: list[Level] = []
+    done: set[int] = set()
+    while len(done) < len(layers):
+        top = done - {source for index in done for source in below[index]}
+        ready = [i for i in range(len(layers)) if i not in done and below[i].keys() <= done]
+        ways = [_chain(i, below, done) if len(ready) == 2 else [i] for i in ready]
+        turned = [_is_turned(graph, layers, way[0], below) for way in ways]
+        if sorted(turned) not in ([False], [False, True]) or any(
+            top - below[index].keys() for index in ready
+        ):
+            _refuse(layers, turned)
+        ways.sort(key=lambda way: turned[ready.index(way[0])])
+        both = [
+            tuple(layers[index]._replace(backward=back) for index in way)
+            for way, back in zip(ways, (False, True), strict=False)
+        ]
+        levels.append(Level(*both))
+        done.update(index for way in ways for index in way)
+    return levels
+
+
+def _refuse(layers, turned):
+    scopes = ", ".join(layer.cell.scope for layer in layers)
+    if turned == [True]:
+        raise UnknownCell(
+            f"inputs are taken backwards alone, which convert does not know: {scopes}"
+        )
+    raise UnknownCell(f"these cells are not stacked one upon the other: {scopes}")
+
+
+def _chain(first, below, done):
+    """A layer and those stacked upon it alone, as MultiRNNCell in one of two directions."""
+    chain = [first]
+    while True:
+        over = [i for i, sources in enumerate(below) if sources.keys() == {chain[-1]}]
+        if len(over) != 1 or over[0] in done:
+            return chain
+        chain.append(over[0])
 
 
 def _below(graph, layers, index):
-    """The indices of the layers that a layer takes its inputs from."""
-    sources = set(graph.behind(_first_inputs(layers[index].run), through=MOVING | DROPOUT))
-    found = set()
-    for other, layer in enumerate(layers):
-        if other != index and sources & set(_made(layer.run)):
-            found.add(other)
+    """The layers that a layer takes its inputs from, and whether they are turned between."""
+    made = {tensor: i for i, layer in enumerate(layers) for tensor in layer.run.made if i != index}
+    ways = _turns(graph, layers[index].run.first_inputs)
+    return {made[tensor]: turned for tensor, turned in ways.items() if tensor in made}
+
+
+def _turns(graph, tensor):
+    """All tensors that lead to one by being moved about, and whether time is reversed between."""
+    found, queue = {tensor: False}, [tensor]
+    for other in queue:  # it grows
+        node = graph.node(other)
+        if node is None or node.op not in MOVING:
+            continue
+        turned = found[other] ^ node.op.startswith("Reverse")
+        for name in graph.inputs(node):
+            if name not in found:
+                found[name] = turned
+                queue.append(name)
     return found
 
 
-def _first_inputs(run):
-    return run.inputs or run.steps[0].x
-
-
-def _made(run):
-    """The tensors that a run gives to what comes after it."""
-    made = [run.outputs, run.final_h, *(step.new_h for step in run.steps)]
-    return [tensor for tensor in made if tensor is not None]
-
-
-def _before(graph, run):
-    """The layers that make the inputs of the first cell, from the inputs of the graph on."""
-    found: list[Layer] = []
-    tensor = _first_inputs(run)
-    while True:
-        for source in graph.behind(tensor, through=MOVING | DROPOUT | set(ACTIVATIONS)):
-            layer = _layer_at(graph, source)
-            if layer is not None:
-                found.insert(0, _activated(graph, layer))
-                break
-        else:
-            return found
-        if layer.kind == "embedding":
-            return found
-        tensor = graph.inputs(_product(graph, source))[0]
-
-
-def _activated(graph, layer):
-    """A dense layer with the activation that takes its sums."""
-    for node in graph.consumers(layer.output, ACTIVATIONS)[:1]:
-        layer = layer._replace(activation=ACTIVATIONS[node.op], output=node.name + ":0")
-    return layer
-
-
-def _layer_at(graph, tensor):
-    """The layer that makes a tensor; None where no layer does."""
-    node = graph.node(tensor)
-    if node is None:
-        return None
-    if node.op in _GATHERS and graph.variable(graph.inputs(node)[0]):
-        variables = {"embeddings": graph.variable(graph.inputs(node)[0])}
-        return Layer("embedding", variables, "linear", tensor)
-    product = _product(graph, tensor)
-    if product is None or graph.variable(graph.inputs(product)[1]) is None:
-        return None
-    variables = {"kernel": graph.variable(graph.inputs(product)[1])}
-    if product is not node:
-        variables["bias"] = graph.variable(graph.inputs(node)[1])
-    return Layer("dense", variables, "linear", tensor)
-
-
-def _product(graph, tensor):
-    """The product that a tensor is, or that it is with a variable added; else None."""
-    node = graph.node(tensor)
-    if node is not None and node.op in _BIAS and graph.variable(graph.inputs(node)[1]):
-        node = graph.node(graph.inputs(node)[0])
-        while node is not None and node.op in _RESHAPED:  # a product of three dimensions
-            node = graph.node(graph.inputs(node)[0])
-    return node if node is not None and node.op == "MatMul" else None
-
-
-def _after(graph, run, *, kernels):
-    """The dense layers over the last cell and what they take of it."""
-    through = MOVING | DROPOUT
-    takes = None
-    if run.looped:
-        starts = [(run.outputs, through - _SELECTING, "steps"), (run.outputs, through, "last")]
-        starts.insert(0, (run.final_h, through, "state"))
-    else:
-        first, last = run.steps[0].new_h, run.steps[-1].new_h
-        starts = [(first, through, "steps"), (last, through, "last")]
-        starts = starts[-1:] if len(run.steps) == 1 else starts
-    for tensor, through, takes in starts:
-        found = _dense_over(graph, tensor, through=through, kernels=kernels) if tensor else []
-        if found:
-            return found, takes
-    return [], "steps"
-
-
-def _dense_over(graph, tensor, *, through, kernels):
-    """The dense layers over a tensor, one upon the other."""
-    found: list[Layer] = []
-    while True:
-        products = graph.ahead([tensor], through=through, ops={"MatMul"})
-        weighed = [node for node in products if graph.variable(graph.inputs(node)[1])]
-        weighed = [n for n in weighed if graph.variable(graph.inputs(n)[1]) not in kernels]
-        if not weighed:
-            return found
-        layer = _activated(graph, _with_bias(graph, weighed[0]))
-        tensor = layer.output
-        found.append(layer)
-
-
-def _with_bias(graph, product):
-    """The dense layer of a product, with the bias that is added to it."""
-    variables = {"kernel": graph.variable(graph.inputs(product)[1])}
-    tensor = product.name + ":0"
-    for add in graph.ahead([tensor], through=_RESHAPED, ops=_BIAS):
-        biases = [graph.variable(name) for name in graph.inputs(add) if graph.variable(name)]
-        if biases:
-            variables["bias"], tensor = biases[0], add.name + ":0"
-    return Layer("dense", variables, "linear", tensor)
+def _is_turned(graph, layers, index, below):
+    """Whether a layer takes its sequence from the end."""
+    run = layers[index].run
+    for other, layer in enumerate(layers):  # unrolled, the steps are in another order at once
+        pair = other != index and below[other].keys() == below[index].keys()
+        pair = pair and min(len(run.steps), len(layer.run.steps)) > 1
+        if pair and graph.origin(run.steps[-1].x) == graph.origin(layer.run.steps[0].x):
+            return layers[index].cell.direction == "bw"
+    if below[index]:
+        source, turned = next(iter(below[index].items()))
+        return turned ^ _is_turned(graph, layers, source, below)
+    return any(_turns(graph, run.first_inputs).values())

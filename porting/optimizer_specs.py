@@ -10,7 +10,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from porting.cells import FAMILIES
+from porting import layer_weights
 from porting.graph import scalar
 
 
@@ -74,6 +74,18 @@ KINDS = {
         {},
     ),
 }
+KINDS["Ftrl"] = Kind(
+    "Ftrl",
+    "var accum linear grad lr l1 l2 lr_power",
+    {"accum": "accumulator", "linear": "linear"},
+    {
+        "lr": "learning_rate",
+        "l1": "l1_regularization_strength",
+        "l2": "l2_regularization_strength",
+        "lr_power": "learning_rate_power",
+    },
+    {},
+)
 # Of what the graph computes or is fed: Keras' defaults, with the momentum that most choose.
 STAND_INS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 STAND_INS |= {"momentum": 0.9, "rho": 0.9}
@@ -108,13 +120,11 @@ class OptimizerSpec(NamedTuple):
         """Gives the optimizer of a compiled model its slots and its count of steps."""
         optimizer = model.optimizer
         optimizer.build(model.trainable_variables)
-        by_path = {variable.path: variable for variable in optimizer.variables}
         for slot, layers in self.slots.items():
             for name, arrays in layers.items():
-                for variable in model.get_layer(name).trainable_variables:
-                    role = variable.path.rpartition("/")[2]
-                    path = f"{optimizer.name}/{variable.path.replace('/', '_')}_{slot}"
-                    by_path[path].assign(arrays[role])
+                found = layer_weights.slots(model, model.get_layer(name), slot)
+                for role, variable in found.items():
+                    variable.assign(arrays[role])
         optimizer.iterations.assign(self.iterations)
 
 
@@ -153,6 +163,11 @@ def find_optimizer(graph, specs, checkpoint, held):
         notes.append(
             "of an embedding Keras squares and carries on the gradients of single rows in another "
             "way than TF1: training goes on a little differently"
+        )
+    if any(cell.family == "cudnn_gru" for spec in specs for cell in spec.cells):
+        notes.append(
+            "each gate of a GRU with reset_after has two biases in Keras, which both learn, where "
+            "TF1's cell has one: training goes on differently"
         )
     used = [*variables, *counted, *dict.fromkeys(read)]
     return OptimizerSpec(kind.keras, options, slots, sources, iterations, notes, used)
@@ -233,8 +248,7 @@ def _slots(specs, names, kind, checkpoint, options):
             if not set(of.values()) <= checkpoint.shapes.keys():
                 continue  # not trained, or not saved
             arrays = {role: checkpoint.read(name) for role, name in of.items()}
-            if spec.family is not None:
-                arrays = FAMILIES[spec.family].to_keras(arrays, linear=True)
+            arrays = layer_weights.to_keras(spec.parts, arrays, linear=True)
             if kind.keras == "SGD":  # Keras keeps the step, TF1 the sum of gradients
                 rate = options["learning_rate"]
                 arrays = {role: -value * value.dtype.type(rate) for role, value in arrays.items()}

@@ -7,28 +7,23 @@ come out are the outputs' own, to the bit, unless something stands between.
 import numpy as np
 
 from porting import cells
-from porting.graph_run import GraphRun, head_inputs, static_sizes
+from porting.graph_run import GraphRun, static_sizes
 from porting.network import Network
-from porting.wiring import DROPOUT, MOVING, UnknownCell
 from shared.errors import UserError
-
-_MASKING = {"Add", "AddV2", "Sub", "Floor", "Cast", "Greater", "GreaterEqual", "Less"}
 
 
 def with_takes(graph, network: Network, read):
     """The network with what its dense layers are seen to take.
 
-    A graph that does not run here, or that drops outputs at random, is taken as its operations are.
+    A graph that does not run here is taken as its operations are. Without the dense layers where
+    they take something that no Keras model here gives.
 
     Args:
         graph: porting.graph.Graph.
         network: of that graph.
         read: a function from a variable's name to its array.
-
-    Raises:
-        UnknownCell: they take something that no Keras model here gives.
     """
-    if not network.after:
+    if not network.after or network.recurrent[0].run is None:
         return network
     try:
         outputs = _run(graph, network, read)
@@ -37,12 +32,7 @@ def with_takes(graph, network: Network, read):
     for takes in (network.takes, "last", "state", "steps"):
         if order(graph, network._replace(takes=takes), outputs) is not None:
             return network._replace(takes=takes)
-    if _drops(graph, network):
-        return network
-    raise UnknownCell(
-        f"{network.after[0].variables['kernel']} takes neither the last output nor the final state "
-        "nor the outputs of all steps, and convert has no way for that yet"
-    )
+    return network._replace(after=[], takes="steps")
 
 
 def order(graph, network, outputs):
@@ -58,10 +48,21 @@ def order(graph, network, outputs):
     if network.takes == "steps" and _is_per_step(graph, network):
         orders = [lambda sequence, state: sequence[:, 0]]  # the first product stands for them all
     for ordered in orders:
-        rows = ordered(outputs.sequences[-1], outputs.states[-1][0])
+        rows = ordered(*top(network, outputs))
         if np.array_equal(rows, outputs.head_rows):
             return ordered
     return None
+
+
+def top(network, outputs):
+    """The outputs [B, T, D] and the final states h [B, D] of the last level, its ways side by side.
+
+    Args:
+        outputs: porting.graph_run.Outputs.
+    """
+    sequences = [outputs.sequences[index] for index in network.top]
+    states = [outputs.states[index][0] for index in network.top]
+    return np.concatenate(sequences, axis=-1), np.concatenate(states, axis=-1)
 
 
 _ORDERS = {
@@ -89,23 +90,20 @@ def _run(graph, network, read):
     batch, steps = batch or 3, steps or 4
     stream = np.random.default_rng(0)
     dtype = next(iter(variables.values())).dtype
-    kinds = [1 if layer.run.initial_c is None else 2 for layer in network.recurrent]
     sizes = [cells.sizes(layer.cell.family, _of(layer, variables)) for layer in network.recurrent]
     inputs = stream.normal(size=(batch, steps, sizes[0].features)).astype(dtype)
     states = [
-        tuple(stream.normal(size=(batch, size.units)).astype(dtype) for _ in range(kind))
-        for kind, size in zip(kinds, sizes, strict=True)
+        tuple(
+            stream.normal(size=(batch, width)).astype(dtype)
+            for width, _ in zip((size.outputs, size.units), layer.run.initial, strict=False)
+        )
+        for layer, size in zip(network.recurrent, sizes, strict=True)
     ]
-    lengths = np.resize([steps, 1, (steps + 1) // 2], batch)
+    lengths = None
+    if network.recurrent[0].run.lengths is not None:
+        lengths = np.resize([steps, 1, (steps + 1) // 2], batch)
     return GraphRun(graph, network, variables)(inputs, states, lengths=lengths)
 
 
 def _of(layer, variables):
     return {role: variables[name] for role, name in layer.cell.variables.items()}
-
-
-def _drops(graph, network):
-    """Is there what could be dropout below the dense layers?"""
-    tensors = graph.behind(head_inputs(graph, network), through=MOVING | DROPOUT | _MASKING)
-    nodes = [graph.node(tensor) for tensor in tensors]
-    return any(node is not None and node.op.startswith("Random") for node in nodes)

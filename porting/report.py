@@ -1,41 +1,16 @@
-"""What a comparison says: a table on the terminal, `compare.json`, `compare.png`."""
+"""What a comparison says on the terminal."""
 
-import os
-
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
-
-from shared.files import replacing, write_json
-
-matplotlib.use("Agg")
-
-SMOOTH = 100  # steps over which the plotted curves are means
-COLORS = {"legacy": "#b3541e", "modern": "#1e6fb3"}
 
 
-def write(summary, steps, *, out):
-    """Prints a comparison and writes it into the folder `out`.
-
-    Args:
-        summary: what porting.compare.compare collected.
-        steps: (loss [steps], accuracy [steps]) of legacy, then of modern.
-        out: an existing folder.
-    """
-    for lines in (rung_lines(summary["rungs"]), loss_lines(summary["losses"]), end_lines(summary)):
-        print("\n".join(lines) + "\n")
-    write_json(os.path.join(out, "compare.json"), finite(summary))
-    picture = os.path.join(out, "compare.png")
-    with replacing(picture) as beside:
-        figure(summary, steps).savefig(beside, dpi=110)
-    print(f"wrote {picture}")
-    failed = [rung for rung in summary["rungs"] if not rung["passed"]]
-    if failed:
-        first = failed[0]
-        place = f"{first['quantity']} ({first['dtype']}) at {first['place']}"
-        print(f"THE TWO SIDES PART: {place}: {first['max_abs']:.2g} > {first['bound']:.2g}")
-    else:
-        print("the two sides agree")
+def lines(report):
+    """The tables of a report, an empty line after each, and the last word."""
+    applying = [entry for entry in report["rungs"] if entry["applies"]]
+    tables = [rung_lines(applying), _left_out_lines(report["rungs"])]
+    if report["losses"]:
+        tables += [loss_lines(report["losses"]), end_lines(report)]
+    found = [line for table in tables if table for line in (*table, "")]
+    return [*found, *_last_words(report, applying)]
 
 
 def rung_lines(rungs):
@@ -71,54 +46,25 @@ def loss_lines(rows):
     return lines
 
 
-def end_lines(summary):
+def end_lines(report):
     """What both trainings ended with."""
     row = "{:<8} {:>10} {:>14} {:>12} {:>10} {:>12}"
-    lines = [row.format("", "test loss", "test accuracy", "min of batch", "s/step", "peak memory")]
-    for side in ("legacy", "modern"):
-        result = summary[side]
-        test = result["test"][-1]
-        seconds = result["seconds_per_step"]
-        lines.append(
+    found = [row.format("", "test loss", "test accuracy", "min of batch", "s/step", "peak memory")]
+    timings = report["timings"]
+    for side, curve in report["curves"].items():
+        test = curve["test"][-1]
+        seconds = timings["seconds_per_step"][side]
+        found.append(
             row.format(
                 side,
                 f"{test['loss']:.4f}",
                 f"{test['accuracy']:.4f}",
                 f"{test['min_accuracy']:.4f}",
                 "-" if seconds is None else f"{seconds:.5f}",
-                f"{result['peak_memory_bytes'] / 1e6:.0f} MB",
+                f"{timings['peak_memory_bytes'][side] / 1e6:.0f} MB",
             )
         )
-    return lines
-
-
-def figure(summary, steps):
-    """Loss and accuracy of both sides over each other, and below them the loss difference."""
-    panels = Figure(figsize=(9, 9), layout="constrained")
-    loss, accuracy, gap = panels.subplots(3, sharex=True)
-    for side, (losses, accuracies) in zip(("legacy", "modern"), steps, strict=True):
-        style = {"color": COLORS[side], "linestyle": "-" if side == "legacy" else "--"}
-        loss.plot(*smoothed(losses), label=side, **style)
-        accuracy.plot(*smoothed(accuracies), label=side, **style)
-        for test in summary[side]["test"]:
-            accuracy.plot(test["step"], test["accuracy"], "o", fillstyle="none", color=COLORS[side])
-    loss.set(ylabel="loss [nats]", title=f"{summary['model']} on {summary['dataset']}")
-    accuracy.set(ylabel="accuracy (o: test)")
-    loss.legend()
-    accuracy.legend()
-    difference = np.abs(steps[0][0].astype(np.float64) - steps[1][0])
-    gap.semilogy(np.arange(1, len(difference) + 1), np.maximum(difference, 1e-8), lw=0.6, color="k")
-    gap.set(ylabel="|loss difference|, float32", xlabel="training step")
-    for axes in (loss, accuracy, gap):
-        axes.grid(alpha=0.3)
-    return panels
-
-
-def smoothed(values):
-    """Steps and running means of a series, for a curve that can be read."""
-    width = max(1, min(SMOOTH, len(values) // 4))
-    means = np.convolve(values, np.ones(width) / width, mode="valid")
-    return np.arange(width, len(values) + 1), means
+    return found
 
 
 def finite(value):
@@ -128,3 +74,35 @@ def finite(value):
     if isinstance(value, list):
         return [finite(item) for item in value]
     return str(value) if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _left_out_lines(entries):
+    """What was not compared, and why: one line for all entries of a kind."""
+    return list(
+        dict.fromkeys(
+            f"rung {entry['number']}, {entry.get('quantity', entry['rung'])}: not climbed, "
+            f"{entry['why']}"
+            for entry in entries
+            if not entry["applies"]
+        )
+    )
+
+
+def _last_words(report, applying):
+    found = report["breaks"]
+    if found is None:
+        return ["the two sides agree" if report["passed"] else report["verdict"]]
+    failed = next(
+        entry
+        for entry in applying
+        if all(entry[name] == found[name] for name in ("quantity", "dtype", "place"))
+    )
+    place = f"{found['quantity']} ({found['dtype']}) at {found['place']}"
+    gap = f"{failed['max_abs']:.2g} > {failed['bound']:.2g}"
+    causes = [cause["cause"] for cause in found["diagnosis"]]
+    first = [
+        f"{key} {found[key]}" for key in ("layer", "step", "gradient") if found[key] is not None
+    ]
+    words = [f"THE TWO SIDES PART: {place}: {gap}"]
+    words += [f"first at {', '.join(first)}"] if first else []
+    return [*words, f"explained by: {'; '.join(causes) or 'no mistake that is known'}"]

@@ -14,8 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from porting.cells import FAMILIES
+from porting import layer_weights
 from porting.checkpoint import open_checkpoint
+from porting.layer_weights import Part
 from shared.errors import UserError
 
 
@@ -72,41 +73,32 @@ def _variables(told, model, *, path):
                 for row in told["variables"]
                 if row["layer"] == layer["name"]
             }
-            held = {v.path.rpartition("/")[2]: v for v in model.get_layer(layer["name"]).weights}
-            weights = {role: np.array(variable) for role, variable in held.items()}
-            found.update(_named(weights, layer, roles))
+            own, parts = model.get_layer(layer["name"]), [Part(**part) for part in layer["cells"]]
+            found.update(_named(layer_weights.to_tf1(parts, layer_weights.weights(own)), roles))
             for slot, layers in told.get("optimizer", {}).get("slots", {}).items():
                 if layer["name"] in layers:
-                    values = _as_tf1(_slot(model.optimizer, held, slot), told)
+                    values = _slot(model, own, slot, told)
                     names = layers[layer["name"]]
-                    found.update(_named(values, layer, names, linear=True))
-    except (KeyError, ValueError) as error:
+                    found.update(_named(layer_weights.to_tf1(parts, values, linear=True), names))
+    except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path} is not the model of its map: {error}") from None
     if "optimizer" in told:
         found.update(_counters(told["optimizer"], model.optimizer))
     return found
 
 
-def _named(weights, layer, roles, *, linear=False):
-    """Keras' arrays of a layer as TF1's, by the names of the variables."""
-    if layer["family"] is not None:
-        bias = layer["forget_bias"] or 0.0
-        family = FAMILIES[layer["family"]]
-        weights = family.to_tf1(weights, forget_bias=0.0 if linear else bias, linear=linear)
-    return {name: weights[role] for role, name in roles.items()}
+def _named(arrays, roles):
+    """TF1's arrays of a layer by the names of the variables."""
+    return {name: arrays[role] for role, name in roles.items()}
 
 
-def _slot(optimizer, held, slot):
-    """One slot of every weight of a layer, by role."""
-    by_path = {variable.path: variable for variable in optimizer.variables}
-    paths = {
-        role: f"{optimizer.name}/{v.path.replace('/', '_')}_{slot}" for role, v in held.items()
-    }
-    return {role: np.array(by_path[path]) for role, path in paths.items()}
+def _slot(model, layer, slot, told):
+    """One slot of every weight of a layer, by role.
 
-
-def _as_tf1(values, told):
-    """Keras' momentum is the step that was taken, TF1's the sum of gradients that it came from."""
+    Keras' momentum is the step that was taken, TF1's the sum of gradients that it came from.
+    """
+    found = layer_weights.slots(model, layer, slot)
+    values = {role: np.array(variable) for role, variable in found.items()}
     if told["optimizer"]["kind"] != "SGD":
         return values
     rate = told["optimizer"]["options"]["learning_rate"]

@@ -12,82 +12,126 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from porting import ladder
-from porting.cells import FAMILIES
+import modern_tf2.cells  # noqa: F401  (a file may name them)
+from porting import ladder, layer_weights, verify_cases
 from porting.convert import read
-from porting.graph_run import GraphRun, static_sizes
-from porting.probing import order
+from porting.graph_run import GraphRun, turned
+from porting.keras_run import KerasRun, from_cells, widened
+from porting.numpy_run import NumpyRun
+from porting.probing import order, top
 from porting.sides import floatx
 from shared.errors import UserError
 
-BATCHES, STEPS = (3, 1, 8), (5, 1, 12)  # where the graph leaves them open
+
+SHORT = 5  # steps over which two float32 computations stay together, chaotic or not
 
 
-class Case(NamedTuple):
-    """Random inputs [B, T, F] of the first cell, initial states, lengths [B] or None."""
+class Verification(NamedTuple):
+    """rungs: a generator of porting.ladder.Rung. against: what the model is held against."""
 
-    inputs: np.ndarray
-    states: list[tuple[np.ndarray, ...]]
-    lengths: np.ndarray | None
-
-    def cast(self, dtype):
-        """The same case in another dtype."""
-        states = [tuple(value.astype(dtype) for value in state) for state in self.states]
-        return Case(self.inputs.astype(dtype), states, self.lengths)
+    rungs: object
+    against: str
 
 
-def verify(path, keras_file, *, trust=False, seed=0):
-    """Yields a porting.ladder.Rung per compared quantity and case.
+def verify(path, keras_file, *, trust=False, forget_bias=None, activation=None, seed=0):
+    """Compares a checkpoint and its Keras model.
 
     Args:
-        path: the TF1 checkpoint, with its `.meta`.
+        path: the TF1 checkpoint.
         keras_file: what porting.convert made of it.
-        trust: as for porting.convert.read.
+        trust, forget_bias, activation: as for porting.convert.read.
         seed: of the random inputs.
 
+    Returns: Verification.
+
     Raises:
-        UserError: either is missing or damaged, the graph does not run here, or the model has not
-            the layers of this checkpoint.
+        UserError: either is missing or damaged, or the model has not the layers of this checkpoint.
     """
-    conversion = read(path, trust=trust)
+    conversion = read(path, trust=trust, forget_bias=forget_bias, activation=activation)
+    model, weights = load(keras_file, conversion.blueprint)
+    references = _references(conversion)
+    rungs = _rungs(conversion, model, weights, references=references, seed=seed)
+    return Verification(rungs, references.against)
+
+
+class _References(NamedTuple):
+    """Whether the graph runs here, whether made wider as well, and what the model is held to."""
+
+    graph: bool
+    wide: bool
+    against: str
+
+
+def _references(conversion):
+    reason = None
     if conversion.graph is None:
-        raise UserError(f"{path} has no .meta beside it: there is no graph to verify against")
+        reason = "there is no .meta beside the checkpoint"
+    elif conversion.network.recurrent[0].run is None:
+        reason = "cuDNN's op runs on a GPU alone"
+    reason = reason or _fault(conversion, widened=False)
+    if reason:
+        return _References(False, False, f"cells in NumPy, as {reason}")
+    if conversion.blueprint.dtype == "float32" and _fault(conversion, widened=True):
+        against = "the graph of the checkpoint in float32, and cells in NumPy in float64"
+        return _References(True, False, f"{against}, which its ops do not know")
+    return _References(True, True, "the graph of the checkpoint")
+
+
+def _fault(conversion, *, widened):
+    """Why the graph of a checkpoint does not run here; None: it does."""
+    held = {name: conversion.checkpoint.read(name) for name in conversion.network.variables}
+    batch, steps = verify_cases.sizes(conversion)[0]
+    case = verify_cases.case(conversion, np.random.default_rng(0), batch, steps)
+    try:
+        run = GraphRun(conversion.graph, conversion.network, held, widened=widened)
+        case = case.cast(run.dtype)
+        run(case.inputs, case.states, lengths=case.lengths)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def _rungs(conversion, model, weights, *, references, seed):
     blueprint = conversion.blueprint
-    weights = load(keras_file, blueprint)
     expected = {spec.name: spec.weights for spec in blueprint.specs}
     yield ladder.rung("weights", _flat(expected), _flat(weights), dtype=blueprint.dtype)
 
     wide = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
     held = {name: conversion.checkpoint.read(name) for name in conversion.network.variables}
     # The graph takes the variables as the model has them, with its rounding of the forget bias.
-    back = to_variables(wide, conversion)
+    back = to_variables(wide, blueprint)
     sides = _relative(held, held), _relative(back, held)
     yield ladder.rung("weights with forget bias", *sides, dtype=blueprint.dtype)
-    whole = _Pair(conversion, wide, back, dtype="float64")
-    steps = _Pair(conversion, weights, held, dtype=blueprint.dtype)
+    whole = _Pair(conversion, wide, back, dtype="float64", graph=references.wide)
+    narrow = _Pair(conversion, weights, held, dtype=blueprint.dtype, graph=references.graph)
+    model = from_cells(widened(model, wide), blueprint)
     stream = np.random.default_rng(seed)
-    for sizes in _sizes(conversion):
-        case = _case(conversion, stream, *sizes)
+    for sizes in verify_cases.sizes(conversion):
+        case = verify_cases.case(conversion, stream, *sizes)
         with floatx("float64"):
             yield from _whole(whole, case)
+            yield from _model(whole, model, case)
         if blueprint.dtype == "float32":
-            yield from _stepwise(steps, case.cast("float32"))
+            yield from _stepwise(narrow, case.cast("float32"))
+            if references.graph and not references.wide and sizes[1] <= SHORT:
+                yield from _whole(narrow, case.cast("float32"), kind="short sequence")
 
 
 class _Pair:
-    """The graph and Keras' layers, both in one dtype, and what both were made from."""
+    """The reference and Keras' layers, both in one dtype, and what both were made from."""
 
-    def __init__(self, conversion, weights, variables, *, dtype):
-        self.blueprint, self.weights = conversion.blueprint, weights
-        self.graph, self.network = conversion.graph, conversion.network
+    def __init__(self, conversion, weights, variables, *, dtype, graph):
+        self.blueprint, self.dtype = conversion.blueprint, dtype
+        self.graph, self.network = conversion.graph if graph else None, conversion.network
         widened = dtype != self.blueprint.dtype
-        self.run = GraphRun(conversion.graph, self.network, variables, widened=widened)
-        with floatx(dtype):
-            self.layers = _layers(self.blueprint, weights, dtype=dtype)
+        self.run = NumpyRun(self.network, variables)
+        if graph:
+            self.run = GraphRun(self.graph, self.network, variables, widened=widened)
+        self.keras = KerasRun(self.blueprint, weights, dtype=dtype)
 
 
 def load(path, blueprint):
-    """The weights {layer: {role: array}} of a `.keras` file that has the layers of a Blueprint.
+    """A `.keras` file that has the layers of a Blueprint: the model, its weights by layer and role.
 
     Raises:
         UserError: it has not, or it cannot be read.
@@ -96,7 +140,7 @@ def load(path, blueprint):
         raise UserError(f"there is no {path}: make it with python -m porting convert")
     try:
         model = keras.models.load_model(path)
-        found = {spec.name: _weights(model.get_layer(spec.name)) for spec in blueprint.specs}
+        found = {s.name: layer_weights.weights(model.get_layer(s.name)) for s in blueprint.specs}
     except (ValueError, OSError, KeyError, TypeError) as error:
         line = str(error).strip().splitlines()[0]
         raise UserError(f"{path} is damaged or not of this checkpoint: {line}") from None
@@ -104,156 +148,132 @@ def load(path, blueprint):
         expected = {role: value.shape for role, value in spec.weights.items()}
         if expected != {role: value.shape for role, value in found[spec.name].items()}:
             raise UserError(f"{path} is not of this checkpoint: {spec.name} has other weights")
-    return found
+    return model, found
 
 
-def to_variables(weights, conversion):
+def to_variables(weights, blueprint):
     """TF1's variables of a model's weights, the way back, in the dtype of the weights."""
     variables = {}
-    biases = {
-        layer.cell.scope: layer.constants.forget_bias for layer in conversion.network.recurrent
-    }
-    scopes = [layer.cell.scope for layer in conversion.network.recurrent]
-    for spec in conversion.blueprint.specs:
-        arrays = weights[spec.name]
-        if spec.family is not None:
-            bias = biases[scopes.pop(0)] or 0.0
-            arrays = FAMILIES[spec.family].to_tf1(arrays, forget_bias=bias)
+    for spec in blueprint.specs:
+        arrays = layer_weights.to_tf1(spec.parts, weights[spec.name])
         variables.update({name: arrays[role] for role, name in spec.sources.items()})
     return variables
 
 
-def _whole(pair, case):
-    """Whole sequences in float64: every layer's outputs and final states, then the logits."""
+def _whole(pair, case, *, kind="sequence"):
+    """Whole sequences: every cell's outputs and final states, then the logits."""
     expected = pair.run(case.inputs, case.states, lengths=case.lengths)
-    sequences, states = _forward(pair, case)
-    where = f"{case.inputs.shape[0]} rows, {case.inputs.shape[1]} steps"
-    rung = functools.partial(_rung, dtype="float64", where=where)
-    for index, spec in enumerate(pair.blueprint.recurrent):
+    sequences, states = pair.keras(case.inputs, case.states, lengths=case.lengths)
+    rung = functools.partial(_rung, dtype=pair.dtype, where=case.where)
+    for index, name in enumerate(pair.blueprint.cell_names):
         if expected.sequences[index] is not None:
             yield rung(
-                "cell outputs of a sequence", spec.name, expected.sequences[index], sequences[index]
+                f"cell outputs of a {kind}", name, expected.sequences[index], sequences[index]
             )
         for part, one, other in zip("hc", expected.states[index], states[index], strict=False):
-            yield rung("cell states of a sequence", f"{spec.name}/{part}", one, other)
+            yield rung(f"cell states of a {kind}", f"{name}/{part}", one, other)
     if expected.head is not None:
-        logits = _logits(pair, expected, sequences, states)
+        found = expected._replace(sequences=sequences, states=states)
+        logits = pair.keras.head(_ordered(pair, expected)(*top(pair.network, found)))
         head = expected.head.reshape(-1, expected.head.shape[-1])
-        yield rung("logits of a sequence", pair.blueprint.after[-1].name, head, logits)
+        yield rung(f"logits of a {kind}", pair.blueprint.after[-1].name, head, logits)
+
+
+def _model(pair, model, case):
+    """The model as it stands, in float64, from initial states of zeros."""
+    zeros = [tuple(np.zeros_like(value) for value in state) for state in case.states]
+    expected = pair.run(case.inputs, zeros, lengths=case.lengths)
+    inputs = case.inputs if case.ids is None else case.ids
+    if pair.blueprint.masked:
+        inputs = [inputs, np.arange(case.inputs.shape[1]) < case.lengths[:, None]]
+    found = np.array(model(inputs))
+    rung = functools.partial(_rung, dtype="float64", where=f"the whole model, {case.where}")
+    if expected.head is None:
+        made, _ = top(pair.network, expected)
+        yield rung("cell outputs of a sequence", "outputs", made, found)
+        return
+    head = expected.head.reshape(-1, expected.head.shape[-1])
+    rows = _ordered(pair, expected)(found, found) if pair.blueprint.takes == "steps" else found
+    yield rung("logits of a sequence", pair.blueprint.after[-1].name, head, rows)
 
 
 def _stepwise(pair, case):
-    """Single steps in float32, each from the states that the graph was in before it.
+    """Single steps in float32, each from the states that the reference was in before it.
 
     What is compared is divided by the largest sum of a gate's terms, times the largest state: its
-    rounding is in proportion to them.
+    rounding is in proportion to them. A normalization's is not, where its variance is small.
     """
-    if pair.network.recurrent[0].run.looped:  # what happens within a loop does not come out of it
-        lengths = None if case.lengths is None else np.minimum(case.lengths, 1)
-        case = Case(case.inputs[:, :1], case.states, lengths)
+    if any(layer.run is not None and layer.run.looped for layer in pair.network.recurrent):
+        case = case.first_step()  # what happens within a loop does not come out of it
+    else:
+        case = case.full()
     found = pair.run(case.inputs, case.states, lengths=case.lengths)
-    where = f"single steps, {case.inputs.shape[0]} rows"
-    rung = functools.partial(_rung, dtype="float32", where=where)
-    below = case.inputs
-    for index, spec in enumerate(pair.blueprint.recurrent):
-        single = Case(below, [case.states[index]], case.lengths)
-        expected = list(found.states[index])
-        if found.steps[index]:
-            before = [case.states[index], *found.steps[index][:-1]]
-            states = tuple(np.concatenate(parts) for parts in zip(*before, strict=True))
-            single = Case(np.concatenate(below.swapaxes(0, 1))[:, None], [states], None)
-            expected = [np.concatenate(parts) for parts in zip(*found.steps[index], strict=True)]
-        _, (states,) = _forward(pair, single, only=spec)
-        scale = _terms(pair.weights[spec.name], single) * max(1, np.abs(expected[-1]).max())
+    rung = functools.partial(_rung, dtype="float32", where=f"single steps, {len(case.inputs)} rows")
+    for index, taken in enumerate(_taken(pair, case, found)):
+        cell, steps = pair.blueprint.cells[index], found.steps[index]
+        if "gate_gamma" in cell.weights:
+            continue
+        initial, expected = case.states[index], found.states[index]
+        if steps:
+            before = [initial, *steps[:-1]]
+            initial = tuple(np.concatenate(parts) for parts in zip(*before, strict=True))
+            expected = tuple(np.concatenate(parts) for parts in zip(*steps, strict=True))
+            taken = np.concatenate(taken.swapaxes(0, 1))[:, None]
+        lengths = None if steps else case.lengths
+        _, states = pair.keras.single(index, taken, initial, lengths=lengths)
+        scale = _terms(cell, taken, initial) * max(1, np.abs(expected[-1]).max())
+        name = pair.blueprint.cell_names[index]
         for part, one, other in zip("hc", expected, states, strict=False):
-            yield rung("cell states of a step", f"{spec.name}/{part}", one / scale, other / scale)
-        below = found.sequences[index] if found.steps[index] else expected[0][:, None]
+            yield rung("cell states of a step", f"{name}/{part}", one / scale, other / scale)
 
 
-def _terms(weights, case):
-    """The largest sum of the sizes of the terms that a gate is made of, at least one."""
-    sums = np.abs(case.inputs[:, 0]) @ np.abs(weights["kernel"])
-    sums += np.abs(case.states[0][0]) @ np.abs(weights["recurrent_kernel"])
-    return max(np.float32(1), sums.max())
+def _taken(pair, case, found):
+    """What every cell took [B, T, F], in the order in which it took it."""
+    inputs, index = case.inputs, 0
+    for level in pair.network.levels:
+        ends = []
+        for direction in level:
+            taken = turned(inputs, case.lengths) if direction is level.backward else inputs
+            for layer in direction:
+                yield taken
+                steps, final = found.steps[index], found.states[index]
+                made = np.stack([h for h, *_ in steps], axis=1) if steps else final[0][:, None]
+                taken = taken + made if layer.residual else made
+                index += 1
+            if direction:
+                back = direction is level.backward
+                ends.append(turned(taken, case.lengths) if back else taken)
+        inputs = np.concatenate(ends, axis=-1)
 
 
-def _sizes(conversion):
-    """Pairs of batch size and steps to try, as the graph leaves them open."""
-    batch, steps = static_sizes(conversion.graph, conversion.network.recurrent[0].run)
-    if batch is not None and steps is not None:
-        return [(batch, steps)]
-    return [(batch or b, steps or t) for b, t in zip(BATCHES, STEPS, strict=True)]
+def _terms(cell, inputs, states):
+    """The largest sum of the sizes of the terms that a gate or an output is of, at least one."""
+    sums = np.abs(inputs[:, 0]) @ np.abs(cell.weights["kernel"])
+    sums += np.abs(states[0]) @ np.abs(cell.weights["recurrent_kernel"])
+    projected = np.abs(cell.weights.get("projection", np.zeros((1, 1)))).sum(axis=0)
+    return max(np.float32(1), sums.max()) * max(np.float32(1), projected.max())
 
 
-def _case(conversion, stream, batch, steps):
-    """A random case in float64; where the graph has lengths, a full row, a short and a middling."""
-    blueprint = conversion.blueprint
-    kernel = blueprint.recurrent[0].weights["kernel"]
-    states = []
-    for spec in blueprint.recurrent:
-        units = len(spec.weights["recurrent_kernel"])
-        kinds = 2 if spec.family == "lstm" else 1
-        states.append(tuple(stream.normal(0, 0.5, (batch, units)) for _ in range(kinds)))
-    lengths = None
-    if conversion.network.recurrent[0].run.lengths is not None:
-        # A head that gathers at the last step of each row cannot do so where there is none.
-        shortest = 1 if blueprint.after and blueprint.takes != "steps" else 0
-        some = [steps, shortest, (steps + 1) // 2] if blueprint.masked else [steps]
-        lengths = np.resize(some, batch).astype("int64")
-    inputs = stream.normal(size=(batch, steps, len(kernel)))
-    if blueprint.before and blueprint.before[-1].kind == "Embedding":  # what the cell is used to
-        rows = blueprint.before[-1].weights["embeddings"].astype("float64")
-        inputs = rows[stream.integers(len(rows), size=(batch, steps))]
-    return Case(inputs, states, lengths)
-
-
-def _layers(blueprint, weights, *, dtype):
-    """All layers by name, the recurrent ones with every output and their states."""
-    found = {}
-    for spec in blueprint.specs:
-        options = dict(spec.options, dtype=dtype, name=spec.name)
-        if spec in blueprint.recurrent:
-            options |= {"return_sequences": True, "return_state": True}
-            options["zero_output_for_mask"] = True
-        layer = getattr(keras.layers, spec.kind)(**options)
-        kernel = weights[spec.name].get("kernel")
-        layer.build((None, None, 1 if kernel is None else len(kernel)))
-        for variable in layer.weights:
-            variable.assign(weights[spec.name][variable.path.rpartition("/")[2]])
-        found[spec.name] = layer
-    return found
-
-
-def _forward(pair, case, *, only=None):
-    """Outputs [B, T, U] of the recurrent layers, or of one alone, and final (h,) or (h, c)."""
-    x, sequences, finals = case.inputs, [], []
-    mask = None if case.lengths is None else np.arange(x.shape[1]) < case.lengths[:, None]
-    specs = pair.blueprint.recurrent if only is None else [only]
-    for spec, initial in zip(specs, case.states, strict=True):
-        x, *final = pair.layers[spec.name](x, initial_state=list(initial), mask=mask)
-        sequences.append(np.array(x))
-        finals.append(tuple(np.array(value) for value in final))
-    return sequences, finals
-
-
-def _logits(pair, expected, sequences, states):
-    """Keras' logits, in the order of the graph's rows."""
+def _ordered(pair, expected):
+    """How the reference's head orders its rows."""
+    if pair.graph is None:
+        return _ROWS[pair.network.takes]
     ordered = order(pair.graph, pair.network, expected)
     if ordered is None:
-        raise UserError("the graph changes the outputs before its dense layers: dropout?")
-    rows = ordered(sequences[-1], states[-1][0])
-    for spec in pair.blueprint.after:
-        rows = pair.layers[spec.name](rows)
-    return np.array(rows)
+        raise UserError("the graph changes the outputs before its dense layers")
+    return ordered
+
+
+_ROWS = {
+    "steps": lambda sequence, state: sequence.reshape(-1, sequence.shape[-1]),
+    "last": lambda sequence, state: sequence[:, -1],
+    "state": lambda sequence, state: state,
+}
 
 
 def _rung(quantity, name, expected, found, *, dtype, where):
     rung = ladder.rung(quantity, {name: expected}, {name: found}, dtype=dtype)
     return rung._replace(place=f"{rung.place}, {where}")
-
-
-def _weights(layer):
-    return {v.path.rpartition("/")[2]: np.array(v) for v in layer.weights}
 
 
 def _flat(layers):

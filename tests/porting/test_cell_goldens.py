@@ -7,9 +7,10 @@ import os
 import numpy as np
 import pytest
 
+from porting import numpy_cells
 from porting.cells import FAMILIES
 from porting.sides import floatx
-from tests import keras_cells, oracles_cells
+from tests import keras_cells
 from tests.goldens import cells
 
 ACTIVATIONS = {"tanh": np.tanh, "relu": lambda values: np.maximum(values, 0)}
@@ -90,7 +91,7 @@ def wired(case, chain, inputs):
 
 
 def _turned(array, direction):
-    return oracles_cells.backwards(array, cells.LENGTHS) if direction == "bw" else array
+    return numpy_cells.backwards(array, cells.LENGTHS) if direction == "bw" else array
 
 
 def of_numpy(case, arrays, inputs):
@@ -99,7 +100,7 @@ def of_numpy(case, arrays, inputs):
 
     def chain(places, inputs):
         layers = [arrays[place] for place in places]
-        return oracles_cells.stack(family, layers, inputs, lengths=cells.LENGTHS, **known)
+        return numpy_cells.stack(family, layers, inputs, lengths=cells.LENGTHS, **known)
 
     return wired(case, chain, inputs.astype(case.dtype))
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from porting import numpy_cells
 from porting.cells import FAMILIES, Sizes, sizes
 from porting.differences import difference
 from porting.sides import floatx
 from porting.tolerances import tolerance
-from tests import keras_cells, oracles_cells
+from tests import keras_cells
 
 FEATURES, UNITS, OUTPUTS = 3, 4, 2
 LENGTHS = (0, 3, 5)
@@ -185,7 +186,7 @@ def test_a_gradient_of_cudnns_summed_bias_is_that_of_both():
 
 
 def expected(name, tf1, *, dtype, **constants):
-    outputs, states = oracles_cells.unroll(name, tf1, inputs(dtype), lengths=LENGTHS, **constants)
+    outputs, states = numpy_cells.unroll(name, tf1, inputs(dtype), lengths=LENGTHS, **constants)
     return outputs, [states]
 
 
@@ -253,7 +254,7 @@ def complex_step_gradients(name, tf1, constants):
         for place in np.ndindex(value.shape):
             moved = value.astype(complex)
             moved[place] += 1e-30j
-            outputs, states = oracles_cells.unroll(
+            outputs, states = numpy_cells.unroll(
                 name, {**tf1, role: moved}, inputs()[:, :2], lengths=SHORT_LENGTHS, **constants
             )
             found[role][place] = sum(np.imag(v).sum() for v in (outputs, *states)) / 1e-30

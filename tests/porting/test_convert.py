@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from porting import verify
+from porting import verify_cases
 from porting.__main__ import main
 from porting.cells import FAMILIES
 from porting.checkpoint import inventory, open_checkpoint
@@ -108,11 +108,11 @@ def test_the_model_computes_what_the_session_did(made):
 
 def test_verify_agrees(made, monkeypatch, capsys):
     if made.case != Case():  # one size will do for the others
-        monkeypatch.setattr(verify, "BATCHES", verify.BATCHES[:1])
-        monkeypatch.setattr(verify, "STEPS", verify.STEPS[:1])
+        monkeypatch.setattr(verify_cases, "BATCHES", verify_cases.BATCHES[:1])
+        monkeypatch.setattr(verify_cases, "STEPS", verify_cases.STEPS[:1])
     assert main(["verify", made.saved.prefix, str(made.target)]) == 0
     text = capsys.readouterr().out
-    assert text.endswith("the model computes what the graph does\n")
+    assert text.endswith("\nthe model computes what it does\n")
     quantities = ["weights", "cell states of a sequence"]
     quantities += ["logits of a sequence"] * (made.case.head != "none")
     quantities += ["cell states of a step"] * (made.case.dtype == "float32")
@@ -194,9 +194,6 @@ def test_training_goes_on_as_in_the_session(made):
 
 # What is no part of a Keras model here is refused, and leaves nothing behind.
 REFUSED = {
-    "the first output": (Case(head="first"), "logits/kernel takes neither"),
-    "one output of a loop": (Case(head="first", run="loop"), "logits/kernel takes neither"),
-    "reversed outputs": (Case(head="reversed"), "logits/kernel takes neither"),
     "reversed inputs": (Case(inputs="reversed"), "backwards"),
     "a condition around the cell": (Case(run="static_rnn", lengths=True), "within tf.cond"),
 }
@@ -207,6 +204,26 @@ def test_what_has_no_keras_model_is_refused(name, tmp_path, capsys):
     case, words = REFUSED[name]
     saved = graphs.save(case._replace(optimizer=""), tmp_path)
     refused(capsys, tmp_path, saved.prefix, words=words)
+
+
+# Heads that take something else: the cells are converted, and the rest is listed.
+ALONE = {
+    "the first output": Case(head="first"),
+    "one output of a loop": Case(head="first", run="loop"),
+    "reversed outputs": Case(head="reversed"),
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_under_an_unknown_head_the_cells_alone_are_converted(name, tmp_path, capsys):
+    saved = graphs.save(ALONE[name]._replace(optimizer=""), tmp_path)
+    target = str(tmp_path / "model.keras")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    text = capsys.readouterr().out
+    assert "logits/kernel takes neither the last output nor" in text
+    assert "not taken over: global_step, logits/bias, logits/kernel\n" in text
+    assert keras.models.load_model(target).output_shape == (None, None, graphs.U)
+    assert main(["verify", saved.prefix, target]) == 0
 
 
 def refused(capsys, folder, prefix, *flags, words, to="out.keras"):

@@ -1,4 +1,4 @@
-"""Recurrent cells in plain NumPy, from the papers: what both sides' layers are held against.
+"""Recurrent cells in plain NumPy, from the papers: what layers are held against on either side.
 
 A cell is a function of TF1's variables by role (porting/cells.py), one step's inputs [B, F] and a
 tuple of states; it returns the new states, of which the last one is the output. Calls neither side.
@@ -6,6 +6,25 @@ Shapes: B batch, T steps, F features, U units, P outputs.
 """
 
 import numpy as np
+
+
+def _selu(values):
+    scale, alpha = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. (2017)
+    return scale * np.where(values > 0, values, alpha * np.expm1(np.minimum(values, 0)))
+
+
+ACTIVATIONS = {
+    "linear": lambda values: values,
+    "tanh": np.tanh,
+    "relu": lambda values: np.maximum(values, 0),
+    "relu6": lambda values: np.clip(values, 0, 6),
+    "sigmoid": lambda values: 1 / (1 + np.exp(-values)),
+    "elu": lambda values: np.where(values > 0, values, np.expm1(np.minimum(values, 0))),
+    "selu": _selu,
+    "softsign": lambda values: values / (1 + np.abs(values)),
+    "softplus": lambda values: np.logaddexp(values, 0),
+    "leaky_relu": lambda values: np.where(values > 0, values, 0.2 * values),
+}
 
 
 def rnn(variables, x, states, *, activation=np.tanh):
@@ -77,14 +96,14 @@ def zero_states(family, variables, batch):
     return (np.zeros((batch, len(bias)), bias.dtype),)
 
 
-def unroll(family, variables, inputs, *, lengths=None, **constants):
+def unroll(family, variables, inputs, *, lengths=None, initial=None, **constants):
     """One cell over inputs [B, T, F], as dynamic_rnn does: (outputs [B, T, P], final states).
 
-    Past an example's length outputs are zero and states stay.
+    Past an example's length outputs are zero and states stay. `initial` are zeros by default.
     """
     batch, steps = inputs.shape[:2]
     lengths = np.full(batch, steps) if lengths is None else np.asarray(lengths)
-    states, outputs = zero_states(family, variables, batch), []
+    states, outputs = initial or zero_states(family, variables, batch), []
     for step in range(steps):
         on = (step < lengths)[:, None]
         new = CELLS[family](variables, inputs[:, step], states, **constants)

@@ -34,6 +34,9 @@ def _parser():
         "--jobs", type=int, default=2, metavar="N", help="of them at a time (default: 2)"
     )
     compare.add_argument(
+        "--controls", action="store_true", help="only try wrong ports; exit 1 if one is missed"
+    )
+    compare.add_argument(
         "--calibrate", action="store_true", help="print what the tolerances leave on this machine"
     )
     bench = parsers.add_parser("bench", help="seconds per training step, the sides in turn")
@@ -66,6 +69,9 @@ def _parser():
         sub.add_argument("checkpoint", metavar="CKPT", help="its prefix, or its folder")
         sub.add_argument("--json", action="store_true", help="the same for programs")
     verify.add_argument("keras_file", metavar="FILE.keras", help="what convert made of it")
+    verify.add_argument(
+        "--steps", type=int, default=0, metavar="N", help="train both N steps from the checkpoint"
+    )
     for sub in (convert, verify):
         sub.add_argument(
             "--forget-bias", type=float, help="where there is no .meta (TF1's default: 1.0)"
@@ -140,12 +146,14 @@ def _verify(arguments):
         trust=arguments.trust,
         forget_bias=arguments.forget_bias,
         activation=arguments.activation,
+        steps=arguments.steps,
     )
     found = [{**rung._asdict(), "passed": rung.passed} for rung in verification.rungs]
     passed, against = all(rung["passed"] for rung in found), verification.against
     verdict = "the model computes what it does" if passed else "the model is another one"
-    lines = [*report.rung_lines(found), "", f"held against {against}", verdict]
-    told = {"passed": passed, "against": against, "rungs": found}
+    notes = verification.notes
+    lines = [*report.rung_lines(found), "", f"held against {against}", *notes, verdict]
+    told = {"passed": passed, "against": against, "notes": notes, "rungs": found}
     _print(told, lines, as_json=arguments.json)
     return 0 if passed else 1
 
@@ -157,6 +165,8 @@ def _print(held, lines, *, as_json):
 def _compare(arguments, config, dataset):
     from porting.compare import Options, compare
 
+    if arguments.controls:
+        return _controls(config, dataset)
     out = arguments.out or os.path.join("runs", "compare", arguments.model)
     options = Options(
         quick=arguments.quick,
@@ -166,6 +176,14 @@ def _compare(arguments, config, dataset):
         command=_command(arguments),
     )
     return 0 if compare(config, dataset, out, options=options) else 1
+
+
+def _controls(config, dataset):
+    from porting import controls
+
+    rows = controls.of_dataset(config, dataset)
+    print("\n".join(controls.lines(rows)))
+    return 0 if controls.passed(rows) else 1
 
 
 def _command(arguments):

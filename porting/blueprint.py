@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from porting import cell_specs
+from porting import cell_specs, layer_weights
 from porting.cell_specs import CellSpec
 from porting.expressions import Call
 from porting.layer_weights import Part
@@ -141,6 +141,15 @@ def draw(network: Network, read, *, masked=False):
         takes=network.takes,
         masked=masked,
     )
+
+
+def to_variables(weights, blueprint):
+    """TF1's variables of a model's weights, the way back, in the dtype of the weights."""
+    variables = {}
+    for spec in blueprint.specs:
+        arrays = layer_weights.to_tf1(spec.parts, weights[spec.name])
+        variables.update({name: arrays[role] for role, name in spec.sources.items()})
+    return variables
 
 
 def _features(first, cell):

@@ -45,10 +45,11 @@ def read(path, *, trust=False, forget_bias=None, activation=None):
     """
     checkpoint = open_checkpoint(path)
     held = inventory(checkpoint)
-    if not held.cells:
+    cells = _without_buffers(held.cells)
+    if not cells:
         raise UserError(f"{path} holds no recurrent cell: see python -m porting inspect {path}")
     if checkpoint.meta is None:
-        network = _without_graph(held.cells, forget_bias, activation, path=path)
+        network = _without_graph(cells, forget_bias, activation, path=path)
         return _planned(checkpoint, held, network, graph=None, notes=[])
     if forget_bias is not None or activation is not None:
         raise UserError(
@@ -59,7 +60,7 @@ def read(path, *, trust=False, forget_bias=None, activation=None):
         check_trusted(graph_def)
     graph = Graph(graph_def)
     try:
-        network = find_network(graph, held.cells)
+        network = find_network(graph, cells)
         missing = sorted(set(network.variables) - checkpoint.shapes.keys())
         if missing:
             raise UserError(
@@ -82,6 +83,16 @@ def _notes(graph, network, found):
             "state nor the outputs of all steps: the cells alone are converted"
         )
     return notes
+
+
+def _without_buffers(cells):
+    """The cells without raw buffers of cuDNN's that a Saver has written as cells as well."""
+    scopes = [cell.scope for cell in cells if cell.family != "opaque"]
+    return [
+        cell
+        for cell in cells
+        if cell.family != "opaque" or not any(s.startswith(cell.scope + "/") for s in scopes)
+    ]
 
 
 def _without_graph(cells, forget_bias, activation, *, path):

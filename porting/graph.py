@@ -75,17 +75,20 @@ def check_trusted(graph_def):
 class Graph:
     """An index over the forward nodes of a GraphDef, as they are outside of training.
 
-    Dropout is looked through: what it makes counts as the same as what it takes.
+    Dropout is looked through: what it makes counts as the same as what it takes. With `backward`
+    the nodes of backpropagation are there as well, and dropout as it stands.
 
     Attributes:
         dropped: the names of the nodes of dropout, which stand for an Identity each.
     """
 
-    def __init__(self, graph_def):
+    def __init__(self, graph_def, *, backward=False):
         self.graph_def = graph_def
-        self.nodes = {node.name: node for node in graph_def.node if not _is_backward(node.name)}
+        self.nodes = {
+            node.name: node for node in graph_def.node if backward or not is_backward(node.name)
+        }
         self._index()
-        kept = dict(self._dropouts())
+        kept = {} if backward else dict(self._dropouts())
         self.dropped = sorted(kept)
         for name, tensor in kept.items():
             self.nodes[name] = _identity(self.nodes[name], tensor)
@@ -212,7 +215,8 @@ def _is(node, op):
     return node is not None and node.op == op
 
 
-def _is_backward(name):
+def is_backward(name):
+    """Whether a node's name is below the scope that tf.gradients makes."""
     return any(re.fullmatch(r"gradients(_\d+)?", part) for part in name.split("/"))
 
 

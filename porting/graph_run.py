@@ -15,6 +15,7 @@ from porting.graph import PASSING, Graph
 from shared.errors import UserError
 
 _HANDING = {"Enter", "Merge", "Switch", "NextIteration", "Exit", "Identity"}
+_HANDING |= {"Add", "AddV2", "AddN"}  # of gradients
 _WHOLE = {tf1.int32.as_datatype_enum, tf1.int64.as_datatype_enum}
 _WIDER = {tf1.float32.as_datatype_enum: tf1.float64.as_datatype_enum}
 
@@ -242,6 +243,17 @@ def _part(graph, fetches, *, given, widened):
             continue
         needed.add(node.name)
         queue.extend(name for name in graph.inputs(node) if name not in given)
+    return graph_def_of(graph, needed, widened=widened)
+
+
+def graph_def_of(graph, needed, *, widened):
+    """The GraphDef of some nodes, without devices.
+
+    Args:
+        graph: porting.graph.Graph.
+        needed: names of nodes.
+        widened: float64 stands where the graph has float32.
+    """
     flows = _flows(graph) if widened else ()
     part = tf1.GraphDef()
     part.library.CopyFrom(graph.graph_def.library)
@@ -262,10 +274,19 @@ def _part(graph, fetches, *, given, widened):
 def _flows(graph):
     """The nodes that hand on a TensorArray's flow: a float32 that means nothing, in any graph."""
     arrays = [node for node in graph.nodes.values() if node.op.startswith("TensorArray")]
-    tensors = [f"{node.name}:1" for node in arrays if node.op == "TensorArrayV3"]
+    made = ("TensorArrayV3", "TensorArrayGradV3")
+    tensors = [f"{node.name}:1" for node in arrays if node.op in made]
     writing = ("TensorArrayWrite", "TensorArrayScatter")
     tensors += [f"{node.name}:0" for node in arrays if node.op.startswith(writing)]
-    return {node.name for node in graph.ahead(tensors, through=_HANDING, ops=_HANDING)}
+    found = {node.name for node in graph.ahead(tensors, through=_HANDING, ops=_HANDING)}
+    queue = list(found)  # a loop's flow starts from a zero
+    for name in queue:
+        for tensor in graph.inputs(graph.nodes[name]):
+            node = graph.node(tensor)
+            if node is not None and node.op in {"Enter", "Const"} and node.name not in found:
+                found.add(node.name)
+                queue.append(node.name)
+    return found
 
 
 def _widen(node, *, flow):

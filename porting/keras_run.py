@@ -73,12 +73,10 @@ def widened(model, weights):
     return made
 
 
-def from_cells(model, blueprint):
-    """The part of a model behind the dense layers before its cells, or the model itself.
-
-    An embedding stays in it.
-    """
-    if not blueprint.before or [spec.kind for spec in blueprint.before] == ["Embedding"]:
+def from_cells(model, blueprint, *, ids=True):
+    """The part of a model behind the layers before its cells; with `ids` an embedding stays."""
+    embedded = [spec.kind for spec in blueprint.before] == ["Embedding"]
+    if not blueprint.before or (ids and embedded):
         return model
     taken = model.get_layer(blueprint.before[-1].name).output
     return keras.Model([taken, *model.inputs[1:]] if blueprint.masked else taken, model.outputs[0])

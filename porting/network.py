@@ -96,8 +96,11 @@ def find_network(graph: Graph, cells):
     cudnn = cudnn_levels(graph, cells)
     if cudnn is not None:
         levels = [
-            Level(*(tuple(RecurrentLayer(cell, constants, None) for cell in way) for way in ways))
-            for ways, constants in cudnn.levels
+            Level(
+                tuple(RecurrentLayer(cell, constants, None) for cell in forward),
+                tuple(RecurrentLayer(cell, constants, None, backward=True) for cell in backward),
+            )
+            for (forward, backward), constants in cudnn.levels
         ]
         after, takes = layers_after(graph, cudnn.ends, kernels=kernels)
         return Network(layers_before(graph, cudnn.inputs), levels, after, takes)

@@ -107,6 +107,12 @@ class OptimizerSpec(NamedTuple):
     notes: list[str]
     variables: list[str]  # TF1's, that are accounted for by this
 
+    def as_keras(self, slot):
+        """A slot of TF1's as Keras has it: SGD's momentum is the step, TF1's the gradients' sum."""
+        if self.kind != "SGD":
+            return slot
+        return -slot * slot.dtype.type(self.options["learning_rate"])
+
     def make(self):
         """The optimizer without its state."""
         return getattr(keras.optimizers, self.kind)(**self.options)
@@ -135,16 +141,16 @@ def find_optimizer(graph, specs, checkpoint, held):
         graph: porting.graph.Graph. specs: porting.blueprint.Spec, all layers.
         checkpoint: porting.checkpoint.Checkpoint. held: its Inventory.
     """
-    applied = _applied(graph)
+    applied = find_applied(graph)
     wanted = {variable for spec in specs for variable in spec.sources.values()}
-    kinds = {applied[name][0] for name in wanted & applied.keys()}
+    kinds = {applied[name].kind for name in wanted & applied.keys()}
     if len(kinds) != 1:
         return None
     (name,) = kinds
     kind = KINDS[name]
     notes: list[str] = []
     options, read = dict(kind.fixed), []
-    arguments = next(applied[variable][1] for variable in sorted(wanted & applied.keys()))
+    arguments = next(applied[variable].arguments for variable in sorted(wanted & applied.keys()))
     for argument, option in kind.options.items():
         tensor = arguments[argument]
         options[option] = _value(graph, tensor, checkpoint, option, notes)
@@ -182,15 +188,23 @@ def _shortest(value):
     return float(str(np.float32(value))) if isinstance(value, float) else value
 
 
-def _applied(graph):
-    """Per variable the kind of its optimizer and the tensors of the op's arguments, by name."""
+class Applied(NamedTuple):
+    """An optimizer's op: a key of KINDS, the tensors of its arguments by name, its node's name."""
+
+    kind: str
+    arguments: dict[str, str]
+    node: str
+
+
+def find_applied(graph):
+    """The Applied of every variable that an optimizer in a graph changes, by its name."""
     found = {}
     for node in graph.nodes.values():
         match = _APPLY.match(node.op)
         if match:
             kind = KINDS[match[1]]
             arguments = dict(zip(kind.arguments.split(), graph.inputs(node), strict=True))
-            found[graph.variable(arguments["var"])] = (match[1], arguments)
+            found[graph.variable(arguments["var"])] = Applied(match[1], arguments, node.name)
     return found
 
 
@@ -231,7 +245,7 @@ def _slot_names(graph, applied, kind, held):
         found[variable] = dict(
             zip(kind.slots, [slots[name] for name in sorted(slots)], strict=False)
         )
-    for variable, (_, arguments) in applied.items():
+    for variable, (_, arguments, _) in applied.items():
         found[variable] = {argument: graph.variable(arguments[argument]) for argument in kind.slots}
     return found
 

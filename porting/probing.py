@@ -54,6 +54,16 @@ def order(graph, network, outputs):
     return None
 
 
+def row_order(conversion, batch, steps):
+    """In which order a graph's head has the rows of a model's outputs, [B, T] or [B]: indices."""
+    network = conversion.network
+    if network.takes != "steps":
+        return np.arange(batch)
+    outputs = _run(conversion.graph, network, conversion.checkpoint.read)
+    ordered = order(conversion.graph, network, outputs)
+    return ordered(np.arange(batch * steps).reshape(batch, steps, 1), None)[:, 0]
+
+
 def top(network, outputs):
     """The outputs [B, T, D] and the final states h [B, D] of the last level, its ways side by side.
 

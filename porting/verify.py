@@ -6,7 +6,9 @@ in the checkpoint's own dtype step by step, each from the states that the graph 
 """
 
 import functools
+import itertools
 import os
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import keras
@@ -14,32 +16,40 @@ import numpy as np
 
 import modern_tf2.cells  # noqa: F401  (a file may name them)
 from porting import ladder, layer_weights, verify_cases
+from porting.blueprint import to_variables
 from porting.convert import read
 from porting.graph_run import GraphRun, turned
 from porting.keras_run import KerasRun, from_cells, widened
 from porting.numpy_run import NumpyRun
 from porting.probing import order, top
 from porting.sides import floatx
+from porting.training_run import NoTraining
+from porting.verify_training import slots_rung, training_rungs
 from shared.errors import UserError
-
 
 SHORT = 5  # steps over which two float32 computations stay together, chaotic or not
 
 
 class Verification(NamedTuple):
-    """rungs: a generator of porting.ladder.Rung. against: what the model is held against."""
+    """What a comparison found.
 
-    rungs: object
+    rungs: a generator of porting.ladder.Rung. against: what the model is held against.
+    notes: lines on what was not compared, complete once the rungs are.
+    """
+
+    rungs: Iterator[ladder.Rung]
     against: str
+    notes: list[str]
 
 
-def verify(path, keras_file, *, trust=False, forget_bias=None, activation=None, seed=0):
+def verify(path, keras_file, *, trust=False, forget_bias=None, activation=None, steps=0, seed=0):
     """Compares a checkpoint and its Keras model.
 
     Args:
         path: the TF1 checkpoint.
         keras_file: what porting.convert made of it.
         trust, forget_bias, activation: as for porting.convert.read.
+        steps: how many both train on, from the checkpoint with its optimizer's state.
         seed: of the random inputs.
 
     Returns: Verification.
@@ -50,8 +60,25 @@ def verify(path, keras_file, *, trust=False, forget_bias=None, activation=None, 
     conversion = read(path, trust=trust, forget_bias=forget_bias, activation=activation)
     model, weights = load(keras_file, conversion.blueprint)
     references = _references(conversion)
-    rungs = _rungs(conversion, model, weights, references=references, seed=seed)
-    return Verification(rungs, references.against)
+    notes: list[str] = []
+    parts = [_rungs(conversion, model, weights, references=references, seed=seed)]
+    parts += [_learning(conversion, model, weights, references, notes, steps=steps, seed=seed)]
+    return Verification(itertools.chain(*parts), references.against, notes)
+
+
+def _learning(conversion, model, weights, references, notes, *, steps, seed):
+    """Slots, gradients and steps of training, where the graph has them."""
+    blueprint = conversion.blueprint
+    if blueprint.optimizer is not None and blueprint.optimizer.sources:
+        yield slots_rung(conversion, model)
+    dtype = "float64" if references.wide else blueprint.dtype
+    cast = {name: _cast(arrays, dtype) for name, arrays in weights.items()}
+    try:
+        if not references.graph:
+            raise NoTraining("there is no graph that runs here")
+        yield from training_rungs(conversion, cast, dtype=dtype, steps=steps, seed=seed)
+    except NoTraining as reason:
+        notes.append(f"gradients and steps are not compared: {reason}")
 
 
 class _References(NamedTuple):
@@ -149,15 +176,6 @@ def load(path, blueprint):
         if expected != {role: value.shape for role, value in found[spec.name].items()}:
             raise UserError(f"{path} is not of this checkpoint: {spec.name} has other weights")
     return model, found
-
-
-def to_variables(weights, blueprint):
-    """TF1's variables of a model's weights, the way back, in the dtype of the weights."""
-    variables = {}
-    for spec in blueprint.specs:
-        arrays = layer_weights.to_tf1(spec.parts, weights[spec.name])
-        variables.update({name: arrays[role] for role, name in spec.sources.items()})
-    return variables
 
 
 def _whole(pair, case, *, kind="sequence"):

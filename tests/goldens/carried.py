@@ -4,6 +4,7 @@ The registry of cases that record_carried.py records, as a zip file each:
 
     carried/<case>.zip      model.ckpt-20.index, .data-00000-of-00001 and .meta, and golden.npz:
                             `made` of the first batch, the 100 `losses` of the steps after it
+    carried/Cudnn….zip      model.ckpt.meta alone
     carried/golden.json     versions, seed, command, SHA-256 of every zip
 """
 
@@ -83,6 +84,26 @@ CARRIED = (
     Carried(Case("CudnnCompatibleLSTMCell", "stack", 2)),
     Carried(Case("CudnnCompatibleGRUCell", dtype="float64")),
     Carried(Case("CudnnCompatibleGRUCell", "multi", 2), "GradientDescent"),
+)
+
+
+class Cudnn(NamedTuple):
+    """A layer of contrib.cudnn_rnn under a dense layer: its graph alone, which runs on a GPU."""
+
+    layer: str
+    layers: int
+    direction: str
+
+    @property
+    def name(self):
+        """Such as CudnnLSTM-2-bidirectional."""
+        return "%s-%d-%s" % self
+
+
+CUDNN = (
+    Cudnn("CudnnLSTM", 2, "bidirectional"),
+    Cudnn("CudnnGRU", 2, "unidirectional"),
+    Cudnn("CudnnRNNTanh", 1, "unidirectional"),
 )
 
 

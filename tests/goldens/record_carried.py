@@ -40,6 +40,14 @@ def main(argv=None):
                 _write(case, folder)
         finally:
             shutil.rmtree(folder)
+    for case in carried.CUDNN:
+        folder = tempfile.mkdtemp()
+        try:
+            _export(case, folder)
+            if arguments.write:
+                _write(case, folder)
+        finally:
+            shutil.rmtree(folder)
     if arguments.write:
         _write_facts()
     else:
@@ -77,6 +85,20 @@ def _train(case, folder):
         arrays["losses"] = train(range(carried.TRAINED, carried.TRAINED + carried.MORE))
     np.savez(os.path.join(folder, "golden.npz"), **arrays)
     return arrays
+
+
+def _export(case, folder):
+    """Writes the graph of a layer of cuDNN's, which is not run."""
+    import tensorflow as tf
+
+    with tf.Graph().as_default():
+        x = tf.placeholder("float32", [None, None, carried.FEATURES], name="inputs")
+        layer = getattr(tf.contrib.cudnn_rnn, case.layer)(
+            case.layers, carried.UNITS, direction=case.direction
+        )
+        outputs, _ = layer(tf.transpose(x, (1, 0, 2)))
+        tf.layers.dense(outputs[-1], carried.OUTPUTS, name="logits")
+        tf.train.Saver().export_meta_graph(os.path.join(folder, "model.ckpt.meta"))
 
 
 def _network(case):
@@ -177,7 +199,7 @@ def _write(case, folder):
 
 def _write_facts():
     digests = {}
-    for case in carried.CARRIED:
+    for case in carried.CARRIED + carried.CUDNN:
         with open(_path(case), "rb") as file:
             digests[case.name + ".zip"] = hashlib.sha256(file.read()).hexdigest()
     facts = {

@@ -278,8 +278,13 @@ def _flows(graph):
     tensors = [f"{node.name}:1" for node in arrays if node.op in made]
     writing = ("TensorArrayWrite", "TensorArrayScatter")
     tensors += [f"{node.name}:0" for node in arrays if node.op.startswith(writing)]
-    found = {node.name for node in graph.ahead(tensors, through=_HANDING, ops=_HANDING)}
-    queue = list(found)  # a loop's flow starts from a zero
+    found: set[str] = set()
+    while tensors:
+        nodes = graph.ahead(tensors, through=_HANDING, ops=_HANDING | {"StackPushV2"})
+        kept = _stacks(graph, [node for node in nodes if node.op == "StackPushV2"])
+        tensors = [f"{node.name}:0" for node in kept if node.name not in found]
+        found.update(node.name for node in [*nodes, *kept])
+    queue = [name for name in found if graph.nodes[name].op in _HANDING]  # a loop starts from zero
     for name in queue:
         for tensor in graph.inputs(graph.nodes[name]):
             node = graph.node(tensor)
@@ -287,6 +292,13 @@ def _flows(graph):
                 found.add(node.name)
                 queue.append(node.name)
     return found
+
+
+def _stacks(graph, pushes):
+    """The stacks that a loop keeps things on for its gradients, and where these come off again."""
+    stacks = [graph.node(graph.origin(graph.inputs(push)[0])) for push in pushes]
+    handles = [f"{stack.name}:0" for stack in stacks]
+    return [*stacks, *graph.ahead(handles, through=PASSING, ops={"StackPopV2"})]
 
 
 def _widen(node, *, flow):

@@ -216,8 +216,8 @@ def _reason(error):
 def _loss(whole):
     """The tensor that the gradients start from: the op whose gradient takes the first ones."""
     for node in whole.nodes.values():
-        if re.fullmatch(r"(.*/)?gradients(_\d+)?/Fill", node.name):
-            scope = node.name[: -len("Fill")]
+        if re.fullmatch(r"(.*/)?gradients(_\d+)?/(Fill|grad_ys_0)", node.name):
+            scope = node.name.rpartition("/")[0] + "/"
             for user in whole.consumers(node.name + ":0"):
                 match = re.fullmatch(re.escape(scope) + r"(.+)_grad/[^/]+", user.name)
                 if match and match[1] in whole.nodes:

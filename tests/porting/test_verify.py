@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from porting import cells, convert, network, verify_cases
+from porting import cells, convert, layer_weights, network, verify_cases
 from porting.__main__ import main
+from tests.goldens import carried
 from tests.porting import graphs
 from tests.porting.graphs import Case, U
 
@@ -251,6 +252,103 @@ def test_another_kind_of_gru_is_seen_by_the_sequences(gru, tmp_path, monkeypatch
     code, failed = verified(capsys, gru[0], tmp_path / "wrong.keras")
     assert code == 1
     assert failed[0].endswith("of a sequence")
+
+
+# How the model learns: of a checkpoint that was trained with Adam.
+LEARNING = Case("BasicLSTMCell", layers=2)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return converted(tmp_path_factory.mktemp("trained"), LEARNING)
+
+
+def stepped(capsys, prefix, file):
+    """The exit code and the last two rungs of five steps from the checkpoint."""
+    capsys.readouterr()
+    code = main(["verify", prefix, str(file), "--steps", "5", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["notes"] == []
+    return code, {rung["quantity"]: rung["passed"] for rung in told["rungs"][-3:]}
+
+
+def test_both_learn_alike(trained, capsys):
+    code, rungs = stepped(capsys, *trained)
+    assert code == 0
+    assert rungs == {
+        "carried slots": True,
+        "gradients of a batch": True,
+        "losses of resumed steps": True,
+    }
+
+
+def test_a_forget_bias_in_the_slots_is_seen(trained, tmp_path, capsys):
+    model = keras.models.load_model(trained[1])
+    slots = layer_weights.slots(model, model.get_layer("lstm_1"), "momentum")
+    slots["bias"].assign_add(np.repeat(np.float32([0, 1, 0, 0]), U))
+    model.save(tmp_path / "wrong.keras")
+    code, failed = verified(capsys, trained[0], tmp_path / "wrong.keras")
+    assert (code, failed) == (1, ["carried slots"])
+
+
+def test_slots_with_gates_exchanged_are_seen(trained, tmp_path, capsys):
+    model = keras.models.load_model(trained[1])
+    slots = layer_weights.slots(model, model.get_layer("lstm_2"), "velocity")
+    slots["kernel"].assign(exchanged(np.array(slots["kernel"])))
+    model.save(tmp_path / "wrong.keras")
+    code, failed = verified(capsys, trained[0], tmp_path / "wrong.keras")
+    assert (code, failed) == (1, ["carried slots"])
+
+
+def test_gradients_of_another_map_are_seen(trained, monkeypatch, capsys):
+    to_tf1 = layer_weights.to_tf1
+
+    def wrong(parts, arrays, *, linear=False):
+        found = to_tf1(parts, arrays, linear=linear)
+        return {r: exchanged(v) if linear and parts else v for r, v in found.items()}
+
+    monkeypatch.setattr(layer_weights, "to_tf1", wrong)
+    code, failed = verified(capsys, *trained)
+    assert code == 1
+    assert failed == ["carried slots", "gradients of a batch"]
+
+
+@pytest.mark.parametrize("option", ["learning_rate", "beta_1", "beta_2", "epsilon"])
+def test_another_hyper_parameter_parts_the_losses(trained, monkeypatch, capsys, option):
+    find = convert.find_optimizer
+
+    def wrong(*arguments):
+        found = find(*arguments)
+        return found._replace(options={**found.options, option: found.options[option] * 0.9})
+
+    monkeypatch.setattr(convert, "find_optimizer", wrong)
+    code, rungs = stepped(capsys, *trained)
+    assert code == 1
+    assert rungs["gradients of a batch"]
+    assert not rungs["losses of resumed steps"]
+
+
+def test_a_head_that_is_not_known_has_no_gradients_to_compare(tmp_path, capsys):
+    prefix, file = converted(tmp_path, Case(head="first"))
+    capsys.readouterr()
+    assert main(["verify", prefix, file]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2].startswith("gradients and steps are not compared: what its loss takes")
+
+
+def test_directions_exchanged_are_seen(tmp_path, capsys):
+    case = next(c for c in carried.CARRIED if c.name.startswith("GRUCell-bidirectional"))
+    prefix, _ = carried.unpack(case, tmp_path)
+    file = str(tmp_path / "model.keras")
+    assert main(["convert", prefix, "--to", file]) == 0
+    model = keras.models.load_model(file)
+    layer = model.get_layer("gru")
+    weights = layer.get_weights()
+    layer.set_weights(weights[len(weights) // 2 :] + weights[: len(weights) // 2])
+    model.save(file)
+    code, failed = verified(capsys, prefix, file)
+    assert code == 1
+    assert failed[0] == "weights"
 
 
 def refused(capsys, prefix, file, *, words):

@@ -35,6 +35,7 @@ bench: .venv/.made ## measure the training speed of both sides
 golden: .venv-tf1/.made ## record the golden traces anew under TensorFlow 1.15.5 (Python 3.7)
 	$(PY1) -m tests.goldens.record --write $(ARGS)
 	$(PY1) -m tests.goldens.record_cells --write
+	$(PY1) -m tests.goldens.record_carried --write
 
 test: .venv/.made ## run the fast tests, offline
 	$(PY) -m pytest -n 2 -m "not slow" $(ARGS)

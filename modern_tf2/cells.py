@@ -28,7 +28,7 @@ class ExtendedLSTMCell(keras.layers.Layer):
         cell_clip: the largest absolute value in c', or None.
         projection_clip: the largest absolute value in h', or None; needs a projection.
         straight_through: the gradient passes through a clip as if there was none, as it does in
-            TF1's block cells; else it is zero where something was clipped.
+            TF1's block cells (D19); else it is zero where something was clipped.
 
     Raises:
         ValueError: a projection_clip without a projection.

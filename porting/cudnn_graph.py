@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from porting.equations import Constants
 from porting.graph import Graph
+from porting.naming import Cell
 from porting.runs import UnknownCell
 
 _OPS = {"CudnnRNN", "CudnnRNNV2", "CudnnRNNV3"}
@@ -17,7 +18,7 @@ class CudnnLevels(NamedTuple):
     inputs: the tensor [T, B, F] that the op takes. ends: as for porting.surroundings.layers_after.
     """
 
-    levels: list[tuple[tuple[tuple, tuple], Constants]]
+    levels: list[tuple[tuple[tuple[Cell, ...], tuple[Cell, ...]], Constants]]
     inputs: str
     ends: list[tuple[str, str]]
 

@@ -5,6 +5,7 @@ takes, its initial states and the lengths are put in directly, wherever in the g
 and of the graph only what leads from there to the outputs is imported.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ class Outputs(NamedTuple):
     head_rows: the rows [rows, U] that the first dense layer took.
     """
 
-    sequences: list[np.ndarray | None]
+    sequences: Sequence[np.ndarray | None]
     states: list[tuple[np.ndarray, ...]]
     steps: list[list[tuple[np.ndarray, ...]]]
     head: np.ndarray | None

@@ -35,9 +35,10 @@ class KerasRun:
 
         Returns: outputs [B, T, U], in the order of the inputs, and final (h,) or (h, c), by cell.
         """
-        sequences, finals = [], []
+        sequences: list[np.ndarray] = []
+        finals: list[tuple[np.ndarray, ...]] = []
         for spec in self.blueprint.recurrent:
-            tops = {}
+            tops: dict[str, np.ndarray] = {}
             for cell in spec.cells:
                 way, index = cell.prefix.partition("/")[0], len(finals)
                 back = way == "backward"

@@ -48,7 +48,7 @@ def set_weights(layer, arrays):
 
 def slots(model, layer, slot):
     """The optimizer's variables of a slot, such as "momentum", of a layer's weights by role."""
-    by_path: dict[str, list] = {}
+    by_path: dict[str, list[object]] = {}
     for variable in model.optimizer.variables:
         by_path.setdefault(variable.path, []).append(variable)
     found = {}

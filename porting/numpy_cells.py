@@ -5,6 +5,8 @@ tuple of states; it returns the new states, of which the last one is the output.
 Shapes: B batch, T steps, F features, U units, P outputs.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 
@@ -13,7 +15,7 @@ def _selu(values):
     return scale * np.where(values > 0, values, alpha * np.expm1(np.minimum(values, 0)))
 
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "linear": lambda values: values,
     "tanh": np.tanh,
     "relu": lambda values: np.maximum(values, 0),

@@ -20,7 +20,9 @@ class NumpyRun:
 
     def __call__(self, inputs, states, *, lengths=None):
         """As porting.graph_run.GraphRun; a head takes the rows of all steps one after the other."""
-        sequences, finals, steps = [], [], []
+        sequences: list[np.ndarray] = []
+        finals: list[tuple[np.ndarray, ...]] = []
+        steps: list[list[tuple[np.ndarray, ...]]] = []
         for level in self.network.levels:
             ends = []
             for direction in level:

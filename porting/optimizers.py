@@ -23,6 +23,17 @@ def tf1_powers_adam(config):
     return TF1PowersAdam(config.learning_rate, config.beta_1, config.beta_2, config.epsilon)
 
 
+def tf1_powers(config, count):
+    """What TF1's Adam holds after so many steps, by variable name: float32; SGD holds nothing."""
+    if not _is_adam(config):
+        return {}
+    betas = {"beta1_power": config.beta_1, "beta2_power": config.beta_2}
+    return {
+        name: np.full(count + 1, beta, np.float32).cumprod(dtype=np.float32)[-1]
+        for name, beta in betas.items()
+    }
+
+
 def _is_adam(config):
     return config.optimizer == "adam"
 

@@ -45,6 +45,7 @@ class TrainingRun:
 
     def __init__(self, conversion, variables, *, dtype):
         self.network, self.dtype = conversion.network, dtype
+        self._masked = conversion.blueprint.masked
         whole = Graph(conversion.graph.graph_def, backward=True)
         self._check(conversion, whole)
         self._applied = find_applied(whole)
@@ -76,7 +77,7 @@ class TrainingRun:
         names = [run.inputs] if run.inputs else [step.x for step in run.steps]
         inputs, loss = self._run([[self._tensor(n) for n in names], self._loss], feed)
         sequence = inputs[0].swapaxes(0, 1) if run.inputs else np.stack(inputs, axis=1)
-        lengths = feed.get(self._tensor(run.lengths)) if run.lengths else None
+        lengths = feed[self._tensor(run.lengths)] if self._masked else None
         return Taken(sequence, lengths, loss)
 
     def loss_of(self, feed, logits):
@@ -168,7 +169,7 @@ class TrainingRun:
                 rows, width = tensor.shape.as_list() if tensor.shape.rank else (None, None)
                 if width is not None:
                     found[tensor] = np.zeros((rows or batch or ROWS, width), self.dtype)
-            if run.lengths is not None:
+            if run.lengths is not None and self._masked:
                 found[self._tensor(run.lengths)] = self._lengths(run)
         return found
 
@@ -181,7 +182,10 @@ class TrainingRun:
     def _lengths(self, run):
         tensor = self._tensor(run.lengths)
         rows = (tensor.shape.as_list() if tensor.shape.rank else [None])[0] or ROWS
-        return np.resize([ROWS, 1, 2], rows).astype(tensor.dtype.as_numpy_dtype)
+        sequence = self._tensor(self._first.inputs).shape
+        steps = (sequence[0] if sequence.rank else None) or ROWS
+        some = [steps, 1, (steps + 1) // 2]
+        return np.resize(some, rows).astype(tensor.dtype.as_numpy_dtype)
 
     def _value(self, operation, stream, sizes):
         """Random numbers for a placeholder: floats about zero, ids that every table has."""
@@ -227,7 +231,7 @@ def _loss(whole):
 
 def _train_op(whole, applied):
     """The op that waits for the optimizer and that nothing else waits for."""
-    waiting = {}
+    waiting: dict[str, list[str]] = {}
     for node in whole.nodes.values():
         for name in node.input:
             if name.startswith("^"):

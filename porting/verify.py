@@ -150,9 +150,9 @@ class _Pair:
     def __init__(self, conversion, weights, variables, *, dtype, graph):
         self.blueprint, self.dtype = conversion.blueprint, dtype
         self.graph, self.network = conversion.graph if graph else None, conversion.network
-        widened = dtype != self.blueprint.dtype
-        self.run = NumpyRun(self.network, variables)
-        if graph:
+        self.run: GraphRun | NumpyRun = NumpyRun(self.network, variables)
+        if self.graph is not None:
+            widened = dtype != self.blueprint.dtype
             self.run = GraphRun(self.graph, self.network, variables, widened=widened)
         self.keras = KerasRun(self.blueprint, weights, dtype=dtype)
 

@@ -57,7 +57,8 @@ def sizes(conversion):
 def case(conversion, stream, batch, steps):
     """A random Case in float64; where the graph has lengths a full row, a short and a middling."""
     blueprint = conversion.blueprint
-    states, drawn = [], {}
+    states: list[tuple[np.ndarray, ...]] = []
+    drawn: dict[str, np.ndarray] = {}
     for cell, layer in zip(blueprint.cells, conversion.network.recurrent, strict=True):
         size = FAMILIES[cell.family].sizes(cell.weights)
         state = [stream.normal(0, 0.5, (batch, n)) for n in (size.outputs, size.units)]

@@ -38,20 +38,20 @@ def training_rungs(conversion, weights, *, dtype, steps=0, seed=0):
     feed = run.batch(stream)
     expected = run.gradients(feed)
     found, _ = model.gradients(run, feed)
-    scale = max(1.0, *(np.abs(value).max() for value in expected.values()))
-    sides = ({name: of[name] / scale for name in expected} for of in (expected, found))
+    names = expected.keys() & found.keys()  # not those of layers before the cells, nor untrained
+    scale = max(1.0, *(np.abs(expected[name]).max() for name in names))
+    sides = ({name: of[name] / scale for name in sorted(names)} for of in (expected, found))
     yield ladder.rung("gradients of a batch", *sides, dtype=dtype)
     if not steps:
         return
     if run.clips:
         raise NoTraining("it clips its gradients before it applies them")
-    losses = [[], []]
+    losses = []
     for _ in range(steps):
         feed = run.batch(stream)
-        losses[0].append(run.take(feed).loss)
-        losses[1].append(model.step(run, feed))
+        losses.append((run.take(feed).loss, model.step(run, feed)))
         run.step(feed)
-    sides = ({"step": np.array(values)} for values in losses)
+    sides = ({"step": np.array(values)} for values in zip(*losses, strict=True))
     yield ladder.rung("losses of resumed steps", *sides, dtype=dtype)
 
 

@@ -1,56 +1,129 @@
-"""`python -m porting`: what a comparison writes and says, and that it can fail."""
+"""`python -m porting compare`: what it writes and says, how it goes on, and that it can fail."""
 
 import json
 
 import numpy as np
 import pytest
 
-from legacy_tf1 import training as legacy_training
 from modern_tf2 import training as modern_training
-from porting import compare, report
+from porting import compare, controls, proof, report, trainings
 from porting.__main__ import main
+from porting.sides import ModernSide
 
 FLAGS = ["window-rnn", "--data", "digits", "--window", "5", "--steps", "210", "--batch-size", "32"]
+QUICK = ["compare", "dense", "--data", "digits", "--batch-size", "16", "--quick"]
+CAUGHT = [
+    {"name": "a", "what": "w", "rung": "outputs", "caught": True, "found": {}, "diagnosis": None}
+]
+
+
+def read(out):
+    return json.loads((out / "report.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def comparison(tmp_path_factory):
     out = tmp_path_factory.mktemp("compare") / "out"
-    code = main(["compare", *FLAGS, "--out", str(out)])
-    return code, out, json.loads((out / "compare.json").read_text())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(controls, "matrix", lambda *_, **__: CAUGHT)
+        code = main(["compare", *FLAGS, "--out", str(out)])
+    return code, out, read(out)
+
+
+KEYS = [
+    *("model", "dataset", "mode", "command", "seed", "config", "versions", "machine"),
+    *("passed", "verdict", "breaks", "rungs", "curves", "loss_gap", "heat", "gradients"),
+    *("losses", "bands", "controls", "timings"),
+]
 
 
 @pytest.mark.slow
 def test_sides_agree_and_all_of_it_is_written(comparison):
-    code, out, summary = comparison
+    code, out, found = comparison
     assert code == 0
-    assert summary["passed"] is True
-    assert [rung for rung in summary["rungs"] if not rung["passed"]] == []
-    quantities = [(rung["quantity"], rung["dtype"]) for rung in summary["rungs"]]
-    assert ("losses of 200 steps, TF1's powers", "float64") in quantities
-    assert quantities[-2:] == [("final loss", "float32"), ("final accuracy", "float32")]
-    assert (out / "compare.png").read_bytes().startswith(b"\x89PNG")
+    assert list(found) == KEYS
+    assert found["passed"] is True
+    assert found["breaks"] is None
+    assert [entry for entry in found["rungs"] if entry["applies"] and not entry["passed"]] == []
+    numbers = [entry["number"] for entry in found["rungs"]]
+    assert numbers == sorted(numbers)
+    assert set(numbers) == set(range(1, 10))
+    assert [entry["applies"] for entry in found["rungs"] if entry["number"] == 9] == [False]
+    assert not (out / "parts").exists()
+    for name in ("report.html", "report.md"):
+        assert (out / name).stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_details_of_the_climbs_and_trainings(comparison):
+    _, _, found = comparison
+    gaps = found["loss_gap"]
+    assert list(gaps) == ["float32", "float64", "float64, TF1's powers"]
+    assert [len(gap) for gap in gaps.values()] == [210, 200, 200]
+    assert found["heat"]["float64"]["layers"] == ["cell_0", "cell_1", "cell_2"]
+    assert np.shape(found["heat"]["float32"]["max_abs"]) == (3, 5)
+    assert len(found["gradients"]["float32"]) == 11
     for side in ("legacy", "modern"):
-        assert json.loads((out / side / "result.json").read_text()) == summary[side]
+        curve = found["curves"][side]
+        assert len(curve["step"]) == len(curve["loss"]) == len(curve["accuracy"]) <= 400
+        assert curve["test"][-1]["step"] == 210
+    assert found["timings"]["total"] > sum(found["timings"]["rungs"].values())
 
 
 @pytest.mark.slow
 def test_both_sides_started_from_the_same_weights(comparison):
-    _, out, summary = comparison
+    _, out, found = comparison
     legacy, modern = (np.load(out / side / "initial_weights.npz") for side in ("legacy", "modern"))
     assert set(legacy) == set(modern)
     assert all((legacy[name] == modern[name]).all() for name in legacy)
-    assert summary["losses"][0]["max_abs"] < 1e-6
+    assert found["losses"][0]["max_abs"] < 1e-6
 
 
 @pytest.mark.slow
 def test_table_of_losses_holds_the_differences(comparison):
-    _, out, summary = comparison
+    _, out, found = comparison
     losses = [np.load(out / side / "steps.npz")["loss"] for side in ("legacy", "modern")]
     gap = np.abs(losses[0].astype("float64") - losses[1])
-    assert [row["steps"] for row in summary["losses"]] == [1, 10, 50, 100, 200, 210]
-    assert summary["losses"][2]["max_abs"] == gap[:50].max()
-    assert summary["losses"][-1]["mean_abs"] == pytest.approx(gap.mean())
+    assert [row["steps"] for row in found["losses"]] == [1, 10, 50, 100, 200, 210]
+    assert found["losses"][2]["max_abs"] == gap[:50].max()
+    assert found["losses"][-1]["mean_abs"] == pytest.approx(gap.mean())
+    assert found["loss_gap"]["float32"] == gap.tolist()
+
+
+@pytest.mark.slow
+def test_two_runs_write_the_same_but_for_the_timings(tmp_path, capsys):
+    texts = []
+    for name in ("first", "second"):
+        assert main([*QUICK, "--out", str(tmp_path / name)]) == 0
+        found = read(tmp_path / name)
+        assert found["mode"] == "quick"
+        assert "quick" in found["verdict"]
+        del found["timings"]
+        texts.append(json.dumps(found))
+    assert texts[0] == texts[1]
+    assert "rung 9, test accuracy: not climbed" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_wrong_port_fails_and_is_explained(tmp_path, monkeypatch, capsys):
+    class Transposed(ModernSide):
+        def __init__(self, config, weights, **options):
+            logits = weights["logits/kernel"]
+            super().__init__(config, {**weights, "logits/kernel": logits[::-1]}, **options)
+            self.held = {name: value.astype(self.dtype) for name, value in weights.items()}
+
+        def weights(self):
+            return self.held
+
+    monkeypatch.setattr(proof, "ModernSide", Transposed)
+    assert main([*QUICK, "--out", str(tmp_path)]) == 1
+    found = read(tmp_path)
+    assert found["passed"] is False
+    assert (found["breaks"]["rung"], found["breaks"]["layer"]) == ("outputs", "logits")
+    assert "rung 2, outputs: logits (float32)" in found["verdict"]
+    said = capsys.readouterr().out
+    assert "THE TWO SIDES PART: logits (float32) at logits[" in said
+    assert "first at layer logits" in said
 
 
 @pytest.mark.slow
@@ -62,16 +135,161 @@ def test_a_side_that_trains_otherwise_fails_the_comparison(tmp_path, monkeypatch
         return train(run, dataset, initial_weights=wrong_weights)
 
     monkeypatch.setattr(modern_training, "train", wrong)
-    monkeypatch.setattr(compare, "prove", lambda *arguments: [])
+    monkeypatch.setattr(proof, "prove", lambda *_, **__: passing())
+    monkeypatch.setattr(controls, "matrix", lambda *_, **__: CAUGHT)
     assert main(["compare", *FLAGS, "--out", str(tmp_path / "out")]) == 1
     assert "THE TWO SIDES PART: losses of 50 steps (float32)" in capsys.readouterr().out
 
 
+# Without a climb and a training: how a comparison is put together
+
+
+def passing(**changes):
+    """What porting.proof.prove returns of a climb of one rung, which passes."""
+    entry = {
+        "number": 1,
+        "rung": "variables",
+        "quantity": "weights",
+        "dtype": "float32",
+        "applies": True,
+        "max_abs": 0.0,
+        "place": "kernel[0, 0]",
+        "bound": 0.0,
+        "passed": True,
+        "margin": None,
+        "reason": "the same bytes, moved",
+        **changes,
+    }
+    climb = {"rungs": [entry], "heat": {"layers": [], "max_abs": []}, "gradients": []}
+    return {**climb, "losses": {}, "breaks": None, "seconds": {"variables": 0.5}}
+
+
+@pytest.fixture
+def climbs(monkeypatch):
+    """The dtypes that were climbed; each climb passes."""
+    climbed = []
+
+    def prove(config, dataset, weights, *, dtype):
+        climbed.append(dtype)
+        return passing(dtype=dtype)
+
+    monkeypatch.setattr(proof, "prove", prove)
+    monkeypatch.setattr(proof, "initial_weights", lambda config: {})
+    return climbed
+
+
+def test_a_quick_comparison_climbs_in_both_dtypes(climbs, tmp_path, capsys):
+    assert main([*QUICK, "--out", str(tmp_path)]) == 0
+    assert climbs == ["float32", "float64"]
+    found = read(tmp_path)
+    assert list(found) == KEYS
+    assert found["command"] == (
+        "python -m porting compare dense --batch-size 16 --data digits --jobs 2 --quick"
+    )
+    assert (found["curves"], found["losses"], found["bands"]) == ({}, [], None)
+    assert found["timings"]["rungs"] == {"variables": 1.0}
+    assert "the two sides agree" in capsys.readouterr().out
+
+
+def test_a_rung_that_fails_and_infinite_gaps_can_be_written(climbs, tmp_path, monkeypatch, capsys):
+    failing = passing(max_abs=float("inf"), passed=False)
+    monkeypatch.setattr(proof, "prove", lambda *_, **__: failing)
+    assert main([*QUICK, "--out", str(tmp_path)]) == 1
+    found = read(tmp_path)
+    assert found["rungs"][0]["max_abs"] == "inf"
+    assert found["breaks"]["place"] == "kernel[0, 0]"
+    assert "no mistake that is known" in capsys.readouterr().out
+
+
+def test_a_wrong_port_that_goes_unnoticed_fails_the_comparison(
+    climbs, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(trainings, "train_both", lambda *_, **__: {})
+    rows = [*CAUGHT, dict(CAUGHT[0], name="gates reordered", caught=False)]
+    monkeypatch.setattr(controls, "matrix", lambda *_, **__: rows)
+    assert main([*QUICK[:-1], "--out", str(tmp_path)]) == 1
+    assert read(tmp_path)["verdict"] == "The ladder does not notice 1 wrong ports: gates reordered."
+    assert "gates reordered" in capsys.readouterr().out
+
+
+def test_an_interrupted_comparison_goes_on(climbs, tmp_path, monkeypatch):
+    prove = proof.prove
+
+    def interrupted(config, dataset, weights, *, dtype):
+        if dtype == "float64":
+            raise KeyboardInterrupt
+        return prove(config, dataset, weights, dtype=dtype)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(proof, "prove", interrupted)
+        assert main([*QUICK, "--out", str(tmp_path)]) == 130
+    assert climbs == ["float32"]
+    assert not (tmp_path / "report.json").exists()
+    assert main([*QUICK, "--seed", "1", "--out", str(tmp_path)]) == 0
+    assert climbs == ["float32", "float32", "float64"]
+
+
+def test_what_an_interrupted_comparison_has_finished_is_not_done_again(
+    climbs, tmp_path, monkeypatch
+):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(compare.summary, "report", interrupted)
+        assert main([*QUICK, "--out", str(tmp_path)]) == 130
+    assert main([*QUICK, "--out", str(tmp_path)]) == 0
+    assert climbs == ["float32", "float64"]
+    assert main([*QUICK, "--out", str(tmp_path)]) == 0  # a finished one starts anew
+    assert len(climbs) == 4
+
+
 def test_an_interrupted_training_ends_the_comparison(tmp_path, monkeypatch, capsys):
-    stopped = {"finished": False, "steps": 7}
-    monkeypatch.setattr(legacy_training, "train", lambda *_, **__: stopped)
-    assert main(["compare", *FLAGS, "--out", str(tmp_path / "out")]) == 2
+    class Stopped:
+        @staticmethod
+        def train(*arguments, **options):
+            return {"finished": False, "steps": 7}
+
+    monkeypatch.setitem(trainings.SIDES, "legacy", Stopped)
+    assert main([*QUICK[:-1], "--out", str(tmp_path / "out")]) == 2
     assert "step 7 of legacy" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_finished_training_is_not_repeated(tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(proof, "prove", lambda *_, **__: passing())
+    for side, module in trainings.SIDES.items():
+
+        class Counting:
+            @staticmethod
+            def train(*arguments, side=side, module=module, **options):
+                trained.append(side)
+                if trained == ["legacy", "modern"]:
+                    return {"finished": False, "steps": 7}
+                return module.train(*arguments, **options)
+
+        monkeypatch.setitem(trainings.SIDES, side, Counting)
+    monkeypatch.setattr(controls, "matrix", lambda *_, **__: CAUGHT)
+    command = [*QUICK[:-1], "--steps", "3", "--out", str(tmp_path)]
+    assert [main(command), main(command)] == [2, 0]
+    assert trained == ["legacy", "modern", "modern"]
+
+
+def test_calibration_prints_what_the_tolerances_leave(climbs, tmp_path, monkeypatch, capsys):
+    seeds = []
+
+    def prove(config, dataset, weights, *, dtype):
+        seeds.append(config.seed)
+        found = passing(dtype=dtype, quantity="loss", max_abs=config.seed * 1e-9, bound=1e-6)
+        return found
+
+    monkeypatch.setattr(proof, "prove", prove)
+    assert main([*QUICK, "--calibrate", "--out", str(tmp_path)]) == 0
+    assert sorted(set(seeds)) == [0, 1, 2, 3, 4]
+    lines = capsys.readouterr().out.splitlines()
+    row = next(line.split() for line in reversed(lines) if line.startswith("loss "))
+    assert row == ["loss", "float64", "1e-12", "4.5e-16", "4e-09", "0.00025"]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +299,9 @@ def test_an_interrupted_training_ends_the_comparison(tmp_path, monkeypatch, caps
         (["compare", "window-rnn", "--steps", "-3"], "--steps is -3"),
         (["compare", "row-lstm", "--window", "4"], "no --window"),
         (["compare", "window-rnn", "--out", "/dev/null/x", "--data", "digits"], "cannot write"),
+        (["compare", "dense", "--seeds", "1", "--data", "digits"], "--seeds is 1"),
+        (["compare", "dense", "--seeds", "-2", "--data", "digits"], "--seeds is -2"),
+        (["compare", "dense", "--jobs", "0", "--data", "digits"], "--jobs is 0"),
         (["bench", "window-rnn", "--rounds", "0", "--data", "digits"], "--rounds is 0"),
         (["compare", "no-such-model"], "no-such-model"),
         (["climb"], "climb"),

@@ -106,6 +106,7 @@ def test_the_model_computes_what_the_session_did(made):
     assert np.abs(computed - made.saved.made).max() <= bound * scale
 
 
+@pytest.mark.slow
 def test_verify_agrees(made, monkeypatch, capsys):
     if made.case != Case():  # one size will do for the others
         monkeypatch.setattr(verify_cases, "BATCHES", verify_cases.BATCHES[:1])

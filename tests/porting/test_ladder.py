@@ -1,14 +1,12 @@
 """The ladder passes for the right port, and every wrong port fails at the rung named for it."""
 
-import dataclasses
-
-import keras
 import numpy as np
 import pytest
 
 from modern_tf2 import window_rnn
-from porting import ladder
-from porting.sides import LegacySide, ModernSide
+from porting import controls, ladder
+from porting import rungs as numbers
+from porting.sides import LegacySide, ModernSide, State
 from shared.config import WindowRNNConfig
 
 # Small, so that a control takes a second; three layers, so that two of them have equal shapes.
@@ -29,127 +27,98 @@ def test_right_port_climbs_every_rung(config, weights, batches, dtype):
     legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
     rungs = list(ladder.climb(legacy, modern, batches, dtype=dtype, exact=exact))
     assert [rung for rung in rungs if not rung.passed] == []
-    assert len(rungs) == {"float32": 9, "float64": 10}[dtype]
+    assert {numbers.number(rung.quantity) for rung in rungs} == {1, 2, 3, 4, 5, 6, 7}
+    quantities = [rung.quantity for rung in rungs]
+    assert ("losses of 200 steps, TF1's powers" in quantities) is (dtype == "float64")
+    assert len(quantities) == {"float32": 14, "float64": 15}[dtype]
     assert {rung.dtype for rung in rungs} == {dtype}
 
 
-def swapped(first, second):
-    """A port that takes one array for another of the same shape, in and out."""
-    names = {first: second, second: first}
-
-    class Side(ModernSide):
-        def __init__(self, config, weights, **options):
-            super().__init__(config, self._swap(weights), **options)
-
-        def _swap(self, arrays):
-            return {name: arrays[names.get(name, name)] for name in arrays}
-
-        def weights(self):
-            return self._swap(super().weights())
-
-        def gradients(self, images, labels):
-            loss, gradients = super().gradients(images, labels)
-            return loss, self._swap(gradients)
-
-    return Side
-
-
-def changed(**changes):
-    """A port with another hyper-parameter."""
-
-    def side(config, weights, **options):
-        return ModernSide(dataclasses.replace(config, **changes), weights, **options)
-
-    return side
-
-
-def rebuilt(change):
-    """A port whose model is changed once it is built: `change(side)`."""
-
-    def make(config, weights, **options):
-        side = ModernSide(config, weights, **options)
-        change(side)
-        return side
-
-    return make
-
-
-def without_bias(side):
-    for variable in side.model.trainable_variables:
-        if variable.path.endswith("bias"):
-            variable.assign(keras.ops.zeros_like(variable))
-
-
-def with_relu(side):
-    for cell in side.model.get_layer("rnn").cell.cells:
-        cell.activation = keras.activations.relu
-
-
-def with_summed_loss(side):
-    side.model.compile(
-        optimizer=side.model.optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, reduction="sum", dtype=side.dtype
-        ),
-    )
-
-
-class Backwards(ModernSide):
-    """A port that reads the rows from the last to the first."""
-
-    def forward(self, images):
-        return super().forward(images[:, ::-1])
-
-    def gradients(self, images, labels):
-        return super().gradients(images[:, ::-1], labels)
-
-
-class Shuffled(ModernSide):
-    """A port that trains on the same batches in another order."""
-
-    def train_steps(self, batches):
-        return super().train_steps(batches[::-1])
-
-
-class Float32(ModernSide):
-    """A port that stays in float32 where it was asked for float64."""
-
-    def __init__(self, config, weights, *, dtype, **options):
-        super().__init__(config, weights, dtype="float32", **options)
-
-
-CONTROLS = {
-    "rows of input and state exchanged": (
-        swapped("cell_1/kernel", "cell_1/recurrent_kernel"),
-        "outputs",
-    ),
-    "layers exchanged": (swapped("cell_1/kernel", "cell_2/kernel"), "outputs"),
-    "biases exchanged": (swapped("cell_0/bias", "cell_1/bias"), "outputs"),
-    "bias left behind": (rebuilt(without_bias), "weights"),
-    "relu for tanh": (rebuilt(with_relu), "outputs"),
-    "rows read backwards": (Backwards, "outputs"),
-    "float32 for float64": (Float32, "weights"),
-    "summed loss": (rebuilt(with_summed_loss), "loss"),
-    "beta_1 of 0.95": (changed(beta_1=0.95), "slots"),
-    "beta_2 of 0.99": (changed(beta_2=0.99), "slots"),
-    "learning rate doubled": (changed(learning_rate=2e-3), "stepped weights"),
-    "Keras' epsilon": (changed(epsilon=1e-7), "stepped weights"),
-    "batches in another order": (Shuffled, "losses of 200 steps"),
+# The quantity that shows a wrong port first: within a rung there may be several.
+NOTICED = {
+    "biases left behind": "weights",
+    "float32 for float64": "weights",
+    "rows of x and h exchanged": "outputs",
+    "layers exchanged": "outputs",
+    "relu for tanh": "outputs",
+    "rows read backwards": "outputs",
+    "kernel reshaped": "logits",
+    "mask ignored": "outputs of lengths",
+    "last output repeated": "outputs of lengths",
+    "summed loss": "loss",
+    "an example too many": "accuracy",
+    "averaged twice": "gradients",
+    "beta_1 of 0.95": "slots",
+    "beta_2 of 0.99": "slots",
+    "learning rate doubled": "stepped weights",
+    "Keras' epsilon": "stepped weights",
+    "batches in another order": "losses of 200 steps",
 }
-
-
-_TRAINED = {"batches in another order"}
+_SLOW = {"batches in another order", "last output repeated", "an example too many"}
 
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=[pytest.mark.slow] * (n in _TRAINED)) for n in CONTROLS],
+    [pytest.param(n, marks=[pytest.mark.slow] * (n in _SLOW)) for n in NOTICED],
 )
-def test_wrong_port_fails_at_its_rung(config, weights, batches, name):
-    wrong, quantity = CONTROLS[name]
+def test_wrong_port_fails_at_its_quantity(config, weights, batches, name):
+    wrong = next(control.make for control in controls.CONTROLS if control.name == name)
     legacy = LegacySide(config, weights, dtype="float64")
     rungs = ladder.climb(legacy, wrong(config, weights, dtype="float64"), batches, dtype="float64")
-    assert next(rung.quantity for rung in rungs if not rung.passed) == quantity
+    assert next(rung.quantity for rung in rungs if not rung.passed) == NOTICED[name]
+
+
+def restoring(change):
+    """A port that goes on from another State than it is given."""
+
+    class Side(ModernSide):
+        def restore(self, state):
+            super().restore(change(state))
+
+    return Side
+
+
+def without_slots(state):
+    return state._replace(slots={name: np.zeros_like(x) for name, x in state.slots.items()})
+
+
+RESUMED = {
+    "slots left behind": without_slots,
+    "count left behind": lambda state: state._replace(count=0),
+    "count one more": lambda state: state._replace(count=state.count + 1),
+    "m and v exchanged": lambda state: state._replace(
+        slots={name[:-1] + {"m": "v", "v": "m"}[name[-1]]: x for name, x in state.slots.items()}
+    ),
+    "weights left behind": lambda state: state._replace(
+        weights={name: np.zeros_like(x) for name, x in state.weights.items()}
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def resuming(config, weights, batches):
+    """Climbs with a port that trains rightly and restores wrongly, and what fails then."""
+    legacy = LegacySide(config, weights, dtype="float64")
+    few = batches[:9]
+
+    def failed(change):
+        legacy.restore(State(weights, without_slots(legacy.state()).slots, 0))
+        modern = restoring(change)(config, weights, dtype="float64", powers="tf1")
+        rungs = ladder.climb(legacy, modern, few, dtype="float64")
+        return [rung.quantity for rung in rungs if not rung.passed]
+
+    return failed
+
+
+@pytest.mark.slow
+def test_a_right_port_resumes(resuming):
+    assert resuming(lambda state: state) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RESUMED)
+def test_a_port_that_resumes_wrongly_fails(resuming, name):
+    assert resuming(RESUMED[name])[0] == "resumed losses"
 
 
 @pytest.mark.slow

@@ -313,7 +313,11 @@ def test_gradients_of_another_map_are_seen(trained, monkeypatch, capsys):
     assert failed == ["carried slots", "gradients of a batch"]
 
 
-@pytest.mark.parametrize("option", ["learning_rate", "beta_1", "beta_2", "epsilon"])
+@pytest.mark.parametrize(
+    "option",
+    ["learning_rate"]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in ("beta_1", "beta_2", "epsilon")],
+)
 def test_another_hyper_parameter_parts_the_losses(trained, monkeypatch, capsys, option):
     find = convert.find_optimizer
 

@@ -1,0 +1,1 @@
+"""Known mistakes as functions: porting/controls makes them, porting/diagnosis looks for them."""

@@ -1,0 +1,40 @@
+"""Known mistakes in going on from a state, as changes of it; `own` is what the port has itself."""
+
+import numpy as np
+
+STATISTICS = ("normalization/moving_mean", "normalization/moving_variance")
+
+
+def without_slots(state, own=None):
+    """Adam's moments at zero."""
+    return state._replace(slots={name: np.zeros_like(v) for name, v in state.slots.items()})
+
+
+def without_count(state, own=None):
+    """A count of zero steps."""
+    return state._replace(count=0)
+
+
+def anew(state, own=None):
+    """The optimizer as before its first step."""
+    return without_count(without_slots(state))
+
+
+def without_statistics(state, own):
+    """The normalization's own moving statistics."""
+    kept = {name: own.weights[name] for name in STATISTICS if name in own.weights}
+    return state._replace(weights={**state.weights, **kept})
+
+
+def own_state(state, own):
+    """Nothing of the state."""
+    return own
+
+
+RESUMED = {
+    "slots not taken over": without_slots,
+    "step count not taken over": without_count,
+    "optimizer's state not taken over": anew,
+    "moving statistics not taken over": without_statistics,
+    "nothing taken over": own_state,
+}

@@ -1,0 +1,239 @@
+"""Known mistakes in carrying weights across, as changes of named weights. Needs NumPy alone.
+
+Each function takes named weights (shared/weights.py) and returns others of the same names and
+shapes; what it is given stays as it is. Names that it does not know pass unchanged, so that it
+serves gradients and slots as well.
+"""
+
+import itertools
+from typing import Any, Callable, NamedTuple, Tuple
+
+import numpy as np
+
+GATES = "ifco"  # in the order of shared/weights.py
+
+
+class Change(NamedTuple):
+    """A mistake: what it is, the models that can suffer from it, the change of their weights.
+
+    moves: the change only moves values, so that it has a way back.
+    """
+
+    cause: str
+    models: Tuple[str, ...]
+    apply: Callable[[Any], Any]
+    moves: bool = True
+
+
+def gates_reordered(weights, *, order):
+    """The LSTM's gates taken in another order: `order` holds places in GATES."""
+    found = dict(weights)
+    for name in _starting(weights, "lstm/"):
+        gates = np.split(weights[name], 4, axis=-1)
+        found[name] = np.concatenate([gates[place] for place in order], axis=-1)
+    return found
+
+
+def gates_exchanged(weights):
+    """The LSTM's forget gate taken for its candidate: TF1's order i, j, f, o read as Keras'."""
+    return gates_reordered(weights, order=(0, 2, 1, 3))
+
+
+def forget_bias_added(weights, *, amount):
+    """The forget gate's bias, larger by a constant."""
+    found = dict(weights)
+    for name in {"lstm/bias"} & set(weights):
+        found[name] = weights[name].copy()
+        units = len(found[name]) // 4
+        found[name][units : 2 * units] += amount
+    return found
+
+
+def forget_bias_dropped(weights):
+    """The bias as TF1 stores it, to which its graph adds one for the forget gate."""
+    return forget_bias_added(weights, amount=-1)
+
+
+def statistics_left_behind(weights):
+    """The normalization's statistics as a new model has them."""
+    starts = {"moving_mean": np.zeros_like, "moving_variance": np.ones_like}
+    names = {"normalization/" + name: start for name, start in starts.items()}
+    return {k: names[k](value) if k in names else value for k, value in weights.items()}
+
+
+def biases_dropped(weights):
+    """Kernels without their biases."""
+    return {k: np.zeros_like(v) if k.endswith("bias") else v for k, v in weights.items()}
+
+
+def hidden_bias_dropped(weights):
+    """No bias in the dense model's hidden layer."""
+    return dict(weights, **{"hidden/bias": np.zeros_like(weights["hidden/bias"])})
+
+
+def kernel_rows_exchanged(weights):
+    """The state's rows of the joint kernel [x; h] taken for the input's."""
+    found = dict(weights)
+    for name in _recurrent_kernels(weights):
+        inputs = name.replace("recurrent_kernel", "kernel")
+        rows = np.concatenate([weights[name], weights[inputs]])
+        found[inputs], found[name] = np.split(rows, [len(weights[inputs])])
+    return found
+
+
+def recurrent_kernels_transposed(weights):
+    """The square kernel of every gate transposed."""
+    found = dict(weights)
+    for name in _recurrent_kernels(weights):
+        gates = np.split(weights[name], weights[name].shape[1] // len(weights[name]), axis=1)
+        found[name] = np.concatenate([gate.T for gate in gates], axis=1)
+    return found
+
+
+def layers_exchanged(weights):
+    """The second cell's weights in the third and the other way round."""
+    if not _starting(weights, "cell_2/"):
+        return dict(weights)
+    return _renamed(weights, {"cell_1": "cell_2", "cell_2": "cell_1"})
+
+
+def state_not_carried(weights):
+    """Every step starts from a state of zeros."""
+    names = _recurrent_kernels(weights)
+    return {k: np.zeros_like(v) if k in names else v for k, v in weights.items()}
+
+
+def logits_reshaped(weights):
+    """The last kernel reshaped from [outputs, inputs], where it was to be transposed."""
+    name = "logits/kernel"
+    return {k: v.T.reshape(v.shape) if k == name else v for k, v in weights.items()}
+
+
+def profile_not_read(weights):
+    """The nested RNN's second stream taken for zeros."""
+    pixels, profile = _streams(weights)
+    address, hidden = (weights["rnn/%s/kernel" % name].copy() for name in ("address", "hidden"))
+    address[:profile] = 0
+    hidden[pixels : pixels + profile] = 0
+    return dict(weights, **{"rnn/address/kernel": address, "rnn/hidden/kernel": hidden})
+
+
+def streams_exchanged(weights):
+    """The profile stacked before the pixels."""
+    pixels, profile = _streams(weights)
+    first, second, rest = np.split(weights["rnn/hidden/kernel"], [pixels, pixels + profile])
+    return dict(weights, **{"rnn/hidden/kernel": np.concatenate([second, first, rest])})
+
+
+def memory_not_read(weights):
+    """The nested RNN's memory written to, but never read."""
+    kernel = weights["rnn/hidden/kernel"].copy()
+    kernel[-len(weights["rnn/write/bias"]) :] = 0
+    return dict(weights, **{"rnn/hidden/kernel": kernel})
+
+
+def pixels_by_column(weights):
+    """An image flattened column by column."""
+    kernel = weights["hidden/kernel"]
+    side = round(len(kernel) ** 0.5)
+    moved = kernel.reshape(side, side, -1).transpose(1, 0, 2).reshape(kernel.shape)
+    return dict(weights, **{"hidden/kernel": moved})
+
+
+def kernels_transposed(weights):
+    """Height and width of the convolutions' kernels exchanged."""
+    return _convolutions(weights, lambda kernel: kernel.transpose(1, 0, 2, 3))
+
+
+def kernels_reshaped(weights):
+    """Convolution kernels [filter, input, height, width] reshaped to the other order."""
+    return _convolutions(weights, lambda k: k.transpose(3, 2, 0, 1).reshape(k.shape))
+
+
+def flattened_by_channel(weights):
+    """The last feature maps flattened one after the other, as a graph in NCHW does."""
+    kernel, channels = weights["logits/kernel"], len(weights["conv_1/bias"])
+    moved = kernel.reshape(channels, -1, kernel.shape[1]).transpose(1, 0, 2).reshape(kernel.shape)
+    return dict(weights, **{"logits/kernel": moved})
+
+
+def undone(change, weights):
+    """The way back of a change that only moves values."""
+    places, end = {}, 0
+    for name, value in weights.items():
+        places[name] = np.arange(end, end + value.size).reshape(value.shape)
+        end += value.size
+    moved = change(places)
+    flat = np.empty(end, next(iter(weights.values())).dtype)
+    for name, value in weights.items():
+        flat[moved[name]] = value
+    return {name: flat[place] for name, place in places.items()}
+
+
+def gates_cause(order):
+    """How the cause is called of gates in another order."""
+    return "gates in the order %s for i, f, c, o" % ", ".join(GATES[place] for place in order)
+
+
+def _gates_change(order):
+    def apply(weights):
+        return gates_reordered(weights, order=order)
+
+    return Change(gates_cause(order), ("row-lstm",), apply)
+
+
+_ALL = ("window-rnn", "row-lstm", "nested-rnn", "dense", "conv")
+_CELLS = ("window-rnn", "row-lstm")
+
+CHANGES = (
+    Change("biases left behind", _ALL, biases_dropped, False),
+    Change(
+        "statistics of the normalization left behind", ("row-lstm",), statistics_left_behind, False
+    ),
+    Change("forget bias forgotten", ("row-lstm",), forget_bias_dropped, False),
+    Change("rows of input and state exchanged in the kernels", _CELLS, kernel_rows_exchanged),
+    Change("recurrent kernels transposed", _CELLS, recurrent_kernels_transposed),
+    Change("second and third layer exchanged", ("window-rnn",), layers_exchanged),
+    Change("state not carried from step to step", _CELLS, state_not_carried, False),
+    Change("last kernel reshaped instead of transposed", _ALL, logits_reshaped),
+    Change("profile not read", ("nested-rnn",), profile_not_read, False),
+    Change("pixels and profile stacked in the other order", ("nested-rnn",), streams_exchanged),
+    Change("memory not read", ("nested-rnn",), memory_not_read, False),
+    Change("images flattened column by column", ("dense",), pixels_by_column),
+    Change("height and width of the convolutions exchanged", ("conv",), kernels_transposed),
+    Change("convolution kernels reshaped from OIHW", ("conv",), kernels_reshaped),
+    Change("feature maps flattened channel by channel", ("conv",), flattened_by_channel),
+    *map(_gates_change, sorted(set(itertools.permutations(range(4))) - {(0, 1, 2, 3)})),
+)
+
+
+def of(model):
+    """The changes that a model can suffer from."""
+    return [change for change in CHANGES if model in change.models]
+
+
+def _starting(weights, prefix):
+    return [name for name in weights if name.startswith(prefix)]
+
+
+def _recurrent_kernels(weights):
+    return sorted(name for name in weights if name.endswith("/recurrent_kernel"))
+
+
+def _renamed(weights, names):
+    found = {}
+    for name, value in weights.items():
+        layer, _, rest = name.partition("/")
+        found["%s/%s" % (names.get(layer, layer), rest)] = value
+    return found
+
+
+def _convolutions(weights, change):
+    names = {k for k in weights if k.startswith("conv_") and k.endswith("/kernel")}
+    return {k: change(v) if k in names else v for k, v in weights.items()}
+
+
+def _streams(weights):
+    """How many pixels and how many numbers of a profile a row has."""
+    units = len(weights["rnn/hidden/bias"])
+    return len(weights["rnn/write/kernel"]), len(weights["rnn/address/kernel"]) - units

@@ -1,0 +1,90 @@
+"""Numbers in words: one way of writing them for every form of the report."""
+
+import math
+
+
+def number(value):
+    """A measured number in three digits; `value` may be None, or text where it was not finite."""
+    if value is None:
+        return "–"
+    value = float(value)
+    if not math.isfinite(value):
+        return str(value)
+    if value == 0:
+        return "0"
+    digits, _, exponent = f"{value:.3g}".partition("e")
+    return f"{digits}e{int(exponent)}" if exponent else digits
+
+
+def fraction(value):
+    """An accuracy, loss or the like in four decimals."""
+    if value is None:
+        return "–"
+    return f"{float(value):.4f}"
+
+
+def signed(value):
+    """A difference in four decimals, with its sign."""
+    return f"{float(value):+.4f}".replace("-", "−")
+
+
+def seconds(value):
+    """A time in s, in three digits of the unit that suits its size."""
+    if value is None:
+        return "–"
+    if value < 1:
+        return f"{number(1e3 * value)} ms"
+    return f"{number(value)} s" if value < 120 else f"{number(value / 60)} min"
+
+
+def megabytes(value):
+    """A size in bytes, in MB of 10**6 bytes."""
+    return "–" if value is None else f"{value / 1e6:,.0f} MB"
+
+
+def times(ratio):
+    """A ratio above one in two digits: 3.4, 430, 24,000, 2.4e6."""
+    ratio = float(f"{ratio:.2g}")
+    if ratio < 10:
+        return f"{ratio:g}"
+    return number(ratio) if ratio >= 1e6 else f"{ratio:,.0f}"
+
+
+def margin(rung):
+    """How far a rung that applies is from its tolerance: `430 times below`."""
+    found, bound = float(rung["max_abs"]), float(rung["bound"])
+    if found == 0:
+        return "equal to the bit"
+    if not math.isfinite(found):
+        return "not finite"
+    if bound == 0:
+        return "above a tolerance of 0"
+    if 1 / 1.05 < bound / found < 1.05:
+        return "just below" if rung["passed"] else "just above"
+    return f"{times(bound / found)} times below" if found < bound else _above(found / bound)
+
+
+def result(passed):
+    """The outcome of a check, in a sign and a word."""
+    return "✓ holds" if passed else "✗ fails"
+
+
+def plain(value):
+    """Any value of a configuration as text."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(item) for item in value) or "none"
+    return "–" if value is None else str(value)
+
+
+def absent(report, rung, otherwise):
+    """Why something was not done: as its rung says, or as the mode does."""
+    for row in report["rungs"]:
+        if row["rung"] == rung and not row["applies"]:
+            return f"Not done: {row['why']}."
+    return "Left out of a quick comparison." if report["mode"] == "quick" else otherwise
+
+
+def _above(ratio):
+    return f"{times(ratio)} times above"

@@ -1,0 +1,72 @@
+"""The nine rungs of the ladder: their numbers, names, and the quantities compared on each."""
+
+from porting.tolerances import tolerance
+
+NAMES = (
+    "variables",
+    "outputs",
+    "loss",
+    "gradients",
+    "one step",
+    "losses of N steps",
+    "resume",
+    "exports",
+    "bands",
+)
+
+# Keys of porting.tolerances.TABLE by the number of their rung.
+_QUANTITIES = {
+    1: ("weights", "weights with forget bias"),
+    2: ("outputs", "logits", "outputs of lengths"),
+    3: ("loss", "accuracy"),
+    4: ("gradients",),
+    5: ("slots", "stepped weights"),
+    6: (
+        "losses of 5 SGD steps",
+        "losses of 50 steps",
+        "losses of 200 steps",
+        "losses of 200 SGD steps",
+        "weights after SGD",
+        "losses of 200 steps, TF1's powers",
+        "weights, TF1's powers",
+        "final loss",
+        "final accuracy",
+    ),
+    7: ("resumed losses", "resumed weights", "resumed slots"),
+    8: ("exported logits",),
+    9: ("test accuracy", "test accuracy, still rising", "mean test accuracy"),
+}
+_NUMBERS = {quantity: number for number, many in _QUANTITIES.items() for quantity in many}
+
+
+def number(quantity):
+    """The number of the rung on which a quantity is compared, 1 to 9."""
+    return _NUMBERS[quantity]
+
+
+def name(number):
+    """The name of a rung by its number."""
+    return NAMES[number - 1]
+
+
+def compared(rung):
+    """A porting.ladder.Rung as an entry of the report."""
+    rank = number(rung.quantity)
+    return {
+        "number": rank,
+        "rung": name(rank),
+        "quantity": rung.quantity,
+        "dtype": rung.dtype,
+        "applies": True,
+        "max_abs": rung.max_abs,
+        "place": rung.place,
+        "bound": rung.bound,
+        "passed": rung.passed,
+        "margin": rung.bound / rung.max_abs if rung.max_abs else None,
+        "reason": tolerance(rung.quantity, rung.dtype).reason,
+    }
+
+
+def left_out(number, why, **more):
+    """A rung, or a part of it, that does not apply, as an entry of the report."""
+    return {"number": number, "rung": name(number), **more, "applies": False, "why": why}

@@ -1,0 +1,137 @@
+"""Rung 9: trainings of both sides from many seeds, and sides that train differently."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from porting import bands
+from porting.parts_store import PartsStore
+from porting.tolerances import tolerance
+from shared import datasets
+from shared.config import DenseConfig, RowLSTMConfig, WindowRNNConfig, for_dataset
+from shared.errors import UserError
+from tests.goldens.bands import MNIST_BAND
+
+SEEDS = 16
+
+
+@pytest.fixture
+def store(tmp_path):
+    return PartsStore(str(tmp_path), {})
+
+
+class Named:
+    """As much of a dataset as is asked for where nothing is trained."""
+
+    def __init__(self, name, config):
+        self.name = name
+        examples = np.zeros((config.train_examples, 0))
+        self.train = self.full_train = datasets.Split(examples, examples)
+        self.test = datasets.Split(np.zeros((config.test_examples, 0)), np.zeros(0))
+
+
+def measured(config, store, monkeypatch, *, modern=0.0, data="mnist"):
+    """`bands` where the accuracies are drawn, and modern's are so much higher."""
+
+    def draw(config, dataset, missing, *, jobs, store):
+        stream = np.random.RandomState(3)
+        for side, seed in missing:
+            shift = modern if side == "modern" else 0.0
+            store.keep(bands._part(side, seed), 0.94 + shift + stream.normal(0, 0.005))
+
+    monkeypatch.setattr(bands, "_train_all", draw)
+    return bands.measure(config, Named(data, config), seeds=SEEDS, jobs=2, store=store)
+
+
+def test_equal_sides_pass_both_entries(store, monkeypatch):
+    config = WindowRNNConfig()
+    found = measured(config, store, monkeypatch)
+    assert found["equivalent"] is True
+    assert found["seeds"] == list(range(SEEDS))
+    assert len(found["legacy"]) == len(found["modern"]) == SEEDS
+    entries = bands.entries(found, config)
+    assert [entry["quantity"] for entry in entries] == ["test accuracy", "mean test accuracy"]
+    assert all(entry["passed"] and entry["number"] == 9 for entry in entries)
+
+
+def test_a_side_that_ends_a_hundredth_lower_fails(store, monkeypatch):
+    config = WindowRNNConfig()
+    found = measured(config, store, monkeypatch, modern=-0.012)
+    assert found["equivalent"] is False
+    assert bands.entries(found, config)[0]["passed"] is False
+
+
+def test_sides_that_agree_outside_of_the_band_fail(store, monkeypatch):
+    config = WindowRNNConfig()
+    found = measured(config, store, monkeypatch)
+    lower = {side: [value - 0.03 for value in found[side]] for side in ("legacy", "modern")}
+    first, second = bands.entries({**found, **lower}, config)
+    assert (first["passed"], second["passed"]) == (True, False)
+
+
+@pytest.mark.parametrize("changes", [{"epochs": 1}, {"window": 20}, {"learning_rate": 0.1}])
+def test_another_config_has_no_band(store, monkeypatch, changes):
+    config = dataclasses.replace(WindowRNNConfig(), **changes)
+    assert measured(config, store, monkeypatch)["band"] is None
+
+
+def test_the_digits_have_no_band(store, monkeypatch):
+    assert measured(WindowRNNConfig(), store, monkeypatch, data="digits")["band"] is None
+
+
+def test_the_band_is_that_of_the_goldens():
+    low, high = bands.BANDS["window-rnn", "mnist"]
+    assert (low, high) == MNIST_BAND["accuracy"]
+    assert tolerance(bands.MEAN, "float32").bound == pytest.approx((high - low) / 2)
+
+
+def test_without_seeds_the_rung_is_left_out():
+    (entry,) = bands.entries(None, WindowRNNConfig())
+    assert (entry["number"], entry["rung"], entry["applies"]) == (9, "bands", False)
+    assert "--seeds 12" in entry["why"]
+
+
+def test_one_epoch_of_the_row_lstm_has_a_margin_of_its_own(store, monkeypatch):
+    config = RowLSTMConfig()
+    assert measured(config, store, monkeypatch)["margin"] == 0.03
+    longer = dataclasses.replace(config, epochs=3)
+    assert measured(longer, store, monkeypatch)["margin"] == 0.01
+
+
+def test_what_the_store_knows_is_not_trained_again(store, monkeypatch):
+    first = measured(WindowRNNConfig(), store, monkeypatch)
+
+    def fail(*arguments, **options):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(bands, "_train_all", fail)
+    config = WindowRNNConfig()
+    again = bands.measure(config, Named("mnist", config), seeds=SEEDS, jobs=1, store=store)
+    assert again == first
+
+
+@pytest.fixture(scope="module")
+def small():
+    digits = datasets.load("digits")
+    return for_dataset(DenseConfig(units=8, steps=30), digits), digits
+
+
+@pytest.mark.slow
+def test_trainings_in_processes_depend_on_side_and_seed_alone(small, tmp_path, monkeypatch):
+    config, digits = small
+    store = PartsStore(str(tmp_path), {})
+    found = bands.measure(config, digits, seeds=2, jobs=2, store=store)
+    monkeypatch.setattr(bands, "_held", {"config": config, "dataset": digits})
+    for side in ("legacy", "modern"):
+        assert found[side] == [bands._train(side, seed) for seed in (0, 1)]
+    accuracies = found["legacy"] + found["modern"]
+    assert len(set(accuracies)) > 1
+    assert all(0 < accuracy < 1 for accuracy in accuracies)
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_ends_the_measurement(small, tmp_path):
+    config = dataclasses.replace(small[0], learning_rate=1e30)
+    with pytest.raises(UserError, match="the loss is"):
+        bands.measure(config, small[1], seeds=2, jobs=1, store=PartsStore(str(tmp_path), {}))

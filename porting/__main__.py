@@ -100,8 +100,8 @@ def _run(argv):
 
 
 def _inspect(arguments):
-    from porting import inspect_report
     from porting.checkpoint import inventory, open_checkpoint
+    from porting.checkpoints import inspect_report
 
     checkpoint = open_checkpoint(arguments.checkpoint)
     checkpoint.check()
@@ -113,7 +113,8 @@ def _inspect(arguments):
 def _convert(arguments):
     if arguments.reverse:
         return _reverse(arguments)
-    from porting import conversion_report, convert
+    from porting import convert
+    from porting.models import conversion_report
 
     conversion = convert.convert(
         arguments.checkpoint,

@@ -8,9 +8,9 @@ import textwrap
 
 import numpy as np
 
-from porting.checkpoint_files import find_files
-from porting.inventory import Cell, Inventory, Layer, group
-from porting.parts import axis, joined_shape, stored_names
+from porting.checkpoints.files import find_files
+from porting.checkpoints.inventory import Cell, Inventory, Layer, group
+from porting.checkpoints.parts import axis, joined_shape, stored_names
 from shared.errors import UserError
 
 __all__ = ["Cell", "Checkpoint", "Inventory", "Layer", "inventory", "open_checkpoint"]

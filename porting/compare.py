@@ -7,19 +7,11 @@ from typing import NamedTuple
 
 from legacy_tf1 import feedforward as legacy_feedforward
 from modern_tf2 import feedforward as modern_feedforward
-from porting import (
-    bands,
-    calibration,
-    controls,
-    proof,
-    report,
-    report_files,
-    rungs,
-    summary,
-    trainings,
-)
-from porting.parts_store import PartsStore
-from porting.progress import progress
+from porting import controls, report
+from porting.comparison import bands, calibration, proof, rungs, summary, trainings
+from porting.comparison.parts_store import PartsStore
+from porting.comparison.progress import progress
+from porting.reports import files as report_files
 from shared.config import check_range
 from shared.errors import UserError
 
@@ -119,7 +111,7 @@ class _Parts:
         )
 
     def climbs(self):
-        """What porting.proof.prove returns, by dtype."""
+        """What porting.comparison.proof.prove returns, by dtype."""
         return {dtype: self._climb(self.config, dtype) for dtype in proof.dtypes(self.config)}
 
     def calibration(self):

@@ -5,15 +5,15 @@ import json
 import os
 from typing import NamedTuple
 
-from porting.blueprint import Blueprint, draw
 from porting.checkpoint import inventory, open_checkpoint
-from porting.conversion_report import report
-from porting.equations import ACTIVATIONS, Constants
 from porting.graph import Graph, check_trusted, load_graph
-from porting.network import Level, Network, RecurrentLayer, find_network
-from porting.optimizer_specs import find_optimizer
-from porting.probing import with_takes
-from porting.runs import UnknownCell
+from porting.graphs.equations import ACTIVATIONS, Constants
+from porting.graphs.network import Level, Network, RecurrentLayer, find_network
+from porting.graphs.probing import with_takes
+from porting.graphs.runs import UnknownCell
+from porting.models.blueprint import Blueprint, draw
+from porting.models.conversion_report import report
+from porting.models.optimizer_specs import find_optimizer
 from shared.errors import UserError
 from shared.files import replacing
 
@@ -145,7 +145,7 @@ def convert(path, target, **options):
     Raises:
         UserError: as `read`, or `target` cannot be written.
     """
-    from porting import build
+    from porting.models import build
 
     if not target.endswith(".keras"):
         raise UserError(f"--to is {target}: give a file that ends in .keras")

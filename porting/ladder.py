@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from porting import lengths
+from porting.comparison import lengths
+from porting.comparison.findings import Findings
 from porting.differences import difference
-from porting.findings import Findings
 from porting.sides import exported
 from porting.tolerances import tolerance
 

@@ -14,9 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from porting import layer_weights
 from porting.checkpoint import open_checkpoint
-from porting.layer_weights import Part
+from porting.models import layer_weights
+from porting.models.layer_weights import Part
 from shared.errors import UserError
 
 

@@ -4,9 +4,9 @@ import functools
 
 import tensorflow as tf
 
-from porting.legacy_side import LegacySide
-from porting.modern_side import ModernSide, floatx
-from porting.side import Side, State
+from porting.comparison.legacy_side import LegacySide
+from porting.comparison.modern_side import ModernSide, floatx
+from porting.comparison.side import Side, State
 
 __all__ = ["LegacySide", "ModernSide", "Side", "State", "exported", "floatx"]
 

@@ -15,16 +15,18 @@ import keras
 import numpy as np
 
 import modern_tf2.cells  # noqa: F401  (a file may name them)
-from porting import ladder, layer_weights, verify_cases
-from porting.blueprint import to_variables
+from porting import ladder
 from porting.convert import read
-from porting.graph_run import GraphRun, turned
-from porting.keras_run import KerasRun, from_cells, widened
-from porting.numpy_run import NumpyRun
-from porting.probing import order, top
+from porting.graphs.graph_run import GraphRun, turned
+from porting.graphs.probing import order, top
+from porting.graphs.training_run import NoTraining
+from porting.models import layer_weights
+from porting.models.blueprint import to_variables
+from porting.models.keras_run import KerasRun, from_cells, widened
 from porting.sides import floatx
-from porting.training_run import NoTraining
-from porting.verify_training import slots_rung, training_rungs
+from porting.verification import cases as verify_cases
+from porting.verification.learning import slots_rung, training_rungs
+from porting.verification.numpy_run import NumpyRun
 from shared.errors import UserError
 
 SHORT = 5  # steps over which two float32 computations stay together, chaotic or not

@@ -9,11 +9,12 @@ import tempfile
 
 import tensorflow as tf2
 
-from porting import ladder, proof, rungs
+from porting import ladder
+from porting.comparison import proof, rungs
+from porting.comparison.progress import progress as progress_bar
 from porting.controls import of_models, of_training
 from porting.controls.recorded import Recorded
 from porting.diagnosis import diagnose
-from porting.progress import progress as progress_bar
 from porting.sides import LegacySide
 
 FEW = 3  # batches where 200 are not needed: three legs of a step for a resumed training

@@ -13,7 +13,7 @@ class Control(NamedTuple):
     """A wrong port.
 
     make: called like ModernSide, makes such a side.
-    rung: the number of the first rung that fails (porting/rungs.py).
+    rung: the number of the first rung that fails (porting/comparison/rungs.py).
     cause: how what the diagnosis says must begin; None where it cannot know.
     over_steps, over_examples: the mistake is one between time steps, or between the examples of a
         batch, of which there must be two.

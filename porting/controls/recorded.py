@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Recorded:
-    """A side (porting.side.Side) with a memory.
+    """A side (porting.comparison.side.Side) with a memory.
 
     Attributes:
         side: the side itself, trained as far as the longest replay has asked.

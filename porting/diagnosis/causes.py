@@ -7,7 +7,7 @@ import itertools
 
 import numpy as np
 
-from porting import lengths
+from porting.comparison import lengths
 from porting.diagnosis.evidence import OUTPUTS, VARIABLES, ratio
 from porting.mistakes import images as image_changes
 from porting.mistakes import sequences as output_changes

@@ -5,7 +5,7 @@ Quantities are those of porting/tolerances.py.
 
 import numpy as np
 
-from porting.side import State
+from porting.comparison.side import State
 
 VARIABLES = {"weights", "weights with forget bias"}
 OUTPUTS = {"outputs", "logits"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from porting.proof import first_batches
+from porting.comparison.proof import first_batches
 from shared import datasets
 from shared.config import for_dataset
 

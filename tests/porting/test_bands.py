@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from porting import bands
-from porting.parts_store import PartsStore
+from porting.comparison import bands
+from porting.comparison.parts_store import PartsStore
 from porting.tolerances import tolerance
 from shared import datasets
 from shared.config import DenseConfig, RowLSTMConfig, WindowRNNConfig, for_dataset

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from porting import breaks
-from porting.findings import Findings, first_gap
+from porting.comparison import breaks
+from porting.comparison.findings import Findings, first_gap
 
 
 def entry(**changes):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from porting import convert, layer_weights, optimizers
+from porting import convert, optimizers
 from porting.__main__ import main
-from porting.build import build
+from porting.models import layer_weights
+from porting.models.build import build
 from porting.sides import floatx
 from porting.tolerances import tolerance
 from tests.goldens import carried

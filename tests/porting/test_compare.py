@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from modern_tf2 import training as modern_training
-from porting import compare, controls, proof, report, trainings
+from porting import compare, controls, report
 from porting.__main__ import main
+from porting.comparison import proof, trainings
 from porting.sides import ModernSide
 
 FLAGS = ["window-rnn", "--data", "digits", "--window", "5", "--steps", "210", "--batch-size", "32"]
@@ -145,7 +146,7 @@ def test_a_side_that_trains_otherwise_fails_the_comparison(tmp_path, monkeypatch
 
 
 def passing(**changes):
-    """What porting.proof.prove returns of a climb of one rung, which passes."""
+    """What porting.comparison.proof.prove returns of a climb of one rung, which passes."""
     entry = {
         "number": 1,
         "rung": "variables",

@@ -6,12 +6,13 @@ import json
 import numpy as np
 import pytest
 
-from porting import controls, proof, rungs
+from porting import controls
+from porting.comparison import proof, rungs
+from porting.comparison.side import State
 from porting.controls.control import ALL, Control
 from porting.controls.recorded import Recorded
 from porting.mistakes import images as image_changes
 from porting.mistakes import sequences, states, weights
-from porting.side import State
 from porting.sides import LegacySide, ModernSide
 from shared.config import CONFIGS, for_dataset
 

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from porting import verify_cases
 from porting.__main__ import main
 from porting.cells import FAMILIES
 from porting.checkpoint import inventory, open_checkpoint
 from porting.tolerances import tolerance
+from porting.verification import cases as verify_cases
 from tests.porting import graphs
 from tests.porting.checkpoint_cases import save as save_arrays
 from tests.porting.graphs import Case

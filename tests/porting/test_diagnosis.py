@@ -6,7 +6,8 @@ That it names the cause of every wrong port is in tests/porting/test_controls.py
 import numpy as np
 import pytest
 
-from porting import ladder, proof
+from porting import ladder
+from porting.comparison import proof
 from porting.controls import trainings
 from porting.controls.ports import configured, loaded, mapped, reading
 from porting.diagnosis import diagnose

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from porting.equivalence import equivalence
+from porting.comparison.equivalence import equivalence
 
 LIMITS = {"margin": 0.01, "alpha": 0.05}
 

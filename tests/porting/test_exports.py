@@ -3,7 +3,7 @@
 import pytest
 
 from porting import ladder
-from porting.proof import initial_weights
+from porting.comparison.proof import initial_weights
 from porting.sides import LegacySide, ModernSide
 from shared.config import DenseConfig
 

@@ -10,8 +10,8 @@ import tensorflow.compat.v1 as tf1
 from legacy_tf1 import feedforward as legacy_feedforward
 from modern_tf2 import feedforward as modern_feedforward
 from porting import ladder
-from porting import rungs as numbers
-from porting.proof import first_batches
+from porting.comparison import rungs as numbers
+from porting.comparison.proof import first_batches
 from porting.sides import LegacySide, ModernSide
 from shared.config import ConvConfig, DenseConfig, for_dataset
 from shared.errors import UserError

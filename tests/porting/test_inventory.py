@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from legacy_tf1.training import session_config
 from porting.checkpoint import inventory, open_checkpoint
-from porting.inventory import SLOTS, group
-from porting.naming import sizes
+from porting.checkpoints.inventory import SLOTS, group
+from porting.checkpoints.naming import sizes
 from tests.porting import checkpoint_cases as cases
 
 F, U = cases.F, cases.U

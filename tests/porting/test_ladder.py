@@ -5,7 +5,7 @@ import pytest
 
 from modern_tf2 import window_rnn
 from porting import controls, ladder
-from porting import rungs as numbers
+from porting.comparison import rungs as numbers
 from porting.sides import LegacySide, ModernSide, State
 from shared.config import WindowRNNConfig
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from porting import ladder
-from porting import rungs as numbers
+from porting.comparison import rungs as numbers
 from porting.sides import LegacySide, ModernSide
 from shared.config import NestedRNNConfig
 from tests import oracles

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from porting import parts_store
-from porting.parts_store import PartsStore
+from porting.comparison import parts_store
+from porting.comparison.parts_store import PartsStore
 
 FACTS = {"model": "dense", "seed": 0}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from legacy_tf1 import training as legacy_training
-from porting import proof
+from porting.comparison import proof
 from shared import datasets, runs, weights
 from shared.config import DenseConfig, RowLSTMConfig, WindowRNNConfig, for_dataset
 

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from porting import report_files
-from porting.report_html import html
-from porting.report_markdown import markdown
+from porting.reports import files as report_files
+from porting.reports.html import html
+from porting.reports.markdown import markdown
 from tests.porting import browser, report_cases
 
 SECTIONS = ["ladder", "curves", "losses", "heat", "gradients"]

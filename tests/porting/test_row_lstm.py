@@ -8,7 +8,7 @@ import pytest
 from legacy_tf1 import row_lstm as legacy_lstm
 from modern_tf2 import row_lstm as modern_lstm
 from porting import ladder, optimizers
-from porting import rungs as numbers
+from porting.comparison import rungs as numbers
 from porting.differences import difference
 from porting.sides import LegacySide, ModernSide
 from shared.config import KERNELS, RowLSTMConfig

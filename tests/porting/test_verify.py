@@ -9,8 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from porting import cells, convert, layer_weights, network, verify_cases
+from porting import cells, convert
 from porting.__main__ import main
+from porting.graphs import network
+from porting.models import layer_weights
+from porting.verification import cases as verify_cases
 from tests.goldens import carried
 from tests.porting import graphs
 from tests.porting.graphs import Case, U

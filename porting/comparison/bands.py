@@ -1,0 +1,162 @@
+"""Rung 9: independent trainings of both sides end alike on average.
+
+Each training draws its initial weights on its own side; of one seed the sides share the batch order
+and the test batches. What is compared is how the final test accuracies are distributed.
+"""
+
+import dataclasses
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from porting.comparison import rungs
+from porting.comparison.equivalence import equivalence
+from porting.comparison.progress import progress
+from porting.comparison.trainings import SIDES
+from porting.ladder import Rung
+from porting.tolerances import tolerance
+from shared import runs
+from shared.config import for_dataset
+from shared.errors import UserError
+
+QUANTITY, RISING = "test accuracy", "test accuracy, still rising"
+MEAN = "mean test accuracy"
+# Where the mean accuracy of a model's default config ends, as under TensorFlow 1.15.
+BANDS = {("window-rnn", "mnist"): (0.930, 0.955)}
+ALPHA = 0.05
+MAX_SEEDS, MAX_JOBS = 1000, 64
+# Trainings of each side on MNIST: the more their accuracies scatter, the more of them it takes
+# until equal sides nearly always pass.
+SEEDS = {"window-rnn": 12, "row-lstm": 20, "nested-rnn": 8, "dense": 6, "conv": 6}
+
+
+def measure(config, dataset, *, seeds, jobs, store):
+    """Trains each side from so many seeds, unless the store knows the accuracies.
+
+    Args:
+        config: the model's config, whose seed comes first.
+        seeds: how many, 2 or more.
+        jobs: processes that train beside each other.
+        store: porting.comparison.parts_store.PartsStore.
+
+    Returns:
+        `bands` of the report.
+    """
+    numbers = [(config.seed + number) % 2**32 for number in range(seeds)]
+    plan = [(side, seed) for seed in numbers for side in SIDES]
+    missing = [one for one in plan if store.take(_part(*one)) is None]
+    if missing:
+        _train_all(config, dataset, missing, jobs=jobs, store=store)
+    found = {side: [store.take(_part(side, seed)) for seed in numbers] for side in SIDES}
+    quantity = _quantity(config)
+    margin = tolerance(quantity, "float32").bound
+    tested = equivalence(*found.values(), margin=margin, alpha=ALPHA)
+    held = {"seeds": numbers, "quantity": quantity, **found, "margin": margin, "alpha": ALPHA}
+    held.update(tested._asdict(), interval=list(tested.interval))
+    return {**held, "band": _band(config, dataset)}
+
+
+def entries(bands, config):
+    """The entries of the report's rungs; `bands` is None where nothing was trained for it.
+
+    Compared are the ends of the interval with the margin.
+    """
+    if bands is None:
+        why = f"no trainings from several seeds: --seeds {SEEDS[config.model]} adds them"
+        return [rungs.left_out(9, why, quantity=_quantity(config), dtype="float32")]
+    low, high = bands["interval"]
+    place = f"difference {bands['difference']:+.4f}, interval {low:+.4f} to {high:+.4f}"
+    reach = max(abs(low), abs(high))
+    found = [Rung(bands["quantity"], "float32", reach, place, bands["margin"])]
+    found += [_in_band(bands)] if bands["band"] else []
+    return [rungs.compared(rung) for rung in found]
+
+
+def _in_band(bands):
+    """How far the sides' means are from the middle of the band, against half its width."""
+    low, high = bands["band"]
+    means = {side: float(np.mean(bands[side])) for side in SIDES}
+    gap = max(abs(mean - (low + high) / 2) for mean in means.values())
+    place = ", ".join(f"{side} {mean:.4f}" for side, mean in means.items())
+    return Rung(MEAN, "float32", gap, place, tolerance(MEAN, "float32").bound)
+
+
+def _quantity(config):
+    """What is compared: one epoch of plain SGD leaves the row LSTM far from its end."""
+    return RISING if config.model == "row-lstm" and config.epochs == 1 else QUANTITY
+
+
+def _band(config, dataset):
+    default = for_dataset(type(config)(seed=config.seed), dataset)
+    band = BANDS.get((config.model, dataset.name))
+    return list(band) if band and config == default else None
+
+
+def _part(side, seed):
+    return f"seed-{seed}-{side}"
+
+
+def _train_all(config, dataset, missing, *, jobs, store):
+    pool = ProcessPoolExecutor(
+        jobs,
+        mp_context=multiprocessing.get_context("spawn"),  # a process with TensorFlow can't fork
+        initializer=_begin,
+        initargs=(config, dataset),
+    )
+    try:
+        with _interrupts_ignored():
+            futures = {pool.submit(_train, *one): one for one in missing}
+        done = as_completed(futures)
+        for future in progress(done, "seeds", unit=" trainings", total=len(missing)):
+            store.keep(_part(*futures[future]), future.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_ignored():
+    """For processes that start within: of Ctrl-C a training alone takes notice."""
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+_held: dict[str, Any] = {}  # of a process that trains: config and dataset, sent once
+
+
+def _begin(config, dataset):
+    _held.update(config=config, dataset=dataset)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent():
+    """A pool's process would wait for ever for work from a parent that was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _train(side, seed):
+    """The final test accuracy of one training, in a process of the pool."""
+    config, dataset = dataclasses.replace(_held["config"], seed=seed), _held["dataset"]
+    interrupted = UserError(f"interrupted at seed {seed} of {side}: the same command goes on")
+    if "interrupted" in _held:  # what was queued before that can't be cancelled
+        raise interrupted
+    with tempfile.TemporaryDirectory() as folder:
+        run = runs.create_run(folder, side, config=config, dataset=dataset.name)
+        run.quiet = True
+        result = SIDES[side].train(run, dataset)
+    if not result["finished"]:
+        _held["interrupted"] = True
+        raise interrupted
+    return result["test"][-1]["accuracy"]

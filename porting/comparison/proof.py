@@ -1,0 +1,127 @@
+"""Both sides from the same weights on the same batches, up the ladder in every dtype."""
+
+import itertools
+import tempfile
+import time
+from collections import defaultdict
+
+import numpy as np
+import tensorflow.compat.v1 as tf1
+
+from legacy_tf1 import training as legacy_training
+from porting import diagnosis, ladder
+from porting.comparison import breaks, lengths, rungs
+from porting.comparison.findings import Findings
+from porting.comparison.progress import progress
+from porting.sides import LegacySide, ModernSide
+from shared import batches
+from shared.config import train_split
+
+STEPS = 200
+DRAWN = 0.1  # how far from their value equal weights are moved at most
+_BOTH = ("float32", "float64")
+
+
+def dtypes(config):
+    """The dtypes in which both sides can compute the config's model."""
+    return ("float32",) if getattr(config, "kernel", None) == "fused-cpu" else _BOTH
+
+
+def left_out(config):
+    """Entries of the report for the dtypes that are missing."""
+    why = "the fused kernels compute in float32 only"
+    return [
+        rungs.left_out(number, why, dtype=dtype)
+        for dtype in _BOTH
+        if dtype not in dtypes(config)
+        for number in range(1, 8)
+    ]
+
+
+def initial_weights(config):
+    """The named weights that legacy_tf1 draws from the config's seed."""
+    module = legacy_training.MODELS[config.model]
+    with tf1.Graph().as_default():
+        tf1.set_random_seed(config.seed)
+        model = module.build_model(config)
+        with tf1.Session(config=legacy_training.session_config()) as session:
+            session.run(tf1.global_variables_initializer())
+            names = [variable.op.name for variable in model.variables]
+            values = dict(zip(names, session.run(model.variables), strict=True))
+    return module.from_variables(values, config)
+
+
+def without_constants(weights, *, seed):
+    """The weights with noise on those arrays that start with equal values, as biases do with zeros.
+
+    Equal values would hide a port that exchanges them or leaves them behind.
+    """
+    stream = np.random.RandomState(seed)
+    found = {}
+    for name, value in weights.items():
+        noise = stream.uniform(-DRAWN, DRAWN, value.shape)
+        equal = 2 * len(np.unique(value)) < value.size
+        found[name] = (value + noise).astype(value.dtype) if equal else value
+    return found
+
+
+def first_batches(config, dataset, count):
+    """The first `count` training batches of the plan: images [B, T, F] float32, labels [B]."""
+
+    def endless():
+        for epoch in itertools.count():
+            plan = batches.train_plan(config, epoch)
+            for step in range(len(plan)):
+                yield batches.batch(train_split(config, dataset), plan, step, config=config)
+
+    return list(itertools.islice(endless(), count))
+
+
+def prove(config, dataset, weights, *, dtype):
+    """Climbs the ladder in one dtype, from rung 1 to rung 8.
+
+    Returns:
+        A dict for JSON: `rungs`, entries of the report; `heat` and `gradients`, as there; `losses`,
+        series by side; `breaks`, None where all rungs pass; `seconds` by the names of the rungs.
+    """
+    steps = first_batches(config, dataset, STEPS)
+    legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
+    options = {"dtype": dtype, "seen": Findings()}
+    if config.optimizer == "adam" and dtype == "float64":
+        options["exact"] = ModernSide(config, weights, dtype=dtype, powers="tf1")
+    climbed = []
+    seconds: dict[str, float] = defaultdict(float)
+    with tempfile.TemporaryDirectory() as folder:
+        if dtype == "float32":
+            options["exports"] = folder
+        climb = ladder.climb(legacy, modern, steps, **options)
+        start = time.perf_counter()
+        for rung in progress(climb, f"ladder, {dtype}", unit=" rungs"):
+            climbed.append(rung)
+            now = time.perf_counter()
+            seconds[rungs.name(rungs.number(rung.quantity))] += now - start
+            start = now
+    return {
+        "rungs": [rungs.compared(rung) for rung in climbed] + _without_lengths(config, dtype),
+        "heat": options["seen"].heat,
+        "gradients": options["seen"].gradients,
+        "losses": {name: series.tolist() for name, series in options["seen"].losses.items()},
+        "breaks": _break(climbed, options["seen"], config, weights, steps),
+        "seconds": dict(seconds),
+    }
+
+
+def _break(climbed, seen, config, weights, steps):
+    """The first rung that fails as the report has it, with the mistakes that explain it."""
+    failed = next((rung for rung in climbed if not rung.passed), None)
+    if failed is None:
+        return None
+    dtype = failed.dtype
+    legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
+    causes = diagnosis.diagnose(legacy, modern, steps, dtype=dtype, failed=failed)
+    return {**breaks.described(rungs.compared(failed), seen), "diagnosis": causes}
+
+
+def _without_lengths(config, dtype):
+    why = lengths.refusal(config)
+    return [rungs.left_out(2, why, quantity="outputs of lengths", dtype=dtype)] if why else []

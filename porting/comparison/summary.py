@@ -1,0 +1,140 @@
+"""The report of a comparison: the dict that report.json holds, and the sentence that sums it up."""
+
+import dataclasses
+import os
+import platform
+
+import numpy as np
+
+from porting.comparison import bands as bands_of
+from porting.comparison import breaks, proof, rungs, trainings
+from shared import versions
+
+POINTS = 400  # of a curve, at most
+SMOOTH = 100  # steps of which a point of a curve is the mean, at most
+
+
+def facts(config, dataset, *, mode, command):
+    """What was compared, by what and where: the beginning of the report."""
+    return {
+        "model": config.model,
+        "dataset": dataset.name,
+        "mode": mode,
+        "command": command,
+        "seed": config.seed,
+        "config": dataclasses.asdict(config),
+        "versions": versions.installed("tensorflow", "keras", "tf_keras"),
+        "machine": {
+            "system": platform.system(),
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+        },
+    }
+
+
+def report(begin, config, *, climbs, trained, bands, controls, timings):
+    """All of the report.
+
+    Args:
+        begin: what `facts` gave.
+        config: the model's config.
+        climbs: what porting.comparison.proof.prove returned, by dtype.
+        trained: Runs by side, or None where nothing was trained to its end.
+        bands, controls, timings: as the report has them; None where they were left out.
+    """
+    entries = _entries(config, climbs, trained, bands)
+    found = _break(entries, climbs)
+    losses = [run.steps()[0] for run in trained.values()] if trained else []
+    return {
+        **begin,
+        "passed": found is None and all(control["caught"] for control in controls or []),
+        "verdict": verdict(entries, found, controls=controls, mode=begin["mode"]),
+        "breaks": found,
+        "rungs": entries,
+        "curves": {side: _curve(run) for side, run in (trained or {}).items()},
+        "loss_gap": _loss_gaps(climbs, losses),
+        "heat": {dtype: c["heat"] for dtype, c in climbs.items() if _has_time(c["heat"])},
+        "gradients": {dtype: climb["gradients"] for dtype, climb in climbs.items()},
+        "losses": trainings.loss_table(*losses) if trained else [],
+        "bands": bands,
+        "controls": controls,
+        "timings": timings,
+    }
+
+
+def _entries(config, climbs, trained, bands):
+    """All entries of rungs, in the order of the ladder."""
+    found = [entry for climb in climbs.values() for entry in climb["rungs"]]
+    found += proof.left_out(config)
+    found += trainings.entries(trained) if trained else []
+    found += bands_of.entries(bands, config)
+    return sorted(found, key=lambda entry: entry["number"])
+
+
+def verdict(entries, found, *, controls, mode):
+    """One sentence: what was proved, or where it breaks first."""
+    missed = [control["name"] for control in controls or [] if not control["caught"]]
+    if found:
+        place = f"{found['quantity']} ({found['dtype']}) at {found['place']}"
+        return f"The two sides part on rung {found['number']}, {found['rung']}: {place}."
+    if missed:
+        return f"The ladder does not notice {len(missed)} wrong ports: {', '.join(missed)}."
+    numbers = sorted({entry["number"] for entry in entries if entry["applies"]})
+    climbed = ", ".join(rungs.name(number) for number in numbers)
+    dtypes = " and ".join(dict.fromkeys(entry["dtype"] for entry in entries if entry["applies"]))
+    more = "; quick: nothing was trained to its end" if mode == "quick" else ""
+    if controls:
+        more = f"; {len(controls)} of {len(controls)} wrong ports are noticed"
+    return f"The two sides agree in {dtypes} on {len(numbers)} rungs: {climbed}{more}."
+
+
+def _break(entries, climbs):
+    """The first entry that fails, with what its climb knows of it; None where none does."""
+    failed = next((entry for entry in entries if entry["applies"] and not entry["passed"]), None)
+    if failed is None:
+        return None
+    known = [climb["breaks"] for climb in climbs.values() if climb["breaks"]]
+    plain = breaks.described(failed)
+    keys = ("quantity", "dtype", "place")
+    same = [one for one in known if all(one[key] == plain[key] for key in keys)]
+    return same[0] if same else plain
+
+
+def _curve(run):
+    """Running means of a training, at most POINTS of them, and its tests."""
+    losses, accuracies = run.steps()
+    width = max(1, min(SMOOTH, len(losses) // 4))
+    every = -(-(len(losses) - width + 1) // POINTS)
+    means = [
+        np.convolve(series.astype(np.float64), np.ones(width) / width, mode="valid")[::every]
+        for series in (losses, accuracies)
+    ]
+    return {
+        "step": list(range(width, len(losses) + 1, every)),
+        "loss": means[0].tolist(),
+        "accuracy": means[1].tolist(),
+        "test": [
+            {key: test[key] for key in ("step", "loss", "accuracy", "min_accuracy")}
+            for test in run.result()["test"]
+        ],
+    }
+
+
+def _loss_gaps(climbs, losses):
+    """|Δloss| per step, by dtype; in float32 of the whole trainings where there are any."""
+    found = {}
+    for dtype, climb in climbs.items():
+        for other, name in (("modern", dtype), ("exact", f"{dtype}, TF1's powers")):
+            if other in climb["losses"]:
+                found[name] = _gap(climb["losses"]["legacy"], climb["losses"][other])
+    if losses:
+        found["float32"] = _gap(*losses)
+    return found
+
+
+def _gap(first, second):
+    return np.abs(np.asarray(first, np.float64) - np.asarray(second, np.float64)).tolist()
+
+
+def _has_time(heat):
+    return any(len(row) > 1 for row in heat["max_abs"])

@@ -1,0 +1,329 @@
+"""Runs the recurrent part of a TF1 graph, from what its first cell takes, with given variables.
+
+The placeholders of a stranger's graph lead through layers nobody knows: so what the first cell
+takes, its initial states and the lengths are put in directly, wherever in the graph they are made,
+and of the graph only what leads from there to the outputs is imported.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf2
+import tensorflow.compat.v1 as tf1
+
+from porting.graph import PASSING, Graph
+from shared.errors import UserError
+
+_HANDING = {"Enter", "Merge", "Switch", "NextIteration", "Exit", "Identity"}
+_HANDING |= {"Add", "AddV2", "AddN"}  # of gradients
+_WHOLE = {tf1.int32.as_datatype_enum, tf1.int64.as_datatype_enum}
+_WIDER = {tf1.float32.as_datatype_enum: tf1.float64.as_datatype_enum}
+
+
+class Outputs(NamedTuple):
+    """What a run gave, per recurrent layer from the inputs up, and of the layers after them.
+
+    sequences: [B, T, U], or None where the graph keeps it to itself (the lower cells of a loop);
+        in the order of the inputs also where a cell takes them from the end.
+    states: final (h,) or (h, c), each [B, U]; steps: of every step in the order of its run, where
+        the graph does not loop.
+    head: the output of the last dense layer [rows, N]; None where there is none.
+    head_rows: the rows [rows, U] that the first dense layer took.
+    """
+
+    sequences: Sequence[np.ndarray | None]
+    states: list[tuple[np.ndarray, ...]]
+    steps: list[list[tuple[np.ndarray, ...]]]
+    head: np.ndarray | None
+    head_rows: np.ndarray | None
+
+
+class GraphRun:
+    """A session on the recurrent part of a graph.
+
+    Args:
+        graph: porting.graph.Graph.
+        network: porting.graphs.network.Network, what was found in it.
+        variables: {name: array} of the network, of one dtype.
+        widened: compute in float64 what the graph computes in float32.
+
+    Raises:
+        UserError: an op of the graph does not exist or has no kernel here.
+    """
+
+    def __init__(self, graph: Graph, network, variables, *, widened=False):
+        self.graph, self.network, self.dtype = graph, network, "float64" if widened else "float32"
+        if not widened:
+            self.dtype = str(next(iter(variables.values())).dtype)
+        self._runs = [layer.run for layer in network.recurrent]
+        firsts = [name for level in network.levels[:1] for c in level.firsts for name in _first(c)]
+        tensors = [*firsts, *(name for run in self._runs for name in _states(run))]
+        session_graph = tf1.Graph()
+        with session_graph.as_default():
+            self._feeds = {
+                name: tf1.placeholder(self._type(name)) for name in dict.fromkeys(tensors)
+            }
+            given = {**self._feeds, **self._constants(variables)}
+            fetches = [name for run in self._runs for name in _made(run)] + self._head_tensors()
+            part = _part(graph, fetches, given=given, widened=widened)
+            used = {name for node in part.node for name in graph.inputs(node)}
+            given = {name: tensor for name, tensor in given.items() if name in used}
+            try:
+                tf1.import_graph_def(part, input_map=given, name="")
+            except ValueError as error:
+                raise UserError(f"the graph cannot be imported: {_first_line(error)}") from None
+        config = tf1.ConfigProto()  # as the graph stands: it runs a few times only
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
+        self.session = tf1.Session(graph=session_graph, config=config)
+
+    def __call__(self, inputs, states, *, lengths=None):
+        """Runs the cells and what comes after them.
+
+        Args:
+            inputs: [B, T, F] for the first cell.
+            states: per recurrent layer its initial (h,) or (h, c), each [B, U].
+            lengths: [B], where the graph has lengths.
+
+        Returns: Outputs.
+
+        Raises:
+            UserError: the graph does not take such sizes, or does not run here.
+        """
+        fetches = [_fetches(run) for run in self._runs]
+        head = self._head_tensors()
+        try:
+            *cells, dense = self.session.run([*fetches, head], self._fed(inputs, states, lengths))
+        except (tf1.errors.OpError, ValueError) as error:
+            raise UserError(f"the graph does not run here: {_first_line(error)}") from None
+        found = [
+            _of_run(layer, values, state, lengths)
+            for layer, values, state in zip(self.network.recurrent, cells, states, strict=True)
+        ]
+        sequences, finals, steps = (list(part) for part in zip(*found, strict=True))
+        return Outputs(sequences, finals, steps, *(dense or (None, None)))
+
+    def _fed(self, inputs, states, lengths):
+        values = {}
+        for layer in self.network.levels[0].firsts:
+            taken = turned(inputs, lengths) if layer.backward else inputs
+            if layer.run.inputs is not None:
+                values[layer.run.inputs] = taken.swapaxes(0, 1)
+            else:
+                values.update((step.x, taken[:, t]) for t, step in enumerate(layer.run.steps))
+        for run, state in zip(self._runs, states, strict=True):
+            values.update(zip(run.initial, state, strict=True))
+            if run.lengths is not None:
+                values[run.lengths] = lengths
+        return {self._feeds[name]: value for name, value in values.items() if name in self._feeds}
+
+    def _type(self, tensor):
+        """The dtype of a fed tensor: lengths have their own."""
+        lengths = {run.lengths for run in self._runs}
+        return _dtype(self.graph, tensor) if tensor in lengths else self.dtype
+
+    def _constants(self, variables):
+        """The tensors at which the graph reads its variables, as constants of their values."""
+        found = {}
+        for name, value in variables.items():
+            constant = tf1.constant(value, self.dtype)
+            found[name + ":0"] = constant
+            for node in self.graph.uses(name, {"ReadVariableOp"}):
+                found[node.name + ":0"] = constant
+        return found
+
+    def _head_tensors(self):
+        """The last dense layer's output and the rows that the first one takes; none: []."""
+        if not self.network.after:
+            return []
+        return [self.network.after[-1].output, head_inputs(self.graph, self.network)]
+
+
+def head_inputs(graph, network):
+    """The tensor [rows, U] that the first dense layer after the cells multiplies."""
+    node = graph.node(network.after[0].output)
+    while node.op != "MatMul":
+        node = graph.node(graph.inputs(node)[0])
+    return graph.inputs(node)[0]
+
+
+def static_sizes(graph, run):
+    """The batch size and the number of steps that a graph asks for; None: any.
+
+    The graph as a whole is imported for it, as its shapes are not written down.
+    """
+    imported = tf1.Graph()
+    with imported.as_default():
+        try:
+            tf1.import_graph_def(graph.graph_def, name="")
+        except ValueError:  # an op that does not exist here
+            return None, len(run.steps) or None if run.inputs is None else None
+    shape = imported.get_tensor_by_name(run.first_inputs).shape
+    sizes = shape.as_list() if shape.rank else [None, None]
+    return (sizes[0], len(run.steps)) if run.inputs is None else (sizes[1], sizes[0])
+
+
+def turned(sequence, lengths=None):
+    """[B, T, …] with the first `lengths` steps of each row in reverse order, all by default."""
+    found = sequence[:, ::-1].copy()
+    for row, length in enumerate([] if lengths is None else lengths):
+        found[row] = sequence[row]
+        found[row, :length] = sequence[row, :length][::-1]
+    return found
+
+
+def with_residual(inputs, outputs, lengths=None):
+    """The sum of sequences [B, T, U], zero past the `lengths`."""
+    if lengths is None:
+        return inputs + outputs
+    on = (np.arange(inputs.shape[1]) < lengths[:, None])[:, :, None]
+    return np.where(on, inputs + outputs, np.zeros_like(outputs))
+
+
+def _first(layer):
+    """The tensors of a run that its inputs are put into."""
+    run = layer.run
+    return [step.x for step in run.steps] if run.inputs is None else [run.inputs]
+
+
+def _states(run):
+    """The tensors of a run that its initial states and its lengths are put into."""
+    return [*run.initial, *([] if run.lengths is None else [run.lengths])]
+
+
+def _made(run):
+    outputs, finals = _fetches(run)
+    return [*outputs, *finals]
+
+
+def _fetches(run):
+    """The outputs of all steps, and the final states, or where it does not loop those of all."""
+    if run.cell_states is not None:
+        return [run.outputs], [run.outputs, run.cell_states]
+    if run.looped:
+        finals = [run.final_h, run.final_c]
+        return [run.outputs] if run.outputs else [], [name for name in finals if name is not None]
+    states = [name for step in run.steps for name in (step.new_h, step.new_c) if name is not None]
+    return [step.output for step in run.steps], states
+
+
+def _of_run(layer, fetched, initial, lengths):
+    """The sequence [B, T, U] or None, the final states, and the states of every step."""
+    run, (outputs, states) = layer.run, fetched
+    if run.looped:
+        sequence = outputs[0].swapaxes(0, 1) if outputs else None
+        finals, steps = tuple(states), []
+    elif run.cell_states is None:
+        kinds = len(run.initial)
+        steps = [tuple(states[i : i + kinds]) for i in range(0, len(states), kinds)]
+        sequence, finals = np.stack(outputs, axis=1), steps[-1]
+    else:
+        steps = list(zip(*states, strict=True))
+        sequence, finals = np.stack([h for h, *_ in steps], axis=1), steps[-1]
+        if run.lengths is not None:  # the op goes on to the longest one, and the graph masks it
+            on = np.arange(len(steps)) < lengths[:, None]
+            sequence = np.where(on[:, :, None], sequence, np.zeros_like(sequence))
+            finals = _at(lengths, [initial, *steps])
+    if layer.backward and sequence is not None:
+        sequence = turned(sequence, lengths)
+    return sequence, finals, steps
+
+
+def _at(lengths, steps):
+    """The states of each row after so many steps."""
+    rows = np.arange(len(lengths))
+    return tuple(np.stack(parts)[lengths, rows] for parts in zip(*steps, strict=True))
+
+
+def _part(graph, fetches, *, given, widened):
+    """The GraphDef of what leads to some tensors from the given ones, without devices."""
+    needed, queue = set(), [name for name in fetches if name not in given]
+    while queue:
+        node = graph.node(queue.pop())
+        if node is None or node.name in needed:
+            continue
+        needed.add(node.name)
+        queue.extend(name for name in graph.inputs(node) if name not in given)
+    return graph_def_of(graph, needed, widened=widened)
+
+
+def graph_def_of(graph, needed, *, widened):
+    """The GraphDef of some nodes, without devices.
+
+    Args:
+        graph: porting.graph.Graph.
+        needed: names of nodes.
+        widened: float64 stands where the graph has float32.
+    """
+    flows = _flows(graph) if widened else ()
+    part = tf1.GraphDef()
+    part.library.CopyFrom(graph.graph_def.library)
+    part.versions.CopyFrom(graph.graph_def.versions)
+    for name, node in graph.nodes.items():
+        if name in needed:
+            copy = part.node.add()
+            copy.CopyFrom(node)
+            copy.device = ""
+            copy.attr.pop("_class", None)
+            controls = [i for i in node.input if i.startswith("^") and i[1:] in needed]
+            copy.input[:] = [*(i for i in node.input if not i.startswith("^")), *controls]
+            if widened:
+                _widen(copy, flow=name in flows)
+    return part
+
+
+def _flows(graph):
+    """The nodes that hand on a TensorArray's flow: a float32 that means nothing, in any graph."""
+    arrays = [node for node in graph.nodes.values() if node.op.startswith("TensorArray")]
+    made = ("TensorArrayV3", "TensorArrayGradV3")
+    tensors = [f"{node.name}:1" for node in arrays if node.op in made]
+    writing = ("TensorArrayWrite", "TensorArrayScatter")
+    tensors += [f"{node.name}:0" for node in arrays if node.op.startswith(writing)]
+    found: set[str] = set()
+    while tensors:
+        nodes = graph.ahead(tensors, through=_HANDING, ops=_HANDING | {"StackPushV2"})
+        kept = _stacks(graph, [node for node in nodes if node.op == "StackPushV2"])
+        tensors = [f"{node.name}:0" for node in kept if node.name not in found]
+        found.update(node.name for node in [*nodes, *kept])
+    queue = [name for name in found if graph.nodes[name].op in _HANDING]  # a loop starts from zero
+    for name in queue:
+        for tensor in graph.inputs(graph.nodes[name]):
+            node = graph.node(tensor)
+            if node is not None and node.op in {"Enter", "Const"} and node.name not in found:
+                found.add(node.name)
+                queue.append(node.name)
+    return found
+
+
+def _stacks(graph, pushes):
+    """The stacks that a loop keeps things on for its gradients, and where these come off again."""
+    stacks = [graph.node(graph.origin(graph.inputs(push)[0])) for push in pushes]
+    handles = [f"{stack.name}:0" for stack in stacks]
+    return [*stacks, *graph.ahead(handles, through=PASSING, ops={"StackPopV2"})]
+
+
+def _widen(node, *, flow):
+    """Makes float64 of every float32 that a node names or holds, but of a flow."""
+    for name, value in () if flow else node.attr.items():
+        if value.HasField("type"):
+            value.type = _WIDER.get(value.type, value.type)
+        for index, kind in enumerate(value.list.type if value.HasField("list") else ()):
+            value.list.type[index] = _WIDER.get(kind, kind)
+        if name == "value" and value.tensor.dtype in _WIDER:
+            wider = tf2.make_ndarray(value.tensor).astype("float64")
+            value.tensor.CopyFrom(tf2.make_tensor_proto(wider))
+
+
+def _dtype(graph, tensor):
+    """The dtype of a tensor of whole numbers, as its node or a node before it names it."""
+    for name in graph.behind(tensor, through=PASSING | {"Fill", "Cast"}):
+        node = graph.node(name)
+        for key in ("DstT", "dtype", "T"):
+            # Asking for an attribute that is not there would put it there.
+            if node is not None and key in node.attr and node.attr[key].type in _WHOLE:
+                return tf1.as_dtype(node.attr[key].type)
+    return tf1.int32
+
+
+def _first_line(error):
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,119 @@
+"""What of the last cell's outputs the dense layers of a graph take: found by running them once.
+
+The ways to pick rows from a sequence are too many to be told by their operations; the rows that
+come out are the outputs' own, to the bit, unless something stands between.
+"""
+
+import numpy as np
+
+from porting import cells
+from porting.graphs.graph_run import GraphRun, static_sizes
+from porting.graphs.network import Network
+from shared.errors import UserError
+
+
+def with_takes(graph, network: Network, read):
+    """The network with what its dense layers are seen to take.
+
+    A graph that does not run here is taken as its operations are. Without the dense layers where
+    they take something that no Keras model here gives.
+
+    Args:
+        graph: porting.graph.Graph.
+        network: of that graph.
+        read: a function from a variable's name to its array.
+    """
+    if not network.after or network.recurrent[0].run is None:
+        return network
+    try:
+        outputs = _run(graph, network, read)
+    except UserError:
+        return network
+    for takes in (network.takes, "last", "state", "steps"):
+        if order(graph, network._replace(takes=takes), outputs) is not None:
+            return network._replace(takes=takes)
+    return network._replace(after=[], takes="steps")
+
+
+def order(graph, network, outputs):
+    """How dense layers order the rows of what a network says they take; None: they take others.
+
+    Args:
+        graph, network: as for with_takes.
+        outputs: porting.graphs.graph_run.Outputs of a run of it.
+
+    Returns: a function from outputs [B, T, U] and final h [B, U] to rows [rows, U].
+    """
+    orders = _ORDERS[network.takes]
+    if network.takes == "steps" and _is_per_step(graph, network):
+        orders = [lambda sequence, state: sequence[:, 0]]  # the first product stands for them all
+    for ordered in orders:
+        rows = ordered(*top(network, outputs))
+        if np.array_equal(rows, outputs.head_rows):
+            return ordered
+    return None
+
+
+def row_order(conversion, batch, steps):
+    """In which order a graph's head has the rows of a model's outputs, [B, T] or [B]: indices."""
+    network = conversion.network
+    if network.takes != "steps":
+        return np.arange(batch)
+    outputs = _run(conversion.graph, network, conversion.checkpoint.read)
+    ordered = order(conversion.graph, network, outputs)
+    return ordered(np.arange(batch * steps).reshape(batch, steps, 1), None)[:, 0]
+
+
+def top(network, outputs):
+    """The outputs [B, T, D] and the final states h [B, D] of the last level, its ways side by side.
+
+    Args:
+        outputs: porting.graphs.graph_run.Outputs.
+    """
+    sequences = [outputs.sequences[index] for index in network.top]
+    states = [outputs.states[index][0] for index in network.top]
+    return np.concatenate(sequences, axis=-1), np.concatenate(states, axis=-1)
+
+
+_ORDERS = {
+    "last": [lambda sequence, state: sequence[:, -1]],
+    "state": [lambda sequence, state: state],
+    "steps": [
+        lambda sequence, state: sequence.reshape(-1, sequence.shape[-1]),
+        lambda sequence, state: sequence.swapaxes(0, 1).reshape(-1, sequence.shape[-1]),
+    ],
+}
+
+
+def _is_per_step(graph, network):
+    """Does the graph multiply by the first kernel anew at each of its unrolled steps?"""
+    run = network.recurrent[-1].run
+    products = graph.uses(network.after[0].variables["kernel"], {"MatMul"})
+    return not run.looped and len(products) == len(run.steps)
+
+
+def _run(graph, network, read):
+    """The Outputs of a run on random numbers; rows differ in length where there are lengths."""
+    variables = {name: read(name) for name in network.variables}
+    run = network.recurrent[0].run
+    batch, steps = static_sizes(graph, run)
+    batch, steps = batch or 3, steps or 4
+    stream = np.random.default_rng(0)
+    dtype = next(iter(variables.values())).dtype
+    sizes = [cells.sizes(layer.cell.family, _of(layer, variables)) for layer in network.recurrent]
+    inputs = stream.normal(size=(batch, steps, sizes[0].features)).astype(dtype)
+    states = [
+        tuple(
+            stream.normal(size=(batch, width)).astype(dtype)
+            for width, _ in zip((size.outputs, size.units), layer.run.initial, strict=False)
+        )
+        for layer, size in zip(network.recurrent, sizes, strict=True)
+    ]
+    lengths = None
+    if network.recurrent[0].run.lengths is not None:
+        lengths = np.resize([steps, 1, (steps + 1) // 2], batch)
+    return GraphRun(graph, network, variables)(inputs, states, lengths=lengths)
+
+
+def _of(layer, variables):
+    return {role: variables[name] for role, name in layer.cell.variables.items()}

@@ -1,0 +1,277 @@
+"""Runs the training part of a TF1 graph: its loss, its gradients, its optimizer.
+
+Everything is fed at the placeholders, with random numbers of the shapes that they have, and what
+the cells take is read off the graph: so whatever lies between need not be known.
+"""
+
+import itertools
+import re
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf1
+
+from porting.graph import Graph
+from porting.graphs.graph_run import graph_def_of
+from porting.models.optimizer_specs import find_applied
+
+ROWS = 4  # where a graph leaves a size open, both of the batch and of time
+_FLOATS = {tf1.float32, tf1.float64, tf1.float16}
+
+
+class NoTraining(Exception):
+    """A graph cannot be trained here, or its gradients cannot be told; the message says why."""
+
+
+class Taken(NamedTuple):
+    """What the cells took of a batch: inputs [B, T, F], lengths [B] or None; the graph's loss."""
+
+    inputs: np.ndarray
+    lengths: np.ndarray | None
+    loss: np.ndarray
+
+
+class TrainingRun:
+    """A session on a whole graph, training from given values.
+
+    Args:
+        conversion: porting.convert.Conversion, with dense layers after the cells.
+        variables: {name: array} of the network, in place of the checkpoint's.
+        dtype: "float64" makes the graph's float32 wider.
+
+    Raises:
+        NoTraining: see there.
+    """
+
+    def __init__(self, conversion, variables, *, dtype):
+        self.network, self.dtype = conversion.network, dtype
+        self._masked = conversion.blueprint.masked
+        whole = Graph(conversion.graph.graph_def, backward=True)
+        self._check(conversion, whole)
+        self._applied = find_applied(whole)
+        self._first = self.network.levels[0].forward[0].run
+        with tf1.Graph().as_default() as self.graph:
+            widened = dtype != conversion.blueprint.dtype
+            part = graph_def_of(whole, whole.nodes, widened=widened)
+            try:
+                tf1.import_graph_def(part, name="")
+            except ValueError as error:
+                raise NoTraining(_reason(error)) from None
+            self._loss = self._tensor(_loss(whole))
+            self._logits = self._tensor(self.network.after[-1].output)
+            (self._pull,) = tf1.gradients(self._loss, self._logits)
+            self._train = self.graph.get_operation_by_name(_train_op(whole, self._applied))
+            self.session = tf1.Session(graph=self.graph, config=_as_it_stands())
+            self._restore(conversion.checkpoint, variables)
+            # A graph made wider multiplies them up in float64, the one that it stands for does not.
+            self._rounded = [_rounding(self.graph, name) for name in _powers(conversion)]
+        self._sizes = self._find_sizes()
+
+    def batch(self, stream):
+        """A feed of random numbers for one step."""
+        return self._feed(stream, self._sizes)
+
+    def take(self, feed):
+        """What the cells take of a batch, with the loss: Taken."""
+        run = self._first
+        names = [run.inputs] if run.inputs else [step.x for step in run.steps]
+        inputs, loss = self._run([[self._tensor(n) for n in names], self._loss], feed)
+        sequence = inputs[0].swapaxes(0, 1) if run.inputs else np.stack(inputs, axis=1)
+        lengths = feed[self._tensor(run.lengths)] if self._masked else None
+        return Taken(sequence, lengths, loss)
+
+    def loss_of(self, feed, logits):
+        """The graph's loss of other logits [rows, N], and its gradient by them."""
+        return self._run([self._loss, self._pull], {**feed, self._logits: logits})
+
+    def gradients(self, feed):
+        """The graph's own gradients by variable."""
+        tensors = {
+            name: self._tensor(_gradient(self.graph, applied.arguments["grad"]))
+            for name, applied in self._applied.items()
+            if name in self.network.variables
+        }
+        return dict(zip(tensors, self._run(list(tensors.values()), feed), strict=True))
+
+    @property
+    def clips(self):
+        """Whether what the optimizer applies is not the gradients themselves."""
+        applied = [applied.arguments["grad"] for applied in self._applied.values()]
+        return any(_gradient(self.graph, name) != name for name in applied)
+
+    def step(self, feed):
+        """Trains one step of the graph's own optimizer."""
+        self._run(self._train, feed)
+        self.session.run(self._rounded)
+
+    def _check(self, conversion, whole):
+        if not self.network.after:
+            raise NoTraining("what its loss takes of the cells is not known")
+        if conversion.blueprint.optimizer is None:
+            raise NoTraining("no optimizer is applied to its variables")
+        products = whole.uses(self.network.after[0].variables["kernel"], {"MatMul"})
+        if len([node for node in products if node.name in conversion.graph.nodes]) != 1:
+            raise NoTraining("it multiplies by the head's kernel at every step anew")
+
+    def _tensor(self, name):
+        return self.graph.get_tensor_by_name(name)
+
+    def _run(self, fetches, feed):
+        try:
+            return self.session.run(fetches, feed)
+        except (tf1.errors.OpError, ValueError) as error:
+            raise NoTraining(_reason(error)) from None
+
+    def _restore(self, checkpoint, variables):
+        """Puts the values of a checkpoint, and those given, into the graph's variables."""
+        for operation in self.graph.get_operations():
+            name = operation.name
+            if name not in checkpoint.shapes:
+                continue
+            value = variables[name] if name in variables else checkpoint.read(name)
+            tensor = operation.outputs[0]
+            if operation.type == "VarHandleOp":
+                held = tf1.as_dtype(operation.get_attr("dtype"))
+                value = tf1.constant(value, held)
+                self.session.run(tf1.raw_ops.AssignVariableOp(resource=tensor, value=value))
+            elif operation.type in {"Variable", "VariableV2"}:
+                value = tf1.constant(value, tensor.dtype.base_dtype)
+                self.session.run(tf1.raw_ops.Assign(ref=tensor, value=value).op)
+
+    def _find_sizes(self):
+        """The sizes of open dimensions that the graph can be run with."""
+        for operation in self._placeholders():
+            if operation.outputs[0].shape.rank is None:
+                raise NoTraining(f"its placeholder {operation.name} has no shape")
+        steps = len(self._first.steps) if self._first.inputs is None else ROWS
+        fault = None
+        for flat, scalar in itertools.product((ROWS, ROWS * steps, 1), (1.0, 0.0)):
+            sizes = flat, scalar
+            try:
+                taken = self.take(self._feed(np.random.default_rng(0), sizes))
+            except NoTraining as error:
+                fault = error
+                continue
+            if np.all(np.isfinite(taken.loss)) and np.ndim(taken.loss) == 0:
+                return sizes
+        raise NoTraining(f"no sizes were found that its placeholders take ({fault})")
+
+    def _feed(self, stream, sizes):
+        found = {}
+        for operation in self._placeholders():
+            found[operation.outputs[0]] = self._value(operation, stream, sizes)
+        runs = [layer.run for layer in self.network.recurrent]
+        first = self._tensor(self._first.first_inputs).shape
+        batch = first[0 if self._first.inputs is None else 1] if first.rank else None
+        for run in runs:
+            for name in run.initial:  # the model starts from zeros
+                tensor = self._tensor(name)
+                rows, width = tensor.shape.as_list() if tensor.shape.rank else (None, None)
+                if width is not None:
+                    found[tensor] = np.zeros((rows or batch or ROWS, width), self.dtype)
+            if run.lengths is not None and self._masked:
+                found[self._tensor(run.lengths)] = self._lengths(run)
+        return found
+
+    def _placeholders(self):
+        """The placeholders of the graph but for those of a Saver."""
+        operations = self.graph.get_operations()
+        found = [one for one in operations if one.type.startswith("Placeholder")]
+        return [one for one in found if not one.name.startswith("save")]
+
+    def _lengths(self, run):
+        tensor = self._tensor(run.lengths)
+        rows = (tensor.shape.as_list() if tensor.shape.rank else [None])[0] or ROWS
+        sequence = self._tensor(self._first.inputs).shape
+        steps = (sequence[0] if sequence.rank else None) or ROWS
+        some = [steps, 1, (steps + 1) // 2]
+        return np.resize(some, rows).astype(tensor.dtype.as_numpy_dtype)
+
+    def _value(self, operation, stream, sizes):
+        """Random numbers for a placeholder: floats about zero, ids that every table has."""
+        tensor, (flat, scalar) = operation.outputs[0], sizes
+        open_ = flat if tensor.shape.rank == 1 else ROWS
+        shape = [size or open_ for size in tensor.shape.as_list()] if tensor.shape.rank else []
+        if tensor.dtype == tf1.bool:
+            return np.zeros(shape, bool)
+        if tensor.dtype in _FLOATS:
+            value = stream.normal(size=shape) if shape else scalar  # a scalar: what dropout keeps
+            return np.asarray(value, tensor.dtype.as_numpy_dtype)
+        return stream.integers(self._ids(), size=shape).astype(tensor.dtype.as_numpy_dtype)
+
+    def _ids(self):
+        """One above the largest id that every table and every row of logits has."""
+        tables = [
+            layer.variables["embeddings"]
+            for layer in self.network.before[:1]
+            if layer.kind == "embedding"
+        ]
+        sizes = [self._tensor(name + ":0").shape[0] for name in tables]
+        return min([size for size in [*sizes, self._logits.shape[-1]] if size], default=2)
+
+
+def _reason(error):
+    """What TensorFlow says of an error, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if not line.endswith("error:") and "defined at" not in line]
+    return (told or lines)[0]
+
+
+def _loss(whole):
+    """The tensor that the gradients start from: the op whose gradient takes the first ones."""
+    for node in whole.nodes.values():
+        if re.fullmatch(r"(.*/)?gradients(_\d+)?/(Fill|grad_ys_0)", node.name):
+            scope = node.name.rpartition("/")[0] + "/"
+            for user in whole.consumers(node.name + ":0"):
+                match = re.fullmatch(re.escape(scope) + r"(.+)_grad/[^/]+", user.name)
+                if match and match[1] in whole.nodes:
+                    return match[1] + ":0"
+    raise NoTraining("no loss is found that its gradients start from")
+
+
+def _train_op(whole, applied):
+    """The op that waits for the optimizer and that nothing else waits for."""
+    waiting: dict[str, list[str]] = {}
+    for node in whole.nodes.values():
+        for name in node.input:
+            if name.startswith("^"):
+                waiting.setdefault(name[1:], []).append(node.name)
+    name = next(iter(applied.values())).node
+    while name in waiting:
+        name = waiting[name][-1]
+    return name
+
+
+def _gradient(graph, name):
+    """The gradient behind what an optimizer applies, where it was clipped between."""
+    tensor = graph.get_tensor_by_name(name)
+    while not re.search(r"(^|/)gradients(_\d+)?/", tensor.name):
+        if tensor.op.type not in {"Identity", "Mul"}:
+            raise NoTraining(f"{name} is applied, which is no gradient")
+        tensor = tensor.op.inputs[0]
+    return tensor.name
+
+
+def _powers(conversion):
+    """The variables of Adam's powers of beta."""
+    counters = conversion.counters.items()
+    return [name for key, name in counters if key.startswith("beta") and "power" in key]
+
+
+def _rounding(graph, name):
+    """The op that rounds a variable to float32."""
+    variable = graph.get_operation_by_name(name)
+    (tensor,) = variable.outputs
+    resource = variable.type == "VarHandleOp"
+    kind = tf1.as_dtype(variable.get_attr("dtype"))
+    value = tf1.raw_ops.ReadVariableOp(resource=tensor, dtype=kind) if resource else tensor
+    rounded = tf1.cast(tf1.cast(value, tf1.float32), kind)
+    if resource:
+        return tf1.raw_ops.AssignVariableOp(resource=tensor, value=rounded)
+    return tf1.raw_ops.Assign(ref=tensor, value=rounded).op
+
+
+def _as_it_stands():
+    config = tf1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return config

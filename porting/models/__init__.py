@@ -1,0 +1,1 @@
+"""The Keras model that a checkpoint becomes: planned, built, written as source."""

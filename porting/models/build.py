@@ -1,0 +1,87 @@
+"""A Blueprint as a Keras model, and as the Python source that builds the same model."""
+
+import keras
+
+from porting.models.blueprint import Blueprint
+from porting.models.expressions import Call
+from porting.models.layer_weights import set_weights
+
+
+def build(blueprint: Blueprint):
+    """The compiled model with its weights: what the source of `source` builds, and the values."""
+    shape, dtype = _inputs(blueprint)
+    inputs = keras.Input(shape, dtype=dtype, name="inputs")
+    mask = keras.Input((None,), dtype="bool", name="mask") if blueprint.masked else None
+    x = inputs
+    for spec in blueprint.specs:
+        called_with = {"mask": mask} if blueprint.masked and spec in blueprint.recurrent else {}
+        made = spec.call.make()(x, **called_with)
+        x = _sum(spec, blueprint).make()([x, made]) if spec.residual else made
+        if blueprint.picks_last and spec is blueprint.recurrent[-1]:
+            x = x[:, -1]
+    model = keras.Model([inputs, mask] if blueprint.masked else inputs, x, name="model")
+    for spec in blueprint.specs:
+        set_weights(model.get_layer(spec.name), spec.weights)
+    if blueprint.optimizer is not None:
+        model.compile(optimizer=blueprint.optimizer.make())
+        blueprint.optimizer.restore(model)
+    return model
+
+
+def source(blueprint: Blueprint, *, title):
+    """Python source with a function `build_model` for the same model, without the weights."""
+    shape, dtype = _inputs(blueprint)
+    lines = [f'    inputs = keras.Input({shape}, dtype="{dtype}", name="inputs")']
+    if blueprint.masked:
+        lines += ['    mask = keras.Input((None,), dtype="bool", name="mask")']
+    before = "inputs"
+    for spec in blueprint.specs:
+        mask = ", mask=mask" if blueprint.masked and spec in blueprint.recurrent else ""
+        name = "made" if spec.residual else "x"
+        lines += spec.call.lines(indent=4, before=f"{name} = ", after=f"({before}{mask})")
+        if spec.residual:
+            after = f"([{before}, made])"
+            lines += _sum(spec, blueprint).lines(indent=4, before="x = ", after=after)
+        before = "x"
+        if blueprint.picks_last and spec is blueprint.recurrent[-1]:
+            lines += ["    x = x[:, -1]"]
+    ins = "[inputs, mask]" if blueprint.masked else "inputs"
+    lines += [f'    model = keras.Model({ins}, x, name="model")']
+    if blueprint.optimizer is not None:
+        lines += ["    model.compile(", *blueprint.optimizer.source(), "    )"]
+    head = [f'"""{title}"""', "", *_imports(blueprint), "", ""]
+    head += ["def build_model():", f'    """{_contents(blueprint)}"""']
+    return "\n".join([*head, *lines, "    return model", ""])
+
+
+def _sum(spec, blueprint):
+    """The layer that adds what a residual layer takes to what it makes."""
+    return Call("keras.layers.Add", {"dtype": blueprint.dtype, "name": f"{spec.name}_sum"})
+
+
+def _inputs(blueprint):
+    """The shape of an input without its batch, and its dtype."""
+    ids = blueprint.features is None
+    return (None,) if ids else (None, blueprint.features), "int32" if ids else blueprint.dtype
+
+
+def _imports(blueprint):
+    found = {line for spec in blueprint.specs for line in spec.call.imports}
+    ours = sorted(found - {"import keras"})
+    names = ", ".join(line.rpartition(" ")[2] for line in ours)
+    return ["import keras", *(["", f"from modern_tf2.cells import {names}"] if ours else [])]
+
+
+def _contents(blueprint):
+    took = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
+    last = blueprint.specs[-1]
+    width = last.options["units"] if blueprint.after else _width(blueprint.recurrent[-1])
+    sequences = blueprint.takes == "steps" or not blueprint.after
+    made = f"[B, T, {width}]" if sequences else f"[B, {width}]"
+    return f"A model from {took} to {last.name} {made}."
+
+
+def _width(spec):
+    """The number of outputs of a recurrent layer."""
+    ways = 2 if spec.kind == "Bidirectional" else 1
+    return ways * (spec.cells[-1].options.get("projection") or spec.cells[-1].options["units"])

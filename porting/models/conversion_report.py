@@ -1,0 +1,109 @@
+"""What a conversion did: as a map for programs, as a diagram for people."""
+
+import os
+
+from porting.models.expressions import Call
+
+
+def report(conversion):
+    """The map, for JSON: each TF1 variable, where it went and what was done to it; the rest."""
+    blueprint, shapes = conversion.blueprint, conversion.checkpoint.shapes
+    found = {
+        "checkpoint": os.path.basename(conversion.checkpoint.prefix),
+        "dtype": blueprint.dtype,
+        "layers": [
+            {
+                "name": spec.name,
+                "kind": spec.kind,
+                "options": {key: _plain(value) for key, value in spec.options.items()},
+                "cells": [part._asdict() for part in spec.parts],
+            }
+            for spec in blueprint.specs
+        ],
+        "takes": blueprint.takes,
+        "masked": blueprint.masked,
+        "variables": [
+            {
+                "variable": variable,
+                "shape": list(shapes[variable]),
+                "layer": spec.name,
+                "role": role,
+                "operation": spec.operation,
+            }
+            for spec in blueprint.specs
+            for role, variable in spec.sources.items()
+        ],
+        "unused": blueprint.unused,
+        "notes": conversion.notes,
+    }
+    if blueprint.optimizer is not None:
+        found["optimizer"] = _optimizer(conversion)
+    return found
+
+
+def _optimizer(conversion):
+    optimizer, dtypes = conversion.blueprint.optimizer, conversion.checkpoint.dtypes
+    return {
+        "kind": optimizer.kind,
+        "options": optimizer.options,
+        "iterations": optimizer.iterations,
+        "slots": optimizer.sources,
+        "counters": {
+            key: {"variable": name, "dtype": str(dtypes[name])}
+            for key, name in conversion.counters.items()
+        },
+        "variables": optimizer.variables,
+        "notes": optimizer.notes,
+    }
+
+
+def diagram(conversion):
+    """The wiring that was found, from the inputs down, as lines of text."""
+    blueprint = conversion.blueprint
+    took = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
+    lines = [took]
+    runs = {layer.cell.scope: layer.run for layer in conversion.network.recurrent}
+    for level, spec in zip(_levels(conversion), blueprint.specs, strict=True):
+        lines += ["  |", f"{spec.name}: {spec.kind}({_arguments(spec.options)})"]
+        width = max(18, *map(len, spec.sources))
+        lines += [f"  |   {role:<{width}} {name}" for role, name in spec.sources.items()]
+        if level is not None:
+            lines.append(f"  |   {_how(runs[level.cells[0].cell.scope])}{spec.operation}")
+        if spec.residual:
+            lines.append("  |   what it takes is added to what it makes")
+        if blueprint.picks_last and spec is blueprint.recurrent[-1]:
+            lines += ["  |", "the outputs of the last step"]
+    if blueprint.optimizer is not None:
+        optimizer = blueprint.optimizer
+        lines += ["", f"optimizer: {optimizer.kind}({_arguments(optimizer.options)})"]
+        slots = ", ".join(optimizer.slots) or "none"
+        lines += [f"  after {optimizer.iterations} steps; slots: {slots}"]
+        lines += [f"  {note}" for note in optimizer.notes]
+    lines += ["", *conversion.notes]
+    return [*lines, "not taken over: " + (", ".join(blueprint.unused) or "nothing")]
+
+
+def _levels(conversion):
+    """The level of every layer, None for one that is not recurrent."""
+    blueprint = conversion.blueprint
+    none = [None] * max(len(blueprint.before), len(blueprint.after))
+    before, after = none[: len(blueprint.before)], none[: len(blueprint.after)]
+    return [*before, *conversion.network.levels, *after]
+
+
+def _how(run):
+    """How a graph runs a cell."""
+    if run is None:
+        return ""
+    if run.looped:
+        return "a loop (dynamic_rnn), "
+    return f"{len(run.steps)} unrolled steps, " if run.steps else "one op for all steps, "
+
+
+def _arguments(options):
+    return ", ".join(f"{name}={_plain(value)}" for name, value in options.items())
+
+
+def _plain(value):
+    """An argument of a constructor as text, if it is a layer or a cell."""
+    return value.text if isinstance(value, Call) else value

@@ -1,0 +1,103 @@
+"""Runs the layers of a Blueprint with given weights and initial states, cell by cell."""
+
+import json
+
+import keras
+import numpy as np
+
+from porting.graphs.graph_run import turned, with_residual
+from porting.models import cell_specs, layer_weights
+from porting.sides import floatx
+
+
+class KerasRun:
+    """Keras' layers of a Blueprint in one dtype.
+
+    Args:
+        blueprint: porting.models.blueprint.Blueprint.
+        weights: by layer and role.
+    """
+
+    def __init__(self, blueprint, weights, *, dtype):
+        self.blueprint, self.dtype, self.weights = blueprint, dtype, weights
+        with floatx(dtype):
+            self._cells = [
+                _layer(cell, _of(cell, weights[spec.name]), dtype=dtype)
+                for spec in blueprint.recurrent
+                for cell in spec.cells
+            ]
+            self._after = [
+                _dense(spec, weights[spec.name], dtype=dtype) for spec in blueprint.after
+            ]
+
+    def __call__(self, inputs, states, *, lengths=None):
+        """Runs all cells on inputs [B, T, F].
+
+        Returns: outputs [B, T, U], in the order of the inputs, and final (h,) or (h, c), by cell.
+        """
+        sequences: list[np.ndarray] = []
+        finals: list[tuple[np.ndarray, ...]] = []
+        for spec in self.blueprint.recurrent:
+            tops: dict[str, np.ndarray] = {}
+            for cell in spec.cells:
+                way, index = cell.prefix.partition("/")[0], len(finals)
+                back = way == "backward"
+                taken = tops.get(way, turned(inputs, lengths) if back else inputs)
+                made, final = self.single(index, taken, states[index], lengths=lengths)
+                tops[way] = with_residual(taken, made, lengths) if spec.residual else made
+                sequences.append(turned(tops[way], lengths) if back else tops[way])
+                finals.append(final)
+            ends = [turned(top, lengths) if way == "backward" else top for way, top in tops.items()]
+            inputs = np.concatenate(ends, axis=-1)
+        return sequences, finals
+
+    def single(self, index, inputs, states, *, lengths=None):
+        """Runs one cell over [B, T, F] in the order given: outputs and final states."""
+        mask = None if lengths is None else np.arange(inputs.shape[1]) < lengths[:, None]
+        outputs, *final = self._cells[index](inputs, initial_state=list(states), mask=mask)
+        return np.array(outputs), tuple(np.array(value) for value in final)
+
+    def head(self, rows):
+        """The dense layers after the cells, on rows [N, U]."""
+        for layer in self._after:
+            rows = layer(rows)
+        return np.array(rows)
+
+
+def widened(model, weights):
+    """The same Keras model in float64, with given weights by layer and role."""
+    config = json.loads(json.dumps(model.get_config()).replace('"float32"', '"float64"'))
+    with floatx("float64"):
+        made = keras.Model.from_config(config)
+    for name, arrays in weights.items():
+        layer_weights.set_weights(made.get_layer(name), arrays)
+    return made
+
+
+def from_cells(model, blueprint, *, ids=True):
+    """The part of a model behind the layers before its cells; with `ids` an embedding stays."""
+    embedded = [spec.kind for spec in blueprint.before] == ["Embedding"]
+    if not blueprint.before or (ids and embedded):
+        return model
+    taken = model.get_layer(blueprint.before[-1].name).output
+    return keras.Model([taken, *model.inputs[1:]] if blueprint.masked else taken, model.outputs[0])
+
+
+def _of(cell, arrays):
+    """The arrays of one cell of a layer, by its own roles."""
+    return {role: arrays[cell.prefix + role] for role in cell.weights}
+
+
+def _layer(cell, weights, *, dtype):
+    options = dict.fromkeys(("return_sequences", "return_state", "zero_output_for_mask"), True)
+    layer = cell_specs.layer_call([cell], {**options, "dtype": dtype, "name": "layer"}).make()
+    layer.build((None, None, len(weights["kernel"])))
+    layer_weights.set_weights(layer, weights)
+    return layer
+
+
+def _dense(spec, weights, *, dtype):
+    layer = keras.layers.Dense(**spec.options, dtype=dtype, name=spec.name)
+    layer.build((None, len(weights["kernel"])))
+    layer_weights.set_weights(layer, weights)
+    return layer

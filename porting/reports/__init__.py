@@ -1,0 +1,1 @@
+"""The report of a comparison: its sections, its figures, as HTML and as Markdown."""

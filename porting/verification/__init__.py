@@ -1,0 +1,1 @@
+"""What porting/verify.py compares a converted model on."""

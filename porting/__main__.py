@@ -139,6 +139,7 @@ def _reverse(arguments):
 
 def _verify(arguments):
     from porting import report
+    from porting.comparison.progress import progress
     from porting.verify import verify
 
     verification = verify(
@@ -149,7 +150,8 @@ def _verify(arguments):
         activation=arguments.activation,
         steps=arguments.steps,
     )
-    found = [{**rung._asdict(), "passed": rung.passed} for rung in verification.rungs]
+    rungs = progress(verification.rungs, "verify", unit=" rungs")
+    found = [{**rung._asdict(), "passed": rung.passed} for rung in rungs]
     passed, against = all(rung["passed"] for rung in found), verification.against
     verdict = "the model computes what it does" if passed else "the model is another one"
     notes = verification.notes

@@ -1,10 +1,14 @@
 """A Blueprint as a Keras model, and as the Python source that builds the same model."""
 
+from contextlib import contextmanager
+
 import keras
 
 from porting.models.blueprint import Blueprint
 from porting.models.expressions import Call
 from porting.models.layer_weights import set_weights
+
+_WITHIN = ("forward_layer", "backward_layer", "cell")
 
 
 def build(blueprint: Blueprint):
@@ -15,7 +19,9 @@ def build(blueprint: Blueprint):
     x = inputs
     for spec in blueprint.specs:
         called_with = {"mask": mask} if blueprint.masked and spec in blueprint.recurrent else {}
-        made = spec.call.make()(x, **called_with)
+        layer = spec.call.make()
+        with _nothing_drawn(layer):
+            made = layer(x, **called_with)
         x = _sum(spec, blueprint).make()([x, made]) if spec.residual else made
         if blueprint.picks_last and spec is blueprint.recurrent[-1]:
             x = x[:, -1]
@@ -26,6 +32,36 @@ def build(blueprint: Blueprint):
         model.compile(optimizer=blueprint.optimizer.make())
         blueprint.optimizer.restore(model)
     return model
+
+
+@contextmanager
+def _nothing_drawn(layer):
+    """Zeros for whatever a layer would draw while it is built: an orthogonal matrix takes minutes.
+
+    The weights are set afterwards, and the layer's configuration keeps its initializers.
+    """
+    held = [
+        (part, name, value)
+        for part in _parts(layer)
+        for name, value in vars(part).items()
+        if name.endswith("_initializer") and isinstance(value, keras.initializers.Initializer)
+    ]
+    for part, name, _ in held:
+        setattr(part, name, keras.initializers.Zeros())
+    try:
+        yield
+    finally:
+        for part, name, value in held:
+            setattr(part, name, value)
+
+
+def _parts(layer):
+    """A layer with the layers and cells within it."""
+    found = [layer]
+    for part in found:  # it grows
+        found += [getattr(part, name) for name in _WITHIN if hasattr(part, name)]
+        found += getattr(part, "cells", [])
+    return found
 
 
 def source(blueprint: Blueprint, *, title):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 from typing import NamedTuple
 
 from porting.checkpoint import inventory, open_checkpoint
@@ -18,6 +19,11 @@ from shared.errors import UserError
 from shared.files import replacing
 
 KERAS_ACTIVATIONS = {*ACTIVATIONS.values(), "linear"}
+
+
+# The directions of a level, and how a stack is named that lies in one of them, not over both.
+_WAYS = ({None, "fw"}, {"bw"})
+_STACK_IN_WAY = re.compile(r"(^|/)[fb]w/.*cell_?\d")
 
 
 class Conversion(NamedTuple):
@@ -115,14 +121,12 @@ def _without_graph(cells, forget_bias, activation, *, path):
                 f"{path} has several cells in no order of layers: put its .meta beside it"
             )
     order = [
-        Level(*((ways[way],) if way in ways else () for way in (_forward(ways), "bw")))
+        Level(*(tuple(ways[way] for way in (names & ways.keys())) for names in _WAYS))
         for _, ways in sorted(levels.items())
     ]
+    if len(order) > 1 and all(_STACK_IN_WAY.search(cell.scope.lower()) for cell in cells):
+        order = [Level(*(sum(layers, ()) for layers in zip(*order, strict=True)))]
     return Network([], order, [], "steps")
-
-
-def _forward(ways):
-    return "fw" if "fw" in ways else None
 
 
 def _planned(checkpoint, held, network, *, graph, notes):

@@ -1,6 +1,7 @@
 """Checkpoints of TensorFlow 1.15.5, one for each way to build a network, go all the way."""
 
 import json
+import os
 from types import SimpleNamespace
 
 import keras
@@ -115,6 +116,22 @@ def _rounded(name):
         return "momentum there and back"
     assert name.endswith(("/bias", "forget/beta")), name
     return "weights with forget bias"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["BasicLSTMCell-bidirectional-2-float64-Adam", "LSTMCell-stack-2-float64-num_proj=2-Nesterov"],
+)
+def test_without_a_graph_names_tell_the_directions(name, tmp_path):
+    prefix, golden = carried.unpack(CASES[name], tmp_path)
+    os.remove(prefix + ".meta")
+    target = str(tmp_path / "cells.keras")
+    flags = ["--forget-bias", "1.0", "--activation", "tanh"]
+    assert main(["convert", prefix, "--to", target, *flags]) == 0
+    outputs = np.array(keras.models.load_model(target)(carried.batch(0, "float64")))[:, -1]
+    held = arrays(prefix)
+    made = outputs @ held["logits/kernel"] + held["logits/bias"]
+    assert np.abs(made - golden["made"]).max() <= tolerance("cell outputs", "float64").bound
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from legacy_tf1 import row_lstm as legacy_lstm
 from modern_tf2 import row_lstm as modern_lstm
 from porting import ladder, optimizers
 from porting.comparison import rungs as numbers
+from porting.controls import ports, trainings
 from porting.differences import difference
 from porting.sides import LegacySide, ModernSide
 from shared.config import KERNELS, RowLSTMConfig
@@ -98,27 +99,6 @@ class ForgetBiasInGradients(ModernSide):
         return loss, {**gradients, "lstm/bias": bias}
 
 
-class StatesExchanged(ModernSide):
-    """A port that takes Keras' (h, c) for TF1's (c, h)."""
-
-    def forward(self, images):
-        outputs = super().forward(images)
-        outputs["lstm/c"], outputs["lstm/h"] = outputs["lstm/h"], outputs["lstm/c"]
-        return outputs
-
-
-class StatisticsFrozen(ModernSide):
-    """A port that trains the normalization without its update operations."""
-
-    def train_steps(self, batches):
-        normalization = self.model.get_layer("normalization")
-        before = [v.numpy() for v in normalization.non_trainable_variables]
-        losses = super().train_steps(batches)
-        for variable, value in zip(normalization.non_trainable_variables, before, strict=True):
-            variable.assign(value)
-        return losses
-
-
 def changed(**changes):
     """A port with another hyper-parameter."""
 
@@ -133,9 +113,9 @@ CONTROLS = {
     "input and output gate exchanged": (reordered(3, 1, 2, 0), "outputs"),
     "forget bias lost": (ForgetBiasLost, "weights with forget bias"),
     "forget bias in the gradients": (ForgetBiasInGradients, "gradients"),
-    "c and h exchanged": (StatesExchanged, "outputs"),
+    "c and h exchanged": (ports.StatesExchanged, "outputs"),
     "another epsilon": (changed(epsilon=1e-5), "outputs"),
-    "statistics not updated": (StatisticsFrozen, "stepped weights"),
+    "statistics not updated": (trainings.StatisticsFrozen, "stepped weights"),
     "another momentum": (changed(momentum=0.9), "stepped weights"),
     "learning rate doubled": (changed(learning_rate=0.02), "stepped weights"),
 }

@@ -111,7 +111,7 @@ def _train_all(config, dataset, missing, *, jobs, store):
         initargs=(config, dataset),
     )
     try:
-        with _interrupts_ignored():
+        with _interrupts_ignored(), _one_thread_each():
             futures = {pool.submit(_train, *one): one for one in missing}
         done = as_completed(futures)
         for future in progress(done, "seeds", unit=" trainings", total=len(missing)):
@@ -128,6 +128,20 @@ def _interrupts_ignored():
         yield
     finally:
         signal.signal(signal.SIGINT, former)
+
+
+@contextmanager
+def _one_thread_each():
+    """For processes that start within: beside each other they would fight over the cores."""
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    former = {name: os.environ.get(name) for name in names}
+    os.environ.update({name: value or "1" for name, value in former.items()})
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                del os.environ[name]
 
 
 _held: dict[str, Any] = {}  # of a process that trains: config and dataset, sent once

@@ -9,16 +9,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf2
 import tensorflow.compat.v1 as tf1
 
 from porting.graph import PASSING, Graph
+from porting.graphs.widening import graph_def_of
 from shared.errors import UserError
 
-_HANDING = {"Enter", "Merge", "Switch", "NextIteration", "Exit", "Identity"}
-_HANDING |= {"Add", "AddV2", "AddN"}  # of gradients
 _WHOLE = {tf1.int32.as_datatype_enum, tf1.int64.as_datatype_enum}
-_WIDER = {tf1.float32.as_datatype_enum: tf1.float64.as_datatype_enum}
 
 
 class Outputs(NamedTuple):
@@ -245,73 +242,6 @@ def _part(graph, fetches, *, given, widened):
         needed.add(node.name)
         queue.extend(name for name in graph.inputs(node) if name not in given)
     return graph_def_of(graph, needed, widened=widened)
-
-
-def graph_def_of(graph, needed, *, widened):
-    """The GraphDef of some nodes, without devices.
-
-    Args:
-        graph: porting.graph.Graph.
-        needed: names of nodes.
-        widened: float64 stands where the graph has float32.
-    """
-    flows = _flows(graph) if widened else ()
-    part = tf1.GraphDef()
-    part.library.CopyFrom(graph.graph_def.library)
-    part.versions.CopyFrom(graph.graph_def.versions)
-    for name, node in graph.nodes.items():
-        if name in needed:
-            copy = part.node.add()
-            copy.CopyFrom(node)
-            copy.device = ""
-            copy.attr.pop("_class", None)
-            controls = [i for i in node.input if i.startswith("^") and i[1:] in needed]
-            copy.input[:] = [*(i for i in node.input if not i.startswith("^")), *controls]
-            if widened:
-                _widen(copy, flow=name in flows)
-    return part
-
-
-def _flows(graph):
-    """The nodes that hand on a TensorArray's flow: a float32 that means nothing, in any graph."""
-    arrays = [node for node in graph.nodes.values() if node.op.startswith("TensorArray")]
-    made = ("TensorArrayV3", "TensorArrayGradV3")
-    tensors = [f"{node.name}:1" for node in arrays if node.op in made]
-    writing = ("TensorArrayWrite", "TensorArrayScatter")
-    tensors += [f"{node.name}:0" for node in arrays if node.op.startswith(writing)]
-    found: set[str] = set()
-    while tensors:
-        nodes = graph.ahead(tensors, through=_HANDING, ops=_HANDING | {"StackPushV2"})
-        kept = _stacks(graph, [node for node in nodes if node.op == "StackPushV2"])
-        tensors = [f"{node.name}:0" for node in kept if node.name not in found]
-        found.update(node.name for node in [*nodes, *kept])
-    queue = [name for name in found if graph.nodes[name].op in _HANDING]  # a loop starts from zero
-    for name in queue:
-        for tensor in graph.inputs(graph.nodes[name]):
-            node = graph.node(tensor)
-            if node is not None and node.op in {"Enter", "Const"} and node.name not in found:
-                found.add(node.name)
-                queue.append(node.name)
-    return found
-
-
-def _stacks(graph, pushes):
-    """The stacks that a loop keeps things on for its gradients, and where these come off again."""
-    stacks = [graph.node(graph.origin(graph.inputs(push)[0])) for push in pushes]
-    handles = [f"{stack.name}:0" for stack in stacks]
-    return [*stacks, *graph.ahead(handles, through=PASSING, ops={"StackPopV2"})]
-
-
-def _widen(node, *, flow):
-    """Makes float64 of every float32 that a node names or holds, but of a flow."""
-    for name, value in () if flow else node.attr.items():
-        if value.HasField("type"):
-            value.type = _WIDER.get(value.type, value.type)
-        for index, kind in enumerate(value.list.type if value.HasField("list") else ()):
-            value.list.type[index] = _WIDER.get(kind, kind)
-        if name == "value" and value.tensor.dtype in _WIDER:
-            wider = tf2.make_ndarray(value.tensor).astype("float64")
-            value.tensor.CopyFrom(tf2.make_tensor_proto(wider))
 
 
 def _dtype(graph, tensor):

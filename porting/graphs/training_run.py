@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from porting.graph import Graph
-from porting.graphs.graph_run import graph_def_of
+from porting.graphs.widening import graph_def_of
 from porting.models.optimizer_specs import find_applied
 
 ROWS = 4  # where a graph leaves a size open, both of the batch and of time

@@ -21,7 +21,10 @@ def _parser():
     parser = command_line.Parser(prog="python -m porting", description="Carry across and prove.")
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     compare = parsers.add_parser(
-        "compare", help="train both sides on the same batches; exit 1 if they part"
+        "compare",
+        help="train both sides on the same batches; exit 1 if they part",
+        epilog="of your own: python -m porting compare --legacy model.ckpt-100 --modern "
+        "model.keras --map map.toml",
     )
     compare.add_argument("--out", metavar="DIR", help="(default: runs/compare/MODEL)")
     compare.add_argument(
@@ -38,6 +41,16 @@ def _parser():
     )
     compare.add_argument(
         "--calibrate", action="store_true", help="print what the tolerances leave on this machine"
+    )
+    port = compare.add_argument_group("a port of your own, in place of MODEL")
+    port.add_argument("--legacy", metavar="CKPT", help="a TF1 checkpoint with its .meta")
+    port.add_argument("--modern", metavar="FILE.keras", help="a compiled Keras model")
+    port.add_argument("--map", metavar="MAP.toml", help="which layer is which scope")
+    port.add_argument(
+        "--carry", action="store_true", help="give the model the checkpoint's weights first"
+    )
+    port.add_argument(
+        "--trust", action="store_true", help="take a graph that runs Python or touches files"
     )
     bench = parsers.add_parser("bench", help="seconds per training step, the sides in turn")
     bench.add_argument("--rounds", type=int, default=7, help="turns of each side (default: 7)")
@@ -81,7 +94,13 @@ def _parser():
             "--trust", action="store_true", help="take a graph that runs Python or touches files"
         )
     for sub in (compare, bench):
-        sub.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
+        sub.add_argument(
+            "model",
+            nargs="?" if sub is compare else None,
+            choices=sorted(CONFIGS),
+            metavar="MODEL",
+            help=", ".join(CONFIGS),
+        )
         command_line.add_data_flags(sub)
         command_line.add_config_flags(sub)
     return parser
@@ -92,6 +111,8 @@ def _run(argv):
     if "checkpoint" in arguments:
         commands = {"inspect": _inspect, "convert": _convert, "verify": _verify}
         return commands[arguments.command](arguments)
+    if arguments.command == "compare" and _is_port(arguments):
+        return _compare_port(arguments)
     changes = command_line.config_changes(arguments)
     CONFIGS[arguments.model](**changes)  # refuse a wrong flag before anything is loaded
     dataset = datasets.load(arguments.data, data_dir=arguments.data_dir)
@@ -165,6 +186,48 @@ def _print(held, lines, *, as_json):
     print(json.dumps(held, indent=1) if as_json else "\n".join(lines))
 
 
+def _is_port(arguments):
+    """Whether a port of the user's own is compared; raises UserError where it is not clear."""
+    own = {f"--{name}": getattr(arguments, name) for name in ("legacy", "modern", "map")}
+    missing = [flag for flag, value in own.items() if value is None]
+    if arguments.model is not None and len(missing) == 3:
+        return False
+    if arguments.model is None and not missing:
+        _check_port_flags(arguments)
+        return True
+    if arguments.model is not None:
+        raise UserError("give MODEL or --legacy, --modern and --map, not both")
+    raise UserError(f"{' and '.join(missing)} missing: give MODEL, or all of {', '.join(own)}")
+
+
+def _check_port_flags(arguments):
+    """Raises UserError where a flag is given that says something about a MODEL alone."""
+    given = command_line.config_changes(arguments).keys() - {"seed", "steps"}
+    given |= {name for name in ("quick", "controls", "calibrate", "seeds") if vars(arguments)[name]}
+    for name in sorted(given):
+        flag = "--" + name.replace("_", "-")
+        raise UserError(f"{flag} goes with a MODEL, not with a port of your own: leave it out")
+
+
+def _compare_port(arguments):
+    from porting.ports import port
+    from porting.ports.batches import STEPS
+
+    made = port.load(
+        arguments.legacy,
+        arguments.modern,
+        arguments.map,
+        carry=arguments.carry,
+        trust=arguments.trust,
+        seed=arguments.seed or 0,
+        steps=arguments.steps or STEPS,
+    )
+    name = os.path.splitext(os.path.basename(arguments.modern))[0]
+    out = arguments.out or os.path.join("runs", "compare", name)
+    command = _command(arguments)
+    return 0 if port.compare(made, out, name=name, command=command) else 1
+
+
 def _compare(arguments, config, dataset):
     from porting.compare import Options, compare
 
@@ -191,9 +254,12 @@ def _controls(config, dataset):
 
 def _command(arguments):
     """The command line of a comparison, but for the folder that it writes to."""
-    words = ["python", "-m", "porting", arguments.command, arguments.model]
+    words = ["python", "-m", "porting", arguments.command]
+    words += [arguments.model] if arguments.model else []
     for name, value in sorted(vars(arguments).items()):
         if name in ("command", "model", "out") or value in (None, False):
+            continue
+        if arguments.model is None and name in ("data", "jobs"):  # of the project's models alone
             continue
         flag = "--" + name.replace("_", "-")
         words += [flag] if value is True else [flag, str(value)]

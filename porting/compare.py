@@ -8,7 +8,7 @@ from typing import NamedTuple
 from legacy_tf1 import feedforward as legacy_feedforward
 from modern_tf2 import feedforward as modern_feedforward
 from porting import controls, report
-from porting.comparison import bands, calibration, proof, rungs, summary, trainings
+from porting.comparison import bands, calibration, proof, summary, trainings
 from porting.comparison.parts_store import PartsStore
 from porting.comparison.progress import progress
 from porting.reports import files as report_files
@@ -71,8 +71,15 @@ def compare(config, dataset, out, *, options=_ALL):
         for side in (legacy_feedforward, modern_feedforward):
             side.check_layout(config, dtype=dtype)
     mode = "quick" if options.quick else "full"
-    begin = summary.facts(config, dataset, mode=mode, command=options.command)
-    parts = _Parts(config, dataset, store=_store(out, begin))
+    begin = summary.facts(
+        config.model,
+        dataset.name,
+        mode=mode,
+        command=options.command,
+        seed=config.seed,
+        config=dataclasses.asdict(config),
+    )
+    parts = _Parts(config, dataset, store=PartsStore(os.path.join(writable(out), "parts"), begin))
     trained = None if options.quick else parts.trainings(out)
     climbs = parts.climbs()
     tried = None if options.quick else parts.controls()
@@ -81,21 +88,26 @@ def compare(config, dataset, out, *, options=_ALL):
     timings["total"] = time.perf_counter() - began
     found = summary.report(
         begin,
-        config,
+        summary.entries_of(config, climbs, trained, measured),
         climbs=climbs,
         trained=trained,
         bands=measured,
         controls=tried,
         timings=timings,
     )
-    print("\n".join(report.lines(found)))
-    report_files.write(found, out)
-    print(f"wrote {os.path.join(out, 'report.html')}")
+    show(found, out)
     if options.calibrate:
         entries = [*found["rungs"], *parts.calibration()]
         print("\n".join(["", *calibration.lines(entries)]))
     parts.store.clear()
     return found["passed"]
+
+
+def show(found, out):
+    """Prints a report's tables and writes its files into the folder `out`."""
+    print("\n".join(report.lines(found)))
+    report_files.write(found, out)
+    print(f"wrote {os.path.join(out, 'report.html')}")
 
 
 class _Parts:
@@ -155,23 +167,20 @@ class _Parts:
             )
 
 
-def _store(out, facts):
+def writable(folder):
+    """The folder, made where it is missing. Raises UserError where that cannot be."""
     try:
-        os.makedirs(out, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
     except OSError as error:
         reason = error.strerror or error
-        raise UserError(f"cannot write to {out}: {reason}; choose another --out") from None
-    return PartsStore(os.path.join(out, "parts"), facts)
+        raise UserError(f"cannot write to {folder}: {reason}; choose another --out") from None
+    return folder
 
 
 def _timings(climbs, trained):
-    seconds = dict.fromkeys(rungs.NAMES, 0.0)
-    for climb in climbs.values():
-        for name, value in climb["seconds"].items():
-            seconds[name] += value
     results = {side: run.result() for side, run in (trained or {}).items()}
     return {
         "seconds_per_step": {side: result["seconds_per_step"] for side, result in results.items()},
         "peak_memory_bytes": {side: r["peak_memory_bytes"] for side, r in results.items()},
-        "rungs": {name: value for name, value in seconds.items() if value},
+        "rungs": summary.seconds_of_rungs(climbs),
     }

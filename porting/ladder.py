@@ -3,6 +3,7 @@
 A rung passes when the worst element of its arrays is within the table of porting/tolerances.py.
 """
 
+import functools
 import os
 from typing import NamedTuple
 
@@ -37,8 +38,10 @@ def rung(quantity, legacy, modern, *, dtype):
     return Rung(quantity, dtype, found.max_abs, found.place, tolerance(quantity, dtype).bound)
 
 
-def climb(legacy, modern, batches, *, dtype, exact=None, seen=None, exports=None):
+def climb(legacy, modern, batches, *, dtype, exact=None, twin=None, **options):
     """Compares two sides (porting.sides.Side) that should be equal, rung by rung.
+
+    What a side does not offer (porting.sides.NotOffered) is left out and noted in `seen`.
 
     Args:
         legacy, modern: the two sides; both are trained by this.
@@ -46,119 +49,161 @@ def climb(legacy, modern, batches, *, dtype, exact=None, seen=None, exports=None
         dtype: "float32" or "float64", of both sides.
         exact: a third side like `modern` whose optimizer has TF1's powers of beta. Without it
             `modern` needs them itself to pass rung 7 in float64, if it trains by Adam (D8).
+        twin: a side like `legacy` in the other dtype, for a `compare` that knows what to do of it.
         seen: Findings to fill in.
         exports: an empty folder for the SavedModels of both sides, of float32; None: no rung 8.
+        compare: makes a Rung of a quantity and the arrays of both sides, and of the twin.
 
     Yields:
         The rungs in order, also those beyond one that fails.
     """
-    seen = Findings() if seen is None else seen
-    sides = legacy, modern
-    yield from _variables(*sides, dtype=dtype)
-    yield from _outputs(*sides, batches[0][0], dtype=dtype, seen=seen)
-    yield from _loss_and_gradients(*sides, batches[0], dtype=dtype, seen=seen)
-    yield from _training(*sides, batches, dtype=dtype, exact=exact, seen=seen)
-    yield from _resumed(legacy, modern if exact is None else exact, batches, dtype=dtype)
-    if exports is not None:
-        yield _exported(*sides, batches[0][0], folder=exports)
+    ladder = _Ladder((legacy, modern) if twin is None else (legacy, modern, twin), dtype, **options)
+    for part in (
+        ladder.variables(),
+        ladder.outputs(batches[0][0]),
+        ladder.loss_and_gradients(batches[0]),
+        ladder.training(batches, exact=exact),
+        ladder.resumed(batches, modern=modern if exact is None else exact),
+        ladder.exported(batches[0][0]),
+    ):
+        yield from part
 
 
-def loss_rungs(legacy, modern, *, dtype, config, where=""):
-    """Compares two series of losses [steps] over each horizon that they reach.
+def loss_rungs(*series, dtype, config, where="", compare=None):
+    """Compares series of losses [steps] over each horizon that they reach.
 
-    `where` goes before the place of the worst element.
+    `where` goes before the place of the worst element; `compare` as for climb, of this dtype.
     """
+    compare = compare or functools.partial(rung, dtype=dtype)
     name = f"{where}step"
     horizons: tuple[int, ...] = (config.float32_horizon if dtype == "float32" else 200,)
     if config.optimizer == "adam" and dtype == "float32":
         horizons = (50, 200)
     unit = "SGD steps" if config.optimizer == "sgd" else "steps"
     return [
-        rung(f"losses of {n} {unit}", {name: legacy[:n]}, {name: modern[:n]}, dtype=dtype)
+        compare(f"losses of {n} {unit}", *({name: losses[:n]} for losses in series))
         for n in horizons
-        if min(len(legacy), len(modern)) >= n
+        if min(map(len, series)) >= n
     ]
 
 
-def _variables(legacy, modern, *, dtype):
-    stored = "weights with forget bias" if hasattr(legacy.config, "forget_bias") else "weights"
-    yield rung(stored, legacy.weights(), modern.weights(), dtype=dtype)
+class _Ladder:
+    """The rungs over some sides: legacy, modern and, where there is one, legacy's twin."""
 
+    def __init__(self, sides, dtype, *, seen=None, exports=None, compare=rung):
+        self.sides, self.dtype, self.config = sides, dtype, sides[0].config
+        self.seen = Findings() if seen is None else seen
+        self.exports = exports
+        self.compare = functools.partial(compare, dtype=dtype)
 
-def _outputs(legacy, modern, images, *, dtype, seen):
-    first, second = legacy.forward(images), modern.forward(images)
-    seen.see_layers(first, second)
-    logits = [{"logits": forward.pop("logits")} for forward in (first, second)]
-    yield rung("outputs", first, second, dtype=dtype)
-    yield rung("logits", *logits, dtype=dtype)
-    if lengths.refusal(legacy.config) is None:
-        swept, of_each = lengths.sweep(images)
-        first, second = (side.forward_lengths(swept, of_each) for side in (legacy, modern))
-        seen.see_states(*map(lengths.states, (first, second)), lengths=of_each)
-        yield rung("outputs of lengths", first, second, dtype=dtype)
+    def variables(self):
+        with self.seen.offered("weights"):
+            stored = (
+                "weights with forget bias" if hasattr(self.config, "forget_bias") else "weights"
+            )
+            yield self.compare(stored, *(side.weights() for side in self.sides))
 
+    def outputs(self, images):
+        with self.seen.offered("outputs"):
+            found = [dict(side.forward(images)) for side in self.sides]
+            self.seen.see_layers(*found[:2])
+            logits = [{"logits": forward.pop("logits")} for forward in found]
+            if found[0] or found[1]:
+                yield self.compare("outputs", *found)
+            yield self.compare("logits", *logits)
+        with self.seen.offered("outputs of lengths"):
+            swept, of_each = lengths.sweep(images)
+            found = [side.forward_lengths(swept, of_each) for side in self.sides]
+            self.seen.see_states(*map(lengths.states, found[:2]), lengths=of_each)
+            yield self.compare("outputs of lengths", *found)
 
-def _loss_and_gradients(legacy, modern, batch, *, dtype, seen):
-    (loss_1, first), (loss_2, second) = (side.gradients(*batch) for side in (legacy, modern))
-    yield rung("loss", {"loss": loss_1}, {"loss": loss_2}, dtype=dtype)
-    accuracies = [{"accuracy": side.accuracy(*batch)} for side in (legacy, modern)]
-    yield rung("accuracy", *accuracies, dtype=dtype)
-    seen.see_gradients(first, second, dtype=dtype)
-    yield rung("gradients", first, second, dtype=dtype)
+    def loss_and_gradients(self, batch):
+        with self.seen.offered("gradients"):
+            losses, gradients = zip(*(side.gradients(*batch) for side in self.sides), strict=True)
+            yield self.compare("loss", *({"loss": loss} for loss in losses))
+            with self.seen.offered("accuracy"):
+                accuracies = [side.accuracy(*batch) for side in self.sides]
+                yield self.compare("accuracy", *({"accuracy": each} for each in accuracies))
+            self.seen.see_gradients(*gradients[:2], dtype=self.dtype)
+            yield self.compare("gradients", *gradients)
 
+    def training(self, batches, *, exact):
+        """One step, then all of them."""
+        with self.seen.offered("stepped weights", "losses of 200 steps"):
+            first = [side.train_steps(batches[:1]) for side in self.sides]
+            slots = [side.slots() for side in self.sides]
+            if slots[0] or slots[1]:
+                yield self.compare("slots", *slots)
+            yield self._weights("stepped weights")
+            rest = [side.train_steps(batches[1:]) for side in self.sides]
+            losses = [np.concatenate(both) for both in zip(first, rest, strict=True)]
+            yield from self._trained(losses, batches, exact=exact)
 
-def _training(legacy, modern, batches, *, dtype, exact, seen):
-    """One step, then all of them."""
-    first, second = (side.train_steps(batches[:1]) for side in (legacy, modern))
-    if legacy.slots() or modern.slots():
-        yield rung("slots", legacy.slots(), modern.slots(), dtype=dtype)
-    yield rung("stepped weights", legacy.weights(), modern.weights(), dtype=dtype)
+    def _trained(self, losses, batches, *, exact):
+        self.seen.losses = dict(zip(("legacy", "modern"), losses[:2], strict=True))
+        yield from loss_rungs(*losses, dtype=self.dtype, config=self.config, compare=self.compare)
+        together = self.dtype == "float64" or len(batches) <= self.config.float32_horizon
+        if self.config.optimizer == "sgd" and together:
+            yield self._weights("weights after SGD")
+        if exact is not None:
+            self.seen.losses["exact"] = third = exact.train_steps(batches)
+            series = [losses[0], third, *losses[2:]]
+            name = "losses of 200 steps, TF1's powers"
+            yield self.compare(name, *({"step": each} for each in series))
+            sides = [self.sides[0], exact, *self.sides[2:]]
+            yield self.compare("weights, TF1's powers", *(side.weights() for side in sides))
 
-    first = np.concatenate([first, legacy.train_steps(batches[1:])])
-    second = np.concatenate([second, modern.train_steps(batches[1:])])
-    seen.losses = {"legacy": first, "modern": second}
-    yield from loss_rungs(first, second, dtype=dtype, config=legacy.config)
-    together = dtype == "float64" or len(batches) <= legacy.config.float32_horizon
-    if legacy.config.optimizer == "sgd" and together:
-        yield rung("weights after SGD", legacy.weights(), modern.weights(), dtype=dtype)
-    if exact is not None:
-        seen.losses["exact"] = third = exact.train_steps(batches)
-        name = "losses of 200 steps, TF1's powers"
-        yield rung(name, {"step": first}, {"step": third}, dtype=dtype)
-        yield rung("weights, TF1's powers", legacy.weights(), exact.weights(), dtype=dtype)
+    def resumed(self, batches, *, modern):
+        """Legacy trains, modern goes on from its state, then legacy from modern's: as alone."""
+        leg = min(RESUMED, len(batches) // 3)
+        if self.dtype == "float32":
+            leg = min(leg, self.config.float32_horizon // 3)
+        if leg:
+            legs = [batches[n * leg : (n + 1) * leg] for n in range(3)]
+            with self.seen.offered("resumed losses"):
+                yield from self._there_and_back(legs, modern=modern)
 
-
-def _resumed(legacy, modern, batches, *, dtype):
-    """Legacy trains, modern goes on from its state, then legacy from modern's: as legacy alone."""
-    config = legacy.config
-    leg = min(RESUMED, len(batches) // 3)
-    if dtype == "float32":
-        leg = min(leg, config.float32_horizon // 3)
-    if leg:
-        first, second, third = (batches[n * leg : (n + 1) * leg] for n in range(3))
+    def _there_and_back(self, legs, *, modern):
+        legacy, _, *twins = self.sides
+        first, second, third = legs
+        start = legacy.state()
         losses = [legacy.train_steps(first)]
         state = legacy.state()
         alone = [*losses, legacy.train_steps([*second, *third])]
-        end = legacy.state()
+        ends = [legacy.state()]
         modern.restore(state)
         losses.append(modern.train_steps(second))
         legacy.restore(modern.state())
         losses.append(legacy.train_steps(third))
-        legs = [{"step": np.concatenate(series)} for series in (alone, losses)]
-        yield rung("resumed losses", *legs, dtype=dtype)
-        yield rung("resumed weights", end.weights, legacy.weights(), dtype=dtype)
-        if end.slots:
-            yield rung("resumed slots", end.slots, legacy.slots(), dtype=dtype)
+        series = [np.concatenate(each) for each in (alone, losses)]
+        ends.append(legacy.state())
+        for twin in twins:
+            twin.restore(start)
+            series.append(twin.train_steps([*first, *second, *third]))
+            ends.append(twin.state())
+        yield self.compare("resumed losses", *({"step": each} for each in series))
+        yield self.compare("resumed weights", *(end.weights for end in ends))
+        if ends[0].slots:
+            yield self.compare("resumed slots", *(end.slots for end in ends))
 
+    def exported(self, images):
+        """The SavedModels against their models and each other, all with legacy's weights."""
+        if self.exports is None:
+            return
+        legacy, modern = self.sides[:2]
+        logits, answers = {}, {}
+        for name, side in (("legacy", legacy), ("modern", modern)):
+            with self.seen.offered("exported logits"):
+                if side is modern:
+                    modern.restore(legacy.state())
+                target = os.path.join(self.exports, name)
+                side.export(target)
+                logits[f"{name}'s"] = side.forward(images)["logits"]
+                answers[f"{name}'s"] = exported(target)(images)
+        if len(answers) == 2:
+            logits["of both"], answers["of both"] = answers["legacy's"], answers["modern's"]
+        if answers:
+            yield self.compare("exported logits", logits, answers)
 
-def _exported(legacy, modern, images, *, folder):
-    """Both SavedModels against their models and each other, all with legacy's trained weights."""
-    modern.restore(legacy.state())
-    logits, answers = {}, {}
-    for name, side in (("legacy", legacy), ("modern", modern)):
-        target = os.path.join(folder, name)
-        side.export(target)
-        logits[f"{name}'s"] = side.forward(images)["logits"]
-        answers[f"{name}'s"] = exported(target)(images)
-    logits["of both"], answers["of both"] = answers["legacy's"], answers["modern's"]
-    return rung("exported logits", logits, answers, dtype="float32")
+    def _weights(self, quantity):
+        return self.compare(quantity, *(side.weights() for side in self.sides))

@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from porting.comparison.legacy_side import LegacySide
 from porting.comparison.modern_side import ModernSide, floatx
-from porting.comparison.side import Side, State
+from porting.comparison.side import NotOffered, Side, State
 
-__all__ = ["LegacySide", "ModernSide", "Side", "State", "exported", "floatx"]
+__all__ = ["LegacySide", "ModernSide", "NotOffered", "Side", "State", "exported", "floatx"]
 
 
 def exported(folder):

@@ -1,9 +1,11 @@
 """What a climb sees besides its rungs: gaps by layer and time step, by parameter; the losses."""
 
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from porting.comparison.side import NotOffered
 from porting.differences import difference
 from porting.tolerances import tolerance
 
@@ -15,12 +17,22 @@ class Findings:
         heat: {"layers": names, "max_abs": [layer][time step]}; one column without time steps.
         gradients: a dict per parameter: name, max_abs, bound.
         losses: series [steps] by "legacy", "modern" and, with TF1's powers, "exact".
+        left_out: pairs of a quantity and why a side does not offer it.
     """
 
     def __init__(self):
         self.heat: dict[str, list[Any]] = {"layers": [], "max_abs": []}
         self.gradients: list[dict[str, Any]] = []
         self.losses: dict[str, Any] = {}
+        self.left_out: list[tuple[str, str]] = []
+
+    @contextmanager
+    def offered(self, *quantities):
+        """Takes note of quantities that a side turns out not to offer."""
+        try:
+            yield
+        except NotOffered as why:
+            self.left_out += [(quantity, str(why)) for quantity in quantities]
 
     def see_layers(self, legacy, modern):
         """Takes every layer's output; layers with a time axis alone where there are such."""

@@ -44,6 +44,7 @@ class LegacySide:
         return self.session.run(outputs, {self.model.inputs: cast(images, self.dtype)})
 
     def forward_lengths(self, images, lengths_):
+        lengths.check(self.config)
         if self._with_lengths is None:
             with self.session.graph.as_default():
                 self._with_lengths = lengths.legacy_outputs(self.config, self.model.inputs)

@@ -9,15 +9,15 @@ import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from legacy_tf1.nested_rnn import MemoryCell
+from porting.comparison.side import NotOffered
 
 
-def refusal(config):
-    """Why the config's model takes no lengths, as one line; None where it does."""
+def check(config):
+    """Raises NotOffered where the config's model takes no lengths."""
     if config.model not in _LEGACY:
-        return "the model has no time steps"
+        raise NotOffered("the model has no time steps")
     if getattr(config, "kernel", None) == "fused-cpu":
-        return "the fused kernels take one length for the whole batch"
-    return None
+        raise NotOffered("the fused kernels take one length for the whole batch")
 
 
 def sweep(images, *, examples=16):
@@ -72,8 +72,8 @@ def modern_outputs(config, model, images, lengths):
 
 
 def states(outputs):
-    """The final states alone of what a side computes over different lengths."""
-    return {name: value for name, value in outputs.items() if name not in _OUTPUTS.values()}
+    """The final states alone, `layer/state`, of what a side computes over different lengths."""
+    return {name: value for name, value in outputs.items() if "/" in name}
 
 
 def _masked_memory(layer, images, mask):

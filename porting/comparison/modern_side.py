@@ -42,6 +42,7 @@ class ModernSide:
         return {name: np.array(value) for name, value in outputs.items()}
 
     def forward_lengths(self, images, lengths_):
+        lengths.check(self.config)
         with floatx(self.dtype):
             outputs = lengths.modern_outputs(
                 self.config, self.model, cast(images, self.dtype), lengths_

@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf1
 
 from legacy_tf1 import training as legacy_training
 from porting import diagnosis, ladder
-from porting.comparison import breaks, lengths, rungs
+from porting.comparison import breaks, rungs
 from porting.comparison.findings import Findings
 from porting.comparison.progress import progress
 from porting.sides import LegacySide, ModernSide
@@ -78,50 +78,65 @@ def first_batches(config, dataset, count):
 
 
 def prove(config, dataset, weights, *, dtype):
-    """Climbs the ladder in one dtype, from rung 1 to rung 8.
+    """Climbs the ladder in one dtype with the project's own sides; returns what `climb` does."""
+    steps = first_batches(config, dataset, STEPS)
+
+    def make():
+        return tuple(side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
+
+    exact = None
+    if config.optimizer == "adam" and dtype == "float64":
+        exact = ModernSide(config, weights, dtype=dtype, powers="tf1")
+    return climb(make, steps, dtype=dtype, exact=exact)
+
+
+def climb(make, batches, *, dtype, **options):
+    """Climbs the ladder from rung 1 to rung 8, and says where it breaks and what explains it.
+
+    Args:
+        make: a function without arguments to the two sides, before their first step.
+        batches, dtype, options: as for porting.ladder.climb.
 
     Returns:
         A dict for JSON: `rungs`, entries of the report; `heat` and `gradients`, as there; `losses`,
         series by side; `breaks`, None where all rungs pass; `seconds` by the names of the rungs.
     """
-    steps = first_batches(config, dataset, STEPS)
-    legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
-    options = {"dtype": dtype, "seen": Findings()}
-    if config.optimizer == "adam" and dtype == "float64":
-        options["exact"] = ModernSide(config, weights, dtype=dtype, powers="tf1")
-    climbed = []
+    seen, climbed = Findings(), []
     seconds: dict[str, float] = defaultdict(float)
     with tempfile.TemporaryDirectory() as folder:
-        if dtype == "float32":
-            options["exports"] = folder
-        climb = ladder.climb(legacy, modern, steps, **options)
+        exports = folder if dtype == "float32" else None
+        legacy, modern = make()
+        options.update(seen=seen, exports=exports)
+        found = ladder.climb(legacy, modern, batches, dtype=dtype, **options)
         start = time.perf_counter()
-        for rung in progress(climb, f"ladder, {dtype}", unit=" rungs"):
+        for rung in progress(found, f"ladder, {dtype}", unit=" rungs"):
             climbed.append(rung)
             now = time.perf_counter()
             seconds[rungs.name(rungs.number(rung.quantity))] += now - start
             start = now
     return {
-        "rungs": [rungs.compared(rung) for rung in climbed] + _without_lengths(config, dtype),
-        "heat": options["seen"].heat,
-        "gradients": options["seen"].gradients,
-        "losses": {name: series.tolist() for name, series in options["seen"].losses.items()},
-        "breaks": _break(climbed, options["seen"], config, weights, steps),
+        "rungs": [rungs.compared(rung) for rung in climbed] + _not_offered(seen, dtype),
+        "heat": seen.heat,
+        "gradients": seen.gradients,
+        "losses": {name: series.tolist() for name, series in seen.losses.items()},
+        "breaks": _break(climbed, seen, make, batches),
         "seconds": dict(seconds),
     }
 
 
-def _break(climbed, seen, config, weights, steps):
+def _break(climbed, seen, make, batches):
     """The first rung that fails as the report has it, with the mistakes that explain it."""
     failed = next((rung for rung in climbed if not rung.passed), None)
     if failed is None:
         return None
-    dtype = failed.dtype
-    legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
-    causes = diagnosis.diagnose(legacy, modern, steps, dtype=dtype, failed=failed)
+    legacy, modern = make()
+    causes = diagnosis.diagnose(legacy, modern, batches, dtype=failed.dtype, failed=failed)
     return {**breaks.described(rungs.compared(failed), seen), "diagnosis": causes}
 
 
-def _without_lengths(config, dtype):
-    why = lengths.refusal(config)
-    return [rungs.left_out(2, why, quantity="outputs of lengths", dtype=dtype)] if why else []
+def _not_offered(seen, dtype):
+    """Entries of the report for what the sides do not offer."""
+    return [
+        rungs.left_out(rungs.number(quantity), why, quantity=quantity, dtype=dtype)
+        for quantity, why in seen.left_out
+    ]

@@ -18,38 +18,57 @@ class State(NamedTuple):
     count: int  # type: ignore[assignment]  # no one counts in this tuple
 
 
+class NotOffered(Exception):
+    """A side cannot answer; the message says why. The rung that asked is left out."""
+
+
 class Side(Protocol):
-    """A model with an optimizer, seen from outside. Arrays have the side's dtype."""
+    """A model with an optimizer, seen from outside. Arrays have the side's dtype.
+
+    A side of one's own derives from this and defines what it offers: what it leaves out is not
+    compared. Beside the methods it has `config`, a porting.ports.traits.Traits or
+    what has the same fields.
+    """
 
     def weights(self):
         """Named weights."""
+        raise NotOffered("weights is not offered")
 
     def forward(self, images):
         """Every layer's output, final states and `logits`, by name, outside of training."""
+        raise NotOffered("forward is not offered")
 
     def forward_lengths(self, images, lengths):
         """The recurrent layer's outputs and final states, by name, for lengths [B] of 0 to T."""
+        raise NotOffered("forward_lengths is not offered")
 
     def accuracy(self, images, labels):
         """The fraction of a batch that is classified rightly, outside of training: float64."""
+        raise NotOffered("accuracy is not offered")
 
     def gradients(self, images, labels):
         """The loss of a training batch and the named gradients of it."""
+        raise NotOffered("gradients is not offered")
 
     def train_steps(self, batches):
         """Trains on each (images, labels) in turn; returns the losses [steps]."""
+        raise NotOffered("train_steps is not offered")
 
     def slots(self):
         """The optimizer's slots, named like `cell_0/kernel/m`."""
+        raise NotOffered("slots is not offered")
 
     def state(self):
         """The State that a training would go on from."""
+        raise NotOffered("state is not offered")
 
     def restore(self, state):
         """Goes on from the State of any side."""
+        raise NotOffered("restore is not offered")
 
     def export(self, folder):
         """Writes a SavedModel for porting.sides.exported; `folder` must not exist. float32 only."""
+        raise NotOffered("export is not offered")
 
 
 def cast(arrays, dtype):

@@ -1,6 +1,5 @@
 """The report of a comparison: the dict that report.json holds, and the sentence that sums it up."""
 
-import dataclasses
 import os
 import platform
 
@@ -14,15 +13,15 @@ POINTS = 400  # of a curve, at most
 SMOOTH = 100  # steps of which a point of a curve is the mean, at most
 
 
-def facts(config, dataset, *, mode, command):
-    """What was compared, by what and where: the beginning of the report."""
+def facts(model, dataset, *, mode, command, seed, config):
+    """What was compared, by what and where: the beginning of the report. Names, and a dict."""
     return {
-        "model": config.model,
-        "dataset": dataset.name,
+        "model": model,
+        "dataset": dataset,
         "mode": mode,
         "command": command,
-        "seed": config.seed,
-        "config": dataclasses.asdict(config),
+        "seed": seed,
+        "config": config,
         "versions": versions.installed("tensorflow", "keras", "tf_keras"),
         "machine": {
             "system": platform.system(),
@@ -32,17 +31,17 @@ def facts(config, dataset, *, mode, command):
     }
 
 
-def report(begin, config, *, climbs, trained, bands, controls, timings):
+def report(begin, entries, *, climbs, timings, trained=None, bands=None, controls=None):
     """All of the report.
 
     Args:
         begin: what `facts` gave.
-        config: the model's config.
+        entries: of all rungs, in any order.
         climbs: what porting.comparison.proof.prove returned, by dtype.
         trained: Runs by side, or None where nothing was trained to its end.
         bands, controls, timings: as the report has them; None where they were left out.
     """
-    entries = _entries(config, climbs, trained, bands)
+    entries = sorted(entries, key=lambda entry: entry["number"])
     found = _break(entries, climbs)
     losses = [run.steps()[0] for run in trained.values()] if trained else []
     return {
@@ -62,13 +61,21 @@ def report(begin, config, *, climbs, trained, bands, controls, timings):
     }
 
 
-def _entries(config, climbs, trained, bands):
-    """All entries of rungs, in the order of the ladder."""
+def seconds_of_rungs(climbs):
+    """The time of each rung that was climbed, in seconds by its name."""
+    found = dict.fromkeys(rungs.NAMES, 0.0)
+    for climb in climbs.values():
+        for name, value in climb["seconds"].items():
+            found[name] += value
+    return {name: value for name, value in found.items() if value}
+
+
+def entries_of(config, climbs, trained, bands):
+    """The entries of all rungs of one of the project's models."""
     found = [entry for climb in climbs.values() for entry in climb["rungs"]]
     found += proof.left_out(config)
     found += trainings.entries(trained) if trained else []
-    found += bands_of.entries(bands, config)
-    return sorted(found, key=lambda entry: entry["number"])
+    return found + bands_of.entries(bands, config)
 
 
 def verdict(entries, found, *, controls, mode):

@@ -7,7 +7,7 @@ gap is left. A mistake that nobody knows of is explained by none.
 
 import numpy as np
 
-from porting.diagnosis import causes, models, series, steps
+from porting.diagnosis import causes, keras_models, models, series, steps
 from porting.diagnosis.evidence import Evidence
 from porting.differences import difference
 
@@ -37,6 +37,7 @@ def diagnose(legacy, modern, batches, *, dtype, failed):
         # What takes longer comes where nothing else explains it.
         for attempts in (
             causes.single,
+            keras_models.all_of,
             steps.all_of,
             series.all_of,
             models.all_of,

@@ -9,9 +9,10 @@ import numpy as np
 
 from porting.comparison import lengths
 from porting.diagnosis.evidence import OUTPUTS, VARIABLES, ratio
-from porting.mistakes import images as image_changes
 from porting.mistakes import sequences as output_changes
 from porting.mistakes import weights as weight_changes
+
+PAIRED = 40  # mistakes at most, of which any two are tried together
 
 
 def single(evidence):
@@ -37,7 +38,9 @@ def pairs(evidence):
     if evidence.quantity not in VARIABLES | OUTPUTS:
         return
     actual = evidence.ask(evidence.modern)
-    for one, other in itertools.combinations(weight_changes.of(evidence.config.model), 2):
+    if len(evidence.changes) > PAIRED:
+        return
+    for one, other in itertools.combinations(evidence.changes, 2):
         changed = other.apply(one.apply(evidence.weights))
         yield f"{one.cause}; {other.cause}", evidence.with_weights(changed), actual
 
@@ -68,14 +71,14 @@ def _biases(evidence):
 def _weights(evidence):
     """Weights that were changed on their way."""
     actual = evidence.ask(evidence.modern)
-    for change in weight_changes.of(evidence.config.model):
+    for change in evidence.changes:
         yield change.cause, evidence.with_weights(change.apply(evidence.weights)), actual
 
 
 def _images(evidence):
     """Other images than those fed."""
     actual = evidence.ask(evidence.modern)
-    for cause, change in image_changes.of(evidence.config.model).items():
+    for cause, change in evidence.image_changes.items():
         expected = evidence.ask(evidence.legacy, images=change(evidence.images))
         yield cause, expected, actual
 
@@ -111,7 +114,7 @@ def _lengths(evidence):
     expected, actual = (
         side.forward_lengths(swept, of_each) for side in (evidence.legacy, evidence.modern)
     )
-    whole = output_changes.whole(of_each, evidence.config.window)
+    whole = output_changes.whole(of_each, int(of_each.max()))
     yield "mask ignored", evidence.legacy.forward_lengths(swept, whole), actual
     name = "lstm" if "lstm" in expected else "rnn"
     expected[name] = output_changes.last_repeated(expected[name], of_each)
@@ -170,6 +173,6 @@ def _gradients(evidence):
     amount = getattr(evidence.config, "forget_bias", 0)
     added = weight_changes.forget_bias_added(expected, amount=amount)
     yield "forget bias added to the gradients", added, actual
-    for change in weight_changes.of(evidence.config.model):
+    for change in evidence.changes:
         if change.moves:
             yield f"gradients with {change.cause}", change.apply(expected), actual

@@ -6,6 +6,8 @@ Quantities are those of porting/tolerances.py.
 import numpy as np
 
 from porting.comparison.side import State
+from porting.mistakes import images as image_changes
+from porting.mistakes import weights as weight_changes
 
 VARIABLES = {"weights", "weights with forget bias"}
 OUTPUTS = {"outputs", "logits"}
@@ -31,6 +33,18 @@ class Evidence:
     def weights(self):
         """The legacy side's named weights at the start."""
         return self.start.weights
+
+    @property
+    def changes(self):
+        """The known mistakes in carrying weights that the model can suffer from."""
+        own = getattr(self.legacy, "changes", None)
+        return weight_changes.of(self.config.model) if own is None else own
+
+    @property
+    def image_changes(self):
+        """The known mistakes in what the model is fed, by cause."""
+        own = getattr(self.legacy, "input_changes", None)
+        return image_changes.of(self.config.model) if own is None else own
 
     @property
     def live(self):

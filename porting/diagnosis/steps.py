@@ -85,7 +85,10 @@ def _steps(evidence):
 def _rates(config, step, found):
     """Steps of another length."""
     factor = ratio(found, step)
-    cause = f"learning rate is {factor * config.learning_rate:.4g}, not {config.learning_rate:.4g}"
+    other, right = (f"{rate:.4g}" for rate in (factor * config.learning_rate, config.learning_rate))
+    if other == right:
+        return
+    cause = f"learning rate is {other}, not {right}"
     yield cause, {name: value * factor for name, value in step.items()}
 
 

@@ -87,14 +87,14 @@ class GraphRun:
         Raises:
             UserError: the graph does not take such sizes, or does not run here.
         """
-        fetches = [_fetches(run) for run in self._runs]
+        fetches = [tensors_of(run) for run in self._runs]
         head = self._head_tensors()
         try:
             *cells, dense = self.session.run([*fetches, head], self._fed(inputs, states, lengths))
         except (tf1.errors.OpError, ValueError) as error:
             raise UserError(f"the graph does not run here: {_first_line(error)}") from None
         found = [
-            _of_run(layer, values, state, lengths)
+            of_run(layer, values, state, lengths)
             for layer, values, state in zip(self.network.recurrent, cells, states, strict=True)
         ]
         sequences, finals, steps = (list(part) for part in zip(*found, strict=True))
@@ -189,11 +189,11 @@ def _states(run):
 
 
 def _made(run):
-    outputs, finals = _fetches(run)
+    outputs, finals = tensors_of(run)
     return [*outputs, *finals]
 
 
-def _fetches(run):
+def tensors_of(run):
     """The outputs of all steps, and the final states, or where it does not loop those of all."""
     if run.cell_states is not None:
         return [run.outputs], [run.outputs, run.cell_states]
@@ -204,7 +204,7 @@ def _fetches(run):
     return [step.output for step in run.steps], states
 
 
-def _of_run(layer, fetched, initial, lengths):
+def of_run(layer, fetched, initial, lengths):
     """The sequence [B, T, U] or None, the final states, and the states of every step."""
     run, (outputs, states) = layer.run, fetched
     if run.looped:

@@ -57,14 +57,14 @@ class TrainingRun:
                 tf1.import_graph_def(part, name="")
             except ValueError as error:
                 raise NoTraining(_reason(error)) from None
-            self._loss = self._tensor(_loss(whole))
+            self._loss = self._tensor(find_loss(whole))
             self._logits = self._tensor(self.network.after[-1].output)
             (self._pull,) = tf1.gradients(self._loss, self._logits)
-            self._train = self.graph.get_operation_by_name(_train_op(whole, self._applied))
+            self._train = self.graph.get_operation_by_name(find_train_op(whole, self._applied))
             self.session = tf1.Session(graph=self.graph, config=_as_it_stands())
             self._restore(conversion.checkpoint, variables)
             # A graph made wider multiplies them up in float64, the one that it stands for does not.
-            self._rounded = [_rounding(self.graph, name) for name in _powers(conversion)]
+            self._rounded = [rounding(self.graph, name) for name in _powers(conversion)]
         self._sizes = self._find_sizes()
 
     def batch(self, stream):
@@ -87,7 +87,7 @@ class TrainingRun:
     def gradients(self, feed):
         """The graph's own gradients by variable."""
         tensors = {
-            name: self._tensor(_gradient(self.graph, applied.arguments["grad"]))
+            name: self._tensor(gradient_behind(self.graph, applied.arguments["grad"]))
             for name, applied in self._applied.items()
             if name in self.network.variables
         }
@@ -97,7 +97,7 @@ class TrainingRun:
     def clips(self):
         """Whether what the optimizer applies is not the gradients themselves."""
         applied = [applied.arguments["grad"] for applied in self._applied.values()]
-        return any(_gradient(self.graph, name) != name for name in applied)
+        return any(gradient_behind(self.graph, name) != name for name in applied)
 
     def step(self, feed):
         """Trains one step of the graph's own optimizer."""
@@ -217,7 +217,7 @@ def _reason(error):
     return (told or lines)[0]
 
 
-def _loss(whole):
+def find_loss(whole):
     """The tensor that the gradients start from: the op whose gradient takes the first ones."""
     for node in whole.nodes.values():
         if re.fullmatch(r"(.*/)?gradients(_\d+)?/(Fill|grad_ys_0)", node.name):
@@ -229,7 +229,7 @@ def _loss(whole):
     raise NoTraining("no loss is found that its gradients start from")
 
 
-def _train_op(whole, applied):
+def find_train_op(whole, applied):
     """The op that waits for the optimizer and that nothing else waits for."""
     waiting: dict[str, list[str]] = {}
     for node in whole.nodes.values():
@@ -242,7 +242,7 @@ def _train_op(whole, applied):
     return name
 
 
-def _gradient(graph, name):
+def gradient_behind(graph, name):
     """The gradient behind what an optimizer applies, where it was clipped between."""
     tensor = graph.get_tensor_by_name(name)
     while not re.search(r"(^|/)gradients(_\d+)?/", tensor.name):
@@ -258,7 +258,7 @@ def _powers(conversion):
     return [name for key, name in counters if key.startswith("beta") and "power" in key]
 
 
-def _rounding(graph, name):
+def rounding(graph, name):
     """The op that rounds a variable to float32."""
     variable = graph.get_operation_by_name(name)
     (tensor,) = variable.outputs

@@ -113,6 +113,12 @@ class OptimizerSpec(NamedTuple):
             return slot
         return -slot * slot.dtype.type(self.options["learning_rate"])
 
+    def as_tf1(self, slot):
+        """The way back of as_keras."""
+        if self.kind != "SGD":
+            return slot
+        return -slot / slot.dtype.type(self.options["learning_rate"])
+
     def make(self):
         """The optimizer without its state."""
         return getattr(keras.optimizers, self.kind)(**self.options)
@@ -206,6 +212,22 @@ def find_applied(graph):
             arguments = dict(zip(kind.arguments.split(), graph.inputs(node), strict=True))
             found[graph.variable(arguments["var"])] = Applied(match[1], arguments, node.name)
     return found
+
+
+def slot_variables(graph, optimizer, held):
+    """The variables of the slots that Keras has as well: {slot: {variable: name}}.
+
+    Args:
+        graph: porting.graph.Graph. optimizer: OptimizerSpec. held: the checkpoint's Inventory.
+    """
+    applied = find_applied(graph)
+    kind = KINDS[next(iter(applied.values())).kind]
+    names = _slot_names(graph, applied, kind, held)
+    return {
+        slot: {variable: of[argument] for variable, of in names.items() if argument in of}
+        for argument, slot in kind.slots.items()
+        if optimizer.options.get(slot) != 0
+    }
 
 
 def _nesterov(graph):

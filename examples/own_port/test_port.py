@@ -1,0 +1,24 @@
+"""Every rung of the ladder is a test in the port's own suite: see porting/pytest_plugin.py."""
+
+import os
+
+import pytest
+
+from porting.ports.port import load
+
+pytest_plugins = ["porting.pytest_plugin"]
+
+MAP = os.path.join(os.path.dirname(__file__), "map.toml")
+
+
+@pytest.fixture(scope="session")
+def port():
+    """What legacy.py and modern.py left in a folder."""
+    folder = os.environ.get("OWN_PORT", os.path.join("runs", "own_port"))
+    files = (os.path.join(folder, name) for name in ("model.ckpt-100", "model.keras"))
+    return load(*files, MAP, carry=True)
+
+
+def test_port(rung):
+    """One rung of the ladder in one dtype."""
+    rung.check()

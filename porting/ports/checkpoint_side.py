@@ -1,0 +1,256 @@
+"""A TF1 checkpoint with its graph behind the protocol of porting/comparison/side.py."""
+
+import numpy as np
+import tensorflow.compat.v1 as tf1
+
+from porting import optimizers
+from porting.checkpoint import inventory
+from porting.comparison.side import NotOffered, Side, State, cast, of_slot
+from porting.graphs.graph_run import of_run, tensors_of
+from porting.graphs.probing import row_order
+from porting.graphs.training_run import find_loss, find_train_op, gradient_behind
+from porting.graphs.whole_graph import WholeGraph
+from porting.mistakes.layers import changes
+from porting.models.optimizer_specs import find_applied, slot_variables
+from porting.ports.port_map import input_changes, with_lengths
+from porting.ports.traits import traits
+from porting.ports.weight_map import WeightMap
+from shared.errors import UserError
+
+
+class CheckpointSide(Side):
+    """The graph of a checkpoint, from the values that it holds.
+
+    Args:
+        conversion: what porting.convert.read found, with its graph.
+        port_map: porting.ports.port_map.PortMap.
+        dtype: "float64" makes the graph's float32 wider.
+
+    Attributes:
+        output_names: of what `forward` gives besides the logits.
+        untold: {name: why} of weights whose gradients and slots are not told.
+
+    Raises:
+        UserError: the map does not fit the graph.
+    """
+
+    def __init__(self, conversion, port_map, *, dtype):
+        self.conversion, self.map, self.dtype = conversion, port_map, dtype
+        self.weight_map = WeightMap(port_map.layers, conversion)
+        optimizer = conversion.blueprint.optimizer
+        self.config = traits(optimizer, forget_bias=self.weight_map.adds_forget_bias)
+        widened = dtype != conversion.blueprint.dtype
+        self.whole = WholeGraph(conversion.graph.graph_def, widened=widened)
+        self.whole.restore(conversion.checkpoint)
+        if widened:  # the weights as the model has them: a forget bias was rounded in float32
+            held = {name: conversion.checkpoint.read(name) for name in self.weight_map.variables}
+            self.whole.assign(self.weight_map.to_tf1(cast(self._named(held), dtype)))
+        self._steps = 0 if optimizer is None else optimizer.iterations
+        self._applied = find_applied(self.whole.graph)
+        self._layers = self._recurrent_layers()
+
+    # What it computes.
+
+    @property
+    def output_names(self):
+        """The names of what `forward` gives, but for the logits."""
+        found = list(self.map.outputs)
+        for name, layer in self._layers.items():
+            outputs, _ = tensors_of(layer.run)
+            found += [name] if outputs and not layer.residual else []
+            found += [f"{name}/{part}" for part in "hc"[: len(layer.run.initial)]]
+        return found
+
+    @property
+    def changes(self):
+        """The mistakes that a diagnosis may try on the weights."""
+        return changes({e.name: e.parts[0].family for e in self.weight_map.entries if e.parts})
+
+    @property
+    def input_changes(self):
+        """The mistakes that a diagnosis may try on the inputs, by cause."""
+        return input_changes(self.map)
+
+    @property
+    def shapes(self):
+        """The shapes of the placeholders of the map's inputs; None for an open size or shape."""
+        found = {}
+        for source in self.map.inputs.values():
+            shape = self._placeholder(source.name).shape
+            found[source.name] = tuple(shape.as_list()) if shape.rank is not None else None
+        return found
+
+    def weights(self):
+        return self._named(self.whole.read(self.weight_map.variables))
+
+    def forward(self, inputs):
+        feed = self._feed(inputs)
+        others = {name: self.whole.tensor(one.name) for name, one in self.map.outputs.items()}
+        others, logits = self.whole.run([others, self.whole.tensor(self._logits())], feed)
+        found = {name: self.map.outputs[name].to_keras(value) for name, value in others.items()}
+        return {**found, **self._cells(feed), "logits": self._in_rows(logits, inputs)}
+
+    def forward_lengths(self, inputs, lengths):
+        if any(shape is None or shape[0] for shape in self.shapes.values()):
+            raise NotOffered("the graph takes batches of one size alone")
+        return self._cells(self._feed(with_lengths(self.map, inputs, lengths)))
+
+    def _cells(self, feed):
+        """The outputs and final states of the map's cells, by name."""
+        runs = {name: layer.run for name, layer in self._layers.items()}
+        cells = {name: tensors_of(run) for name, run in runs.items()}
+        starts = {name: list(run.initial) for name, run in runs.items()}
+        lengths = {name: [run.lengths] if run.lengths else [] for name, run in runs.items()}
+        tensors = tf1.nest.map_structure(self.whole.tensor, [cells, starts, lengths])
+        cells, starts, lengths = self.whole.run(tensors, feed)
+        found = {}
+        for name, layer in self._layers.items():
+            of_each = lengths[name][0] if lengths[name] else None
+            sequence, states, _ = of_run(layer, cells[name], starts[name], of_each)
+            found[name] = sequence
+            found.update({f"{name}/{part}": s for part, s in zip("hc", states, strict=False)})
+        return {name: value for name, value in found.items() if name in self.output_names}
+
+    def gradients(self, inputs, labels):
+        tensors = {
+            name: self.whole.tensor(gradient_behind(self.whole.imported, applied.arguments["grad"]))
+            for name, applied in self._trained().items()
+        }
+        feed = self._feed(inputs, labels=labels, training=True)
+        loss, gradients = self.whole.run([self._loss(), tensors], feed)
+        return loss, self._named(gradients, linear=True)
+
+    def train_steps(self, batches):
+        losses = []
+        train = self.whole.imported.get_operation_by_name(self._train())
+        for inputs, labels in batches:
+            feed = self._feed(inputs, labels=labels, training=True)
+            losses.append(self.whole.run([self._loss(), train], feed)[0])
+            self._steps += 1
+            self._round_powers()
+        return np.array(losses)
+
+    # What it holds.
+
+    def slots(self):
+        found = {}
+        for slot, names in self._slot_variables().items():
+            values = self.whole.read(names.values())
+            arrays = {variable: values[name] for variable, name in names.items()}
+            named = self._named(arrays, linear=True)
+            as_keras = self.conversion.blueprint.optimizer.as_keras
+            found.update({f"{name}/{slot}": as_keras(value) for name, value in named.items()})
+        return found
+
+    def state(self):
+        return State(self.weights(), self.slots(), self._steps)
+
+    def restore(self, state):
+        values = self.weight_map.to_tf1(cast(state.weights, self.dtype))
+        for slot, names in self._slot_variables().items():
+            named = cast(of_slot(state.slots, slot), self.dtype)
+            arrays = self.weight_map.to_tf1(named, linear=True)
+            as_tf1 = self.conversion.blueprint.optimizer.as_tf1
+            values.update({names[name]: as_tf1(array) for name, array in arrays.items()})
+        counters = self.conversion.counters
+        if "global_step" in counters:
+            values[counters["global_step"]] = state.count
+        for kind, power in optimizers.tf1_powers(self.config, state.count).items():
+            if kind in self._powers():
+                values[self._powers()[kind]] = power
+        self.whole.assign(values)
+        self._steps = state.count
+
+    # Where it is in the graph.
+
+    def _recurrent_layers(self):
+        """The cells of the map by their entry's name."""
+        layers = {layer.cell.scope: layer for layer in self.conversion.network.recurrent}
+        found = {name: layers.get(entry) for name, entry in self._scopes().items()}
+        return {name: layer for name, layer in found.items() if layer and layer.run}
+
+    def _scopes(self):
+        return {name: entry for name, entry in self.map.layers.items() if isinstance(entry, str)}
+
+    def _logits(self):
+        if "logits" in self.map.graph:
+            return self.map.graph["logits"].name
+        if not self.conversion.network.after:
+            raise NotOffered("no head is found over the cells: name its logits in [graph]")
+        return self.conversion.network.after[-1].output
+
+    def _in_rows(self, logits, inputs):
+        """Logits in the order of the model's: rows of all steps, [rows, N], become [B, T, N]."""
+        if "logits" in self.map.graph:
+            return self.map.graph["logits"].to_keras(logits)
+        if self.conversion.network.takes != "steps" or logits.ndim != 2:
+            return logits
+        batch, steps = next(iter(inputs.values())).shape[:2]
+        found = np.empty_like(logits)
+        found[row_order(self.conversion, batch, steps)] = logits
+        return found.reshape(batch, steps, -1)
+
+    def _loss(self):
+        if self.map.labels is None:
+            raise NotOffered("the map names no labels in [graph]")
+        if "loss" in self.map.graph:
+            return self.whole.tensor(self.map.graph["loss"].name)
+        return self.whole.tensor(find_loss(self.whole.graph))
+
+    def _train(self):
+        if "train" in self.map.graph:
+            return self.map.graph["train"].name
+        if not self._applied:
+            raise NotOffered("the graph trains nothing by an optimizer that is known")
+        return find_train_op(self.whole.graph, self._applied)
+
+    def _trained(self):
+        """What is applied to the variables of the map."""
+        variables = set(self.weight_map.variables)
+        found = {name: one for name, one in self._applied.items() if name in variables}
+        if not found:
+            raise NotOffered("no optimizer is applied to the variables of the map")
+        return found
+
+    def _slot_variables(self):
+        """The slots' variables by Keras' slot and TF1's variable."""
+        optimizer = self.conversion.blueprint.optimizer
+        if optimizer is None:
+            return {}
+        held = inventory(self.conversion.checkpoint)
+        found = slot_variables(self.whole.graph, optimizer, held)
+        own = set(self.weight_map.variables)
+        return {
+            slot: {variable: name for variable, name in names.items() if variable in own}
+            for slot, names in found.items()
+        }
+
+    def _powers(self):
+        """The variables of Adam's powers of beta, by their kind."""
+        counters = self.conversion.counters.items()
+        return {kind: name for kind, name in counters if kind in ("beta1_power", "beta2_power")}
+
+    def _round_powers(self):
+        """TF1's powers of beta are float32; a graph made wider would multiply them in float64."""
+        if self.dtype == "float64":
+            powers = self.whole.read(self._powers().values())
+            self.whole.assign({name: np.float32(value) for name, value in powers.items()})
+
+    def _feed(self, inputs, *, labels=None, training=False):
+        given = dict(self.map.feed)
+        given.update(self.map.feed_training if training else {})
+        for name, source in self.map.inputs.items():
+            value = inputs[name]
+            given[source.name] = value.sum(axis=1) if source.lengths else source.to_tf1(value)
+        if labels is not None:
+            given[self.map.labels.name] = self.map.labels.to_tf1(labels)
+        return {self._placeholder(name): value for name, value in given.items()}
+
+    def _placeholder(self, name):
+        try:
+            return self.whole.tensor(name)
+        except (KeyError, ValueError):
+            raise UserError(f"the graph has no {name}: name a placeholder of it") from None
+
+    def _named(self, arrays, *, linear=False):
+        return self.weight_map.to_keras(arrays, linear=linear)

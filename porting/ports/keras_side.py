@@ -1,0 +1,232 @@
+"""Any compiled Keras model behind the protocol of porting/comparison/side.py."""
+
+import json
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from porting import optimizers
+from porting.comparison.side import NotOffered, Side, State, cast, of_slot
+from porting.models import layer_weights
+from porting.models.optimizer_specs import KINDS
+from porting.ports.port_map import with_lengths
+from porting.ports.tapping import directions, recurrent_outputs, tapped
+from porting.sides import floatx
+from shared.errors import UserError
+
+_DROPPING = ("rate", "dropout", "recurrent_dropout")
+
+
+class KerasSide(Side):
+    """A copy of a model, in a dtype, with its weights and the state of its optimizer.
+
+    Dropout is set aside in it, as two sides would draw other numbers.
+
+    Args:
+        model: keras.Model; what it was compiled with trains it.
+        config: porting.ports.traits.Traits.
+        port_map: porting.ports.port_map.PortMap.
+        dtype: "float32" or "float64".
+        output_names: of what `forward` gives besides the logits; None: nothing else.
+        powers: "tf1" for Adam with TF1's powers of beta (D8).
+        changes: other options for the optimizer, by name.
+    """
+
+    def __init__(
+        self, model, config, *, port_map, dtype, output_names=(), powers="keras", changes=None
+    ):
+        self.config, self.map, self.dtype = config, port_map, dtype
+        self.output_names, self._original = output_names, model
+        self._made_with = {"port_map": port_map, "dtype": dtype, "output_names": output_names}
+        self._made_with |= {"powers": powers}
+        with floatx(dtype):
+            self.model = _copied(model, dtype=dtype)
+            self.compiled = model.compiled
+            if self.compiled:
+                _compile(self.model, model, dtype=dtype, powers=powers, changes=changes or {})
+        self._layers = {layer.name: layer for layer in self.model.layers if layer.weights}
+
+    @property
+    def options(self):
+        """The options of the model's own optimizer."""
+        return self._original.optimizer.get_config()
+
+    def again(self, changes=None):
+        """The side before its first step, with other options of its optimizer, by name."""
+        return KerasSide(self._original, self.config, **self._made_with, changes=changes)
+
+    def weights(self):
+        found = {}
+        for name, layer in self._layers.items():
+            arrays = layer_weights.weights(layer)
+            found.update({f"{name}/{role}": value for role, value in arrays.items()})
+        return found
+
+    def forward(self, inputs):
+        layers = [self.model.get_layer(name) for name in self._tapped()]
+        with floatx(self.dtype), tapped(layers) as calls:
+            logits = self.model(self._inputs(inputs), training=False)
+            found = {}
+            for layer in layers:
+                found[layer.name] = calls[layer.name].made
+                for name, one in directions(layer.name, layer).items():
+                    found.update(recurrent_outputs(name, one, calls[layer.name]))
+        found = {name: found[name] for name in self.output_names if name in found}
+        return {name: np.array(value) for name, value in {**found, "logits": logits}.items()}
+
+    def forward_lengths(self, inputs, lengths):
+        found = self.forward(with_lengths(self.map, inputs, lengths))
+        recurrent = (name for layer in self.model.layers for name in directions(layer.name, layer))
+        ways = tuple(recurrent)
+        return {name: value for name, value in found.items() if name.startswith(ways)}
+
+    def gradients(self, inputs, labels):
+        self._check_compiled()
+        variables = self.model.trainable_variables
+        before = [variable.numpy() for variable in self.model.non_trainable_variables]
+        with floatx(self.dtype), tf.GradientTape() as tape:
+            taken = self._inputs(inputs)
+            made = self.model(taken, training=True)
+            loss = self.model.compute_loss(taken, labels, made, training=True)
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        for variable, value in zip(self.model.non_trainable_variables, before, strict=True):
+            variable.assign(value)
+        return np.array(loss), self._by_name(dict(zip(map(id, variables), gradients, strict=True)))
+
+    def train_steps(self, batches):
+        self._check_compiled()
+        losses = []
+        with floatx(self.dtype):
+            for inputs, labels in batches:
+                self.model.reset_metrics()  # what comes back is a mean since then
+                losses.append(self.model.train_on_batch(self._inputs(inputs), labels))
+        return np.array([np.ravel(loss)[0] for loss in losses]).astype(self.dtype)
+
+    def slots(self):
+        found = {}
+        for slot in self._slot_names():
+            for name, layer in self._layers.items():
+                arrays = layer_weights.slots(self.model, layer, slot)
+                found.update({f"{name}/{r}/{slot}": np.array(v) for r, v in arrays.items()})
+        return found
+
+    def state(self):
+        self._check_compiled()
+        return State(self.weights(), self.slots(), int(self.model.optimizer.iterations))
+
+    def restore(self, state):
+        for name, layer in self._layers.items():
+            own = layer_weights.variables(layer)
+            arrays = {role: state.weights.get(f"{name}/{role}") for role in own}
+            missing = [role for role, value in arrays.items() if value is None]
+            if missing:
+                raise UserError(f"the map has nothing for {name}/{missing[0]}: add it to [layers]")
+            layer_weights.set_weights(layer, cast(arrays, self.dtype))
+            for slot in self._slot_names() if self.compiled else ():
+                values = cast(of_slot(state.slots, slot), self.dtype)
+                for role, variable in layer_weights.slots(self.model, layer, slot).items():
+                    variable.assign(values[f"{name}/{role}"])
+        if self.compiled:
+            self.model.optimizer.iterations.assign(state.count)
+
+    def export(self, folder):
+        names = [tensor.name for tensor in self.model.inputs]
+        specs = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in self.model.inputs]
+        archive = keras.export.ExportArchive()
+        archive.track(self.model)
+        archive.add_endpoint(
+            "serving_default",
+            lambda inputs: {"logits": self.model(self._structured(inputs), training=False)},
+            input_signature=[dict(zip(names, specs, strict=True))],
+        )
+        archive.write_out(folder, verbose=False)
+
+    def _inputs(self, inputs):
+        """What the model takes of arrays by the names of its inputs, in the side's dtype."""
+        held = {n: a.astype(self.dtype) if a.dtype.kind == "f" else a for n, a in inputs.items()}
+        return self._structured(held)
+
+    def _structured(self, inputs):
+        """Inputs by name in the model's own structure."""
+        values = [inputs[tensor.name] for tensor in self.model.inputs]
+        return keras.tree.pack_sequence_as(self.model.input, values)
+
+    def _tapped(self):
+        """The names of the layers whose outputs are asked for."""
+        return list(dict.fromkeys(name.partition("/")[0] for name in self.output_names))
+
+    def _by_name(self, values):
+        """Values by the id of their variable as values by name."""
+        found = {}
+        for name, layer in self._layers.items():
+            for role, variable in layer_weights.variables(layer).items():
+                if id(variable) in values:
+                    value = tf.convert_to_tensor(values[id(variable)])
+                    found[f"{name}/{role}"] = np.array(value)
+        return found
+
+    def _slot_names(self):
+        self._check_compiled()
+        kind = type(self.model.optimizer).__mro__
+        names = {k.keras: k.slots.values() for k in KINDS.values()}
+        found = [slots for cls in kind for key, slots in names.items() if cls.__name__ == key]
+        return found[0] if found else ()
+
+    def _check_compiled(self):
+        if not self.compiled:
+            raise NotOffered("the Keras model is not compiled: give it its optimizer and loss")
+
+
+def _copied(model, *, dtype):
+    """The same model with its weights, in a dtype, without dropout."""
+    told = json.dumps(keras.saving.serialize_keras_object(model)["config"])
+    config = json.loads(told.replace('"float32"', f'"{dtype}"'))
+    made = type(model).from_config(_without_dropout(config))
+    made.set_weights([weight.astype(dtype) for weight in model.get_weights()])
+    return made
+
+
+def _take_over(optimizer, original):
+    """Gives an optimizer the state of another one; each path is one's own but for the name."""
+    held: dict[str, list[object]] = {}
+    for variable in original.variables:
+        held.setdefault(variable.path.partition("/")[2], []).append(variable)
+    for variable in optimizer.variables:
+        path = variable.path.partition("/")[2]
+        if held.get(path) and path != "learning_rate":
+            variable.assign(held[path].pop(0))
+
+
+def _in_dtype(loss, dtype):
+    """A loss that computes in a dtype: an object keeps the one that it was made in."""
+    if not isinstance(loss, keras.losses.Loss):
+        return loss
+    told = json.dumps(keras.losses.serialize(loss)).replace('"float32"', f'"{dtype}"')
+    return keras.losses.deserialize(json.loads(told))
+
+
+def _without_dropout(config):
+    """A configuration in which nothing is dropped."""
+    if isinstance(config, list):
+        return [_without_dropout(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: 0.0 if key in _DROPPING and isinstance(value, float) else _without_dropout(value)
+        for key, value in config.items()
+    }
+
+
+def _compile(model, original, *, dtype, powers, changes):
+    """Compiles a copy as the original is, its optimizer in the same state."""
+    config = {**original.optimizer.get_config(), **changes}
+    if dtype == "float64":  # a TF1 graph holds its hyper-parameters in float32 (D13)
+        config = {k: float(np.float32(v)) if type(v) is float else v for k, v in config.items()}
+    adam = isinstance(original.optimizer, keras.optimizers.Adam)
+    kind = optimizers.TF1PowersAdam if powers == "tf1" and adam else type(original.optimizer)
+    loss = _in_dtype(original.loss, dtype)
+    model.compile(optimizer=kind.from_config(config), loss=loss, metrics=[])
+    model.optimizer.build(model.trainable_variables)
+    original.optimizer.build(original.trainable_variables)
+    _take_over(model.optimizer, original.optimizer)

@@ -1,0 +1,209 @@
+"""A port to be proved: two sides in each dtype, the batches, and the ladder over them."""
+
+import functools
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from porting import ladder
+from porting.compare import show, writable
+from porting.comparison import proof, rungs, summary
+from porting.comparison.side import Side, cast
+from porting.convert import read
+from porting.differences import difference
+from porting.ports.batches import STEPS, batches
+from porting.ports.checkpoint_side import CheckpointSide
+from porting.ports.keras_side import KerasSide
+from porting.ports.port_map import load_map
+from porting.tolerances import tolerance
+from shared.errors import UserError
+
+# How many times its own rounding, measured against the other dtype, a right port may part.
+ROUNDINGS = 8
+_PER_DTYPE = {"float32": 1.0, "float64": 2.0**-29}  # of the rounding in float32
+
+
+class Port(NamedTuple):
+    """What is compared.
+
+    legacy, modern: functions from a dtype to a Side (porting.comparison.side) before its first
+        step. exact: the same of a modern side with TF1's powers of beta (D8), or None.
+    batches: list of (inputs, labels), in the form that both sides take, one per training step.
+    dtypes: of "float32" and "float64". With both, the legacy side's own rounding is measured, and
+        a gap of eight times that passes.
+    facts: {name: value} for the report.
+    """
+
+    legacy: Callable[[str], Side]
+    modern: Callable[[str], Side]
+    batches: Sequence[tuple[Any, Any]]
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    exact: Callable[[str], Side] | None = None
+    facts: dict[str, Any] = {}  # noqa: RUF012  (a default of NamedTuple, never changed)
+
+
+def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, steps=STEPS):
+    """The Port of a TF1 checkpoint with its graph to a Keras model of one's own.
+
+    Args:
+        checkpoint: as for porting.checkpoint.open_checkpoint; its `.meta` lies beside it.
+        keras_file: path of a `.keras` file, or a keras.Model.
+        map_file: path of the TOML file of porting.ports.port_map.
+        carry: give the model the checkpoint's weights and optimizer state first: what is proved
+            then is its code alone.
+        trust: also take a graph whose ops run Python or touch files.
+        seed: of random batches.
+        steps: of training.
+
+    Raises:
+        UserError: one of the three is missing or damaged, or does not fit the others.
+    """
+    port_map = load_map(map_file)
+    conversion = read(checkpoint, trust=trust)
+    if conversion.graph is None:
+        raise UserError(f"{checkpoint} has no .meta beside it: compare needs its graph")
+    model = keras_file if isinstance(keras_file, keras.Model) else _model(keras_file)
+    _check(port_map, model)
+    legacy = functools.partial(_legacy, conversion, port_map)
+    first = legacy(conversion.blueprint.dtype)
+    if carry:
+        model = _carried(model, first)
+    modern = functools.partial(_modern, model, first, port_map)
+    return Port(
+        legacy=legacy,
+        modern=modern,
+        batches=batches(port_map, model, first.shapes, seed=seed, steps=steps),
+        dtypes=_dtypes(conversion, legacy),
+        exact=functools.partial(modern, powers="tf1") if first.config.optimizer == "adam" else None,
+        facts={"batches": port_map.data.get("file", "random"), "seed": seed, "carry": carry},
+    )
+
+
+def prove(port, *, name="port", command=""):
+    """Climbs the ladder in every dtype of a Port; returns the report's dict."""
+    began = time.perf_counter()
+    climbs = {dtype: _climb(port, dtype) for dtype in port.dtypes}
+    entries = [entry for climb in climbs.values() for entry in climb["rungs"]]
+    why = "independent trainings need your data: train both sides with several seeds"
+    entries.append(rungs.left_out(9, why))
+    begin = summary.facts(
+        name,
+        str(port.facts.get("batches", "given")),
+        mode="port",
+        command=command,
+        seed=port.facts.get("seed", 0),
+        config=port.facts,
+    )
+    timings = {
+        "rungs": summary.seconds_of_rungs(climbs),
+        "total": time.perf_counter() - began,
+        "seconds_per_step": {},
+        "peak_memory_bytes": {},
+    }
+    return summary.report(begin, entries, climbs=climbs, timings=timings)
+
+
+def compare(port, out, *, name, command):
+    """Proves a port, prints the tables and writes the report into `out`: whether it holds.
+
+    Raises:
+        UserError: `out` cannot be written.
+    """
+    folder = writable(out)
+    found = prove(port, name=name, command=command)
+    show(found, folder)
+    return found["passed"]
+
+
+def _climb(port, dtype):
+    other = [one for one in port.dtypes if one != dtype]
+    options = {"twin": port.legacy(other[0])} if other else {}
+    modern = port.modern
+    if port.exact is not None and dtype == "float64":
+        # After some steps Keras' own powers of beta show in a single one already (D8).
+        modern, options["exact"] = port.exact, port.exact(dtype)
+    return proof.climb(
+        lambda: (port.legacy(dtype), modern(dtype)),
+        port.batches,
+        dtype=dtype,
+        compare=rung,
+        **options,
+    )
+
+
+def rung(quantity, legacy, modern, twin=None, *, dtype):
+    """A Rung whose bound grows with the values' size and with the legacy side's own rounding.
+
+    A stranger's cells may be chaotic and its losses sums: two right computations part by what one
+    of them parts from itself in more digits, or so.
+
+    Args:
+        twin: the arrays of the legacy side in the other dtype.
+    """
+    found = ladder.rung(quantity, legacy, modern, dtype=dtype)
+    size = max([1.0, *(np.abs(value).max(initial=0.0) for value in legacy.values())])
+    bound = tolerance(quantity, dtype).bound * size
+    if twin is not None:
+        own = difference(*(cast(of, "float64") for of in (legacy, twin))).max_abs
+        if np.isfinite(own):
+            bound = max(bound, ROUNDINGS * own * _PER_DTYPE[dtype])
+    return found._replace(bound=float(bound))
+
+
+def _legacy(conversion, port_map, dtype):
+    return CheckpointSide(conversion, port_map, dtype=dtype)
+
+
+def _modern(model, legacy, port_map, dtype, **options):
+    options["output_names"] = legacy.output_names
+    return KerasSide(model, legacy.config, port_map=port_map, dtype=dtype, **options)
+
+
+def _carried(model, legacy):
+    """A copy of the model with the legacy side's weights and optimizer state."""
+    side = KerasSide(model, legacy.config, port_map=legacy.map, dtype=legacy.dtype)
+    side.restore(legacy.state())
+    return side.model
+
+
+def _dtypes(conversion, legacy):
+    """The dtypes in which the graph runs here."""
+    own = conversion.blueprint.dtype
+    if own == "float64":
+        return ("float64",)
+    try:
+        legacy("float64")
+    except UserError:
+        return ("float32",)
+    return ("float32", "float64")
+
+
+def _model(path):
+    import modern_tf2.cells  # noqa: F401  (a file may name them)
+
+    try:
+        with warnings.catch_warnings():  # of an optimizer that was saved before its first step
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return keras.models.load_model(path)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise UserError(f"cannot load {path}: {line}") from None
+
+
+def _check(port_map, model):
+    """Raises UserError where the map speaks of other layers or inputs than the model has."""
+    inputs = [tensor.name for tensor in model.inputs]
+    if set(inputs) != set(port_map.inputs):
+        raise UserError(
+            f"[inputs] names {', '.join(port_map.inputs)}: the model has {', '.join(inputs)}"
+        )
+    layers = {layer.name for layer in model.layers}
+    for section in ("layers", "outputs"):
+        for name in getattr(port_map, section):
+            if name.partition("/")[0] not in layers:
+                own = ", ".join(sorted(layers))
+                raise UserError(f"[{section}] names {name}: the model has {own}")

@@ -1,0 +1,202 @@
+"""What corresponds in a port: a TOML file that names the same things on both sides.
+
+[layers]                          # Keras layer, or a cell within one = scope of TF1's variables
+lstm = "rnn/lstm_cell"
+"encoder/forward" = "bidirectional_rnn/fw/gru_cell"
+logits = { kernel = "w_out", bias = "b_out" }
+conv = { kernel = { variable = "filters", transpose = [2, 1, 0] } }
+
+[inputs]                          # input of the Keras model = placeholder
+readings = "x"
+mask = { lengths = "n" }          # a mask [B, T] of the sequence lengths [B]
+
+[graph]                           # what is not found by itself, but for the labels
+labels = "y"
+logits = "scores/BiasAdd"
+loss = "loss"
+train = "Adam"
+
+[outputs]                         # further layers to compare: Keras layer = tensor
+hidden = "hidden/Relu"
+
+[feed]                            # further placeholders, and their values in training
+keep_prob = 1.0
+[feed_training]
+is_training = true
+
+[data]                            # without it: random numbers
+file = "batches.npz"              # beside the map: arrays [N, ...] by Keras input, and `labels`
+batch_size = 8
+"""
+
+import os
+import tomllib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from porting.comparison.side import NotOffered
+from shared.errors import UserError
+
+
+@dataclass(frozen=True)
+class Source:
+    """A TF1 array and how its axes go over into Keras'.
+
+    name: of the variable or the placeholder. transpose: TF1's axes in Keras' order; None: as they
+    are. lengths: the Keras side has a mask [B, T] where TF1 has lengths [B].
+    """
+
+    name: str
+    transpose: tuple[int, ...] | None = None
+    lengths: bool = False
+
+    def to_keras(self, array):
+        """The array with Keras' axes."""
+        return array if self.transpose is None else array.transpose(self.transpose)
+
+    def to_tf1(self, array):
+        """The way back."""
+        if self.transpose is None:
+            return array
+        order = sorted(range(len(self.transpose)), key=self.transpose.__getitem__)
+        return array.transpose(order)
+
+
+@dataclass(frozen=True)
+class PortMap:
+    """The sections of the file. A layer is a scope or Sources by role of its weights."""
+
+    layers: dict[str, str | dict[str, Source]]
+    inputs: dict[str, Source]
+    graph: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Source] = field(default_factory=dict)
+    feed: dict[str, Any] = field(default_factory=dict)
+    feed_training: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def labels(self):
+        """The Source of the labels; None where the map names none."""
+        return self.graph.get("labels")
+
+
+_SECTIONS: dict[str, set[str]] = {  # what each may hold; empty: any names
+    "layers": set(),
+    "inputs": set(),
+    "outputs": set(),
+    "feed": set(),
+    "feed_training": set(),
+    "graph": {"labels", "logits", "loss", "train"},
+    "data": {"file", "batch_size", "time"},
+}
+
+
+def load_map(path):
+    """Reads a map. Raises UserError where the file is missing, no TOML or no such map."""
+    try:
+        with open(path, "rb") as file:
+            held = tomllib.load(file)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no TOML: {error}") from None
+    try:
+        made = parse_map(held)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
+    if "file" in made.data:
+        made.data["file"] = os.path.join(os.path.dirname(path), made.data["file"])
+    return made
+
+
+def parse_map(held):
+    """The PortMap of what a file holds. Raises ValueError, which names the fault."""
+    for section, entries in held.items():
+        if section not in _SECTIONS:
+            raise ValueError(f"[{section}] is no section: there are {', '.join(_SECTIONS)}")
+        if not isinstance(entries, dict):
+            raise ValueError(f"{section} is a value, not a section [{section}]")
+        known = _SECTIONS[section]
+        for key in sorted(entries.keys() - known) if known else ():
+            raise ValueError(f"[{section}] has no {key}: there are {', '.join(sorted(known))}")
+    for section in ("layers", "inputs"):
+        if not held.get(section):
+            raise ValueError(f"it has no [{section}]")
+    graph = {key: _source(value, f"[graph] {key}") for key, value in held.get("graph", {}).items()}
+    return PortMap(
+        layers={name: _layer(name, entry) for name, entry in held["layers"].items()},
+        inputs=_sources(held, "inputs"),
+        graph=graph,
+        outputs=_sources(held, "outputs"),
+        feed=held.get("feed", {}),
+        feed_training=held.get("feed_training", {}),
+        data=_data(held.get("data", {})),
+    )
+
+
+def _layer(name, entry):
+    if isinstance(entry, str):
+        return entry
+    if not isinstance(entry, dict):
+        raise ValueError(f"[layers] {name} is {entry!r}: give a scope or variables by role")
+    return {role: _source(value, f"[layers] {name} {role}") for role, value in entry.items()}
+
+
+def _sources(held, section):
+    entries = held.get(section, {}).items()
+    return {name: _source(value, f"[{section}] {name}") for name, value in entries}
+
+
+def with_lengths(port_map, inputs, lengths):
+    """The inputs of a model with a mask of the lengths [B], each of 0 to T.
+
+    Raises:
+        NotOffered: the map names no placeholder of lengths.
+    """
+    masks = [name for name, source in port_map.inputs.items() if source.lengths]
+    if not masks:
+        raise NotOffered("the map names no placeholder of lengths")
+    mask = np.arange(inputs[masks[0]].shape[1]) < lengths[:, None]
+    return {**inputs, **dict.fromkeys(masks, mask)}
+
+
+def input_changes(port_map):
+    """Mistakes in feeding a model, as functions of its inputs by name, by cause."""
+    masks = [name for name, source in port_map.inputs.items() if source.lengths]
+    found = {"steps read backwards": lambda inputs: _turned(inputs, masks)}
+    if masks:
+        found["mask ignored"] = lambda inputs: {
+            **inputs,
+            **{name: np.ones_like(inputs[name]) for name in masks},
+        }
+    return found
+
+
+def _turned(inputs, masks):
+    """Inputs [B, T, ...] in the other order, but for the masks."""
+    return {n: v if n in masks or v.ndim < 2 else v[:, ::-1] for n, v in inputs.items()}
+
+
+_NAMES = {"variable", "placeholder", "tensor", "lengths"}
+
+
+def _source(value, place):
+    if isinstance(value, str):
+        return Source(value)
+    names = _NAMES & value.keys() if isinstance(value, dict) else set()
+    if len(names) != 1 or value.keys() - names - {"transpose"}:
+        raise ValueError(f"{place} is {value!r}: give a name, or a table with it and transpose")
+    (key,) = names
+    axes = value.get("transpose")
+    if axes is not None and sorted(axes) != list(range(len(axes))):
+        raise ValueError(f"{place} has transpose = {axes}: give each axis from 0 once")
+    return Source(value[key], None if axes is None else tuple(axes), key == "lengths")
+
+
+def _data(held):
+    for key in held.keys() - {"file"}:
+        if not isinstance(held[key], int) or held[key] < 1:
+            raise ValueError(f"[data] {key} is {held[key]!r}: give a number above 0")
+    return dict(held)

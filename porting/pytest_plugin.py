@@ -1,0 +1,84 @@
+"""The rungs of a port as parametrized tests in a suite of one's own.
+
+In conftest.py, with this project on the path:
+
+    pytest_plugins = ["porting.pytest_plugin"]
+
+    @pytest.fixture(scope="session")
+    def port():
+        return porting.ports.port.load("model.ckpt-100", "model.keras", "map.toml")
+
+and a test, which runs once for every rung in float32 and float64:
+
+    def test_port(rung):
+        rung.check()
+
+The ladder is climbed once, for the first of them.
+"""
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from porting.comparison import rungs
+
+DTYPES = ("float32", "float64")
+_LAST = 8  # rung 9 is one of many trainings
+
+
+class RungOfPort(NamedTuple):
+    """What the ladder found on one rung in one dtype: entries of the report."""
+
+    name: str
+    dtype: str
+    entries: list[dict[str, Any]]
+    breaks: dict[str, Any] | None
+
+    def check(self):
+        """Fails the test where a quantity parts, skips it where nothing was compared."""
+        compared = [entry for entry in self.entries if entry["applies"]]
+        if not compared:
+            pytest.skip("; ".join(entry["why"] for entry in self.entries) or "not climbed")
+        failed = [_line(entry) for entry in compared if not entry["passed"]]
+        if failed:
+            pytest.fail("\n".join([*failed, *self._diagnosis()]), pytrace=False)
+
+    def _diagnosis(self):
+        found = self.breaks
+        if found is None or found["rung"] != self.name:
+            return []
+        causes = [cause["cause"] for cause in found["diagnosis"]]
+        return [f"explained by: {'; '.join(causes) or 'no mistake that is known'}"]
+
+
+def pytest_generate_tests(metafunc):
+    """One test for each rung in each dtype."""
+    if "rung" in metafunc.fixturenames:
+        pairs = [(dtype, name) for dtype in DTYPES for name in rungs.NAMES[:_LAST]]
+        names = ["-".join(pair).replace(" ", "-") for pair in pairs]
+        metafunc.parametrize("rung", pairs, ids=names, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def ladder_of_port(port):
+    """The report's dict of the fixture `port`, a porting.ports.port.Port."""
+    from porting.ports.port import prove
+
+    return prove(port)
+
+
+@pytest.fixture
+def rung(request, ladder_of_port):
+    """A RungOfPort of the fixture `port`."""
+    dtype, name = request.param
+    entries = [
+        entry
+        for entry in ladder_of_port["rungs"]
+        if entry["rung"] == name and entry.get("dtype") == dtype
+    ]
+    return RungOfPort(name, dtype, entries, ladder_of_port["breaks"])
+
+
+def _line(entry):
+    gap = f"{entry['max_abs']:.2g} > {entry['bound']:.2g}"
+    return f"{entry['quantity']} ({entry['dtype']}) parts at {entry['place']}: {gap}"

@@ -201,8 +201,8 @@ def _is_port(arguments):
 
 
 def _check_port_flags(arguments):
-    """Raises UserError where a flag is given that says something about a MODEL alone."""
-    given = command_line.config_changes(arguments).keys() - {"seed", "steps"}
+    """Raises UserError for a flag that says something of a MODEL alone."""
+    given = command_line.given(arguments).keys() - {"seed", "steps"}
     given |= {name for name in ("quick", "controls", "calibrate", "seeds") if vars(arguments)[name]}
     for name in sorted(given):
         flag = "--" + name.replace("_", "-")

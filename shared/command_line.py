@@ -84,12 +84,17 @@ def config_changes(arguments):
     Raises:
         UserError: the model has no such hyper-parameter.
     """
-    given = {name: getattr(arguments, name, None) for name in _CONFIG_FLAGS}
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes = given(arguments)
     fields = {field.name for field in dataclasses.fields(CONFIGS[arguments.model])}
     for name in sorted(set(changes) - fields):
         raise UserError("%s has no --%s: leave it out" % (arguments.model, name.replace("_", "-")))
     return changes
+
+
+def given(arguments):
+    """The hyper-parameters on the command line, whether the model has such or not."""
+    values = {name: getattr(arguments, name, None) for name in _CONFIG_FLAGS}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def new_config(model, changes, dataset):

@@ -130,7 +130,9 @@ def _break(climbed, seen, make, batches):
     if failed is None:
         return None
     legacy, modern = make()
-    causes = diagnosis.diagnose(legacy, modern, batches, dtype=failed.dtype, failed=failed)
+    causes = []
+    with seen.offered():  # a diagnosis asks for more than the rung that failed
+        causes = diagnosis.diagnose(legacy, modern, batches, dtype=failed.dtype, failed=failed)
     return {**breaks.described(rungs.compared(failed), seen), "diagnosis": causes}
 
 

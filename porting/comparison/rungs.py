@@ -24,6 +24,7 @@ _QUANTITIES = {
     6: (
         "losses of 5 SGD steps",
         "losses of 50 steps",
+        "losses of 50 SGD steps",
         "losses of 200 steps",
         "losses of 200 SGD steps",
         "weights after SGD",

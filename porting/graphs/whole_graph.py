@@ -1,5 +1,7 @@
 """A session on a whole TF1 graph, with a checkpoint's values in its variables."""
 
+import re
+
 import tensorflow.compat.v1 as tf1
 
 from porting.graph import VARIABLES, Graph
@@ -43,6 +45,9 @@ class WholeGraph:
         try:
             return self.session.run(fetches, feed)
         except (tf1.errors.OpError, ValueError) as error:
+            missing = re.search("feed a value for placeholder tensor '([^']+)'", str(error))
+            if missing:
+                raise UserError(f"the graph has to be fed {missing[1]}, and is not") from None
             raise UserError(f"the graph does not run here: {reason(error)}") from None
 
     def read(self, names):

@@ -5,7 +5,7 @@ Slots are gradients' sums: the linear part of a cell's map carries them, nothing
 
 import math
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -111,13 +111,18 @@ class OptimizerSpec(NamedTuple):
         """A slot of TF1's as Keras has it: SGD's momentum is the step, TF1's the gradients' sum."""
         if self.kind != "SGD":
             return slot
-        return -slot * slot.dtype.type(self.options["learning_rate"])
+        return -slot * self._rate(slot.dtype)
 
     def as_tf1(self, slot):
         """The way back of as_keras."""
         if self.kind != "SGD":
             return slot
-        return -slot / slot.dtype.type(self.options["learning_rate"])
+        return -slot / self._rate(slot.dtype)
+
+    def _rate(self, dtype):
+        """The learning rate as TF1 holds it: float32 in a graph of float64 as well (D13)."""
+        rate: Any = self.options["learning_rate"]
+        return dtype.type(np.float32(rate))
 
     def make(self):
         """The optimizer without its state."""

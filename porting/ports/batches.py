@@ -9,7 +9,9 @@ BATCH, TIME, STEPS = 8, 6, 200  # where nothing else is said
 
 
 def batches(port_map, model, shapes, *, seed=0, steps=STEPS):
-    """A list of (inputs by name, labels or None), in Keras' layout, one pair per training step.
+    """A list of (inputs by name, labels), in Keras' layout, one pair per training step.
+
+    Labels are drawn as well where the map names no placeholder for them: Keras' losses take some.
 
     Args:
         port_map: porting.ports.port_map.PortMap.
@@ -35,7 +37,7 @@ def _of_file(port_map, model, shapes, *, steps):
             held = dict(file)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path}: {error}; write it with np.savez") from None
-    wanted = [*port_map.inputs, *(["labels"] if port_map.labels else [])]
+    wanted = [*port_map.inputs, "labels"]
     missing = [name for name in wanted if name not in held]
     if missing:
         raise UserError(f"{path} has no array {missing[0]}: it has {', '.join(sorted(held))}")
@@ -47,8 +49,7 @@ def _of_file(port_map, model, shapes, *, steps):
     for step in range(steps):
         start = step * size % (count - count % size)
         inputs = {name: held[name][start : start + size] for name in port_map.inputs}
-        labels = held["labels"][start : start + size] if port_map.labels else None
-        found.append((inputs, labels))
+        found.append((inputs, held["labels"][start : start + size]))
     return found
 
 
@@ -78,7 +79,7 @@ class _Sizes:
 
     def draw(self, stream):
         inputs = {tensor.name: self._input(tensor, stream) for tensor in self.model.inputs}
-        return inputs, None if self.map.labels is None else self._labels(stream)
+        return inputs, self._labels(stream)
 
     def _input(self, tensor, stream):
         shape = self._settled(self.specs[tensor.name])

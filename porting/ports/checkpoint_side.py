@@ -42,12 +42,11 @@ class CheckpointSide(Side):
         widened = dtype != conversion.blueprint.dtype
         self.whole = WholeGraph(conversion.graph.graph_def, widened=widened)
         self.whole.restore(conversion.checkpoint)
-        if widened:  # the weights as the model has them: a forget bias was rounded in float32
-            held = {name: conversion.checkpoint.read(name) for name in self.weight_map.variables}
-            self.whole.assign(self.weight_map.to_tf1(cast(self._named(held), dtype)))
         self._steps = 0 if optimizer is None else optimizer.iterations
         self._applied = find_applied(self.whole.graph)
         self._layers = self._recurrent_layers()
+        if widened:
+            self._round_start()
 
     # What it computes.
 
@@ -120,6 +119,12 @@ class CheckpointSide(Side):
         loss, gradients = self.whole.run([self._loss(), tensors], feed)
         return loss, self._named(gradients, linear=True)
 
+    def accuracy(self, inputs, labels):
+        raise NotOffered("a checkpoint has none: its logits and its loss are compared")
+
+    def export(self, folder):
+        raise NotOffered("a checkpoint is none: the Keras model's is held against the model")
+
     def train_steps(self, batches):
         losses = []
         train = self.whole.imported.get_operation_by_name(self._train())
@@ -133,25 +138,13 @@ class CheckpointSide(Side):
     # What it holds.
 
     def slots(self):
-        found = {}
-        for slot, names in self._slot_variables().items():
-            values = self.whole.read(names.values())
-            arrays = {variable: values[name] for variable, name in names.items()}
-            named = self._named(arrays, linear=True)
-            as_keras = self.conversion.blueprint.optimizer.as_keras
-            found.update({f"{name}/{slot}": as_keras(value) for name, value in named.items()})
-        return found
+        return self._slots(self.whole.read)
 
     def state(self):
         return State(self.weights(), self.slots(), self._steps)
 
     def restore(self, state):
-        values = self.weight_map.to_tf1(cast(state.weights, self.dtype))
-        for slot, names in self._slot_variables().items():
-            named = cast(of_slot(state.slots, slot), self.dtype)
-            arrays = self.weight_map.to_tf1(named, linear=True)
-            as_tf1 = self.conversion.blueprint.optimizer.as_tf1
-            values.update({names[name]: as_tf1(array) for name, array in arrays.items()})
+        values = self._variables(state)
         counters = self.conversion.counters
         if "global_step" in counters:
             values[counters["global_step"]] = state.count
@@ -160,6 +153,39 @@ class CheckpointSide(Side):
                 values[self._powers()[kind]] = power
         self.whole.assign(values)
         self._steps = state.count
+
+    def _round_start(self):
+        """A graph made wider starts from what float32 makes of the checkpoint in Keras' form.
+
+        There a forget bias was added, or a momentum multiplied by the rate.
+        """
+
+        def read(names):
+            return {name: self.conversion.checkpoint.read(name) for name in names}
+
+        weights = self._named(read(self.weight_map.variables))
+        self.whole.assign(self._variables(State(weights, self._slots(read), 0)))
+
+    def _slots(self, read):
+        """The slots in Keras' form; `read` gives the values of variables by name."""
+        found = {}
+        for slot, names in self._slot_variables().items():
+            values = read(names.values())
+            arrays = {variable: values[name] for variable, name in names.items()}
+            as_keras = self.conversion.blueprint.optimizer.as_keras
+            for name, value in self._named(arrays, linear=True).items():
+                found[f"{name}/{slot}"] = as_keras(value)
+        return found
+
+    def _variables(self, state):
+        """The graph's variables of a State's weights and slots, in the side's dtype."""
+        values = self.weight_map.to_tf1(cast(state.weights, self.dtype))
+        for slot, names in self._slot_variables().items():
+            named = cast(of_slot(state.slots, slot), self.dtype)
+            as_tf1 = self.conversion.blueprint.optimizer.as_tf1
+            for name, array in self.weight_map.to_tf1(named, linear=True).items():
+                values[names[name]] = as_tf1(array)
+        return values
 
     # Where it is in the graph.
 
@@ -191,8 +217,6 @@ class CheckpointSide(Side):
         return found.reshape(batch, steps, -1)
 
     def _loss(self):
-        if self.map.labels is None:
-            raise NotOffered("the map names no labels in [graph]")
         if "loss" in self.map.graph:
             return self.whole.tensor(self.map.graph["loss"].name)
         return self.whole.tensor(find_loss(self.whole.graph))
@@ -242,7 +266,7 @@ class CheckpointSide(Side):
         for name, source in self.map.inputs.items():
             value = inputs[name]
             given[source.name] = value.sum(axis=1) if source.lengths else source.to_tf1(value)
-        if labels is not None:
+        if labels is not None and self.map.labels is not None:
             given[self.map.labels.name] = self.map.labels.to_tf1(labels)
         return {self._placeholder(name): value for name, value in given.items()}
 

@@ -168,10 +168,7 @@ class KerasSide(Side):
 
     def _slot_names(self):
         self._check_compiled()
-        kind = type(self.model.optimizer).__mro__
-        names = {k.keras: k.slots.values() for k in KINDS.values()}
-        found = [slots for cls in kind for key, slots in names.items() if cls.__name__ == key]
-        return found[0] if found else ()
+        return slot_names(self.model.optimizer)
 
     def _check_compiled(self):
         if not self.compiled:
@@ -180,22 +177,28 @@ class KerasSide(Side):
 
 def _copied(model, *, dtype):
     """The same model with its weights, in a dtype, without dropout."""
-    told = json.dumps(keras.saving.serialize_keras_object(model)["config"])
-    config = json.loads(told.replace('"float32"', f'"{dtype}"'))
+    config = json.loads(json.dumps(model.get_config()).replace('"float32"', f'"{dtype}"'))
     made = type(model).from_config(_without_dropout(config))
     made.set_weights([weight.astype(dtype) for weight in model.get_weights()])
     return made
 
 
-def _take_over(optimizer, original):
-    """Gives an optimizer the state of another one; each path is one's own but for the name."""
-    held: dict[str, list[object]] = {}
-    for variable in original.variables:
-        held.setdefault(variable.path.partition("/")[2], []).append(variable)
-    for variable in optimizer.variables:
-        path = variable.path.partition("/")[2]
-        if held.get(path) and path != "learning_rate":
-            variable.assign(held[path].pop(0))
+def _take_over(model, original):
+    """Gives a copy's optimizer the original one's state, weight by weight."""
+    for slot in slot_names(model.optimizer):
+        for layer in model.layers:
+            own = layer_weights.slots(model, layer, slot)
+            held = layer_weights.slots(original, original.get_layer(layer.name), slot)
+            for role in own.keys() & held.keys():
+                own[role].assign(held[role])
+    model.optimizer.iterations.assign(original.optimizer.iterations)
+
+
+def slot_names(optimizer):
+    """Keras' names of an optimizer's slots; none of one that TF1 had not."""
+    slots = {kind.keras: kind.slots.values() for kind in KINDS.values()}
+    own = [one.__name__ for one in type(optimizer).__mro__ if one.__name__ in slots]
+    return tuple(slots[own[0]]) if own else ()
 
 
 def _in_dtype(loss, dtype):
@@ -229,4 +232,4 @@ def _compile(model, original, *, dtype, powers, changes):
     model.compile(optimizer=kind.from_config(config), loss=loss, metrics=[])
     model.optimizer.build(model.trainable_variables)
     original.optimizer.build(original.trainable_variables)
-    _take_over(model.optimizer, original.optimizer)
+    _take_over(model, original)

@@ -67,11 +67,11 @@ def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, 
     if conversion.graph is None:
         raise UserError(f"{checkpoint} has no .meta beside it: compare needs its graph")
     model = keras_file if isinstance(keras_file, keras.Model) else _model(keras_file)
-    _check(port_map, model)
+    check(port_map, model)
     legacy = functools.partial(_legacy, conversion, port_map)
     first = legacy(conversion.blueprint.dtype)
     if carry:
-        model = _carried(model, first)
+        model = carried(model, first)
     modern = functools.partial(_modern, model, first, port_map)
     return Port(
         legacy=legacy,
@@ -163,7 +163,7 @@ def _modern(model, legacy, port_map, dtype, **options):
     return KerasSide(model, legacy.config, port_map=port_map, dtype=dtype, **options)
 
 
-def _carried(model, legacy):
+def carried(model, legacy):
     """A copy of the model with the legacy side's weights and optimizer state."""
     side = KerasSide(model, legacy.config, port_map=legacy.map, dtype=legacy.dtype)
     side.restore(legacy.state())
@@ -194,7 +194,7 @@ def _model(path):
         raise UserError(f"cannot load {path}: {line}") from None
 
 
-def _check(port_map, model):
+def check(port_map, model):
     """Raises UserError where the map speaks of other layers or inputs than the model has."""
     inputs = [tensor.name for tensor in model.inputs]
     if set(inputs) != set(port_map.inputs):

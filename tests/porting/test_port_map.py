@@ -1,0 +1,90 @@
+"""The map of a port: what it says, and one line for what it should not."""
+
+import re
+
+import numpy as np
+import pytest
+
+from porting.ports.port_map import Source, input_changes, load_map, parse_map, with_lengths
+from porting.sides import NotOffered
+from shared.errors import UserError
+
+LEAST = {"layers": {"lstm": "rnn/lstm_cell"}, "inputs": {"x": "inputs"}}
+
+
+def test_all_that_a_map_may_say():
+    held = {
+        "layers": {"lstm": "rnn/lstm_cell", "out": {"kernel": "w", "bias": {"variable": "b"}}},
+        "inputs": {"x": {"placeholder": "inputs", "transpose": [1, 0, 2]}, "m": {"lengths": "n"}},
+        "graph": {"labels": "y", "loss": "loss:0"},
+        "outputs": {"hidden": "hidden/Relu"},
+        "feed": {"keep": 1.0},
+        "feed_training": {"is_training": True},
+        "data": {"batch_size": 3},
+    }
+    found = parse_map(held)
+    assert found.layers["lstm"] == "rnn/lstm_cell"
+    assert found.layers["out"] == {"kernel": Source("w"), "bias": Source("b")}
+    assert found.inputs["x"] == Source("inputs", transpose=(1, 0, 2))
+    assert found.inputs["m"] == Source("n", lengths=True)
+    assert found.labels == Source("y")
+    assert (found.feed, found.feed_training) == ({"keep": 1.0}, {"is_training": True})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"layer": {}}, "[layer] is no section: there are layers, inputs, outputs"),
+        ({"layers": {}}, "it has no [layers]"),
+        ({"inputs": {}}, "it has no [inputs]"),
+        ({"layers": 3}, "layers is a value, not a section [layers]"),
+        ({"layers": {"a": 3}}, "[layers] a is 3: give a scope or variables by role"),
+        ({"inputs": {"x": 3}}, "[inputs] x is 3: give a name, or a table with it and transpose"),
+        ({"inputs": {"x": {"transpose": [0]}}}, "[inputs] x is {'transpose': [0]}: give a name"),
+        (
+            {"inputs": {"x": {"placeholder": "a", "transpose": [1, 2]}}},
+            "[inputs] x has transpose = [1, 2]: give each axis from 0 once",
+        ),
+        ({"graph": {"label": "y"}}, "[graph] has no label: there are labels, logits, loss, train"),
+        ({"data": {"batch_size": 0}}, "[data] batch_size is 0: give a number above 0"),
+    ],
+)
+def test_a_fault_is_named(changes, message):
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        parse_map({**LEAST, **changes})
+
+
+def test_a_file_that_is_missing_or_no_toml_is_one_line(tmp_path):
+    path = tmp_path / "map.toml"
+    with pytest.raises(UserError, match=r"^cannot read .*map.toml: No such file"):
+        load_map(str(path))
+    path.write_text("[layers")
+    with pytest.raises(UserError, match=r"map.toml is no TOML: "):
+        load_map(str(path))
+    path.write_text("[layers]\nlstm = 3\n[inputs]\nx = 'a'")
+    with pytest.raises(UserError, match=r"map.toml: \[layers\] lstm is 3"):
+        load_map(str(path))
+
+
+def test_the_file_of_batches_lies_beside_the_map(tmp_path):
+    path = tmp_path / "map.toml"
+    path.write_text('[layers]\na = "b"\n[inputs]\nx = "y"\n[data]\nfile = "some.npz"')
+    assert load_map(str(path)).data["file"] == str(tmp_path / "some.npz")
+
+
+def test_axes_go_over_and_back():
+    array = np.arange(24).reshape(2, 3, 4)
+    source = Source("a", transpose=(2, 0, 1))
+    assert source.to_keras(array).shape == (4, 2, 3)
+    assert np.array_equal(source.to_tf1(source.to_keras(array)), array)
+    assert Source("a").to_tf1(array) is array
+
+
+def test_a_mask_of_lengths():
+    found = parse_map({**LEAST, "inputs": {"x": "a", "m": {"lengths": "n"}}})
+    inputs = {"x": np.ones((2, 3, 1)), "m": np.ones((2, 3), bool)}
+    mask = with_lengths(found, inputs, np.array([0, 2]))["m"]
+    assert mask.tolist() == [[False] * 3, [True, True, False]]
+    assert input_changes(found)["mask ignored"]({**inputs, "m": mask})["m"].all()
+    with pytest.raises(NotOffered, match="no placeholder of lengths"):
+        with_lengths(parse_map(LEAST), inputs, np.array([0, 2]))

@@ -1,0 +1,361 @@
+"""Ports of other programs: the worked example, wrong ports of it, checkpoints of 1.15.5."""
+
+import os
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from porting import convert
+from porting.__main__ import main
+from porting.models.build import build
+from porting.ports import port as ports
+from porting.ports.keras_side import KerasSide
+from porting.ports.port_map import load_map, parse_map
+from porting.ports.tapping import directions, recurrent_outputs, tapped
+from porting.ports.traits import Traits
+from shared.errors import UserError
+from tests.conftest import ROOT
+from tests.goldens import carried
+
+EXAMPLE = os.path.join(ROOT, "examples", "own_port")
+MAP = os.path.join(EXAMPLE, "map.toml")
+# Every second one: between them every kind of cell, wiring and optimizer.
+CASES = {case.name: case for case in carried.CARRIED[::2]}
+
+
+def run(*words, **more):
+    environment = {**os.environ, "PYTHONPATH": ROOT, **more}
+    return subprocess.run(
+        [sys.executable, *words], env=environment, cwd=ROOT, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    """What the two programs of the worked example leave in a folder."""
+    folder = tmp_path_factory.mktemp("own_port")
+    for name in ("legacy.py", "modern.py"):
+        done = run(os.path.join(EXAMPLE, name), str(folder))
+        assert done.returncode == 0, done.stderr
+    sys.path.insert(0, EXAMPLE)
+    try:
+        import modern
+    finally:
+        sys.path.remove(EXAMPLE)
+    checkpoint, model = str(folder / "model.ckpt-100"), str(folder / "model.keras")
+    legacy = ports.load(checkpoint, model, MAP, steps=1).legacy("float32")
+    return SimpleNamespace(
+        folder=folder, checkpoint=checkpoint, model=model, modern=modern, legacy=legacy
+    )
+
+
+# A wrong port each: how the model of the example comes to be one, the quantity that parts first,
+# and what explains it.
+
+
+def gates_reordered(example):
+    model = carried_by(example)
+    layer = model.get_layer("upper")
+    parts = [np.split(value, 4, axis=-1) for value in layer.get_weights()]
+    layer.set_weights([np.concatenate([i, c, f, o], axis=-1) for i, f, c, o in parts])
+    return model
+
+
+def forget_bias_forgotten(example):
+    model = carried_by(example)
+    for name in ("lower", "upper"):
+        kernel, recurrent, bias = model.get_layer(name).get_weights()
+        bias = np.concatenate([bias[:20], bias[20:40] - 1, bias[40:]])
+        model.get_layer(name).set_weights([kernel, recurrent, bias])
+    return model
+
+
+def layers_exchanged(example):
+    model = carried_by(example)
+    lower, upper = (model.get_layer(name) for name in ("lower", "upper"))
+    weights = lower.get_weights()
+    recurrent = upper.get_weights()[1]
+    upper.set_weights([upper.get_weights()[0], *weights[1:]])
+    lower.set_weights([weights[0], recurrent, lower.get_weights()[2]])
+    return model
+
+
+def mask_ignored(example):
+    readings = keras.Input((None, 3), name="readings")
+    mask = keras.Input((None,), dtype="bool", name="mask")
+    x = keras.layers.LSTM(20, return_sequences=True, name="lower")(readings)
+    x = keras.layers.LSTM(20, name="upper")(x)
+    scores = keras.layers.Dense(4, name="scores")(x)
+    return carried_by(example, compiled(keras.Model([readings, mask], scores)))
+
+
+def wrong_activation(example):
+    model = example.modern.build_model()
+    for name in ("lower", "upper"):
+        model.get_layer(name).cell.recurrent_activation = keras.activations.hard_sigmoid
+        model.get_layer(name).recurrent_activation = keras.activations.hard_sigmoid
+    return carried_by(example, model)
+
+
+def default_epsilon(example):
+    return optimized(example, epsilon=1e-7)
+
+
+def other_rate(example):
+    return optimized(example, learning_rate=0.001)
+
+
+def not_clipped(example):
+    return optimized(example, global_clipnorm=None)
+
+
+def slots_lost(example):
+    model = carried_by(example)
+    count = int(model.optimizer.iterations)
+    model = compiled(model)
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.iterations.assign(count)
+    return model
+
+
+def count_lost(example):
+    model = carried_by(example)
+    model.optimizer.iterations.assign(0)
+    return model
+
+
+def compiled(model, **changes):
+    options = {"learning_rate": 0.003, "epsilon": 1e-8, "global_clipnorm": 1.0, **changes}
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.Adam(**options), loss=loss)
+    return model
+
+
+def carried_by(example, model=None):
+    """A model with the weights and the optimizer's state of the example's checkpoint."""
+    return ports.carried(model or example.modern.build_model(), example.legacy)
+
+
+def optimized(example, **changes):
+    return carried_by(example, compiled(example.modern.build_model(), **changes))
+
+
+WRONG = [
+    (
+        gates_reordered,
+        "weights with forget bias",
+        "gates in the order i, c, f, o for i, f, c, o in",
+    ),
+    (forget_bias_forgotten, "weights with forget bias", "forget bias forgotten"),
+    (layers_exchanged, "weights with forget bias", None),
+    (mask_ignored, "outputs", "mask ignored"),
+    (wrong_activation, "outputs", "hard_sigmoid for sigmoid"),
+    (default_epsilon, "stepped weights", "epsilon is 1e-07, not 1e-08"),
+    (other_rate, "stepped weights", "learning_rate is 0.001, not 0.003"),
+    (not_clipped, "slots", "global_clipnorm is None, not 1"),
+    (slots_lost, "slots", "slots not taken over"),
+    (count_lost, "stepped weights", "step count not taken over"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("make", "quantity", "cause"), WRONG, ids=lambda value: getattr(value, "__name__", "")
+)
+def test_a_wrong_port_is_noticed_and_explained(example, make, quantity, cause):
+    made = ports.load(example.checkpoint, make(example), MAP, steps=12)
+    found = ports.prove(made._replace(dtypes=("float64",)))
+    assert found["breaks"]["quantity"] == quantity
+    causes = [one["cause"] for one in found["breaks"]["diagnosis"]]
+    assert cause is None or causes[0].startswith(cause)
+
+
+@pytest.mark.slow
+def test_the_example_passes_every_rung(example, capsys):
+    out = example.folder / "out"
+    words = ["--legacy", example.checkpoint, "--modern", example.model, "--map", MAP, "--carry"]
+    assert main(["compare", *words, "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert "the two sides agree" in told
+    for quantity in ("outputs of lengths", "gradients", "slots", "resumed slots", "exported"):
+        assert re.search(rf"^{quantity}.*float32.* ok ", told, re.MULTILINE), quantity
+    assert re.search(r"^losses of 200 steps, TF1's powers.*float64.* ok ", told, re.MULTILINE)
+    assert (out / "report.html").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_without_the_weights_the_first_rung_parts(example, capsys):
+    words = ["--legacy", example.checkpoint, "--modern", example.model, "--map", MAP]
+    assert main(["compare", *words, "--steps", "3", "--out", str(example.folder / "raw")]) == 1
+    assert "THE TWO SIDES PART: weights with forget bias" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_rungs_are_tests_of_ones_own_suite(example):
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", EXAMPLE, OWN_PORT=example.folder)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"15 passed, 1 skipped", done.stdout)
+    broken = example.folder / "broken"
+    broken.mkdir()
+    for name in os.listdir(example.folder):
+        if name.startswith("model.ckpt"):
+            os.link(example.folder / name, broken / name)
+    optimized(example, epsilon=1e-7).save(broken / "model.keras")
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", EXAMPLE, OWN_PORT=broken)
+    assert done.returncode == 1
+    assert "stepped weights (float64) parts at" in done.stdout
+    assert "explained by: epsilon is 1e-07, not 1e-08" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_what_convert_makes_is_a_right_port(name, tmp_path):
+    prefix, _ = carried.unpack(CASES[name], tmp_path)
+    blueprint = convert.read(prefix).blueprint
+    path = tmp_path / "map.toml"
+    path.write_text(map_of(convert.read(prefix), name))
+    model = build(blueprint)
+    model.compile(optimizer=model.optimizer, loss=to_one)
+    found = ports.prove(ports.load(prefix, model, str(path), steps=60))
+    failed = [entry for entry in found["rungs"] if entry["applies"] and not entry["passed"]]
+    if name.startswith("CudnnCompatibleGRUCell"):  # Keras trains two biases there (D18)
+        assert {entry["number"] for entry in failed} == {5, 6, 7}
+    else:
+        assert failed == []
+
+
+def to_one(labels, made):
+    """The loss of tests/goldens/record_carried.py."""
+    return keras.ops.mean(keras.ops.square(made - 1))
+
+
+def map_of(conversion, name):
+    """The map of what convert makes of a case."""
+    blueprint, layers = conversion.blueprint, []
+    scopes = {
+        variable: layer.cell.scope
+        for layer in conversion.network.recurrent
+        for variable in layer.cell.variables.values()
+    }
+    for spec in blueprint.specs:
+        for cell in spec.cells:
+            scope = scopes[next(iter(cell.sources.values()))]
+            layers.append(f'"{spec.name}/{cell.prefix}'.rstrip("/") + f'" = "{scope}"')
+        if not spec.cells:
+            roles = ", ".join(f'{role} = "{name}"' for role, name in spec.sources.items())
+            layers.append(f"{spec.name} = {{ {roles} }}")
+    masks = ['mask = { lengths = "lengths" }'] if blueprint.masked else []
+    feed = ["keep_prob = 1.0"] if "dropout" in name else []
+    return "\n".join(
+        ["[layers]", *layers, "[inputs]", 'inputs = "inputs"', *masks, "[feed]", *feed]
+    )
+
+
+# What needs no checkpoint.
+
+
+def small_model():
+    inputs = keras.Input((None, 3), name="x")
+    x = keras.layers.Bidirectional(keras.layers.GRU(2, return_sequences=True), name="both")(inputs)
+    x = keras.layers.Dropout(0.5)(x)
+    x = keras.layers.LSTM(2, go_backwards=True, dropout=0.5, name="last")(x)
+    return keras.Model(inputs, keras.layers.Dense(1, name="out")(x))
+
+
+def test_tapped_layers_tell_their_sequences_and_states():
+    model, x = small_model(), np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
+    layers = [model.get_layer(name) for name in ("both", "last")]
+    with tapped(layers) as calls:
+        model(x)
+    found = {}
+    for layer in layers:
+        for name, one in directions(layer.name, layer).items():
+            found.update(recurrent_outputs(name, one, calls[layer.name]))
+    both = np.concatenate([found["both/forward"], found["both/backward"]], axis=-1)
+    np.testing.assert_array_equal(both, np.array(calls["both"].made))
+    np.testing.assert_array_equal(found["both/forward"][:, -1], found["both/forward/h"])
+    np.testing.assert_array_equal(found["both/backward"][:, 0], found["both/backward/h"])
+    np.testing.assert_array_equal(found["last/h"], np.array(calls["last"].made))
+    np.testing.assert_array_equal(found["last"][:, 0], found["last/h"])
+    assert "call" not in vars(layers[0])
+
+
+def test_a_model_is_compared_without_dropout_and_in_float64():
+    model = small_model()
+    model.compile("adam", "mse")
+    side = KerasSide(model, Traits(), port_map=parse_map(PARSED), dtype="float64")
+    inputs = {"x": np.ones((2, 3, 3), "float32")}
+    first, second = (side.gradients(inputs, np.ones((2, 1))) for _ in range(2))
+    assert first[0] == second[0]
+    assert first[0].dtype == np.float64
+    assert {value.dtype for value in side.weights().values()} == {np.dtype("float64")}
+    assert model.get_layer("last").dropout == 0.5
+
+
+PARSED = {"layers": {"out": "o"}, "inputs": {"x": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '[layers]\nlower = "a"\n[inputs]\nx = "y"',
+            "[inputs] names x: the model has readings, mask",
+        ),
+        (
+            '[layers]\nrnn = "a"\n[inputs]\nreadings = "x"\nmask = "n"',
+            "[layers] names rnn: the model",
+        ),
+    ],
+)
+def test_a_map_of_another_model_is_one_line(tmp_path, text, message):
+    path = tmp_path / "map.toml"
+    path.write_text(text)
+    sys.path.insert(0, EXAMPLE)
+    try:
+        import modern
+    finally:
+        sys.path.remove(EXAMPLE)
+    with pytest.raises(UserError) as error:
+        ports.check(load_map(str(path)), modern.build_model())
+    assert str(error.value).startswith(message)
+
+
+def test_sides_of_ones_own_as_the_page_shows():
+    with open(os.path.join(ROOT, "docs", "proving.md"), encoding="utf-8") as file:
+        *_, block = re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL)
+    names = {}
+    exec(block, names)
+    assert names["report"]["passed"]
+    wrong = type("Wrong", (names["Service"],), {})
+    wrong.forward = lambda self, inputs: {
+        "logits": names["Service"].forward(self, inputs)["logits"] * 1.01
+    }
+    found = ports.prove(ports.Port(legacy=names["Model"], modern=wrong, batches=names["batches"]))
+    assert found["breaks"]["quantity"] == "logits"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["compare"], "--legacy and --modern and --map missing"),
+        (["compare", "--legacy", "a"], "--modern and --map missing"),
+        (["compare", "dense", "--legacy", "a"], "give MODEL or --legacy, --modern and --map"),
+        (
+            ["compare", "--legacy", "a", "--modern", "b", "--map", "c", "--epochs", "2"],
+            "--epochs goes with a MODEL, not with a port of your own: leave it out",
+        ),
+        (
+            ["compare", "--legacy", "a", "--modern", "b", "--map", "c"],
+            "cannot read c: No such file",
+        ),
+    ],
+)
+def test_what_compare_asks_for(words, message, capsys):
+    assert main(words) == 2
+    assert f"error: {message}" in capsys.readouterr().err

@@ -55,6 +55,7 @@ class Checkpoint:
         self.prefix, self.format = prefix, format
         self.meta = prefix + ".meta" if os.path.isfile(prefix + ".meta") else None
         self._files = files
+        self._sound: set[str] = set()  # names of variables that were read
         self._reader = self._guarded(lambda: tf.train.load_checkpoint(files))
         shapes = {
             name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()
@@ -78,13 +79,14 @@ class Checkpoint:
             UserError: its data is damaged or missing.
         """
         arrays = [self._read(part, dtype=self.dtypes[name]) for part in self._stored[name]]
+        self._sound.add(name)
         if len(arrays) == 1:
             return arrays[0]
         return np.concatenate(arrays, axis=axis([array.shape for array in arrays]))
 
     def check(self):
-        """Reads every variable once, one at a time: raises UserError where data is damaged."""
-        for name in self.shapes:
+        """Reads what was not read before, one at a time: raises UserError where it is damaged."""
+        for name in self.shapes.keys() - self._sound:
             self.read(name)
 
     def _read(self, name, *, dtype):

@@ -1,9 +1,11 @@
 """A TF1 checkpoint as a `.keras` model, with its source and a map of what went where."""
 
 import dataclasses
+import errno
 import json
 import os
 import re
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from porting.checkpoint import inventory, open_checkpoint
@@ -53,7 +55,7 @@ def read(path, *, trust=False, forget_bias=None, activation=None):
     held = inventory(checkpoint)
     cells = _without_buffers(held.cells)
     if not cells:
-        raise UserError(f"{path} holds no recurrent cell: see python -m porting inspect {path}")
+        raise UserError(_no_cell(path, held))
     if checkpoint.meta is None:
         network = _without_graph(cells, forget_bias, activation, path=path)
         return _planned(checkpoint, held, network, graph=None, notes=[])
@@ -64,18 +66,50 @@ def read(path, *, trust=False, forget_bias=None, activation=None):
     graph_def = load_graph(checkpoint.meta)
     if not trust:
         check_trusted(graph_def)
-    graph = Graph(graph_def)
-    try:
+    with _searching(checkpoint.meta):
+        graph = Graph(graph_def)
         network = find_network(graph, cells)
-        missing = sorted(set(network.variables) - checkpoint.shapes.keys())
-        if missing:
-            raise UserError(
-                f"{checkpoint.meta} is of another model: the checkpoint has no {missing[0]}"
-            )
+        _check_same_model(checkpoint, graph, network)
         found = with_takes(graph, network, checkpoint.read)
+        return _planned(checkpoint, held, found, graph=graph, notes=_notes(graph, network, found))
+
+
+@contextmanager
+def _searching(meta):
+    """Turns what a search of a `.meta` runs into where its nodes do not fit into a UserError."""
+    try:
+        yield
     except UnknownCell as error:
-        raise UserError(f"{checkpoint.meta}: {error}") from None
-    return _planned(checkpoint, held, found, graph=graph, notes=_notes(graph, network, found))
+        raise UserError(f"{meta}: {error}") from None
+    except (AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:80] or type(error).__name__
+        raise UserError(
+            f"{meta} is damaged, or builds its network in no known way: export it again ({reason})"
+        ) from error
+
+
+def _check_same_model(checkpoint, graph, network):
+    """Refuses a graph whose variables are not those of the checkpoint."""
+    missing = sorted(set(network.variables) - checkpoint.shapes.keys())
+    if missing:
+        raise UserError(
+            f"{checkpoint.meta} is of another model: the checkpoint has no {missing[0]}, so give "
+            "the .meta that was saved with it"
+        )
+    for name in network.variables:
+        shape = graph.shape_of(name)
+        if shape is not None and shape != checkpoint.shapes[name]:
+            raise UserError(
+                f"{checkpoint.meta} is of another model: its {name} is {list(shape)}, the "
+                f"checkpoint's {list(checkpoint.shapes[name])}, so give the .meta saved with it"
+            )
+
+
+def _no_cell(path, held):
+    """What to say of a checkpoint without cells that are known."""
+    known = "of a kind that convert knows" if held.unexplained else "in it"
+    more = f" ({held.unexplained[0]} is {held.notes[held.unexplained[0]]})" * bool(held.unexplained)
+    return f"{path}: there is no recurrent cell {known}{more}: see python -m porting inspect {path}"
 
 
 def _notes(graph, network, found):
@@ -151,23 +185,38 @@ def convert(path, target, **options):
     """
     from porting.models import build
 
-    if not target.endswith(".keras"):
-        raise UserError(f"--to is {target}: give a file that ends in .keras")
+    paths = _paths(target)
     conversion = read(path, **options)
     model = build.build(conversion.blueprint)
-    stem = target[: -len(".keras")]
+    conversion.checkpoint.check()  # what no layer takes as well: a damaged file is no good source
     name = os.path.basename(conversion.checkpoint.prefix)
     title = f"The Keras model of the TF1 checkpoint {name}."
     try:
-        with replacing(target) as beside:
-            model.save(beside)
-        with replacing(stem + ".py") as beside, open(beside, "w", encoding="utf-8") as file:
-            file.write(build.source(conversion.blueprint, title=title))
-        with replacing(stem + ".json") as beside, open(beside, "w", encoding="utf-8") as file:
-            json.dump(report(conversion), file, indent=1)
+        with ExitStack() as stack:  # all three or none
+            keras_file, source, told = (stack.enter_context(replacing(path)) for path in paths)
+            model.save(keras_file)
+            with open(source, "w", encoding="utf-8") as file:
+                file.write(build.source(conversion.blueprint, title=title))
+            with open(told, "w", encoding="utf-8") as file:
+                json.dump(report(conversion), file, indent=1)
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror or error}") from None
     return conversion
+
+
+def _paths(target):
+    """The files that a conversion writes; raises UserError where they cannot be written."""
+    if not target.endswith(".keras"):
+        raise UserError(f"--to is {target}: give a file that ends in .keras")
+    folder, stem = os.path.dirname(target) or ".", target[: -len(".keras")]
+    if not os.path.isdir(folder):
+        raise UserError(f"cannot write {target}: there is no folder {folder}, make it first")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"cannot write {target}: {folder} is not yours to write to, choose another")
+    paths = [target, stem + ".py", stem + ".json"]
+    for path in filter(os.path.isdir, paths):
+        raise UserError(f"cannot write {path}: {os.strerror(errno.EISDIR)}, choose another --to")
+    return paths
 
 
 def _is_masked(graph, network):

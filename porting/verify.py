@@ -61,6 +61,7 @@ def verify(path, keras_file, *, trust=False, forget_bias=None, activation=None, 
         UserError: either is missing or damaged, or the model has not the layers of this checkpoint.
     """
     conversion = read(path, trust=trust, forget_bias=forget_bias, activation=activation)
+    conversion.checkpoint.check()
     model, weights = load(keras_file, conversion.blueprint)
     held = references(conversion)
     notes: list[str] = []

@@ -15,6 +15,8 @@ from porting.graph import PASSING, Graph
 from porting.graphs.widening import graph_def_of
 from shared.errors import UserError
 
+# What TensorFlow says of ops that do not exist here, or of inputs that they do not take.
+UNIMPORTABLE = (ValueError, TypeError, tf1.errors.OpError)
 _WHOLE = {tf1.int32.as_datatype_enum, tf1.int64.as_datatype_enum}
 
 
@@ -68,7 +70,7 @@ class GraphRun:
             given = {name: tensor for name, tensor in given.items() if name in used}
             try:
                 tf1.import_graph_def(part, input_map=given, name="")
-            except ValueError as error:
+            except UNIMPORTABLE as error:
                 raise UserError(f"the graph cannot be imported: {_first_line(error)}") from None
         config = tf1.ConfigProto()  # as the graph stands: it runs a few times only
         config.graph_options.rewrite_options.disable_meta_optimizer = True
@@ -153,7 +155,7 @@ def static_sizes(graph, run):
     with imported.as_default():
         try:
             tf1.import_graph_def(graph.graph_def, name="")
-        except ValueError:  # an op that does not exist here
+        except UNIMPORTABLE:  # an op that does not exist here
             return None, len(run.steps) or None if run.inputs is None else None
     shape = imported.get_tensor_by_name(run.first_inputs).shape
     sizes = shape.as_list() if shape.rank else [None, None]

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from porting.graph import Graph
+from porting.graphs.graph_run import UNIMPORTABLE
 from porting.graphs.widening import graph_def_of
 from porting.models.optimizer_specs import find_applied
 
@@ -55,7 +56,7 @@ class TrainingRun:
             part = graph_def_of(whole, whole.nodes, widened=widened)
             try:
                 tf1.import_graph_def(part, name="")
-            except ValueError as error:
+            except UNIMPORTABLE as error:
                 raise NoTraining(_reason(error)) from None
             self._loss = self._tensor(_loss(whole))
             self._logits = self._tensor(self.network.after[-1].output)

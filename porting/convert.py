@@ -5,8 +5,13 @@ import errno
 import json
 import os
 import re
+import shutil
+import tempfile
+import zipfile
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
+
+import keras
 
 from porting.checkpoint import inventory, open_checkpoint
 from porting.graph import Graph, check_trusted, load_graph
@@ -20,6 +25,7 @@ from porting.models.optimizer_specs import find_optimizer
 from shared.errors import UserError
 from shared.files import replacing
 
+_CHUNK = 2**22  # bytes that are copied at a time
 KERAS_ACTIVATIONS = {*ACTIVATIONS.values(), "linear"}
 
 
@@ -107,9 +113,11 @@ def _check_same_model(checkpoint, graph, network):
 
 def _no_cell(path, held):
     """What to say of a checkpoint without cells that are known."""
-    known = "of a kind that convert knows" if held.unexplained else "in it"
-    more = f" ({held.unexplained[0]} is {held.notes[held.unexplained[0]]})" * bool(held.unexplained)
-    return f"{path}: there is no recurrent cell {known}{more}: see python -m porting inspect {path}"
+    see = f"see python -m porting inspect {path}"
+    if not held.unexplained:
+        return f"{path} holds no recurrent cell: {see}"
+    name = held.unexplained[0]
+    return f"{path} holds no cell of a known kind ({name} is {held.notes[name]}): {see}"
 
 
 def _notes(graph, network, found):
@@ -187,14 +195,14 @@ def convert(path, target, **options):
 
     paths = _paths(target)
     conversion = read(path, **options)
-    model = build.build(conversion.blueprint)
+    model = build.build(conversion.blueprint, keep=False)
     conversion.checkpoint.check()  # what no layer takes as well: a damaged file is no good source
     name = os.path.basename(conversion.checkpoint.prefix)
     title = f"The Keras model of the TF1 checkpoint {name}."
     try:
         with ExitStack() as stack:  # all three or none
             keras_file, source, told = (stack.enter_context(replacing(path)) for path in paths)
-            model.save(keras_file)
+            _save(model, keras_file)
             with open(source, "w", encoding="utf-8") as file:
                 file.write(build.source(conversion.blueprint, title=title))
             with open(told, "w", encoding="utf-8") as file:
@@ -202,6 +210,17 @@ def convert(path, target, **options):
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror or error}") from None
     return conversion
+
+
+def _save(model, path):
+    """Writes a `.keras` file by way of a folder: otherwise Keras makes it in memory first."""
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=os.path.dirname(path) or ".") as folder:
+        keras.saving.save_model(model, folder, zipped=False)
+        with zipfile.ZipFile(path, "w") as archive:
+            for entry in filter(os.DirEntry.is_file, os.scandir(folder)):
+                with archive.open(entry.name, "w", force_zip64=True) as target:
+                    with open(entry, "rb") as source:
+                        shutil.copyfileobj(source, target, _CHUNK)
 
 
 def _paths(target):

@@ -63,7 +63,8 @@ class GraphRun:
             self._feeds = {
                 name: tf1.placeholder(self._type(name)) for name in dict.fromkeys(tensors)
             }
-            given = {**self._feeds, **self._constants(variables)}
+            self._values: dict[object, np.ndarray] = {}
+            given = {**self._feeds, **self._variables(variables)}
             fetches = [name for run in self._runs for name in _made(run)] + self._head_tensors()
             part = _part(graph, fetches, given=given, widened=widened)
             used = {name for node in part.node for name in graph.inputs(node)}
@@ -114,21 +115,26 @@ class GraphRun:
             values.update(zip(run.initial, state, strict=True))
             if run.lengths is not None:
                 values[run.lengths] = lengths
-        return {self._feeds[name]: value for name, value in values.items() if name in self._feeds}
+        fed = {self._feeds[name]: value for name, value in values.items() if name in self._feeds}
+        return {**self._values, **fed}
 
     def _type(self, tensor):
         """The dtype of a fed tensor: lengths have their own."""
         lengths = {run.lengths for run in self._runs}
         return _dtype(self.graph, tensor) if tensor in lengths else self.dtype
 
-    def _constants(self, variables):
-        """The tensors at which the graph reads its variables, as constants of their values."""
+    def _variables(self, variables):
+        """The tensors at which the graph reads its variables, as placeholders of their values.
+
+        Constants would make a graph as large as a checkpoint, which none may be above 2 GB.
+        """
         found = {}
         for name, value in variables.items():
-            constant = tf1.constant(value, self.dtype)
-            found[name + ":0"] = constant
+            placeholder = tf1.placeholder(self.dtype, value.shape)
+            self._values[placeholder] = value
+            found[name + ":0"] = placeholder
             for node in self.graph.uses(name, {"ReadVariableOp"}):
-                found[node.name + ":0"] = constant
+                found[node.name + ":0"] = placeholder
         return found
 
     def _head_tensors(self):

@@ -76,7 +76,7 @@ def diagram(conversion):
     if blueprint.optimizer is not None:
         optimizer = blueprint.optimizer
         lines += ["", f"optimizer: {optimizer.kind}({_arguments(optimizer.options)})"]
-        slots = ", ".join(optimizer.slots) or "none"
+        slots = ", ".join(optimizer.sources) or "none"
         lines += [f"  after {optimizer.iterations} steps; slots: {slots}"]
         lines += [f"  {note}" for note in optimizer.notes]
     lines += ["", *conversion.notes]

@@ -151,7 +151,7 @@ BAD = {
     meta_of_other_sizes: "is of another model: its rnn/basic_lstm_cell/kernel is [13, 16]",
     meta_without_its_end: "is damaged or no .meta file: export it again",
     meta_whose_nodes_do_not_fit: "is damaged, or builds its network in no known way: export it",
-    unknown_cell: "no recurrent cell of a kind that convert knows (rnn/nas_cell/bias is under a",
+    unknown_cell: "holds no cell of a known kind (rnn/nas_cell/bias is under a cell that is not known",
     empty_folder: "holds no checkpoint: give",
 }
 
@@ -198,7 +198,8 @@ TARGETS = [below_a_file, in_no_folder, a_folder_itself, a_folder_for_its_source]
 @pytest.mark.parametrize("place", [*TARGETS, a_folder_for_its_map], ids=lambda p: p.__name__)
 def test_a_target_that_cannot_be_written_is_one_line(files, capsys, place):
     target = place(files)
-    refused(capsys, files, ["convert", str(files.prefix), "--to", str(target)], words="cannot write")
+    command = ["convert", str(files.prefix), "--to", str(target)]
+    refused(capsys, files, command, words="cannot write")
 
 
 def test_a_folder_that_is_not_ones_own_is_one_line(files, capsys, monkeypatch):

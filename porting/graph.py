@@ -143,15 +143,16 @@ class Graph:
     def variable(self, tensor):
         """The name of the variable that a tensor is read from; else None."""
         node = self.node(self.origin(tensor))
-        return node.name if _is_variable(node) else None
+        return node.name if node is not None and node.op in VARIABLES else None
 
     def shape_of(self, variable):
         """The shape of a variable, where the graph says it as a whole; else None."""
         node = self.nodes.get(variable)
-        shape = node.attr["shape"].shape if _is_variable(node) and "shape" in node.attr else None
-        if shape is None or shape.unknown_rank or any(d.size < 0 for d in shape.dim):
+        if node is None or node.op not in VARIABLES or "shape" not in node.attr:
             return None
-        return tuple(d.size for d in shape.dim)
+        shape = node.attr["shape"].shape
+        known = not shape.unknown_rank and all(size.size >= 0 for size in shape.dim)
+        return tuple(size.size for size in shape.dim) if known else None
 
     def uses(self, variable, ops):
         """The nodes of the given ops that take a variable."""
@@ -221,10 +222,6 @@ def _identity(node, tensor):
 
 def _is(node, op):
     return node is not None and node.op == op
-
-
-def _is_variable(node):
-    return node is not None and node.op in VARIABLES
 
 
 def is_backward(name):

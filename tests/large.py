@@ -1,9 +1,9 @@
 """What converting a large checkpoint costs, beside reading it: `python -m tests.large`.
 
 A synthetic checkpoint of a stacked LSTM with Adam's slots is written to a temporary folder, with
-and without its `.meta`. Each command runs in a process of its own, imports and all, in turn with the
-others; seconds are medians, memory is the largest that a process ever held. A process counts what
-its parent held when it was started, so that this one imports nothing large.
+and without its `.meta`. Each command runs in a process of its own, imports and all, in turn with
+the others; seconds are medians, memory is the largest that a process ever held. A process counts
+what its parent held when it was started, so that this one imports nothing large.
 """
 
 import argparse

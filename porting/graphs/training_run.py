@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from porting.graph import Graph
+from porting.graphs.clipping import find_clipping
 from porting.graphs.graph_run import UNIMPORTABLE
 from porting.graphs.widening import graph_def_of
 from porting.models.optimizer_specs import find_applied
@@ -50,6 +51,10 @@ class TrainingRun:
         whole = Graph(conversion.graph.graph_def, backward=True)
         self._check(conversion, whole)
         self._applied = find_applied(whole)
+        self._clippings = {
+            name: _clipping(whole, applied.arguments["grad"])
+            for name, applied in self._applied.items()
+        }
         self._first = self.network.levels[0].forward[0].run
         with tf1.Graph().as_default() as self.graph:
             widened = dtype != conversion.blueprint.dtype
@@ -88,17 +93,26 @@ class TrainingRun:
     def gradients(self, feed):
         """The graph's own gradients by variable."""
         tensors = {
-            name: self._tensor(_gradient(self.graph, applied.arguments["grad"]))
-            for name, applied in self._applied.items()
+            name: self._tensor(clipping.gradient)
+            for name, clipping in self._clippings.items()
             if name in self.network.variables
         }
         return dict(zip(tensors, self._run(list(tensors.values()), feed), strict=True))
 
-    @property
-    def clips(self):
-        """Whether what the optimizer applies is not the gradients themselves."""
-        applied = [applied.arguments["grad"] for applied in self._applied.values()]
-        return any(_gradient(self.graph, name) != name for name in applied)
+    def check_clipping(self, variables):
+        """Refuses to train some variables alone where Keras would clip their gradients otherwise.
+
+        Raises:
+            NoTraining: it would.
+        """
+        for name, found in self._clippings.items():
+            own = {self._clippings[v].gradient for v in variables & self._clippings.keys()}
+            if found.option == "clipnorm":
+                raise NoTraining("it clips each gradient by its norm, where Keras has other parts")
+            if found.of and found.of != own:
+                raise NoTraining("it clips by a norm that is not of these gradients alone")
+            if found.option != next(iter(self._clippings.values())).option:
+                raise NoTraining(f"it clips the gradient of {name} in another way")
 
     def step(self, feed):
         """Trains one step of the graph's own optimizer."""
@@ -243,14 +257,14 @@ def _train_op(whole, applied):
     return name
 
 
-def _gradient(graph, name):
-    """The gradient behind what an optimizer applies, where it was clipped between."""
-    tensor = graph.get_tensor_by_name(name)
-    while not re.search(r"(^|/)gradients(_\d+)?/", tensor.name):
-        if tensor.op.type not in {"Identity", "Mul"}:
-            raise NoTraining(f"{name} is applied, which is no gradient")
-        tensor = tensor.op.inputs[0]
-    return tensor.name
+def _clipping(whole, tensor):
+    """The Clipping of what an optimizer applies."""
+    found = find_clipping(whole, tensor)
+    if found is None:
+        raise NoTraining(
+            f"{tensor} is applied, which is no gradient that is clipped in a known way"
+        )
+    return found
 
 
 def _powers(conversion):

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from porting.graph import scalar
+from porting.graphs.clipping import clip_options, find_clipping
 from porting.models import layer_weights
 
 
@@ -168,6 +169,10 @@ def find_optimizer(graph, specs, checkpoint, held):
         options[option] = _value(graph, tensor, checkpoint, option, notes)
         variable = graph.variable(_uncast(graph, tensor))
         read += [variable] if variable in checkpoint.shapes else []
+    clippings = [
+        find_clipping(graph, applied[v].arguments["grad"]) for v in wanted & applied.keys()
+    ]
+    options |= clip_options(clippings, any(spec.cells for spec in specs), notes=notes)
     if specs[0].weights and _dtype(specs) == "float32":  # the shortest number of that float32
         options = {name: _shortest(value) for name, value in options.items()}
     if name == "Momentum" and _nesterov(graph):

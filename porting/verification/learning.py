@@ -45,8 +45,7 @@ def training_rungs(conversion, weights, *, dtype, steps=0, seed=0):
     yield ladder.rung("gradients of a batch", *sides, dtype=dtype)
     if not steps:
         return
-    if run.clips:
-        raise NoTraining("it clips its gradients before it applies them")
+    run.check_clipping(found.keys())
     losses = []
     for _ in range(steps):
         feed = run.batch(stream)

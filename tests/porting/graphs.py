@@ -34,6 +34,7 @@ class Case(NamedTuple):
     features: int = F
     dtype: str = "float32"
     optimizer: str = "Adam"
+    clip: str = ""  # of gradients: global, norm, value, one-sided
     resource: bool = False  # variables of the later kind
 
 
@@ -95,8 +96,20 @@ def build(case):
         step = tf1.train.get_or_create_global_step()
         if case.optimizer:
             optimizer = OPTIMIZERS[case.optimizer]()
-            ends.train_op = optimizer.minimize(ends.loss, global_step=step)
+            gradients, variables = zip(*optimizer.compute_gradients(ends.loss), strict=True)
+            pairs = zip(_clipped(case, gradients), variables, strict=True)
+            ends.train_op = optimizer.apply_gradients(pairs, global_step=step)
     return ends
+
+
+def _clipped(case, gradients):
+    return {
+        "": lambda: gradients,
+        "global": lambda: tf1.clip_by_global_norm(gradients, 0.1)[0],
+        "norm": lambda: [tf1.clip_by_norm(gradient, 0.1) for gradient in gradients],
+        "value": lambda: [tf1.clip_by_value(gradient, -0.01, 0.01) for gradient in gradients],
+        "one-sided": lambda: [tf1.clip_by_value(gradient, -0.01, 1) for gradient in gradients],
+    }[case.clip]()
 
 
 def _inputs(case, ends):

@@ -45,12 +45,13 @@ class Conversion(NamedTuple):
     notes: list[str]  # lines on what was not taken over as it stands
 
 
-def read(path, *, trust=False, forget_bias=None, activation=None):
+def read(path, *, trust=False, averages=False, forget_bias=None, activation=None):
     """Reads a checkpoint and the graph beside it, and plans its Keras model.
 
     Args:
         path: as for porting.checkpoint.open_checkpoint.
         trust: also take a graph whose ops run Python or touch files.
+        averages: take the moving averages of variables in the place of these; no optimizer then.
         forget_bias, activation: of all cells, where there is no graph to read them off.
 
     Raises:
@@ -62,6 +63,8 @@ def read(path, *, trust=False, forget_bias=None, activation=None):
     cells = _without_buffers(held.cells)
     if not cells:
         raise UserError(_no_cell(path, held))
+    if averages:
+        checkpoint = _averaged(checkpoint, held, cells)
     if checkpoint.meta is None:
         network = _without_graph(cells, forget_bias, activation, path=path)
         return _planned(checkpoint, held, network, graph=None, notes=[])
@@ -109,6 +112,18 @@ def _check_same_model(checkpoint, graph, network):
                 f"{checkpoint.meta} is of another model: its {name} is {list(shape)}, the "
                 f"checkpoint's {list(checkpoint.shapes[name])}, so give the .meta saved with it"
             )
+
+
+def _averaged(checkpoint, held, cells):
+    """The checkpoint with averages for values."""
+    others = {name: other for name, other in held.averages.items() if name in checkpoint.shapes}
+    for cell in cells:
+        for name in sorted(cell.variables.values()):
+            if name not in others:
+                raise UserError(
+                    f"{checkpoint.prefix} holds no moving average of {name}: leave out --averages"
+                )
+    return checkpoint.replaced(others)
 
 
 def _no_cell(path, held):
@@ -176,8 +191,13 @@ def _planned(checkpoint, held, network, *, graph, notes):
         blueprint = draw(network, checkpoint.read, masked=_is_masked(graph, network))
     except ValueError as error:
         raise UserError(f"{checkpoint.prefix}: {error}") from None
-    optimizer = None if graph is None else find_optimizer(graph, blueprint.specs, checkpoint, held)
-    used = {*network.variables, *(optimizer.variables if optimizer else ())}
+    optimizer = None
+    if graph is not None and not checkpoint.others:  # its state is not that of averages
+        optimizer = find_optimizer(graph, blueprint.specs, checkpoint, held)
+    taken = [checkpoint.others.get(name, name) for name in network.variables]
+    used = {*taken, *(optimizer.variables if optimizer else ())}
+    raw = sorted(set(network.variables) & set(taken)) if checkpoint.others else []
+    notes = [*notes, *(f"{name} has no moving average: it is taken itself" for name in raw)]
     unused = sorted(checkpoint.shapes.keys() - used)
     blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
     return Conversion(checkpoint, network, graph, blueprint, held.counters, notes)

@@ -56,8 +56,8 @@ def clip_options(clippings, recurrent, *, notes):
     one = clippings[0]
     if one.option == "clipnorm" and recurrent:
         notes.append(
-            f"each gradient is clipped by its own norm, {one.limit:g}: Keras does so with kernel and "
-            "recurrent kernel apart, which are one in TF1: training goes on a little differently"
+            f"each gradient is clipped by its own norm, {one.limit:g}: Keras does so with kernel "
+            "and recurrent kernel apart, which are one in TF1: training goes on a bit differently"
         )
     if one.of and one.of != {each.gradient for each in clippings}:
         notes.append(

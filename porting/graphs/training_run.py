@@ -124,6 +124,8 @@ class TrainingRun:
             raise NoTraining("what its loss takes of the cells is not known")
         if conversion.blueprint.optimizer is None:
             raise NoTraining("no optimizer is applied to its variables")
+        if conversion.graph.joined:
+            raise NoTraining("its variables are in parts")
         products = whole.uses(self.network.after[0].variables["kernel"], {"MatMul"})
         if len([node for node in products if node.name in conversion.graph.nodes]) != 1:
             raise NoTraining("it multiplies by the head's kernel at every step anew")

@@ -24,7 +24,7 @@ def report(conversion):
         "masked": blueprint.masked,
         "variables": [
             {
-                "variable": variable,
+                "variable": conversion.checkpoint.others.get(variable, variable),
                 "shape": list(shapes[variable]),
                 "layer": spec.name,
                 "role": role,
@@ -33,6 +33,7 @@ def report(conversion):
             for spec in blueprint.specs
             for role, variable in spec.sources.items()
         ],
+        "parts": conversion.checkpoint.parts,
         "unused": blueprint.unused,
         "notes": conversion.notes,
     }

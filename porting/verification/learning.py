@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from porting import ladder, optimizers
 from porting.graphs.probing import row_order
-from porting.graphs.training_run import NoTraining, TrainingRun
+from porting.graphs.training_run import TrainingRun
 from porting.models import layer_weights
 from porting.models.blueprint import to_variables
 from porting.models.build import build

@@ -93,6 +93,9 @@ def _parser():
         sub.add_argument(
             "--trust", action="store_true", help="take a graph that runs Python or touches files"
         )
+        sub.add_argument(
+            "--averages", action="store_true", help="the moving averages in place of the weights"
+        )
     for sub in (compare, bench):
         sub.add_argument(
             "model",
@@ -140,13 +143,17 @@ def _convert(arguments):
     conversion = convert.convert(
         arguments.checkpoint,
         arguments.to,
-        trust=arguments.trust,
-        forget_bias=arguments.forget_bias,
-        activation=arguments.activation,
+        **_options(arguments),
     )
     lines = [*conversion_report.diagram(conversion), "", f"wrote {arguments.to}"]
     _print(conversion_report.report(conversion), lines, as_json=arguments.json)
     return 0
+
+
+def _options(arguments):
+    """How to read a checkpoint."""
+    names = ("trust", "averages", "forget_bias", "activation")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def _reverse(arguments):
@@ -166,10 +173,8 @@ def _verify(arguments):
     verification = verify(
         arguments.checkpoint,
         arguments.keras_file,
-        trust=arguments.trust,
-        forget_bias=arguments.forget_bias,
-        activation=arguments.activation,
         steps=arguments.steps,
+        **_options(arguments),
     )
     rungs = progress(verification.rungs, "verify", unit=" rungs")
     found = [{**rung._asdict(), "passed": rung.passed} for rung in rungs]

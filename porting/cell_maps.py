@@ -12,7 +12,8 @@ import numpy as np
 
 def rnn_to_keras(tf1, *, features, linear):
     """kernel [F + U, U] apart: the inputs' rows, then the state's."""
-    return {**_apart(tf1["kernel"], features), "bias": tf1["bias"].copy()}
+    found = {**_apart(tf1["kernel"], features), "bias": tf1["bias"]}
+    return {role: value.copy() for role, value in found.items()}
 
 
 def rnn_to_tf1(keras, *, features, linear):
@@ -21,8 +22,8 @@ def rnn_to_tf1(keras, *, features, linear):
 
 
 def _apart(kernel, features):
-    rows = kernel[:features].copy(), kernel[features:].copy()
-    return dict(zip(("kernel", "recurrent_kernel"), rows, strict=True))
+    """Views of the rows: a kernel may be large, and is copied once, where it is put in order."""
+    return {"kernel": kernel[:features], "recurrent_kernel": kernel[features:]}
 
 
 def _joint(keras):
@@ -41,9 +42,9 @@ RENAMED = {
 
 def lstm_to_keras(tf1, *, features, linear):
     """kernel [F + P, 4 U] apart, its columns and the bias's in another order; the rest renamed."""
-    gates = {role: _f_and_j_exchanged(tf1[role]) for role in ("kernel", "bias")}
+    gates = {**_apart(tf1["kernel"], features), "bias": tf1["bias"]}
     others = {new: tf1[old].copy() for old, new in RENAMED.items() if old in tf1}
-    return {**_apart(gates["kernel"], features), "bias": gates["bias"], **others}
+    return {**{role: _f_and_j_exchanged(value) for role, value in gates.items()}, **others}
 
 
 def lstm_to_tf1(keras, *, features, linear):
@@ -64,8 +65,11 @@ def _f_and_j_exchanged(array):
 
 def gru_to_keras(tf1, *, features, linear):
     """Gates [F + U, 2 U] and candidate [F + U, U] side by side, then apart by rows."""
-    kernel = _z_r_h(tf1["gates/kernel"], tf1["candidate/kernel"])
-    return {**_apart(kernel, features), "bias": _z_r_h(tf1["gates/bias"], tf1["candidate/bias"])}
+    gates, candidate = (
+        {**_apart(tf1[part + "kernel"], features), "bias": tf1[part + "bias"]}
+        for part in ("gates/", "candidate/")
+    )
+    return {role: _z_r_h(gates[role], candidate[role]) for role in gates}
 
 
 def gru_to_tf1(keras, *, features, linear):
@@ -126,7 +130,8 @@ NORMS = frozenset(f"{gate}/{role}" for gate in (*_GATES, "state") for role in ("
 
 def layer_norm_to_keras(tf1, *, features, linear):
     """As an LSTM; the gains and shifts [U] of the gates are joined, [4 U]."""
-    found = _apart(_f_and_j_exchanged(tf1["kernel"]), features)
+    rows = _apart(tf1["kernel"], features)
+    found = {role: _f_and_j_exchanged(value) for role, value in rows.items()}
     if "bias" in tf1:
         return {**found, "bias": _f_and_j_exchanged(tf1["bias"])}
     for role in ("gamma", "beta"):

@@ -3,6 +3,7 @@
 `inventory` sorts what a checkpoint holds; TensorFlow is imported only once the files are there.
 """
 
+import copy
 import os
 import textwrap
 
@@ -47,6 +48,7 @@ class Checkpoint:
         format: "V1" or "V2".
         meta: path of the graph saved beside it, or None.
         shapes, dtypes: by variable name: tuple, np.dtype.
+        parts: of what is stored under several names: {name: {stored name: shape}}, in order.
     """
 
     def __init__(self, prefix, files, *, format):
@@ -55,6 +57,8 @@ class Checkpoint:
         self.prefix, self.format = prefix, format
         self.meta = prefix + ".meta" if os.path.isfile(prefix + ".meta") else None
         self._files = files
+        self.others: dict[str, str] = {}
+        self._sound: set[str] = set()  # names of variables that were read
         self._reader = self._guarded(lambda: tf.train.load_checkpoint(files))
         shapes = {
             name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()
@@ -66,9 +70,20 @@ class Checkpoint:
             name: joined_shape([shapes[part] for part in parts])
             for name, parts in self._stored.items()
         }
+        self.parts = {
+            name: {part: shapes[part] for part in parts}
+            for name, parts in self._stored.items()
+            if len(parts) > 1
+        }
         self.dtypes = {
             name: np.dtype(types[parts[0]].as_numpy_dtype) for name, parts in self._stored.items()
         }
+
+    def replaced(self, others):
+        """The same checkpoint where some variables have the values of others: {name: other}."""
+        found = copy.copy(self)
+        found.others = others
+        return found
 
     def read(self, name):
         """The value of one variable, an array that nothing else holds.
@@ -77,15 +92,19 @@ class Checkpoint:
             KeyError: the checkpoint has no such variable.
             UserError: its data is damaged or missing.
         """
+        return self._value(self.others.get(name, name))
+
+    def _value(self, name):
         arrays = [self._read(part, dtype=self.dtypes[name]) for part in self._stored[name]]
+        self._sound.add(name)
         if len(arrays) == 1:
             return arrays[0]
         return np.concatenate(arrays, axis=axis([array.shape for array in arrays]))
 
     def check(self):
-        """Reads every variable once, one at a time: raises UserError where data is damaged."""
-        for name in self.shapes:
-            self.read(name)
+        """Reads what was not read before, one at a time: raises UserError where it is damaged."""
+        for name in self.shapes.keys() - self._sound:
+            self._value(name)
 
     def _read(self, name, *, dtype):
         import tensorflow as tf

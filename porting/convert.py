@@ -1,10 +1,17 @@
 """A TF1 checkpoint as a `.keras` model, with its source and a map of what went where."""
 
 import dataclasses
+import errno
 import json
 import os
 import re
+import shutil
+import tempfile
+import zipfile
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
+
+import keras
 
 from porting.checkpoint import inventory, open_checkpoint
 from porting.graph import Graph, check_trusted, load_graph
@@ -18,6 +25,7 @@ from porting.models.optimizer_specs import find_optimizer
 from shared.errors import UserError
 from shared.files import replacing
 
+_CHUNK = 2**22  # bytes that are copied at a time
 KERAS_ACTIVATIONS = {*ACTIVATIONS.values(), "linear"}
 
 
@@ -37,12 +45,13 @@ class Conversion(NamedTuple):
     notes: list[str]  # lines on what was not taken over as it stands
 
 
-def read(path, *, trust=False, forget_bias=None, activation=None):
+def read(path, *, trust=False, averages=False, forget_bias=None, activation=None):
     """Reads a checkpoint and the graph beside it, and plans its Keras model.
 
     Args:
         path: as for porting.checkpoint.open_checkpoint.
         trust: also take a graph whose ops run Python or touch files.
+        averages: take the moving averages of variables in the place of these; no optimizer then.
         forget_bias, activation: of all cells, where there is no graph to read them off.
 
     Raises:
@@ -53,7 +62,9 @@ def read(path, *, trust=False, forget_bias=None, activation=None):
     held = inventory(checkpoint)
     cells = _without_buffers(held.cells)
     if not cells:
-        raise UserError(f"{path} holds no recurrent cell: see python -m porting inspect {path}")
+        raise UserError(_no_cell(path, held))
+    if averages:
+        checkpoint = _averaged(checkpoint, held, cells)
     if checkpoint.meta is None:
         network = _without_graph(cells, forget_bias, activation, path=path)
         return _planned(checkpoint, held, network, graph=None, notes=[])
@@ -64,18 +75,64 @@ def read(path, *, trust=False, forget_bias=None, activation=None):
     graph_def = load_graph(checkpoint.meta)
     if not trust:
         check_trusted(graph_def)
-    graph = Graph(graph_def)
-    try:
+    with _searching(checkpoint.meta):
+        graph = Graph(graph_def)
         network = find_network(graph, cells)
-        missing = sorted(set(network.variables) - checkpoint.shapes.keys())
-        if missing:
-            raise UserError(
-                f"{checkpoint.meta} is of another model: the checkpoint has no {missing[0]}"
-            )
+        _check_same_model(checkpoint, graph, network)
         found = with_takes(graph, network, checkpoint.read)
+        return _planned(checkpoint, held, found, graph=graph, notes=_notes(graph, network, found))
+
+
+@contextmanager
+def _searching(meta):
+    """Turns what a search of a `.meta` runs into where its nodes do not fit into a UserError."""
+    try:
+        yield
     except UnknownCell as error:
-        raise UserError(f"{checkpoint.meta}: {error}") from None
-    return _planned(checkpoint, held, found, graph=graph, notes=_notes(graph, network, found))
+        raise UserError(f"{meta}: {error}") from None
+    except (AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:80] or type(error).__name__
+        raise UserError(
+            f"{meta} is damaged, or builds its network in no known way: export it again ({reason})"
+        ) from error
+
+
+def _check_same_model(checkpoint, graph, network):
+    """Refuses a graph whose variables are not those of the checkpoint."""
+    missing = sorted(set(network.variables) - checkpoint.shapes.keys())
+    if missing:
+        raise UserError(
+            f"{checkpoint.meta} is of another model: the checkpoint has no {missing[0]}, so give "
+            "the .meta that was saved with it"
+        )
+    for name in network.variables:
+        shape = graph.shape_of(name)
+        if shape is not None and shape != checkpoint.shapes[name]:
+            raise UserError(
+                f"{checkpoint.meta} is of another model: its {name} is {list(shape)}, the "
+                f"checkpoint's {list(checkpoint.shapes[name])}, so give the .meta saved with it"
+            )
+
+
+def _averaged(checkpoint, held, cells):
+    """The checkpoint with averages for values."""
+    others = {name: other for name, other in held.averages.items() if name in checkpoint.shapes}
+    for cell in cells:
+        for name in sorted(cell.variables.values()):
+            if name not in others:
+                raise UserError(
+                    f"{checkpoint.prefix} holds no moving average of {name}: leave out --averages"
+                )
+    return checkpoint.replaced(others)
+
+
+def _no_cell(path, held):
+    """What to say of a checkpoint without cells that are known."""
+    see = f"see python -m porting inspect {path}"
+    if not held.unexplained:
+        return f"{path} holds no recurrent cell: {see}"
+    name = held.unexplained[0]
+    return f"{path} holds no cell of a known kind ({name} is {held.notes[name]}): {see}"
 
 
 def _notes(graph, network, found):
@@ -134,8 +191,13 @@ def _planned(checkpoint, held, network, *, graph, notes):
         blueprint = draw(network, checkpoint.read, masked=_is_masked(graph, network))
     except ValueError as error:
         raise UserError(f"{checkpoint.prefix}: {error}") from None
-    optimizer = None if graph is None else find_optimizer(graph, blueprint.specs, checkpoint, held)
-    used = {*network.variables, *(optimizer.variables if optimizer else ())}
+    optimizer = None
+    if graph is not None and not checkpoint.others:  # its state is not that of averages
+        optimizer = find_optimizer(graph, blueprint.specs, checkpoint, held)
+    taken = [checkpoint.others.get(name, name) for name in network.variables]
+    used = {*taken, *(optimizer.variables if optimizer else ())}
+    raw = sorted(set(network.variables) & set(taken)) if checkpoint.others else []
+    notes = [*notes, *(f"{name} has no moving average: it is taken itself" for name in raw)]
     unused = sorted(checkpoint.shapes.keys() - used)
     blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
     return Conversion(checkpoint, network, graph, blueprint, held.counters, notes)
@@ -151,23 +213,49 @@ def convert(path, target, **options):
     """
     from porting.models import build
 
-    if not target.endswith(".keras"):
-        raise UserError(f"--to is {target}: give a file that ends in .keras")
+    paths = _paths(target)
     conversion = read(path, **options)
-    model = build.build(conversion.blueprint)
-    stem = target[: -len(".keras")]
+    model = build.build(conversion.blueprint, keep=False)
+    conversion.checkpoint.check()  # what no layer takes as well: a damaged file is no good source
     name = os.path.basename(conversion.checkpoint.prefix)
     title = f"The Keras model of the TF1 checkpoint {name}."
     try:
-        with replacing(target) as beside:
-            model.save(beside)
-        with replacing(stem + ".py") as beside, open(beside, "w", encoding="utf-8") as file:
-            file.write(build.source(conversion.blueprint, title=title))
-        with replacing(stem + ".json") as beside, open(beside, "w", encoding="utf-8") as file:
-            json.dump(report(conversion), file, indent=1)
+        with ExitStack() as stack:  # all three or none
+            keras_file, source, told = (stack.enter_context(replacing(path)) for path in paths)
+            _save(model, keras_file)
+            with open(source, "w", encoding="utf-8") as file:
+                file.write(build.source(conversion.blueprint, title=title))
+            with open(told, "w", encoding="utf-8") as file:
+                json.dump(report(conversion), file, indent=1)
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror or error}") from None
     return conversion
+
+
+def _save(model, path):
+    """Writes a `.keras` file by way of a folder: otherwise Keras makes it in memory first."""
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=os.path.dirname(path) or ".") as folder:
+        keras.saving.save_model(model, folder, zipped=False)
+        with zipfile.ZipFile(path, "w") as archive:
+            for entry in filter(os.DirEntry.is_file, os.scandir(folder)):
+                with archive.open(entry.name, "w", force_zip64=True) as target:
+                    with open(entry, "rb") as source:
+                        shutil.copyfileobj(source, target, _CHUNK)
+
+
+def _paths(target):
+    """The files that a conversion writes; raises UserError where they cannot be written."""
+    if not target.endswith(".keras"):
+        raise UserError(f"--to is {target}: give a file that ends in .keras")
+    folder, stem = os.path.dirname(target) or ".", target[: -len(".keras")]
+    if not os.path.isdir(folder):
+        raise UserError(f"cannot write {target}: there is no folder {folder}, make it first")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"cannot write {target}: {folder} is not yours to write to, choose another")
+    paths = [target, stem + ".py", stem + ".json"]
+    for path in filter(os.path.isdir, paths):
+        raise UserError(f"cannot write {path}: {os.strerror(errno.EISDIR)}, choose another --to")
+    return paths
 
 
 def _is_masked(graph, network):

@@ -13,6 +13,7 @@ import tensorflow as tf2
 import tensorflow.compat.v1 as tf1
 from google.protobuf.message import DecodeError
 
+from porting.checkpoints.parts import whole_name
 from shared.errors import UserError
 
 ADD = {"Add", "AddV2"}
@@ -75,15 +76,18 @@ def check_trusted(graph_def):
 class Graph:
     """An index over the forward nodes of a GraphDef, as they are outside of training.
 
-    Dropout is looked through: what it makes counts as the same as what it takes. With `backward`
-    the nodes of backpropagation are there as well, and dropout as it stands.
+    Dropout is looked through: what it makes counts as the same as what it takes. The parts of a
+    partitioned variable put together count as a variable. With `backward` the nodes of
+    backpropagation are there as well, and all of this as it stands.
 
     Attributes:
         dropped: the names of the nodes of dropout, which stand for an Identity each.
+        joined: the names of the variables that are in parts.
     """
 
     def __init__(self, graph_def, *, backward=False):
         self.graph_def = graph_def
+        self.joined: list[str] = []
         self.nodes = {
             node.name: node for node in graph_def.node if backward or not is_backward(node.name)
         }
@@ -92,7 +96,10 @@ class Graph:
         self.dropped = sorted(kept)
         for name, tensor in kept.items():
             self.nodes[name] = _identity(self.nodes[name], tensor)
-        if kept:
+        self.joined = [] if backward else [name for name in self.nodes if self._is_joined(name)]
+        for name in self.joined:
+            self.nodes[name] = _variable(self.nodes[name])
+        if kept or self.joined:
             self._index()
 
     def _index(self):
@@ -114,6 +121,16 @@ class Graph:
             scaling = self.node(data)
             scaled = scaling is not None and scaling.op in {"Mul", "RealDiv", "Div"}
             yield mask.name, self.inputs(scaling)[0] if scaled else data
+
+    def _is_joined(self, name):
+        """Whether a node is what TF1 makes of a partitioned variable of its name."""
+        if self.nodes[name].op != "Identity":
+            return False
+        joint = self.node(self.origin(name + ":0"))
+        if joint is None or joint.op not in {"Concat", "ConcatV2"}:
+            return False
+        parts = [self.variable(tensor) for tensor in self.operands(joint)]
+        return parts == [f"{name}/part_{number}" for number in range(len(parts))]
 
     def inputs(self, node):
         """The tensors that a node takes, without control dependencies."""
@@ -141,9 +158,22 @@ class Graph:
         return tf2.make_ndarray(node.attr["value"].tensor) if _is(node, "Const") else None
 
     def variable(self, tensor):
-        """The name of the variable that a tensor is read from; else None."""
+        """The name of the variable that a tensor, or a part of it, is read from; else None."""
         node = self.node(self.origin(tensor))
-        return node.name if node is not None and node.op in VARIABLES else None
+        if node is None or node.op not in VARIABLES:
+            return None
+        whole = whole_name(node.name)
+        of_joined = any(whole == name or whole.startswith(name + "/") for name in self.joined)
+        return whole if of_joined else node.name
+
+    def shape_of(self, variable):
+        """The shape of a variable, where the graph says it as a whole; else None."""
+        node = self.nodes.get(variable)
+        if node is None or node.op not in VARIABLES or "shape" not in node.attr:
+            return None
+        shape = node.attr["shape"].shape
+        known = not shape.unknown_rank and all(size.size >= 0 for size in shape.dim)
+        return tuple(size.size for size in shape.dim) if known else None
 
     def uses(self, variable, ops):
         """The nodes of the given ops that take a variable."""
@@ -208,6 +238,13 @@ def _identity(node, tensor):
     """An Identity of a tensor in place of a node."""
     made = tf1.NodeDef(name=node.name, op="Identity", input=[tensor])
     made.attr["T"].CopyFrom(node.attr["T"])
+    return made
+
+
+def _variable(node):
+    """A variable in place of a node."""
+    made = tf1.NodeDef(name=node.name, op="VariableV2")
+    made.attr["dtype"].CopyFrom(node.attr["T"])
     return made
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from porting.checkpoint import open_checkpoint
+from porting.checkpoints.parts import split
 from porting.models import layer_weights
 from porting.models.layer_weights import Part
 from shared.errors import UserError
@@ -37,6 +38,8 @@ def reverse(keras_file, prefix, *, rest=None):
         older = open_checkpoint(rest)
         further = older.shapes.keys() - variables.keys()
         variables.update((name, older.read(name)) for name in further)
+        told = {**told, "parts": {**older.parts, **told.get("parts", {})}}
+    variables = _in_parts(variables, told.get("parts", {}))
     _save(variables, prefix)
     return sorted(variables)
 
@@ -84,6 +87,15 @@ def _variables(told, model, *, path):
         raise UserError(f"{path} is not the model of its map: {error}") from None
     if "optimizer" in told:
         found.update(_counters(told["optimizer"], model.optimizer))
+    return found
+
+
+def _in_parts(variables, parts):
+    """The variables, those that were stored in parts as these: {name: {stored name: shape}}."""
+    found: dict[str, np.ndarray] = {}
+    for name, value in variables.items():
+        stored = parts.get(name, {name: value.shape})
+        found.update(zip(stored, split(value, list(stored.values())), strict=True))
     return found
 
 

@@ -45,22 +45,23 @@ class Verification(NamedTuple):
     notes: list[str]
 
 
-def verify(path, keras_file, *, trust=False, forget_bias=None, activation=None, steps=0, seed=0):
+def verify(path, keras_file, *, steps=0, seed=0, **options):
     """Compares a checkpoint and its Keras model.
 
     Args:
         path: the TF1 checkpoint.
         keras_file: what porting.convert made of it.
-        trust, forget_bias, activation: as for porting.convert.read.
         steps: how many both train on, from the checkpoint with its optimizer's state.
         seed: of the random inputs.
+        options: those of porting.convert.read.
 
     Returns: Verification.
 
     Raises:
         UserError: either is missing or damaged, or the model has not the layers of this checkpoint.
     """
-    conversion = read(path, trust=trust, forget_bias=forget_bias, activation=activation)
+    conversion = read(path, **options)
+    conversion.checkpoint.check()
     model, weights = load(keras_file, conversion.blueprint)
     held = references(conversion)
     notes: list[str] = []

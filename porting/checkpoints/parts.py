@@ -2,6 +2,8 @@
 
 import re
 
+import numpy as np
+
 # Anything else below a part would be a scope that somebody called part_0.
 _PART = re.compile(
     r"(?P<whole>.+)/part_(?P<number>\d+)"
@@ -19,6 +21,21 @@ def stored_names(shapes):
     inside = {name for names in parts.values() for name in names}
     whole = {name: [name] for name in shapes if name not in inside}
     return dict(sorted({**whole, **parts}.items()))
+
+
+def whole_name(name):
+    """The name of the variable that one of this name would be a part of, or a slot of a part."""
+    match = _PART.fullmatch(name)
+    return match["whole"] + (match["rest"] or "") if match else name
+
+
+def split(array, shapes):
+    """An array as parts of these shapes, the way back of joining them."""
+    if len(shapes) == 1:
+        return [array]
+    along = axis(shapes)
+    ends = np.cumsum([shape[along] for shape in shapes])
+    return np.split(array, ends[:-1], axis=along)
 
 
 def axis(shapes):
@@ -53,8 +70,7 @@ def _parts(shapes):
     for name in shapes:
         match = _PART.fullmatch(name)
         if match:
-            whole = match["whole"] + (match["rest"] or "")
-            numbered.setdefault(whole, {})[int(match["number"])] = name
+            numbered.setdefault(whole_name(name), {})[int(match["number"])] = name
     return {
         whole: [parts[number] for number in range(len(parts))]
         for whole, parts in numbered.items()

@@ -15,6 +15,8 @@ from porting.graph import PASSING, Graph
 from porting.graphs.widening import graph_def_of
 from shared.errors import UserError
 
+# What TensorFlow says of ops that do not exist here, or of inputs that they do not take.
+UNIMPORTABLE = (ValueError, TypeError, tf1.errors.OpError)
 _WHOLE = {tf1.int32.as_datatype_enum, tf1.int64.as_datatype_enum}
 
 
@@ -61,14 +63,15 @@ class GraphRun:
             self._feeds = {
                 name: tf1.placeholder(self._type(name)) for name in dict.fromkeys(tensors)
             }
-            given = {**self._feeds, **self._constants(variables)}
+            self._values: dict[object, np.ndarray] = {}
+            given = {**self._feeds, **self._variables(variables)}
             fetches = [name for run in self._runs for name in _made(run)] + self._head_tensors()
             part = _part(graph, fetches, given=given, widened=widened)
             used = {name for node in part.node for name in graph.inputs(node)}
             given = {name: tensor for name, tensor in given.items() if name in used}
             try:
                 tf1.import_graph_def(part, input_map=given, name="")
-            except ValueError as error:
+            except UNIMPORTABLE as error:
                 raise UserError(f"the graph cannot be imported: {_first_line(error)}") from None
         config = tf1.ConfigProto()  # as the graph stands: it runs a few times only
         config.graph_options.rewrite_options.disable_meta_optimizer = True
@@ -112,21 +115,26 @@ class GraphRun:
             values.update(zip(run.initial, state, strict=True))
             if run.lengths is not None:
                 values[run.lengths] = lengths
-        return {self._feeds[name]: value for name, value in values.items() if name in self._feeds}
+        fed = {self._feeds[name]: value for name, value in values.items() if name in self._feeds}
+        return {**self._values, **fed}
 
     def _type(self, tensor):
         """The dtype of a fed tensor: lengths have their own."""
         lengths = {run.lengths for run in self._runs}
         return _dtype(self.graph, tensor) if tensor in lengths else self.dtype
 
-    def _constants(self, variables):
-        """The tensors at which the graph reads its variables, as constants of their values."""
+    def _variables(self, variables):
+        """The tensors at which the graph reads its variables, as placeholders of their values.
+
+        Constants would make a graph as large as a checkpoint, which none may be above 2 GB.
+        """
         found = {}
         for name, value in variables.items():
-            constant = tf1.constant(value, self.dtype)
-            found[name + ":0"] = constant
+            placeholder = tf1.placeholder(self.dtype, value.shape)
+            self._values[placeholder] = value
+            found[name + ":0"] = placeholder
             for node in self.graph.uses(name, {"ReadVariableOp"}):
-                found[node.name + ":0"] = constant
+                found[node.name + ":0"] = placeholder
         return found
 
     def _head_tensors(self):
@@ -153,7 +161,7 @@ def static_sizes(graph, run):
     with imported.as_default():
         try:
             tf1.import_graph_def(graph.graph_def, name="")
-        except ValueError:  # an op that does not exist here
+        except UNIMPORTABLE:  # an op that does not exist here
             return None, len(run.steps) or None if run.inputs is None else None
     shape = imported.get_tensor_by_name(run.first_inputs).shape
     sizes = shape.as_list() if shape.rank else [None, None]

@@ -114,6 +114,11 @@ def _layers(graph, cells):
     wiring = find_wiring(graph, cells)
     layers = []
     for cell in cells:
+        if not any(name in graph.nodes for name in cell.variables.values()):
+            raise UnknownCell(
+                f"it has no {cell.scope}, so it is of another model: give the .meta that was saved "
+                "with the checkpoint"
+            )
         if cell.scope not in wiring.runs:
             raise UnknownCell(
                 f"{cell.scope} is not multiplied in the open: within tf.cond, tf.function or not "

@@ -12,6 +12,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from porting.graph import Graph
+from porting.graphs.clipping import find_clipping
+from porting.graphs.graph_run import UNIMPORTABLE
 from porting.graphs.widening import graph_def_of
 from porting.models.optimizer_specs import find_applied
 
@@ -49,13 +51,17 @@ class TrainingRun:
         whole = Graph(conversion.graph.graph_def, backward=True)
         self._check(conversion, whole)
         self._applied = find_applied(whole)
+        self._clippings = {
+            name: clipping_of(whole, applied.arguments["grad"])
+            for name, applied in self._applied.items()
+        }
         self._first = self.network.levels[0].forward[0].run
         with tf1.Graph().as_default() as self.graph:
             widened = dtype != conversion.blueprint.dtype
             part = graph_def_of(whole, whole.nodes, widened=widened)
             try:
                 tf1.import_graph_def(part, name="")
-            except ValueError as error:
+            except UNIMPORTABLE as error:
                 raise NoTraining(_reason(error)) from None
             self._loss = self._tensor(find_loss(whole))
             self._logits = self._tensor(self.network.after[-1].output)
@@ -64,7 +70,7 @@ class TrainingRun:
             self.session = tf1.Session(graph=self.graph, config=_as_it_stands())
             self._restore(conversion.checkpoint, variables)
             # A graph made wider multiplies them up in float64, the one that it stands for does not.
-            self._rounded = [rounding(self.graph, name) for name in _powers(conversion)]
+            self._rounded = [_rounding(self.graph, name) for name in _powers(conversion)]
         self._sizes = self._find_sizes()
 
     def batch(self, stream):
@@ -87,17 +93,26 @@ class TrainingRun:
     def gradients(self, feed):
         """The graph's own gradients by variable."""
         tensors = {
-            name: self._tensor(gradient_behind(self.graph, applied.arguments["grad"]))
-            for name, applied in self._applied.items()
+            name: self._tensor(clipping.gradient)
+            for name, clipping in self._clippings.items()
             if name in self.network.variables
         }
         return dict(zip(tensors, self._run(list(tensors.values()), feed), strict=True))
 
-    @property
-    def clips(self):
-        """Whether what the optimizer applies is not the gradients themselves."""
-        applied = [applied.arguments["grad"] for applied in self._applied.values()]
-        return any(gradient_behind(self.graph, name) != name for name in applied)
+    def check_clipping(self, variables):
+        """Refuses to train some variables alone where Keras would clip their gradients otherwise.
+
+        Raises:
+            NoTraining: it would.
+        """
+        for name, found in self._clippings.items():
+            own = {self._clippings[v].gradient for v in variables & self._clippings.keys()}
+            if found.option == "clipnorm":
+                raise NoTraining("it clips each gradient by its norm, where Keras has other parts")
+            if found.of and found.of != own:
+                raise NoTraining("it clips by a norm that is not of these gradients alone")
+            if found.option != next(iter(self._clippings.values())).option:
+                raise NoTraining(f"it clips the gradient of {name} in another way")
 
     def step(self, feed):
         """Trains one step of the graph's own optimizer."""
@@ -109,6 +124,8 @@ class TrainingRun:
             raise NoTraining("what its loss takes of the cells is not known")
         if conversion.blueprint.optimizer is None:
             raise NoTraining("no optimizer is applied to its variables")
+        if conversion.graph.joined:
+            raise NoTraining("its variables are in parts")
         products = whole.uses(self.network.after[0].variables["kernel"], {"MatMul"})
         if len([node for node in products if node.name in conversion.graph.nodes]) != 1:
             raise NoTraining("it multiplies by the head's kernel at every step anew")
@@ -242,14 +259,14 @@ def find_train_op(whole, applied):
     return name
 
 
-def gradient_behind(graph, name):
-    """The gradient behind what an optimizer applies, where it was clipped between."""
-    tensor = graph.get_tensor_by_name(name)
-    while not re.search(r"(^|/)gradients(_\d+)?/", tensor.name):
-        if tensor.op.type not in {"Identity", "Mul"}:
-            raise NoTraining(f"{name} is applied, which is no gradient")
-        tensor = tensor.op.inputs[0]
-    return tensor.name
+def clipping_of(whole, tensor):
+    """The Clipping of what an optimizer applies."""
+    found = find_clipping(whole, tensor)
+    if found is None:
+        raise NoTraining(
+            f"{tensor} is applied, which is no gradient that is clipped in a known way"
+        )
+    return found
 
 
 def _powers(conversion):
@@ -258,7 +275,7 @@ def _powers(conversion):
     return [name for key, name in counters if key.startswith("beta") and "power" in key]
 
 
-def rounding(graph, name):
+def _rounding(graph, name):
     """The op that rounds a variable to float32."""
     variable = graph.get_operation_by_name(name)
     (tensor,) = variable.outputs

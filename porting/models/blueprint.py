@@ -49,6 +49,11 @@ class Spec:
         """The layer's cells, for porting.models.layer_weights."""
         return tuple(Part(cell.prefix, cell.family, cell.forget_bias) for cell in self.cells)
 
+    def release(self):
+        """Forgets the arrays."""
+        for weights in (self.weights, *(cell.weights for cell in self.cells)):
+            weights.clear()
+
 
 @dataclass(frozen=True)
 class Blueprint:

@@ -11,8 +11,12 @@ from porting.models.layer_weights import set_weights
 _WITHIN = ("forward_layer", "backward_layer", "cell")
 
 
-def build(blueprint: Blueprint):
-    """The compiled model with its weights: what the source of `source` builds, and the values."""
+def build(blueprint: Blueprint, *, keep=True):
+    """The compiled model with its weights: what the source of `source` builds, and the values.
+
+    Without `keep` the blueprint's own arrays are given up one layer after the other: a large model
+    would be in memory twice.
+    """
     shape, dtype = _inputs(blueprint)
     inputs = keras.Input(shape, dtype=dtype, name="inputs")
     mask = keras.Input((None,), dtype="bool", name="mask") if blueprint.masked else None
@@ -22,12 +26,13 @@ def build(blueprint: Blueprint):
         layer = spec.call.make()
         with _nothing_drawn(layer):
             made = layer(x, **called_with)
+        set_weights(layer, spec.weights)
+        if not keep:
+            spec.release()
         x = _sum(spec, blueprint).make()([x, made]) if spec.residual else made
         if blueprint.picks_last and spec is blueprint.recurrent[-1]:
             x = x[:, -1]
     model = keras.Model([inputs, mask] if blueprint.masked else inputs, x, name="model")
-    for spec in blueprint.specs:
-        set_weights(model.get_layer(spec.name), spec.weights)
     if blueprint.optimizer is not None:
         model.compile(optimizer=blueprint.optimizer.make())
         blueprint.optimizer.restore(model)

@@ -24,7 +24,7 @@ def report(conversion):
         "masked": blueprint.masked,
         "variables": [
             {
-                "variable": variable,
+                "variable": conversion.checkpoint.others.get(variable, variable),
                 "shape": list(shapes[variable]),
                 "layer": spec.name,
                 "role": role,
@@ -33,6 +33,7 @@ def report(conversion):
             for spec in blueprint.specs
             for role, variable in spec.sources.items()
         ],
+        "parts": conversion.checkpoint.parts,
         "unused": blueprint.unused,
         "notes": conversion.notes,
     }
@@ -76,7 +77,7 @@ def diagram(conversion):
     if blueprint.optimizer is not None:
         optimizer = blueprint.optimizer
         lines += ["", f"optimizer: {optimizer.kind}({_arguments(optimizer.options)})"]
-        slots = ", ".join(optimizer.slots) or "none"
+        slots = ", ".join(optimizer.sources) or "none"
         lines += [f"  after {optimizer.iterations} steps; slots: {slots}"]
         lines += [f"  {note}" for note in optimizer.notes]
     lines += ["", *conversion.notes]

@@ -5,12 +5,14 @@ Slots are gradients' sums: the linear part of a cell's map carries them, nothing
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from porting.graph import scalar
+from porting.graphs.clipping import clip_options, find_clipping
 from porting.models import layer_weights
 
 
@@ -93,19 +95,29 @@ _APPLY = re.compile("(?:Resource)?Apply(" + "|".join(KINDS) + ")$")
 
 
 class OptimizerSpec(NamedTuple):
-    """A Keras optimizer: class, options, slots {slot: {layer: {role: array}}}, steps taken.
+    """A Keras optimizer: class, options, where its slots come from, steps taken.
 
     sources: TF1's variables of the slots, {slot: {layer: {TF1's role: name}}}.
+    parts: by layer its cells, as for porting.models.layer_weights.
+    read: a function from a variable's name to its array: slots may be twice what the weights are,
+        so that nothing here holds them.
     notes: lines on what the graph did not say.
     """
 
     kind: str
     options: dict[str, object]
-    slots: dict[str, dict[str, dict[str, np.ndarray]]]
     sources: dict[str, dict[str, dict[str, str]]]
+    parts: dict[str, tuple[layer_weights.Part, ...]]
+    read: Callable[[str], np.ndarray]
     iterations: int
     notes: list[str]
     variables: list[str]  # TF1's, that are accounted for by this
+
+    def slot(self, slot, layer):
+        """The arrays of a slot of a layer by Keras' role."""
+        arrays = {role: self.read(name) for role, name in self.sources[slot][layer].items()}
+        arrays = layer_weights.to_keras(self.parts[layer], arrays, linear=True)
+        return {role: self.as_keras(value) for role, value in arrays.items()}
 
     def as_keras(self, slot):
         """A slot of TF1's as Keras has it: SGD's momentum is the step, TF1's the gradients' sum."""
@@ -137,11 +149,12 @@ class OptimizerSpec(NamedTuple):
         """Gives the optimizer of a compiled model its slots and its count of steps."""
         optimizer = model.optimizer
         optimizer.build(model.trainable_variables)
-        for slot, layers in self.slots.items():
-            for name, arrays in layers.items():
+        for slot, layers in self.sources.items():
+            for name in layers:
                 found = layer_weights.slots(model, model.get_layer(name), slot)
+                arrays = self.slot(slot, name)
                 for role, variable in found.items():
-                    variable.assign(arrays[role])
+                    variable.assign(arrays.pop(role))
         optimizer.iterations.assign(self.iterations)
 
 
@@ -167,12 +180,16 @@ def find_optimizer(graph, specs, checkpoint, held):
         options[option] = _value(graph, tensor, checkpoint, option, notes)
         variable = graph.variable(_uncast(graph, tensor))
         read += [variable] if variable in checkpoint.shapes else []
+    clippings = [
+        find_clipping(graph, applied[v].arguments["grad"]) for v in wanted & applied.keys()
+    ]
+    options |= clip_options(clippings, any(spec.cells for spec in specs), notes=notes)
     if specs[0].weights and _dtype(specs) == "float32":  # the shortest number of that float32
         options = {name: _shortest(value) for name, value in options.items()}
     if name == "Momentum" and _nesterov(graph):
         options["nesterov"] = True
     names = _slot_names(graph, applied, kind, held)
-    slots, sources = _slots(specs, names, kind, checkpoint, options)
+    sources = _sources(specs, names, kind, checkpoint, options)
     variables = [n for layers in sources.values() for of in layers.values() for n in of.values()]
     counted = [held.counters[key] for key in sorted(held.counters)]
     iterations = _iterations(checkpoint, held.counters, options, notes)
@@ -187,7 +204,10 @@ def find_optimizer(graph, specs, checkpoint, held):
             "TF1's cell has one: training goes on differently"
         )
     used = [*variables, *counted, *dict.fromkeys(read)]
-    return OptimizerSpec(kind.keras, options, slots, sources, iterations, notes, used)
+    parts = {spec.name: spec.parts for spec in specs}
+    return OptimizerSpec(
+        kind.keras, options, sources, parts, checkpoint.read, iterations, notes, used
+    )
 
 
 def _dtype(specs):
@@ -277,25 +297,17 @@ def _slot_names(graph, applied, kind, held):
     return found
 
 
-def _slots(specs, names, kind, checkpoint, options):
-    """Keras' slots by layer and role, and TF1's variables that went into them."""
-    slots: dict[str, dict[str, dict[str, np.ndarray]]] = {}
+def _sources(specs, names, kind, checkpoint, options):
+    """TF1's variables that become Keras' slots, by slot, layer and role."""
     sources: dict[str, dict[str, dict[str, str]]] = {}
     for argument, slot in kind.slots.items():
         if options.get(slot) == 0:
             continue  # Keras keeps no momentum where none is wanted, TF1 one that is never read
         for spec in specs:
             of = {role: names.get(v, {}).get(argument) for role, v in spec.sources.items()}
-            if not set(of.values()) <= checkpoint.shapes.keys():
-                continue  # not trained, or not saved
-            arrays = {role: checkpoint.read(name) for role, name in of.items()}
-            arrays = layer_weights.to_keras(spec.parts, arrays, linear=True)
-            if kind.keras == "SGD":  # Keras keeps the step, TF1 the sum of gradients
-                rate = options["learning_rate"]
-                arrays = {role: -value * value.dtype.type(rate) for role, value in arrays.items()}
-            slots.setdefault(slot, {})[spec.name] = arrays
-            sources.setdefault(slot, {})[spec.name] = of
-    return slots, sources
+            if set(of.values()) <= checkpoint.shapes.keys():  # else not trained, or not saved
+                sources.setdefault(slot, {})[spec.name] = of
+    return sources
 
 
 def _iterations(checkpoint, counters, options, notes):

@@ -8,7 +8,7 @@ from porting.checkpoint import inventory
 from porting.comparison.side import NotOffered, Side, State, cast, of_slot
 from porting.graphs.graph_run import of_run, tensors_of
 from porting.graphs.probing import row_order
-from porting.graphs.training_run import find_loss, find_train_op, gradient_behind
+from porting.graphs.training_run import NoTraining, clipping_of, find_loss, find_train_op
 from porting.graphs.whole_graph import WholeGraph
 from porting.mistakes.layers import changes
 from porting.models.optimizer_specs import find_applied, slot_variables
@@ -112,7 +112,7 @@ class CheckpointSide(Side):
 
     def gradients(self, inputs, labels):
         tensors = {
-            name: self.whole.tensor(gradient_behind(self.whole.imported, applied.arguments["grad"]))
+            name: self.whole.tensor(self._gradient(applied.arguments["grad"]))
             for name, applied in self._trained().items()
         }
         feed = self._feed(inputs, labels=labels, training=True)
@@ -219,7 +219,10 @@ class CheckpointSide(Side):
     def _loss(self):
         if "loss" in self.map.graph:
             return self.whole.tensor(self.map.graph["loss"].name)
-        return self.whole.tensor(find_loss(self.whole.graph))
+        try:
+            return self.whole.tensor(find_loss(self.whole.graph))
+        except NoTraining as error:
+            raise NotOffered(f"{error}: name the loss in [graph]") from None
 
     def _train(self):
         if "train" in self.map.graph:
@@ -235,6 +238,13 @@ class CheckpointSide(Side):
         if not found:
             raise NotOffered("no optimizer is applied to the variables of the map")
         return found
+
+    def _gradient(self, tensor):
+        """The gradient behind what is applied, which may be clipped."""
+        try:
+            return clipping_of(self.whole.graph, tensor).gradient
+        except NoTraining as error:
+            raise NotOffered(str(error)) from None
 
     def _slot_variables(self):
         """The slots' variables by Keras' slot and TF1's variable."""

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from porting import ladder, optimizers
 from porting.graphs.probing import row_order
-from porting.graphs.training_run import NoTraining, TrainingRun
+from porting.graphs.training_run import TrainingRun
 from porting.models import layer_weights
 from porting.models.blueprint import to_variables
 from porting.models.build import build
@@ -45,8 +45,7 @@ def training_rungs(conversion, weights, *, dtype, steps=0, seed=0):
     yield ladder.rung("gradients of a batch", *sides, dtype=dtype)
     if not steps:
         return
-    if run.clips:
-        raise NoTraining("it clips its gradients before it applies them")
+    run.check_clipping(found.keys())
     losses = []
     for _ in range(steps):
         feed = run.batch(stream)

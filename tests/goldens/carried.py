@@ -29,18 +29,21 @@ class Carried(NamedTuple):
     """A case of tests/goldens/cells.py with what is built around its cells.
 
     lengths: whether sequences have lengths; then the head takes the final state, else the last
-    output. wrapper: "dropout" or "residual" around every cell, or "".
+    output. wrapper: "dropout" or "residual" around every cell, or "". clip_norm: of
+    clip_by_global_norm, 0 for none.
     """
 
     case: Case
     optimizer: str = "Adam"
     lengths: bool = False
     wrapper: str = ""
+    clip_norm: float = 0.0
 
     @property
     def name(self):
         """Such as GRUCell-multi-3-float64-Adam."""
         more = ["lengths"] * self.lengths + [self.wrapper] * bool(self.wrapper)
+        more += ["clip_norm=%s" % self.clip_norm] * bool(self.clip_norm)
         return "-".join([self.case.name, self.optimizer, *more])
 
 
@@ -61,6 +64,7 @@ CARRIED = (
     Carried(Case("BasicLSTMCell", options=(("forget_bias", 0.0),)), "Ftrl"),
     Carried(Case("BasicLSTMCell", "multi", 2), wrapper="dropout"),
     Carried(Case("BasicLSTMCell", "multi", 2, "float64"), wrapper="residual"),
+    Carried(Case("BasicLSTMCell", dtype="float64"), clip_norm=0.05),
     Carried(Case("LSTMCell", options=_EVERYTHING)),
     Carried(Case("LSTMCell", "multi", 2, "float64", _EVERYTHING), "Adadelta"),
     Carried(Case("LSTMCell", "bidirectional", 1, "float32", _PEEPHOLES), lengths=True),

@@ -31,7 +31,7 @@ def main(argv=None):
     except UserError as error:
         print("error: %s" % error, file=sys.stderr)
         return 2
-    for case in carried.CARRIED:
+    for case in _chosen(carried.CARRIED, arguments.names):
         folder = tempfile.mkdtemp()
         try:
             arrays = _train(case, folder)
@@ -40,7 +40,7 @@ def main(argv=None):
                 _write(case, folder)
         finally:
             shutil.rmtree(folder)
-    for case in carried.CUDNN:
+    for case in _chosen(carried.CUDNN, arguments.names):
         folder = tempfile.mkdtemp()
         try:
             _export(case, folder)
@@ -55,6 +55,10 @@ def main(argv=None):
     return 0
 
 
+def _chosen(cases, names):
+    return [case for case in cases if not names or case.name in names]
+
+
 def _train(case, folder):
     """Trains a case, saves it into a folder, trains on: the arrays of golden.npz."""
     import tensorflow as tf
@@ -63,7 +67,7 @@ def _train(case, folder):
         tf.set_random_seed(carried.SEED)
         x, lengths, keep, made = _network(case)
         loss = tf.reduce_mean(tf.square(made - 1))
-        train_op = _optimizer(case).minimize(loss, tf.train.get_or_create_global_step())
+        train_op = _train_op(case, loss)
         session.run(tf.global_variables_initializer())
         stream = np.random.RandomState(carried.SEED)
         for variable in tf.trainable_variables():  # no zeros or ones that would hide anything
@@ -85,6 +89,16 @@ def _train(case, folder):
         arrays["losses"] = train(range(carried.TRAINED, carried.TRAINED + carried.MORE))
     np.savez(os.path.join(folder, "golden.npz"), **arrays)
     return arrays
+
+
+def _train_op(case, loss):
+    import tensorflow as tf
+
+    optimizer, step = _optimizer(case), tf.train.get_or_create_global_step()
+    gradients, variables = zip(*optimizer.compute_gradients(loss))
+    if case.clip_norm:
+        gradients, _ = tf.clip_by_global_norm(gradients, case.clip_norm)
+    return optimizer.apply_gradients(zip(gradients, variables), step)
 
 
 def _export(case, folder):
@@ -218,6 +232,7 @@ def _path(case):
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m tests.goldens.record_carried")
     parser.description = __doc__
+    parser.add_argument("names", nargs="*", metavar="CASE", help="(default: all)")
     parser.add_argument("--write", action="store_true", help="replace the goldens in the tree")
     return parser
 

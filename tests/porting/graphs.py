@@ -34,7 +34,11 @@ class Case(NamedTuple):
     features: int = F
     dtype: str = "float32"
     optimizer: str = "Adam"
+    clip: str = ""  # of gradients: global, norm, value, one-sided
     resource: bool = False  # variables of the later kind
+    parts: int = 0  # that each variable is partitioned into
+    sliced: bool = False  # and saved as slices of the whole, not each by its name
+    averages: bool = False  # of the trained variables are kept
 
 
 class Saved(NamedTuple):
@@ -83,7 +87,11 @@ def first_control_flow():
 
 def build(case):
     """The ends of a case's graph, in the default graph: inputs, lengths, loss, train_op."""
-    with tf1.variable_scope("", use_resource=case.resource):
+    options = {"use_resource": case.resource}
+    if case.parts:  # all of which one initializer without a seed would make alike
+        options["partitioner"] = tf1.fixed_size_partitioner(case.parts)
+        options["initializer"] = tf1.glorot_uniform_initializer(seed=1)
+    with tf1.variable_scope("", **options):
         ends = SimpleNamespace(lengths=None)
         x = _inputs(case, ends)
         if case.lengths:
@@ -95,8 +103,24 @@ def build(case):
         step = tf1.train.get_or_create_global_step()
         if case.optimizer:
             optimizer = OPTIMIZERS[case.optimizer]()
-            ends.train_op = optimizer.minimize(ends.loss, global_step=step)
+            gradients, variables = zip(*optimizer.compute_gradients(ends.loss), strict=True)
+            pairs = zip(_clipped(case, gradients), variables, strict=True)
+            ends.train_op = optimizer.apply_gradients(pairs, global_step=step)
+        if case.averages:
+            with tf1.control_dependencies([ends.train_op]):
+                average = tf1.train.ExponentialMovingAverage(0.5)
+                ends.train_op = average.apply(tf1.trainable_variables())
     return ends
+
+
+def _clipped(case, gradients):
+    return {
+        "": lambda: gradients,
+        "global": lambda: tf1.clip_by_global_norm(gradients, 0.1)[0],
+        "norm": lambda: [tf1.clip_by_norm(gradient, 0.1) for gradient in gradients],
+        "value": lambda: [tf1.clip_by_value(gradient, -0.01, 0.01) for gradient in gradients],
+        "one-sided": lambda: [tf1.clip_by_value(gradient, -0.01, 1) for gradient in gradients],
+    }[case.clip]()
 
 
 def _inputs(case, ends):
@@ -188,8 +212,10 @@ def save(case, folder):
             session.run(tf1.global_variables_initializer())
             session.run(noisy)
             _train(session, ends, case, range(TRAINED))
-            prefix = tf1.train.Saver().save(session, str(folder / "model.ckpt"), TRAINED)
-            values = session.run({v.op.name: v for v in tf1.global_variables()})
+            own = {v.op.name: v for v in tf1.global_variables()}
+            saver = tf1.train.Saver(own if case.parts and not case.sliced else None)
+            prefix = saver.save(session, str(folder / "model.ckpt"), TRAINED)
+            values = session.run(own)
             made = session.run(ends.made, _feed(ends, case, 0))
             losses = _train(session, ends, case, range(TRAINED, TRAINED + MORE))
     return Saved(prefix, values, made, losses)

@@ -335,6 +335,68 @@ def test_another_hyper_parameter_parts_the_losses(trained, monkeypatch, capsys, 
     assert not rungs["losses of resumed steps"]
 
 
+# Gradients that the graph clips: what Keras' optimizer is told, and a note where that is not all.
+CLIPPED = {
+    "global": ({"global_clipnorm": 0.1}, []),
+    "value": ({"clipvalue": 0.01}, []),
+    "norm": ({"clipnorm": 0.1}, ["kernel apart, which are one in TF1"]),
+    "one-sided": ({}, ["in a way that Keras' optimizers do not know"]),
+}
+
+
+@pytest.mark.parametrize("clip", CLIPPED)
+def test_clipping_is_carried_or_said_not_to_be(clip, tmp_path):
+    saved = graphs.save(Case("BasicRNNCell", clip=clip), tmp_path)
+    optimizer = convert.read(saved.prefix).blueprint.optimizer
+    options, words = CLIPPED[clip]
+    assert {name: v for name, v in optimizer.options.items() if "clip" in name} == options
+    assert len(optimizer.notes) == len(words)
+    assert all(word in note for word, note in zip(words, optimizer.notes, strict=True))
+
+
+def test_the_norm_may_be_of_more_than_the_model(tmp_path):
+    saved = graphs.save(Case("BasicRNNCell", clip="global", head="first"), tmp_path)
+    optimizer = convert.read(saved.prefix).blueprint.optimizer
+    assert optimizer.options["global_clipnorm"] == 0.1
+    assert "variables that the model has not" in optimizer.notes[0]
+
+
+@pytest.fixture(scope="module", params=["global", "value"])
+def clipped(request, tmp_path_factory):
+    case = Case("BasicRNNCell", clip=request.param)
+    return converted(tmp_path_factory.mktemp("clipped"), case)
+
+
+@pytest.mark.slow
+def test_both_clip_alike(clipped, capsys):
+    code, rungs = stepped(capsys, *clipped)
+    assert (code, all(rungs.values()), len(rungs)) == (0, True, 3)
+
+
+@pytest.mark.slow
+def test_a_model_that_does_not_clip_parts(clipped, monkeypatch, capsys):
+    find = convert.find_optimizer
+
+    def wrong(*arguments):
+        found = find(*arguments)
+        kept = {name: v for name, v in found.options.items() if "clip" not in name}
+        return found._replace(options=kept)
+
+    monkeypatch.setattr(convert, "find_optimizer", wrong)
+    code, rungs = stepped(capsys, *clipped)
+    assert code == 1
+    assert rungs["gradients of a batch"]
+    assert not rungs["losses of resumed steps"]
+
+
+@pytest.mark.slow
+def test_steps_that_keras_would_clip_otherwise_are_not_compared(tmp_path, capsys):
+    prefix, file = converted(tmp_path, Case("BasicRNNCell", clip="norm"))
+    capsys.readouterr()
+    assert main(["verify", prefix, file, "--steps", "5"]) == 0
+    assert "not compared: it clips each gradient by its norm" in capsys.readouterr().out
+
+
 def test_a_head_that_is_not_known_has_no_gradients_to_compare(tmp_path, capsys):
     prefix, file = converted(tmp_path, Case(head="first"))
     capsys.readouterr()

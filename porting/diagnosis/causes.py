@@ -126,7 +126,9 @@ def _losses(evidence):
     actual, labels = evidence.ask(evidence.modern), evidence.labels
     loss = evidence.ask(evidence.legacy)["loss"]
     yield "loss summed over the batch", {"loss": loss * len(labels)}, actual
-    logits = evidence.forward["logits"]
+    logits = evidence.forward.get("logits")
+    if logits is None or logits.ndim != 2 or np.shape(labels) != logits.shape[:1]:
+        return  # no classes of single examples
     yield (
         "normalization by its moving statistics in training",
         {"loss": _cross_entropy(logits, labels)},

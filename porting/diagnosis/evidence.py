@@ -77,8 +77,8 @@ class Evidence:
             return side.weights()
         if self.quantity in OUTPUTS:
             outputs = dict(side.forward(images))
-            logits = {"logits": outputs.pop("logits")}
-            return logits if self.quantity == "logits" else outputs
+            logits = outputs.pop("logits", None)
+            return {"logits": logits} if self.quantity == "logits" else outputs
         loss, gradients = side.gradients(images, self.labels)
         return {"loss": loss} if self.quantity == "loss" else gradients
 

@@ -45,7 +45,7 @@ def order(graph, network, outputs):
     Returns: a function from outputs [B, T, U] and final h [B, U] to rows [rows, U].
     """
     orders = _ORDERS[network.takes]
-    if network.takes == "steps" and _is_per_step(graph, network):
+    if network.takes == "steps" and is_per_step(graph, network):
         orders = [lambda sequence, state: sequence[:, 0]]  # the first product stands for them all
     for ordered in orders:
         rows = ordered(*top(network, outputs))
@@ -85,7 +85,7 @@ _ORDERS = {
 }
 
 
-def _is_per_step(graph, network):
+def is_per_step(graph, network):
     """Does the graph multiply by the first kernel anew at each of its unrolled steps?"""
     run = network.recurrent[-1].run
     products = graph.uses(network.after[0].variables["kernel"], {"MatMul"})

@@ -4,9 +4,11 @@ import re
 
 import tensorflow.compat.v1 as tf1
 
-from porting.graph import VARIABLES, Graph
+from porting.graph import VARIABLES, Graph, is_backward
 from porting.graphs.widening import graph_def_of
 from shared.errors import UserError
+
+_PLACES = re.compile("defined at|^Node: |^Detected at node|^<stack traces|^File ")
 
 
 class WholeGraph:
@@ -89,10 +91,25 @@ class WholeGraph:
         return self._assignments[name]
 
 
+def row_gradients(graph, variable):
+    """The gradients of the rows of a table that a graph gathers: pairs of tensors, rows and ids.
+
+    Args:
+        graph: porting.graph.Graph, with the nodes of backpropagation.
+    """
+    gathers = graph.uses(variable, {"Gather", "GatherV2", "ResourceGather"})
+    found = []
+    for name in graph.nodes:
+        for node in gathers:
+            if name.endswith(f"{node.name}_grad/Reshape") and is_backward(name):
+                found.append((f"{name}:0", f"{name}_1:0"))
+    return found
+
+
 def reason(error):
     """What TensorFlow says of an error, on one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not line.endswith("error:") and "defined at" not in line]
+    told = [line for line in lines if not line.endswith("error:") and not _PLACES.search(line)]
     return (told or lines)[0]
 
 

@@ -8,7 +8,7 @@ from shared.errors import UserError
 BATCH, TIME, STEPS = 8, 6, 200  # where nothing else is said
 
 
-def batches(port_map, model, shapes, *, seed=0, steps=STEPS):
+def batches(port_map, model, shapes, *, fixed=(None, None), seed=0, steps=STEPS):
     """A list of (inputs by name, labels), in Keras' layout, one pair per training step.
 
     Labels are drawn as well where the map names no placeholder for them: Keras' losses take some.
@@ -17,6 +17,7 @@ def batches(port_map, model, shapes, *, seed=0, steps=STEPS):
         port_map: porting.ports.port_map.PortMap.
         model: the Keras model that takes them.
         shapes: {TF1 placeholder: tuple with None for what is open}, what the graph says of them.
+        fixed: the batch size and the number of steps that its cells take, where they take no other.
         seed: of the random numbers.
         steps: how many; a file's examples are gone through again and again.
 
@@ -24,13 +25,13 @@ def batches(port_map, model, shapes, *, seed=0, steps=STEPS):
         UserError: the file has not what the model takes, or there is no telling the shapes.
     """
     if "file" in port_map.data:
-        return _of_file(port_map, model, shapes, steps=steps)
-    sizes = _Sizes(port_map, model, shapes)
+        return _of_file(port_map, _Sizes(port_map, model, shapes, fixed), steps=steps)
+    sizes = _Sizes(port_map, model, shapes, fixed)
     stream = np.random.default_rng(seed)
     return [sizes.draw(stream) for _ in range(steps)]
 
 
-def _of_file(port_map, model, shapes, *, steps):
+def _of_file(port_map, sizes, *, steps):
     path = port_map.data["file"]
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -42,7 +43,7 @@ def _of_file(port_map, model, shapes, *, steps):
     if missing:
         raise UserError(f"{path} has no array {missing[0]}: it has {', '.join(sorted(held))}")
     count = min(len(held[name]) for name in wanted)
-    size = _Sizes(port_map, model, shapes).batch
+    size = sizes.batch
     if count < size:
         raise UserError(f"{path} has {count} examples, fewer than one batch of {size}")
     found = []
@@ -56,22 +57,22 @@ def _of_file(port_map, model, shapes, *, steps):
 class _Sizes:
     """What the graph's placeholders and the model leave open, settled."""
 
-    def __init__(self, port_map, model, shapes):
+    def __init__(self, port_map, model, shapes, fixed):
         self.map, self.model = port_map, model
         self.specs = {}
         for tensor in model.inputs:
             source = port_map.inputs[tensor.name]
-            fixed = shapes[source.name]
-            if source.transpose is not None and fixed is not None:
-                fixed = tuple(fixed[axis] for axis in source.transpose)
-            if source.lengths and fixed is not None:
-                fixed = (fixed[0], None)
+            shape = shapes[source.name]
+            if source.transpose is not None and shape is not None:
+                shape = tuple(shape[axis] for axis in source.transpose)
+            if source.lengths and shape is not None:
+                shape = (shape[0], None)
             own = tuple(tensor.shape)
-            both = own if fixed is None or len(fixed) != len(own) else fixed
+            both = own if shape is None or len(shape) != len(own) else shape
             self.specs[tensor.name] = [a or b for a, b in zip(own, both, strict=True)]
-        data = port_map.data
-        self.batch = self._first(0) or data.get("batch_size", BATCH)
-        self.time = self._first(1) or data.get("time", TIME)
+        data, (batch, time) = port_map.data, fixed
+        self.batch = self._first(0) or batch or data.get("batch_size", BATCH)
+        self.time = self._first(1) or time or data.get("time", TIME)
 
     def _first(self, axis):
         sizes = [spec[axis] for spec in self.specs.values() if len(spec) > axis and spec[axis]]

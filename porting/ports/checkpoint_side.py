@@ -6,10 +6,10 @@ import tensorflow.compat.v1 as tf1
 from porting import optimizers
 from porting.checkpoint import inventory
 from porting.comparison.side import NotOffered, Side, State, cast, of_slot
-from porting.graphs.graph_run import of_run, tensors_of
-from porting.graphs.probing import row_order
+from porting.graphs.graph_run import of_run, static_sizes, tensors_of
+from porting.graphs.probing import is_per_step, row_order
 from porting.graphs.training_run import NoTraining, clipping_of, find_loss, find_train_op
-from porting.graphs.whole_graph import WholeGraph
+from porting.graphs.whole_graph import WholeGraph, row_gradients
 from porting.mistakes.layers import changes
 from porting.models.optimizer_specs import find_applied, slot_variables
 from porting.ports.port_map import input_changes, with_lengths
@@ -79,15 +79,25 @@ class CheckpointSide(Side):
             found[source.name] = tuple(shape.as_list()) if shape.rank is not None else None
         return found
 
+    @property
+    def sizes(self):
+        """The batch size and the number of steps that the cells take; None for any."""
+        return static_sizes(self.conversion.graph, self.conversion.network.recurrent[0].run)
+
     def weights(self):
         return self._named(self.whole.read(self.weight_map.variables))
 
     def forward(self, inputs):
         feed = self._feed(inputs)
-        others = {name: self.whole.tensor(one.name) for name, one in self.map.outputs.items()}
-        others, logits = self.whole.run([others, self.whole.tensor(self._logits())], feed)
-        found = {name: self.map.outputs[name].to_keras(value) for name, value in others.items()}
-        return {**found, **self._cells(feed), "logits": self._in_rows(logits, inputs)}
+        names = {name: one.name for name, one in self.map.outputs.items()}
+        if self._logits() is not None:
+            names["logits"] = self._logits()
+        found = self.whole.run({name: self.whole.tensor(one) for name, one in names.items()}, feed)
+        for name, source in self.map.outputs.items():
+            found[name] = source.to_keras(found[name])
+        if "logits" in found:
+            found["logits"] = self._in_rows(found["logits"], inputs)
+        return {**found, **self._cells(feed)}
 
     def forward_lengths(self, inputs, lengths):
         if any(shape is None or shape[0] for shape in self.shapes.values()):
@@ -115,8 +125,14 @@ class CheckpointSide(Side):
             name: self.whole.tensor(self._gradient(applied.arguments["grad"]))
             for name, applied in self._trained().items()
         }
+        tables = {
+            name: [[self.whole.tensor(each) for each in pair] for pair in pairs]
+            for name, pairs in self._tables().items()
+        }
         feed = self._feed(inputs, labels=labels, training=True)
-        loss, gradients = self.whole.run([self._loss(), tensors], feed)
+        loss, gradients, rows = self.whole.run([self._loss(), tensors, tables], feed)
+        for name, pairs in rows.items():
+            gradients[name] = _summed(pairs, self.conversion.checkpoint.shapes[name], self.dtype)
         return loss, self._named(gradients, linear=True)
 
     def accuracy(self, inputs, labels):
@@ -199,11 +215,13 @@ class CheckpointSide(Side):
         return {name: entry for name, entry in self.map.layers.items() if isinstance(entry, str)}
 
     def _logits(self):
+        """The name of the logits' tensor; None where they are several or not found."""
         if "logits" in self.map.graph:
             return self.map.graph["logits"].name
-        if not self.conversion.network.after:
-            raise NotOffered("no head is found over the cells: name its logits in [graph]")
-        return self.conversion.network.after[-1].output
+        network = self.conversion.network
+        if not network.after or is_per_step(self.conversion.graph, network):
+            return None
+        return network.after[-1].output
 
     def _in_rows(self, logits, inputs):
         """Logits in the order of the model's: rows of all steps, [rows, N], become [B, T, N]."""
@@ -238,6 +256,12 @@ class CheckpointSide(Side):
         if not found:
             raise NotOffered("no optimizer is applied to the variables of the map")
         return found
+
+    def _tables(self):
+        """The gradients of rows of the map's tables, which no op of a whole array applies."""
+        tables = [name for name in self.weight_map.variables if name not in self._applied]
+        pairs = {name: row_gradients(self.whole.graph, name) for name in tables}
+        return {name: found for name, found in pairs.items() if found}
 
     def _gradient(self, tensor):
         """The gradient behind what is applied, which may be clipped."""
@@ -288,3 +312,11 @@ class CheckpointSide(Side):
 
     def _named(self, arrays, *, linear=False):
         return self.weight_map.to_keras(arrays, linear=linear)
+
+
+def _summed(pairs, shape, dtype):
+    """Gradients of single rows, given as pairs of rows and ids, as that of the whole table."""
+    found = np.zeros(shape, dtype)
+    for rows, ids in pairs:
+        np.add.at(found, ids, rows)
+    return found

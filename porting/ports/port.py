@@ -25,6 +25,8 @@ from shared.errors import UserError
 # How many times its own rounding, measured against the other dtype, a right port may part.
 ROUNDINGS = 8
 _PER_DTYPE = {"float32": 1.0, "float64": 2.0**-29}  # of the rounding in float32
+# Of the values: TF1's own sequence_loss divides by the weights of its examples plus 1e-12.
+_SHARE = {"float32": 0.0, "float64": 4e-12}
 
 
 class Port(NamedTuple):
@@ -76,7 +78,7 @@ def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, 
     return Port(
         legacy=legacy,
         modern=modern,
-        batches=batches(port_map, model, first.shapes, seed=seed, steps=steps),
+        batches=batches(port_map, model, first.shapes, fixed=first.sizes, seed=seed, steps=steps),
         dtypes=_dtypes(conversion, legacy),
         exact=functools.partial(modern, powers="tf1") if first.config.optimizer == "adam" else None,
         facts={"batches": port_map.data.get("file", "random"), "seed": seed, "carry": carry},
@@ -145,8 +147,10 @@ def rung(quantity, legacy, modern, twin=None, *, dtype):
         twin: the arrays of the legacy side in the other dtype.
     """
     found = ladder.rung(quantity, legacy, modern, dtype=dtype)
-    size = max([1.0, *(np.abs(value).max(initial=0.0) for value in legacy.values())])
-    bound = tolerance(quantity, dtype).bound * size
+    size = max([np.abs(value).max(initial=0.0) for value in legacy.values()], default=0.0)
+    bound = tolerance(quantity, dtype).bound * max(1.0, size)
+    if not quantity.startswith("weights"):  # which are the same, however they are trained
+        bound = max(bound, _SHARE[dtype] * size)
     if twin is not None:
         own = difference(*(cast(of, "float64") for of in (legacy, twin))).max_abs
         if np.isfinite(own):

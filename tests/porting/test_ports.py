@@ -229,6 +229,23 @@ def test_what_convert_makes_is_a_right_port(name, tmp_path):
         assert failed == []
 
 
+@pytest.mark.slow
+@pytest.mark.skipif("CHECKPOINTS_DIR" not in os.environ, reason="needs CHECKPOINTS_DIR")
+def test_a_public_character_model_is_proved(tmp_path):
+    """Two layers of 128 LSTM units, 50 rows of 50 characters, gradients clipped by their norm."""
+    name = os.path.join("basic-lstm-1.1-names", "model.ckpt-1594000")
+    prefix = os.path.join(os.environ["CHECKPOINTS_DIR"], name)
+    conversion = convert.read(prefix)
+    text = map_of(conversion, name).replace('"inputs"', '"Placeholder"')
+    path = tmp_path / "map.toml"
+    path.write_text(text + '\n[graph]\nlabels = "Placeholder_1"')
+    model = build(conversion.blueprint)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=model.optimizer, loss=loss)
+    found = ports.prove(ports.load(prefix, model, str(path), steps=6))
+    assert found["verdict"].startswith("The two sides agree in float32 and float64 on 8 rungs")
+
+
 def to_one(labels, made):
     """The loss of tests/goldens/record_carried.py."""
     return keras.ops.mean(keras.ops.square(made - 1))

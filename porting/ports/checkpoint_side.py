@@ -4,14 +4,12 @@ import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from porting import optimizers
-from porting.checkpoint import inventory
 from porting.comparison.side import NotOffered, Side, State, cast, of_slot
 from porting.graphs.graph_run import of_run, static_sizes, tensors_of
-from porting.graphs.probing import is_per_step, row_order
-from porting.graphs.training_run import NoTraining, clipping_of, find_loss, find_train_op
-from porting.graphs.whole_graph import WholeGraph, row_gradients
+from porting.graphs.probing import row_order
+from porting.graphs.whole_graph import WholeGraph
 from porting.mistakes.layers import changes
-from porting.models.optimizer_specs import find_applied, slot_variables
+from porting.ports.places import Places
 from porting.ports.port_map import input_changes, with_lengths
 from porting.ports.traits import traits
 from porting.ports.weight_map import WeightMap
@@ -43,8 +41,8 @@ class CheckpointSide(Side):
         self.whole = WholeGraph(conversion.graph.graph_def, widened=widened)
         self.whole.restore(conversion.checkpoint)
         self._steps = 0 if optimizer is None else optimizer.iterations
-        self._applied = find_applied(self.whole.graph)
-        self._layers = self._recurrent_layers()
+        self.places = Places(conversion, port_map, self.weight_map.variables, self.whole.graph)
+        self._layers = _recurrent_layers(conversion.network, port_map)
         if widened:
             self._round_start()
 
@@ -90,8 +88,8 @@ class CheckpointSide(Side):
     def forward(self, inputs):
         feed = self._feed(inputs)
         names = {name: one.name for name, one in self.map.outputs.items()}
-        if self._logits() is not None:
-            names["logits"] = self._logits()
+        if self.places.logits is not None:
+            names["logits"] = self.places.logits
         found = self.whole.run({name: self.whole.tensor(one) for name, one in names.items()}, feed)
         for name, source in self.map.outputs.items():
             found[name] = source.to_keras(found[name])
@@ -121,16 +119,12 @@ class CheckpointSide(Side):
         return {name: value for name, value in found.items() if name in self.output_names}
 
     def gradients(self, inputs, labels):
-        tensors = {
-            name: self.whole.tensor(self._gradient(applied.arguments["grad"]))
-            for name, applied in self._trained().items()
-        }
-        tables = {
-            name: [[self.whole.tensor(each) for each in pair] for pair in pairs]
-            for name, pairs in self._tables().items()
-        }
+        places = [self.places.gradients, self.places.row_gradients]
+        tensors, tables = tf1.nest.map_structure(self.whole.tensor, places)
         feed = self._feed(inputs, labels=labels, training=True)
-        loss, gradients, rows = self.whole.run([self._loss(), tensors, tables], feed)
+        loss, gradients, rows = self.whole.run(
+            [self.whole.tensor(self.places.loss), tensors, tables], feed
+        )
         for name, pairs in rows.items():
             gradients[name] = _summed(pairs, self.conversion.checkpoint.shapes[name], self.dtype)
         return loss, self._named(gradients, linear=True)
@@ -143,10 +137,11 @@ class CheckpointSide(Side):
 
     def train_steps(self, batches):
         losses = []
-        train = self.whole.imported.get_operation_by_name(self._train())
+        loss = self.whole.tensor(self.places.loss)
+        train = self.whole.imported.get_operation_by_name(self.places.train)
         for inputs, labels in batches:
             feed = self._feed(inputs, labels=labels, training=True)
-            losses.append(self.whole.run([self._loss(), train], feed)[0])
+            losses.append(self.whole.run([loss, train], feed)[0])
             self._steps += 1
             self._round_powers()
         return np.array(losses)
@@ -154,6 +149,8 @@ class CheckpointSide(Side):
     # What it holds.
 
     def slots(self):
+        if self.conversion.blueprint.optimizer is None:
+            raise NotOffered("the graph's optimizer is not known")
         return self._slots(self.whole.read)
 
     def state(self):
@@ -165,8 +162,8 @@ class CheckpointSide(Side):
         if "global_step" in counters:
             values[counters["global_step"]] = state.count
         for kind, power in optimizers.tf1_powers(self.config, state.count).items():
-            if kind in self._powers():
-                values[self._powers()[kind]] = power
+            if kind in self.places.powers:
+                values[self.places.powers[kind]] = power
         self.whole.assign(values)
         self._steps = state.count
 
@@ -185,7 +182,7 @@ class CheckpointSide(Side):
     def _slots(self, read):
         """The slots in Keras' form; `read` gives the values of variables by name."""
         found = {}
-        for slot, names in self._slot_variables().items():
+        for slot, names in self.places.slots.items():
             values = read(names.values())
             arrays = {variable: values[name] for variable, name in names.items()}
             as_keras = self.conversion.blueprint.optimizer.as_keras
@@ -196,32 +193,14 @@ class CheckpointSide(Side):
     def _variables(self, state):
         """The graph's variables of a State's weights and slots, in the side's dtype."""
         values = self.weight_map.to_tf1(cast(state.weights, self.dtype))
-        for slot, names in self._slot_variables().items():
+        for slot, names in self.places.slots.items():
             named = cast(of_slot(state.slots, slot), self.dtype)
             as_tf1 = self.conversion.blueprint.optimizer.as_tf1
             for name, array in self.weight_map.to_tf1(named, linear=True).items():
                 values[names[name]] = as_tf1(array)
         return values
 
-    # Where it is in the graph.
-
-    def _recurrent_layers(self):
-        """The cells of the map by their entry's name."""
-        layers = {layer.cell.scope: layer for layer in self.conversion.network.recurrent}
-        found = {name: layers.get(entry) for name, entry in self._scopes().items()}
-        return {name: layer for name, layer in found.items() if layer and layer.run}
-
-    def _scopes(self):
-        return {name: entry for name, entry in self.map.layers.items() if isinstance(entry, str)}
-
-    def _logits(self):
-        """The name of the logits' tensor; None where they are several or not found."""
-        if "logits" in self.map.graph:
-            return self.map.graph["logits"].name
-        network = self.conversion.network
-        if not network.after or is_per_step(self.conversion.graph, network):
-            return None
-        return network.after[-1].output
+    # How it is fed and named.
 
     def _in_rows(self, logits, inputs):
         """Logits in the order of the model's: rows of all steps, [rows, N], become [B, T, N]."""
@@ -234,64 +213,10 @@ class CheckpointSide(Side):
         found[row_order(self.conversion, batch, steps)] = logits
         return found.reshape(batch, steps, -1)
 
-    def _loss(self):
-        if "loss" in self.map.graph:
-            return self.whole.tensor(self.map.graph["loss"].name)
-        try:
-            return self.whole.tensor(find_loss(self.whole.graph))
-        except NoTraining as error:
-            raise NotOffered(f"{error}: name the loss in [graph]") from None
-
-    def _train(self):
-        if "train" in self.map.graph:
-            return self.map.graph["train"].name
-        if not self._applied:
-            raise NotOffered("the graph trains nothing by an optimizer that is known")
-        return find_train_op(self.whole.graph, self._applied)
-
-    def _trained(self):
-        """What is applied to the variables of the map."""
-        variables = set(self.weight_map.variables)
-        found = {name: one for name, one in self._applied.items() if name in variables}
-        if not found:
-            raise NotOffered("no optimizer is applied to the variables of the map")
-        return found
-
-    def _tables(self):
-        """The gradients of rows of the map's tables, which no op of a whole array applies."""
-        tables = [name for name in self.weight_map.variables if name not in self._applied]
-        pairs = {name: row_gradients(self.whole.graph, name) for name in tables}
-        return {name: found for name, found in pairs.items() if found}
-
-    def _gradient(self, tensor):
-        """The gradient behind what is applied, which may be clipped."""
-        try:
-            return clipping_of(self.whole.graph, tensor).gradient
-        except NoTraining as error:
-            raise NotOffered(str(error)) from None
-
-    def _slot_variables(self):
-        """The slots' variables by Keras' slot and TF1's variable."""
-        optimizer = self.conversion.blueprint.optimizer
-        if optimizer is None:
-            return {}
-        held = inventory(self.conversion.checkpoint)
-        found = slot_variables(self.whole.graph, optimizer, held)
-        own = set(self.weight_map.variables)
-        return {
-            slot: {variable: name for variable, name in names.items() if variable in own}
-            for slot, names in found.items()
-        }
-
-    def _powers(self):
-        """The variables of Adam's powers of beta, by their kind."""
-        counters = self.conversion.counters.items()
-        return {kind: name for kind, name in counters if kind in ("beta1_power", "beta2_power")}
-
     def _round_powers(self):
         """TF1's powers of beta are float32; a graph made wider would multiply them in float64."""
         if self.dtype == "float64":
-            powers = self.whole.read(self._powers().values())
+            powers = self.whole.read(self.places.powers.values())
             self.whole.assign({name: np.float32(value) for name, value in powers.items()})
 
     def _feed(self, inputs, *, labels=None, training=False):
@@ -312,6 +237,14 @@ class CheckpointSide(Side):
 
     def _named(self, arrays, *, linear=False):
         return self.weight_map.to_keras(arrays, linear=linear)
+
+
+def _recurrent_layers(network, port_map):
+    """The cells of a map by their entry's name."""
+    layers = {layer.cell.scope: layer for layer in network.recurrent}
+    scopes = {name: entry for name, entry in port_map.layers.items() if isinstance(entry, str)}
+    found = {name: layers.get(scope) for name, scope in scopes.items()}
+    return {name: layer for name, layer in found.items() if layer and layer.run}
 
 
 def _summed(pairs, shape, dtype):

@@ -3,6 +3,7 @@
 import json
 import os
 import runpy
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import keras
@@ -36,6 +37,12 @@ CASES = {
     "embedding": Case("GRUCell", embedding=True, layers=2, hidden=True),
     "float64": Case("GRUCell", dtype="float64", time_major=True, lengths=True, inputs="dense"),
     "float64, Nesterov": Case(dtype="float64", head="gathered", lengths=True, optimizer="Nesterov"),
+    "static, lengths": Case(
+        run="static_rnn", lengths=True, layers=2, head="state", optimizer="Momentum"
+    ),
+    "static, lengths, last": Case(
+        "GRUCell", run="static_rnn", lengths=True, head="last", optimizer="SGD"
+    ),
     "static, resource": Case(
         "GRUCell", run="static_rnn", resource=True, optimizer="RMSProp, no momentum"
     ),
@@ -196,7 +203,6 @@ def test_training_goes_on_as_in_the_session(made):
 # What is no part of a Keras model here is refused, and leaves nothing behind.
 REFUSED = {
     "reversed inputs": (Case(inputs="reversed"), "backwards"),
-    "a condition around the cell": (Case(run="static_rnn", lengths=True), "within tf.cond"),
 }
 
 
@@ -205,6 +211,26 @@ def test_what_has_no_keras_model_is_refused(name, tmp_path, capsys):
     case, words = REFUSED[name]
     saved = graphs.save(case._replace(optimizer=""), tmp_path)
     refused(capsys, tmp_path, saved.prefix, words=words)
+
+
+@pytest.mark.parametrize("run", ["dynamic_rnn", "static_rnn"])
+def test_cells_within_functions_are_refused_by_name(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(graphs, "first_control_flow", second_control_flow)
+    saved = graphs.save(Case(run=run, lengths=True, optimizer=""), tmp_path)
+    ops = {"dynamic_rnn": "While ", "static_rnn": "If "}
+    refused(capsys, tmp_path, saved.prefix, words=ops[run])
+    refused(capsys, tmp_path, saved.prefix, words="tf.compat.v1.disable_control_flow_v2()")
+
+
+@contextmanager
+def second_control_flow():
+    """Loops and conditions as functions."""
+    enabled = graphs.tf1.control_flow_v2_enabled()
+    graphs.tf1.enable_control_flow_v2()
+    try:
+        yield
+    finally:
+        (graphs.tf1.enable_control_flow_v2 if enabled else graphs.tf1.disable_control_flow_v2)()
 
 
 # Heads that take something else: the cells are converted, and the rest is listed.

@@ -1,6 +1,7 @@
 """The command line of the porting tools: python -m porting COMMAND ..."""
 
 import json
+import math
 import os
 import shlex
 import sys
@@ -161,9 +162,15 @@ def _verify(arguments):
     verdict = "the model computes what it does" if passed else "the model is another one"
     notes = verification.notes
     lines = [*report.rung_lines(found), "", f"held against {against}", *notes, verdict]
-    told = {"passed": passed, "against": against, "notes": notes, "rungs": found}
+    finite = [{**rung, "max_abs": _number(rung["max_abs"])} for rung in found]
+    told = {"passed": passed, "against": against, "notes": notes, "rungs": finite}
     _print(told, lines, as_json=arguments.json)
     return 0 if passed else 1
+
+
+def _number(value):
+    """JSON has no number for what is not finite."""
+    return value if math.isfinite(value) else str(value)
 
 
 def _print(held, lines, *, as_json):

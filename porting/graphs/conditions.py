@@ -25,7 +25,7 @@ def unconditional(nodes):
 
 
 def _changed(node, switches, scopes):
-    scope, _, leaf = node.name.rpartition("/")
+    scope = node.name.rpartition("/")[0]
     inputs = [_plain(name) if _plain(name) in switches else name for name in node.input]
     if node.name in switches:
         return _node(node, "Identity", inputs[:1])

@@ -10,7 +10,6 @@ from porting.graphs.runs import MOVING, Run, UnknownCell
 from porting.graphs.surroundings import Layer, layers_after, layers_before
 from porting.graphs.wiring import find_wiring
 
-
 _FUNCTIONS = {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"}
 _FUNCTIONS |= {"PartitionedCall", "StatefulPartitionedCall"}
 
@@ -138,8 +137,8 @@ def _hidden(graph, cell):
     if not functions:
         return f"{cell.scope} is in the graph, and nothing multiplies by it: is it in use?"
     return (
-        f"{cell.scope} is used within a function ({functions[0].op} {functions[0].name}), as control "
-        "flow v2 and tf.function make them: build the graph anew after "
+        f"{cell.scope} is used within a function ({functions[0].op} {functions[0].name}), as "
+        "control flow v2 and tf.function make them: build the graph anew after "
         "tf.compat.v1.disable_control_flow_v2() and export it, or convert without the .meta"
     )
 

@@ -224,13 +224,6 @@ def test_a_head_without_its_bias_is_seen(lstm, tmp_path, monkeypatch, capsys):
     assert failed == ["weights with forget bias"]
 
 
-def test_another_kind_of_gru_has_other_weights(gru, tmp_path, capsys):
-    layers = [keras.Input((None, U)), keras.layers.GRU(U, name="gru"), keras.layers.Dense(2)]
-    layers[-1].name = "logits"
-    keras.Sequential(layers).save(tmp_path / "other.keras")
-    refused(capsys, gru[0], tmp_path / "other.keras", words="gru has other weights")
-
-
 def test_another_kind_of_gru_is_seen_by_the_sequences(gru, tmp_path, monkeypatch, capsys):
     """With zeros for the bias that TF1 has not, which is the nearest that one could take it for."""
     family = cells.FAMILIES["gru"]

@@ -1,7 +1,8 @@
 """The command line of the porting tools: python -m porting COMMAND ..."""
 
+import argparse
+import functools
 import json
-import math
 import os
 import shlex
 import sys
@@ -18,12 +19,64 @@ def main(argv=None):
     return command_line.reporting(lambda: _run(argv))
 
 
+# What stands below the flags of a command's --help.
+EXAMPLES = {
+    "compare": """
+  python -m porting compare dense --data digits --quick
+  python -m porting compare row-lstm --data-dir mnist --seeds 5 --jobs 2
+  python -m porting compare window-rnn --data digits --quick --json > report.json
+  python -m porting compare nested-rnn --controls""",
+    "inspect": """
+  python -m porting inspect model.ckpt-100
+  python -m porting inspect train_dir          (its newest checkpoint)
+  python -m porting inspect model.ckpt-100 --json | jq .cells""",
+    "convert": """
+  python -m porting convert model.ckpt-100 --to model.keras
+  python -m porting convert model.ckpt-100 --to averaged.keras --averages
+  python -m porting convert no_meta.ckpt --to cells.keras --forget-bias 1.0 --activation tanh
+  python -m porting convert model.keras --reverse --to back.ckpt --rest model.ckpt-100""",
+    "verify": """
+  python -m porting verify model.ckpt-100 model.keras
+  python -m porting verify model.ckpt-100 model.keras --steps 20
+  python -m porting verify model.ckpt-100 averaged.keras --averages
+  python -m porting verify model.ckpt-100 model.keras --json | jq .passed""",
+}
+
+
 def _parser():
     parser = command_line.Parser(prog="python -m porting", description="Carry across and prove.")
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    compare = parsers.add_parser(
-        "compare", help="train both sides on the same batches; exit 1 if they part"
+    add = {name: functools.partial(_add_parser, parsers, name) for name in (*EXAMPLES, "bench")}
+    compare = add["compare"]("train both sides on the same batches; exit 1 if they part")
+    _add_compare_flags(compare)
+    bench = add["bench"]("seconds per training step, the sides in turn")
+    bench.add_argument("--rounds", type=int, default=7, help="turns of each side (default: 7)")
+    inspect = add["inspect"]("say what a TF1 checkpoint holds: cells, layers, optimizer, the rest")
+    convert = add["convert"](
+        "make a Keras model of a TF1 checkpoint: weights, optimizer state, Python source"
     )
+    verify = add["verify"](
+        "run a checkpoint's own graph against its Keras model; exit 1 if they part"
+    )
+    _add_checkpoint_flags(inspect, convert, verify)
+    for sub in (inspect, convert, verify, compare):
+        sub.add_argument("--json", action="store_true", help="the same for programs")
+    for sub in (compare, bench):
+        sub.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
+        command_line.add_data_flags(sub)
+        command_line.add_config_flags(sub)
+    return parser
+
+
+def _add_parser(parsers, name, text):
+    examples = f"examples:{EXAMPLES[name]}" if name in EXAMPLES else None
+    as_it_stands = argparse.RawDescriptionHelpFormatter
+    return parsers.add_parser(
+        name, help=text, description=text, epilog=examples, formatter_class=as_it_stands
+    )
+
+
+def _add_compare_flags(compare):
     compare.add_argument("--out", metavar="DIR", help="(default: runs/compare/MODEL)")
     compare.add_argument(
         "--quick", action="store_true", help="train neither side to its end: under a minute"
@@ -40,18 +93,9 @@ def _parser():
     compare.add_argument(
         "--calibrate", action="store_true", help="print what the tolerances leave on this machine"
     )
-    bench = parsers.add_parser("bench", help="seconds per training step, the sides in turn")
-    bench.add_argument("--rounds", type=int, default=7, help="turns of each side (default: 7)")
-    inspect = parsers.add_parser(
-        "inspect",
-        help="say what a TF1 checkpoint holds: cells, layers, optimizer, the rest",
-        epilog="example: python -m porting inspect model.ckpt-100 --json",
-    )
-    convert = parsers.add_parser(
-        "convert",
-        help="make a Keras model of a TF1 checkpoint: weights, optimizer state, Python source",
-        epilog="example: python -m porting convert model.ckpt-100 --to model.keras",
-    )
+
+
+def _add_checkpoint_flags(inspect, convert, verify):
     convert.add_argument(
         "--to", required=True, metavar="FILE.keras", help="also FILE.py, FILE.json"
     )
@@ -61,14 +105,8 @@ def _parser():
     convert.add_argument(
         "--rest", metavar="CKPT", help="with --reverse: copy what else this checkpoint holds"
     )
-    verify = parsers.add_parser(
-        "verify",
-        help="run a checkpoint's own graph against its Keras model; exit 1 if they part",
-        epilog="example: python -m porting verify model.ckpt-100 model.keras",
-    )
     for sub in (inspect, convert, verify):
         sub.add_argument("checkpoint", metavar="CKPT", help="its prefix, or its folder")
-        sub.add_argument("--json", action="store_true", help="the same for programs")
     verify.add_argument("keras_file", metavar="FILE.keras", help="what convert made of it")
     verify.add_argument(
         "--steps", type=int, default=0, metavar="N", help="train both N steps from the checkpoint"
@@ -84,11 +122,6 @@ def _parser():
         sub.add_argument(
             "--averages", action="store_true", help="the moving averages in place of the weights"
         )
-    for sub in (compare, bench):
-        sub.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
-        command_line.add_data_flags(sub)
-        command_line.add_config_flags(sub)
-    return parser
 
 
 def _run(argv):
@@ -162,15 +195,9 @@ def _verify(arguments):
     verdict = "the model computes what it does" if passed else "the model is another one"
     notes = verification.notes
     lines = [*report.rung_lines(found), "", f"held against {against}", *notes, verdict]
-    finite = [{**rung, "max_abs": _number(rung["max_abs"])} for rung in found]
-    told = {"passed": passed, "against": against, "notes": notes, "rungs": finite}
-    _print(told, lines, as_json=arguments.json)
+    told = {"passed": passed, "against": against, "notes": notes, "rungs": found}
+    _print(report.finite(told), lines, as_json=arguments.json)
     return 0 if passed else 1
-
-
-def _number(value):
-    """JSON has no number for what is not finite."""
-    return value if math.isfinite(value) else str(value)
 
 
 def _print(held, lines, *, as_json):
@@ -180,8 +207,10 @@ def _print(held, lines, *, as_json):
 def _compare(arguments, config, dataset):
     from porting.compare import Options, compare
 
+    if arguments.json and arguments.calibrate:
+        raise UserError("--calibrate prints a table: leave out --json")
     if arguments.controls:
-        return _controls(config, dataset)
+        return _controls(config, dataset, as_json=arguments.json)
     out = arguments.out or os.path.join("runs", "compare", arguments.model)
     options = Options(
         quick=arguments.quick,
@@ -189,15 +218,16 @@ def _compare(arguments, config, dataset):
         jobs=arguments.jobs,
         calibrate=arguments.calibrate,
         command=_command(arguments),
+        json=arguments.json,
     )
     return 0 if compare(config, dataset, out, options=options) else 1
 
 
-def _controls(config, dataset):
-    from porting import controls
+def _controls(config, dataset, *, as_json):
+    from porting import controls, report
 
     rows = controls.of_dataset(config, dataset)
-    print("\n".join(controls.lines(rows)))
+    _print(report.finite(rows), controls.lines(rows), as_json=as_json)
     return 0 if controls.passed(rows) else 1
 
 
@@ -205,7 +235,7 @@ def _command(arguments):
     """The command line of a comparison, but for the folder that it writes to."""
     words = ["python", "-m", "porting", arguments.command, arguments.model]
     for name, value in sorted(vars(arguments).items()):
-        if name in ("command", "model", "out") or value in (None, False):
+        if name in ("command", "model", "out", "json") or value in (None, False):
             continue
         flag = "--" + name.replace("_", "-")
         words += [flag] if value is True else [flag, str(value)]

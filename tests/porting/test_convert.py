@@ -13,6 +13,7 @@ import pytest
 from porting.__main__ import main
 from porting.cells import FAMILIES
 from porting.checkpoint import inventory, open_checkpoint
+from porting.comparison import progress
 from porting.tolerances import tolerance
 from porting.verification import cases as verify_cases
 from tests.porting import graphs
@@ -211,6 +212,33 @@ def test_what_has_no_keras_model_is_refused(name, tmp_path, capsys):
     case, words = REFUSED[name]
     saved = graphs.save(case._replace(optimizer=""), tmp_path)
     refused(capsys, tmp_path, saved.prefix, words=words)
+
+
+def test_long_work_has_bars(copied, tmp_path, monkeypatch, capsys):
+    bars = []
+
+    def tqdm(items, *, desc, **options):
+        bars.append((desc, options["disable"]))
+        return items
+
+    monkeypatch.setattr(progress, "tqdm", tqdm)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(["convert", str(copied), "--to", str(tmp_path / "out.keras")]) == 0
+    assert {desc for desc, _ in bars} == {"weights", "check", "write"}
+    assert not any(quiet for _, quiet in bars)
+    assert json.loads((tmp_path / "out.json").read_text())["unused"] == ["global_step"]
+
+
+def test_json_is_the_map(copied, tmp_path, capsys):
+    words = ["convert", str(copied), "--to", str(tmp_path / "out.keras"), "--json"]
+    assert main(words) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == json.loads((tmp_path / "out.json").read_text())
+    back = ["convert", str(tmp_path / "out.keras"), "--reverse", "--to", str(tmp_path / "back")]
+    assert main([*back, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["variables"] == sorted(
+        row["variable"] for row in told["variables"]
+    )
 
 
 @pytest.mark.parametrize("run", ["dynamic_rnn", "static_rnn"])

@@ -105,7 +105,7 @@ class Checkpoint:
     def check(self):
         """Reads what was not read before, one at a time: raises UserError where it is damaged."""
         rest = sorted(self.shapes.keys() - self._sound)
-        for name in progress(rest, "check", unit=" variables", delay=1):
+        for name in progress(rest, "check", unit=" variables", delay=0.5):
             self._value(name)
 
     def _read(self, name, *, dtype):

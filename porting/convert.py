@@ -247,7 +247,7 @@ def _save(model, path):
 def _copy(source, target, *, size):
     chunks = iter(functools.partial(source.read, _CHUNK), b"")
     count = -(-size // _CHUNK)
-    for chunk in progress(chunks, "write", unit=f" × {_CHUNK >> 20} MB", total=count, delay=1):
+    for chunk in progress(chunks, "write", unit=f" × {_CHUNK >> 20} MB", total=count, delay=0.5):
         target.write(chunk)
 
 

@@ -22,7 +22,7 @@ def build(blueprint: Blueprint, *, keep=True):
     inputs = keras.Input(shape, dtype=dtype, name="inputs")
     mask = keras.Input((None,), dtype="bool", name="mask") if blueprint.masked else None
     x = inputs
-    for spec in progress(blueprint.specs, "weights", unit=" layers", delay=1):
+    for spec in progress(blueprint.specs, "weights", unit=" layers", delay=0.5):
         called_with = {"mask": mask} if blueprint.masked and spec in blueprint.recurrent else {}
         layer = spec.call.make()
         with _nothing_drawn(layer):

@@ -140,7 +140,7 @@ class OptimizerSpec(NamedTuple):
         optimizer = model.optimizer
         optimizer.build(model.trainable_variables)
         pairs = [(slot, name) for slot, layers in self.sources.items() for name in layers]
-        for slot, name in progress(pairs, "slots", unit=" layers", delay=1):
+        for slot, name in progress(pairs, "slots", unit=" layers", delay=0.5):
             found = layer_weights.slots(model, model.get_layer(name), slot)
             arrays = self.slot(slot, name)
             for role, variable in found.items():

@@ -74,7 +74,11 @@ HYPER = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
+SLOW = ("static, lengths, last",)
+PARAMS = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in CASES]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def made(request, tmp_path_factory):
     """A case with its checkpoint, and what convert made of it."""
     folder, case = tmp_path_factory.mktemp("made"), CASES[request.param]
@@ -241,7 +245,7 @@ def test_json_is_the_map(copied, tmp_path, capsys):
     )
 
 
-@pytest.mark.parametrize("run", ["dynamic_rnn", "static_rnn"])
+@pytest.mark.parametrize("run", ["static_rnn", pytest.param("dynamic_rnn", marks=pytest.mark.slow)])
 def test_cells_within_functions_are_refused_by_name(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(graphs, "first_control_flow", second_control_flow)
     saved = graphs.save(Case(run=run, lengths=True, optimizer=""), tmp_path)

@@ -337,7 +337,10 @@ CLIPPED = {
 }
 
 
-@pytest.mark.parametrize("clip", CLIPPED)
+@pytest.mark.parametrize(
+    "clip",
+    [pytest.param(clip, marks=[pytest.mark.slow] * (clip != "global")) for clip in CLIPPED],
+)
 def test_clipping_is_carried_or_said_not_to_be(clip, tmp_path):
     saved = graphs.save(Case("BasicRNNCell", clip=clip), tmp_path)
     optimizer = convert.read(saved.prefix).blueprint.optimizer
@@ -347,6 +350,7 @@ def test_clipping_is_carried_or_said_not_to_be(clip, tmp_path):
     assert all(word in note for word, note in zip(words, optimizer.notes, strict=True))
 
 
+@pytest.mark.slow
 def test_the_norm_may_be_of_more_than_the_model(tmp_path):
     saved = graphs.save(Case("BasicRNNCell", clip="global", head="first"), tmp_path)
     optimizer = convert.read(saved.prefix).blueprint.optimizer

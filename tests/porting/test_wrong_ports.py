@@ -149,14 +149,10 @@ WRONG = {
     layers_exchanged: ("lstm", "weights"),
     directions_exchanged: ("two ways", "weights"),
 }
-FAST = (states_exchanged, reset_after)  # of the others tests of each part tell as well
-PARAMS = [
-    pytest.param(wrong, marks=[pytest.mark.slow] * (wrong not in FAST), id=wrong.__name__)
-    for wrong in WRONG
-]
 
 
-@pytest.mark.parametrize("wrong", PARAMS)
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.__name__)
 def test_a_wrong_port_fails_by_name(ports, tmp_path, capsys, wrong):
     kind, quantity = WRONG[wrong]
     prefix, file = ports[kind]

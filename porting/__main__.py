@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 
+from porting.command_line import parser
 from shared import command_line, datasets
 from shared.config import CONFIGS
 from shared.errors import UserError
@@ -17,100 +18,8 @@ def main(argv=None):
     return command_line.reporting(lambda: _run(argv))
 
 
-def _parser():
-    parser = command_line.Parser(prog="python -m porting", description="Carry across and prove.")
-    parsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    compare = parsers.add_parser(
-        "compare",
-        help="train both sides on the same batches; exit 1 if they part",
-        epilog="of your own: python -m porting compare --legacy model.ckpt-100 --modern "
-        "model.keras --map map.toml",
-    )
-    compare.add_argument("--out", metavar="DIR", help="(default: runs/compare/MODEL)")
-    compare.add_argument(
-        "--quick", action="store_true", help="train neither side to its end: under a minute"
-    )
-    compare.add_argument(
-        "--seeds", type=int, metavar="N", help="trainings of each side for rung 9; 0 for none"
-    )
-    compare.add_argument(
-        "--jobs", type=int, default=2, metavar="N", help="of them at a time (default: 2)"
-    )
-    compare.add_argument(
-        "--controls", action="store_true", help="only try wrong ports; exit 1 if one is missed"
-    )
-    compare.add_argument(
-        "--calibrate", action="store_true", help="print what the tolerances leave on this machine"
-    )
-    port = compare.add_argument_group("a port of your own, in place of MODEL")
-    port.add_argument("--legacy", metavar="CKPT", help="a TF1 checkpoint with its .meta")
-    port.add_argument("--modern", metavar="FILE.keras", help="a compiled Keras model")
-    port.add_argument("--map", metavar="MAP.toml", help="which layer is which scope")
-    port.add_argument(
-        "--carry", action="store_true", help="give the model the checkpoint's weights first"
-    )
-    port.add_argument(
-        "--trust", action="store_true", help="take a graph that runs Python or touches files"
-    )
-    bench = parsers.add_parser("bench", help="seconds per training step, the sides in turn")
-    bench.add_argument("--rounds", type=int, default=7, help="turns of each side (default: 7)")
-    inspect = parsers.add_parser(
-        "inspect",
-        help="say what a TF1 checkpoint holds: cells, layers, optimizer, the rest",
-        epilog="example: python -m porting inspect model.ckpt-100 --json",
-    )
-    convert = parsers.add_parser(
-        "convert",
-        help="make a Keras model of a TF1 checkpoint: weights, optimizer state, Python source",
-        epilog="example: python -m porting convert model.ckpt-100 --to model.keras",
-    )
-    convert.add_argument(
-        "--to", required=True, metavar="FILE.keras", help="also FILE.py, FILE.json"
-    )
-    convert.add_argument(
-        "--reverse", action="store_true", help="the way back: CKPT is FILE.keras, --to a prefix"
-    )
-    convert.add_argument(
-        "--rest", metavar="CKPT", help="with --reverse: copy what else this checkpoint holds"
-    )
-    verify = parsers.add_parser(
-        "verify",
-        help="run a checkpoint's own graph against its Keras model; exit 1 if they part",
-        epilog="example: python -m porting verify model.ckpt-100 model.keras",
-    )
-    for sub in (inspect, convert, verify):
-        sub.add_argument("checkpoint", metavar="CKPT", help="its prefix, or its folder")
-        sub.add_argument("--json", action="store_true", help="the same for programs")
-    verify.add_argument("keras_file", metavar="FILE.keras", help="what convert made of it")
-    verify.add_argument(
-        "--steps", type=int, default=0, metavar="N", help="train both N steps from the checkpoint"
-    )
-    for sub in (convert, verify):
-        sub.add_argument(
-            "--forget-bias", type=float, help="where there is no .meta (TF1's default: 1.0)"
-        )
-        sub.add_argument("--activation", help="where there is no .meta (TF1's default: tanh)")
-        sub.add_argument(
-            "--trust", action="store_true", help="take a graph that runs Python or touches files"
-        )
-        sub.add_argument(
-            "--averages", action="store_true", help="the moving averages in place of the weights"
-        )
-    for sub in (compare, bench):
-        sub.add_argument(
-            "model",
-            nargs="?" if sub is compare else None,
-            choices=sorted(CONFIGS),
-            metavar="MODEL",
-            help=", ".join(CONFIGS),
-        )
-        command_line.add_data_flags(sub)
-        command_line.add_config_flags(sub)
-    return parser
-
-
 def _run(argv):
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     if "checkpoint" in arguments:
         commands = {"inspect": _inspect, "convert": _convert, "verify": _verify}
         return commands[arguments.command](arguments)
@@ -183,7 +92,7 @@ def _verify(arguments):
     notes = verification.notes
     lines = [*report.rung_lines(found), "", f"held against {against}", *notes, verdict]
     told = {"passed": passed, "against": against, "notes": notes, "rungs": found}
-    _print(told, lines, as_json=arguments.json)
+    _print(report.finite(told), lines, as_json=arguments.json)
     return 0 if passed else 1
 
 
@@ -208,7 +117,8 @@ def _is_port(arguments):
 def _check_port_flags(arguments):
     """Raises UserError for a flag that says something of a MODEL alone."""
     given = command_line.given(arguments).keys() - {"seed", "steps"}
-    given |= {name for name in ("quick", "controls", "calibrate", "seeds") if vars(arguments)[name]}
+    of_model = ("quick", "controls", "calibrate", "seeds")
+    given |= {name for name in of_model if vars(arguments)[name]}
     for name in sorted(given):
         flag = "--" + name.replace("_", "-")
         raise UserError(f"{flag} goes with a MODEL, not with a port of your own: leave it out")
@@ -230,14 +140,16 @@ def _compare_port(arguments):
     name = os.path.splitext(os.path.basename(arguments.modern))[0]
     out = arguments.out or os.path.join("runs", "compare", name)
     command = _command(arguments)
-    return 0 if port.compare(made, out, name=name, command=command) else 1
+    return 0 if port.compare(made, out, name=name, command=command, as_json=arguments.json) else 1
 
 
 def _compare(arguments, config, dataset):
     from porting.compare import Options, compare
 
+    if arguments.json and arguments.calibrate:
+        raise UserError("--calibrate prints a table: leave out --json")
     if arguments.controls:
-        return _controls(config, dataset)
+        return _controls(config, dataset, as_json=arguments.json)
     out = arguments.out or os.path.join("runs", "compare", arguments.model)
     options = Options(
         quick=arguments.quick,
@@ -245,15 +157,16 @@ def _compare(arguments, config, dataset):
         jobs=arguments.jobs,
         calibrate=arguments.calibrate,
         command=_command(arguments),
+        json=arguments.json,
     )
     return 0 if compare(config, dataset, out, options=options) else 1
 
 
-def _controls(config, dataset):
-    from porting import controls
+def _controls(config, dataset, *, as_json):
+    from porting import controls, report
 
     rows = controls.of_dataset(config, dataset)
-    print("\n".join(controls.lines(rows)))
+    _print(report.finite(rows), controls.lines(rows), as_json=as_json)
     return 0 if controls.passed(rows) else 1
 
 
@@ -262,7 +175,7 @@ def _command(arguments):
     words = ["python", "-m", "porting", arguments.command]
     words += [arguments.model] if arguments.model else []
     for name, value in sorted(vars(arguments).items()):
-        if name in ("command", "model", "out") or value in (None, False):
+        if name in ("command", "model", "out", "json") or value in (None, False):
             continue
         if arguments.model is None and name in ("data", "jobs"):  # of the project's models alone
             continue

@@ -12,6 +12,7 @@ import numpy as np
 from porting.checkpoints.files import find_files
 from porting.checkpoints.inventory import Cell, Inventory, Layer, group
 from porting.checkpoints.parts import axis, joined_shape, stored_names
+from porting.comparison.progress import progress
 from shared.errors import UserError
 
 __all__ = ["Cell", "Checkpoint", "Inventory", "Layer", "inventory", "open_checkpoint"]
@@ -103,7 +104,8 @@ class Checkpoint:
 
     def check(self):
         """Reads what was not read before, one at a time: raises UserError where it is damaged."""
-        for name in self.shapes.keys() - self._sound:
+        rest = sorted(self.shapes.keys() - self._sound)
+        for name in progress(rest, "check", unit=" variables", delay=0.5):
             self._value(name)
 
     def _read(self, name, *, dtype):

@@ -1,6 +1,7 @@
 """Both sides from the same weights on the same batches: the proof, then the two trainings."""
 
 import dataclasses
+import json
 import os
 import time
 from typing import NamedTuple
@@ -25,6 +26,7 @@ class Options(NamedTuple):
     jobs: processes in which those run.
     calibrate: whether to climb with more seeds and print what the tolerances leave.
     command: the command line that asks for it, for the report.
+    json: whether to print the report as JSON, not as text.
 
     Raises:
         UserError: a number is out of its range.
@@ -35,6 +37,7 @@ class Options(NamedTuple):
     jobs: int = 2
     calibrate: bool = False
     command: str = ""
+    json: bool = False
 
     def check(self):
         """Raises UserError where a number is out of its range."""
@@ -95,7 +98,7 @@ def compare(config, dataset, out, *, options=_ALL):
         controls=tried,
         timings=timings,
     )
-    show(found, out)
+    show(found, out, as_json=options.json)
     if options.calibrate:
         entries = [*found["rungs"], *parts.calibration()]
         print("\n".join(["", *calibration.lines(entries)]))
@@ -103,11 +106,13 @@ def compare(config, dataset, out, *, options=_ALL):
     return found["passed"]
 
 
-def show(found, out):
-    """Prints a report's tables and writes its files into the folder `out`."""
-    print("\n".join(report.lines(found)))
+def show(found, out, *, as_json=False):
+    """Writes a report's files into the folder `out` and prints its tables, or all of it as JSON."""
     report_files.write(found, out)
-    print(f"wrote {os.path.join(out, 'report.html')}")
+    if as_json:
+        print(json.dumps(report.finite(found), indent=1))
+    else:
+        print("\n".join([*report.lines(found), f"wrote {os.path.join(out, 'report.html')}"]))
 
 
 class _Parts:

@@ -2,10 +2,10 @@
 
 import dataclasses
 import errno
+import functools
 import json
 import os
 import re
-import shutil
 import tempfile
 import zipfile
 from contextlib import ExitStack, contextmanager
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import keras
 
 from porting.checkpoint import inventory, open_checkpoint
+from porting.comparison.progress import progress
 from porting.graph import Graph, check_trusted, load_graph
 from porting.graphs.equations import ACTIVATIONS, Constants
 from porting.graphs.network import Level, Network, RecurrentLayer, find_network
@@ -240,7 +241,14 @@ def _save(model, path):
             for entry in filter(os.DirEntry.is_file, os.scandir(folder)):
                 with archive.open(entry.name, "w", force_zip64=True) as target:
                     with open(entry, "rb") as source:
-                        shutil.copyfileobj(source, target, _CHUNK)
+                        _copy(source, target, size=entry.stat().st_size)
+
+
+def _copy(source, target, *, size):
+    chunks = iter(functools.partial(source.read, _CHUNK), b"")
+    count = -(-size // _CHUNK)
+    for chunk in progress(chunks, "write", unit=f" × {_CHUNK >> 20} MB", total=count, delay=0.5):
+        target.write(chunk)
 
 
 def _paths(target):

@@ -14,6 +14,7 @@ import tensorflow.compat.v1 as tf1
 from google.protobuf.message import DecodeError
 
 from porting.checkpoints.parts import whole_name
+from porting.graphs.conditions import unconditional
 from shared.errors import UserError
 
 ADD = {"Add", "AddV2"}
@@ -76,9 +77,9 @@ def check_trusted(graph_def):
 class Graph:
     """An index over the forward nodes of a GraphDef, as they are outside of training.
 
-    Dropout is looked through: what it makes counts as the same as what it takes. The parts of a
-    partitioned variable put together count as a variable. With `backward` the nodes of
-    backpropagation are there as well, and all of this as it stands.
+    Dropout is looked through: what it makes counts as the same as what it takes. So is tf.cond
+    around cells. The parts of a partitioned variable put together count as a variable. With
+    `backward` the nodes of backpropagation are there as well, and all of this as it stands.
 
     Attributes:
         dropped: the names of the nodes of dropout, which stand for an Identity each.
@@ -91,6 +92,9 @@ class Graph:
         self.nodes = {
             node.name: node for node in graph_def.node if backward or not is_backward(node.name)
         }
+        self._given = self.nodes
+        if not backward:
+            self.nodes = unconditional(self.nodes)
         self._index()
         kept = {} if backward else dict(self._dropouts())
         self.dropped = sorted(kept)
@@ -150,6 +154,14 @@ class Graph:
         while node is not None and node.op in PASSING:
             tensor = self.inputs(node)[0]
             node = self.node(tensor)
+        return tensor
+
+    def outside(self, tensor):
+        """The same tensor before it went into a tf.cond."""
+        name = tensor.rpartition(":")[0]
+        while self._given[name].op == "Switch" and self.nodes[name].op == "Identity":
+            tensor = self.inputs(self.nodes[name])[0]
+            name = tensor.rpartition(":")[0]
         return tensor
 
     def constant(self, tensor):

@@ -5,6 +5,9 @@ import sys
 from tqdm import tqdm
 
 
-def progress(items, what, *, unit, total=None):
-    """The items, with a bar while they are taken."""
-    return tqdm(items, desc=what, unit=unit, total=total, disable=not sys.stderr.isatty())
+def progress(items, what, *, unit, total=None, delay=0):
+    """The items, with a bar while they are taken; none in the first `delay` seconds."""
+    quiet = not sys.stderr.isatty()
+    return tqdm(
+        items, desc=what, unit=unit, total=total, delay=delay, disable=quiet, leave=not delay
+    )

@@ -221,7 +221,7 @@ def of_run(layer, fetched, initial, lengths):
     elif run.cell_states is None:
         kinds = len(run.initial)
         steps = [tuple(states[i : i + kinds]) for i in range(0, len(states), kinds)]
-        sequence, finals = np.stack(outputs, axis=1), steps[-1]
+        sequence, finals = np.stack(outputs, axis=1) if run.padded else None, steps[-1]
     else:
         steps = list(zip(*states, strict=True))
         sequence, finals = np.stack([h for h, *_ in steps], axis=1), steps[-1]

@@ -3,12 +3,15 @@
 from typing import NamedTuple
 
 from porting.checkpoints.naming import Cell
-from porting.graph import Graph
+from porting.graph import PASSING, Graph
 from porting.graphs.cudnn import cudnn_levels
 from porting.graphs.equations import Constants
 from porting.graphs.runs import MOVING, Run, UnknownCell
 from porting.graphs.surroundings import Layer, layers_after, layers_before
 from porting.graphs.wiring import find_wiring
+
+_FUNCTIONS = {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"}
+_FUNCTIONS |= {"PartitionedCall", "StatefulPartitionedCall"}
 
 
 class RecurrentLayer(NamedTuple):
@@ -120,19 +123,32 @@ def _layers(graph, cells):
                 "with the checkpoint"
             )
         if cell.scope not in wiring.runs:
-            raise UnknownCell(
-                f"{cell.scope} is not multiplied in the open: within tf.cond, tf.function or not "
-                "at all"
-            )
+            raise UnknownCell(_hidden(graph, cell))
         constants, runs = wiring.constants[cell.scope], wiring.runs[cell.scope]
         layers.append(RecurrentLayer(cell, constants, runs[0]))
     return layers
+
+
+def _hidden(graph, cell):
+    """Why nothing in a graph is seen to use a cell."""
+    functions = graph.ahead(
+        [name + ":0" for name in cell.variables.values()], through=PASSING, ops=_FUNCTIONS
+    )
+    if not functions:
+        return f"{cell.scope} is in the graph, and nothing multiplies by it: is it in use?"
+    return (
+        f"{cell.scope} is used within a function ({functions[0].op} {functions[0].name}), as "
+        "control flow v2 and tf.function make them: build the graph anew after "
+        "tf.compat.v1.disable_control_flow_v2() and export it, or convert without the .meta"
+    )
 
 
 def _ends(run):
     """What dense layers may take of a run: pairs of a tensor and what it would be."""
     if run.steps and not run.looped:
         ends = [(run.steps[0].output, "steps"), (run.steps[-1].output, "last")]
+        if run.lengths is not None:
+            ends.insert(0, (run.steps[-1].new_h, "state"))
         return ends[-1:] if len(run.steps) == 1 else ends
     return [(run.final_h, "state"), (run.outputs, "steps"), (run.outputs, "last")]
 

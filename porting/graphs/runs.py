@@ -4,7 +4,7 @@ A loop is one of dynamic_rnn, whose body has the one step that all share; unroll
 of static_rnn or of a loop in Python; a fused run is one op over all steps.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from porting.graph import ADD, PASSING, Graph
@@ -14,6 +14,8 @@ MOVING = PASSING | {"Reshape", "Transpose", "Concat", "ConcatV2", "Pack", "Unpac
 MOVING |= {"Split", "SplitV", "Squeeze", "ExpandDims", "Slice", "StridedSlice"}
 MOVING |= {"Gather", "GatherV2", "GatherNd", "ReverseSequence", "ReverseV2", "Reverse"}
 _SELECTING = PASSING | {"Select", "SelectV2", "Merge", "Switch", "Where"}
+_ENDED = {"GreaterEqual": 1, "LessEqual": 0}  # which operand of step >= length, length <= step
+_ZEROS = {"Fill", "Const", "ZerosLike"}
 _READS = {"TensorArrayReadV3", "TensorArrayReadV2", "TensorArrayRead"}
 _WRITES = {"TensorArrayWriteV3", "TensorArrayWriteV2", "TensorArrayWrite"}
 _SCATTERS = {"TensorArrayScatterV3", "TensorArrayScatterV2", "TensorArrayScatter"}
@@ -29,6 +31,8 @@ class Step(NamedTuple):
     """One use of a cell: tensors [B, F] or [B, U]; `c` and `new_c` are None for all but LSTMs.
 
     residual: the sum of x and new_h, which goes on instead of new_h; None where there is none.
+    written: what goes on instead where an unrolled run has lengths, while new_h and new_c keep the
+        former states of a row that has ended.
     """
 
     x: str
@@ -37,11 +41,12 @@ class Step(NamedTuple):
     c: str | None = None
     new_c: str | None = None
     residual: str | None = None
+    written: str | None = None
 
     @property
     def output(self):
         """What goes on to the next layer."""
-        return self.residual or self.new_h
+        return self.written or self.residual or self.new_h
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ class Run:
     outputs: the sequence [T, B, U] that a loop writes, where it writes one, or a fused op.
     final_h, final_c: the final states of a loop. Of an unrolled run they are in the last step.
     cell_states: the sequence [T, B, U] of a fused op's c.
-    lengths: the tensor [B] of sequence lengths that a loop stops at.
+    lengths: the tensor [B] of sequence lengths that a run stops at.
+    padded: the outputs are zero past the lengths; else they go on, within an unrolled run.
     """
 
     cell: str
@@ -68,6 +74,7 @@ class Run:
     final_c: str | None = None
     cell_states: str | None = None
     lengths: str | None = None
+    padded: bool = True
 
     @property
     def first_inputs(self):
@@ -99,6 +106,10 @@ def find_runs(graph: Graph, scope, steps):
     steps = [step._replace(residual=_residual(graph, step)) for step in steps]
     runs = [_loop(graph, scope, step) for step in steps if _is_looped(graph, step)]
     unrolled = [step for step in steps if not _is_looped(graph, step)]
+    lengths = {_lengths(graph, step) for step in unrolled} or {None}
+    raw = {step.new_h for step in unrolled}
+    unrolled = [_kept(graph, step) for step in unrolled]
+    padded = not raw & {step.written for step in unrolled}
     following = {step.h: step for step in unrolled}
     made = {step.new_h for step in unrolled}
     for step in unrolled:
@@ -107,7 +118,8 @@ def find_runs(graph: Graph, scope, steps):
         chain = [step]
         while chain[-1].new_h in following:
             chain.append(following[chain[-1].new_h])
-        runs.append(Run(scope, tuple(chain), initial_h=step.h, initial_c=step.c))
+        run = Run(scope, tuple(chain), initial_h=step.h, initial_c=step.c, padded=padded)
+        runs.append(replace(run, lengths=next(iter(lengths))))
     return sorted(runs, key=lambda run: -len(run.steps))
 
 
@@ -117,6 +129,30 @@ def _residual(graph, step):
         if graph.origin(step.x) in map(graph.origin, graph.inputs(add)):
             return add.name + ":0"
     return None
+
+
+def _kept(graph, step):
+    """A step with the states that it hands on, where a row that has ended keeps its former ones."""
+    new_h = _selected(graph, step.new_h, {step.h})
+    if new_h == step.new_h:
+        return step
+    zeros = {f"{node.name}:0" for node in graph.nodes.values() if node.op in _ZEROS} - {step.h}
+    written = _selected(graph, step.output, zeros)
+    new_c = step.new_c and _selected(graph, step.new_c, {step.c})
+    return step._replace(new_h=new_h, new_c=new_c, written=written)
+
+
+def _selected(graph, tensor, others):
+    """What comes of a tensor by selecting, row by row, between it and one of some others."""
+    found = [tensor]
+    nodes = graph.ahead([tensor], through=_SELECTING, ops={"Select", "SelectV2"})
+    for _ in nodes:  # one of them waits for the other
+        for node in nodes:
+            choices = {graph.origin(name) for name in graph.inputs(node)[1:]}
+            of_it = choices & set(found) and choices <= others.union(found)
+            if of_it and f"{node.name}:0" not in found:
+                found.append(f"{node.name}:0")
+    return found[-1]
 
 
 def _is_looped(graph, step):
@@ -178,6 +214,6 @@ def _lengths(graph, step):
     """The sequence lengths [B] that decide in a loop whether a row still moves."""
     for select in graph.ahead([step.new_h], through=_SELECTING, ops={"Select", "SelectV2"}):
         compared = graph.node(graph.origin(graph.inputs(select)[0]))
-        if compared is not None and compared.op == "GreaterEqual":
-            return graph.origin(graph.inputs(compared)[1])
+        if compared is not None and compared.op in _ENDED:
+            return graph.origin(graph.inputs(compared)[_ENDED[compared.op]])
     return None

@@ -199,8 +199,10 @@ class TrainingRun:
     def _lengths(self, run):
         tensor = self._tensor(run.lengths)
         rows = (tensor.shape.as_list() if tensor.shape.rank else [None])[0] or ROWS
-        sequence = self._tensor(self._first.inputs).shape
-        steps = (sequence[0] if sequence.rank else None) or ROWS
+        steps = len(self._first.steps)
+        if self._first.inputs is not None:
+            sequence = self._tensor(self._first.inputs).shape
+            steps = (sequence[0] if sequence.rank else None) or ROWS
         some = [steps, 1, (steps + 1) // 2]
         return np.resize(some, rows).astype(tensor.dtype.as_numpy_dtype)
 

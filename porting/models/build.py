@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import keras
 
+from porting.comparison.progress import progress
 from porting.models.blueprint import Blueprint
 from porting.models.expressions import Call
 from porting.models.layer_weights import set_weights
@@ -21,7 +22,7 @@ def build(blueprint: Blueprint, *, keep=True):
     inputs = keras.Input(shape, dtype=dtype, name="inputs")
     mask = keras.Input((None,), dtype="bool", name="mask") if blueprint.masked else None
     x = inputs
-    for spec in blueprint.specs:
+    for spec in progress(blueprint.specs, "weights", unit=" layers", delay=0.5):
         called_with = {"mask": mask} if blueprint.masked and spec in blueprint.recurrent else {}
         layer = spec.call.make()
         with _nothing_drawn(layer):

@@ -68,7 +68,7 @@ def widened(model, weights):
     """The same Keras model in float64, with given weights by layer and role."""
     config = json.loads(json.dumps(model.get_config()).replace('"float32"', '"float64"'))
     with floatx("float64"):
-        made = keras.Model.from_config(config)
+        made = type(model).from_config(config)
     for name, arrays in weights.items():
         layer_weights.set_weights(made.get_layer(name), arrays)
     return made

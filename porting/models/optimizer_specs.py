@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from porting.comparison.progress import progress
 from porting.graph import scalar
 from porting.graphs.clipping import clip_options, find_clipping
 from porting.models import layer_weights
@@ -149,12 +150,12 @@ class OptimizerSpec(NamedTuple):
         """Gives the optimizer of a compiled model its slots and its count of steps."""
         optimizer = model.optimizer
         optimizer.build(model.trainable_variables)
-        for slot, layers in self.sources.items():
-            for name in layers:
-                found = layer_weights.slots(model, model.get_layer(name), slot)
-                arrays = self.slot(slot, name)
-                for role, variable in found.items():
-                    variable.assign(arrays.pop(role))
+        pairs = [(slot, name) for slot, layers in self.sources.items() for name in layers]
+        for slot, name in progress(pairs, "slots", unit=" layers", delay=0.5):
+            found = layer_weights.slots(model, model.get_layer(name), slot)
+            arrays = self.slot(slot, name)
+            for role, variable in found.items():
+                variable.assign(arrays.pop(role))
         optimizer.iterations.assign(self.iterations)
 
 

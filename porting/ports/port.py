@@ -109,7 +109,7 @@ def prove(port, *, name="port", command=""):
     return summary.report(begin, entries, climbs=climbs, timings=timings)
 
 
-def compare(port, out, *, name, command):
+def compare(port, out, *, name, command, as_json=False):
     """Proves a port, prints the tables and writes the report into `out`: whether it holds.
 
     Raises:
@@ -117,7 +117,7 @@ def compare(port, out, *, name, command):
     """
     folder = writable(out)
     found = prove(port, name=name, command=command)
-    show(found, folder)
+    show(found, folder, as_json=as_json)
     return found["passed"]
 
 

@@ -192,6 +192,19 @@ def test_a_quick_comparison_climbs_in_both_dtypes(climbs, tmp_path, capsys):
     assert "the two sides agree" in capsys.readouterr().out
 
 
+def test_json_is_the_report(climbs, tmp_path, capsys):
+    assert main([*QUICK, "--out", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == read(tmp_path)
+
+
+def test_json_of_wrong_ports_is_their_rows(monkeypatch, capsys):
+    rows = [{"name": "swapped", "caught": True}]
+    monkeypatch.setattr(controls, "of_dataset", lambda config, dataset: rows)
+    monkeypatch.setattr(controls, "lines", lambda rows: ["a table"])
+    assert main([*QUICK, "--controls", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == rows
+
+
 def test_a_rung_that_fails_and_infinite_gaps_can_be_written(climbs, tmp_path, monkeypatch, capsys):
     failing = passing(max_abs=float("inf"), passed=False)
     monkeypatch.setattr(proof, "prove", lambda *_, **__: failing)

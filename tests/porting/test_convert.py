@@ -3,6 +3,7 @@
 import json
 import os
 import runpy
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import keras
@@ -12,6 +13,7 @@ import pytest
 from porting.__main__ import main
 from porting.cells import FAMILIES
 from porting.checkpoint import inventory, open_checkpoint
+from porting.comparison import progress
 from porting.tolerances import tolerance
 from porting.verification import cases as verify_cases
 from tests.porting import graphs
@@ -36,6 +38,12 @@ CASES = {
     "embedding": Case("GRUCell", embedding=True, layers=2, hidden=True),
     "float64": Case("GRUCell", dtype="float64", time_major=True, lengths=True, inputs="dense"),
     "float64, Nesterov": Case(dtype="float64", head="gathered", lengths=True, optimizer="Nesterov"),
+    "static, lengths": Case(
+        run="static_rnn", lengths=True, layers=2, head="state", optimizer="Momentum"
+    ),
+    "static, lengths, last": Case(
+        "GRUCell", run="static_rnn", lengths=True, head="last", optimizer="SGD"
+    ),
     "static, resource": Case(
         "GRUCell", run="static_rnn", resource=True, optimizer="RMSProp, no momentum"
     ),
@@ -66,7 +74,11 @@ HYPER = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
+SLOW = ("static, lengths, last",)
+PARAMS = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in CASES]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def made(request, tmp_path_factory):
     """A case with its checkpoint, and what convert made of it."""
     folder, case = tmp_path_factory.mktemp("made"), CASES[request.param]
@@ -196,7 +208,6 @@ def test_training_goes_on_as_in_the_session(made):
 # What is no part of a Keras model here is refused, and leaves nothing behind.
 REFUSED = {
     "reversed inputs": (Case(inputs="reversed"), "backwards"),
-    "a condition around the cell": (Case(run="static_rnn", lengths=True), "within tf.cond"),
 }
 
 
@@ -205,6 +216,53 @@ def test_what_has_no_keras_model_is_refused(name, tmp_path, capsys):
     case, words = REFUSED[name]
     saved = graphs.save(case._replace(optimizer=""), tmp_path)
     refused(capsys, tmp_path, saved.prefix, words=words)
+
+
+def test_long_work_has_bars(copied, tmp_path, monkeypatch, capsys):
+    bars = []
+
+    def tqdm(items, *, desc, **options):
+        bars.append((desc, options["disable"]))
+        return items
+
+    monkeypatch.setattr(progress, "tqdm", tqdm)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(["convert", str(copied), "--to", str(tmp_path / "out.keras")]) == 0
+    assert {desc for desc, _ in bars} == {"weights", "check", "write"}
+    assert not any(quiet for _, quiet in bars)
+    assert json.loads((tmp_path / "out.json").read_text())["unused"] == ["global_step"]
+
+
+def test_json_is_the_map(copied, tmp_path, capsys):
+    words = ["convert", str(copied), "--to", str(tmp_path / "out.keras"), "--json"]
+    assert main(words) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == json.loads((tmp_path / "out.json").read_text())
+    back = ["convert", str(tmp_path / "out.keras"), "--reverse", "--to", str(tmp_path / "back")]
+    assert main([*back, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["variables"] == sorted(
+        row["variable"] for row in told["variables"]
+    )
+
+
+@pytest.mark.parametrize("run", ["static_rnn", pytest.param("dynamic_rnn", marks=pytest.mark.slow)])
+def test_cells_within_functions_are_refused_by_name(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(graphs, "first_control_flow", second_control_flow)
+    saved = graphs.save(Case(run=run, lengths=True, optimizer=""), tmp_path)
+    ops = {"dynamic_rnn": "While ", "static_rnn": "If "}
+    refused(capsys, tmp_path, saved.prefix, words=ops[run])
+    refused(capsys, tmp_path, saved.prefix, words="tf.compat.v1.disable_control_flow_v2()")
+
+
+@contextmanager
+def second_control_flow():
+    """Loops and conditions as functions."""
+    enabled = graphs.tf1.control_flow_v2_enabled()
+    graphs.tf1.enable_control_flow_v2()
+    try:
+        yield
+    finally:
+        (graphs.tf1.enable_control_flow_v2 if enabled else graphs.tf1.disable_control_flow_v2)()
 
 
 # Heads that take something else: the cells are converted, and the rest is listed.

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 
 import numpy as np
 import pytest
 
 from porting.__main__ import main
+from porting.command_line import EXAMPLES, parser
 from tests.porting import checkpoint_cases as cases
 
 STACK = cases.shapes(cases.CASES["lstm, 1.1"])
@@ -175,8 +177,15 @@ def test_a_checkpoint_must_be_given(capsys):
     assert errors.count("\n") == 1
 
 
-def test_help_has_an_example(capsys):
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_help_has_examples_that_can_be_given(command, capsys):
     with pytest.raises(SystemExit) as caught:
-        main(["inspect", "--help"])
+        main([command, "--help"])
     assert caught.value.code == 0
-    assert "example: python -m porting inspect model.ckpt-100" in capsys.readouterr().out
+    _, _, text = capsys.readouterr().out.partition("examples:\n")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    assert len(lines) >= 3
+    for line in lines:
+        words = re.split(r" [(|>]", line)[0].split()
+        assert words[:4] == ["python", "-m", "porting", command]
+        parser().parse_args(words[3:])  # a flag that is not there is a UserError

@@ -44,7 +44,9 @@ def converted(folder, case, *flags):
 # parts
 
 
-@pytest.fixture(scope="module", params=PARTED)
+@pytest.fixture(
+    scope="module", params=["by names", pytest.param("by slices", marks=pytest.mark.slow)]
+)
 def parted(request, tmp_path_factory):
     return converted(tmp_path_factory.mktemp("parted"), PARTED[request.param])
 

@@ -224,13 +224,6 @@ def test_a_head_without_its_bias_is_seen(lstm, tmp_path, monkeypatch, capsys):
     assert failed == ["weights with forget bias"]
 
 
-def test_another_kind_of_gru_has_other_weights(gru, tmp_path, capsys):
-    layers = [keras.Input((None, U)), keras.layers.GRU(U, name="gru"), keras.layers.Dense(2)]
-    layers[-1].name = "logits"
-    keras.Sequential(layers).save(tmp_path / "other.keras")
-    refused(capsys, gru[0], tmp_path / "other.keras", words="gru has other weights")
-
-
 def test_another_kind_of_gru_is_seen_by_the_sequences(gru, tmp_path, monkeypatch, capsys):
     """With zeros for the bias that TF1 has not, which is the nearest that one could take it for."""
     family = cells.FAMILIES["gru"]
@@ -344,7 +337,10 @@ CLIPPED = {
 }
 
 
-@pytest.mark.parametrize("clip", CLIPPED)
+@pytest.mark.parametrize(
+    "clip",
+    [pytest.param(clip, marks=[pytest.mark.slow] * (clip != "global")) for clip in CLIPPED],
+)
 def test_clipping_is_carried_or_said_not_to_be(clip, tmp_path):
     saved = graphs.save(Case("BasicRNNCell", clip=clip), tmp_path)
     optimizer = convert.read(saved.prefix).blueprint.optimizer
@@ -354,6 +350,7 @@ def test_clipping_is_carried_or_said_not_to_be(clip, tmp_path):
     assert all(word in note for word, note in zip(words, optimizer.notes, strict=True))
 
 
+@pytest.mark.slow
 def test_the_norm_may_be_of_more_than_the_model(tmp_path):
     saved = graphs.save(Case("BasicRNNCell", clip="global", head="first"), tmp_path)
     optimizer = convert.read(saved.prefix).blueprint.optimizer

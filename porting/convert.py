@@ -85,10 +85,14 @@ def _notes(graph, network, found):
         notes.append(f"dropout is left out: {', '.join(graph.dropped)}")
     if network.after and not found.after:
         notes.append(
-            f"{network.after[0].variables['kernel']} takes neither the last output nor the final "
+            f"{_first_variable(network.after)} takes neither the last output nor the final "
             "state nor the outputs of all steps: the cells alone are converted"
         )
     return notes
+
+
+def _first_variable(layers):
+    return next(name for layer in layers for name in layer.variables.values())
 
 
 def _without_buffers(cells):

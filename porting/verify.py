@@ -24,6 +24,7 @@ from porting.models.blueprint import to_variables
 from porting.models.keras_run import from_cells, widened
 from porting.sides import floatx
 from porting.verification import cases as verify_cases
+from porting.verification.before import before_rungs
 from porting.verification.learning import slots_rung, training_rungs
 from porting.verification.pairs import Pair, rung_at
 from porting.verification.references import references
@@ -64,7 +65,7 @@ def verify(path, keras_file, *, trust=False, forget_bias=None, activation=None, 
     model, weights = load(keras_file, conversion.blueprint)
     held = references(conversion)
     notes: list[str] = []
-    parts = [_rungs(conversion, model, weights, held=held, seed=seed)]
+    parts = [_rungs(conversion, model, weights, notes, held=held, seed=seed)]
     parts += [_learning(conversion, model, weights, held, notes, steps=steps, seed=seed)]
     return Verification(itertools.chain(*parts), held.against, notes)
 
@@ -87,7 +88,7 @@ def _learning(conversion, model, weights, held, notes, *, steps, seed):
         notes.append(f"gradients and steps are not compared: {reason}")
 
 
-def _rungs(conversion, model, weights, *, held, seed):
+def _rungs(conversion, model, weights, notes, *, held, seed):
     blueprint = conversion.blueprint
     expected = {spec.name: spec.weights for spec in blueprint.specs}
     yield ladder.rung("weights", _flat(expected), _flat(weights), dtype=blueprint.dtype)
@@ -103,6 +104,8 @@ def _rungs(conversion, model, weights, *, held, seed):
     narrow = Pair(conversion, weights, variables, dtype=blueprint.dtype, graph=held.graph)
     model = from_cells(widened(model, wide), blueprint)
     stream = np.random.default_rng(seed)
+    if held.graph:
+        yield from before_rungs(whole if held.wide else narrow, notes, seed=seed)
     for sizes in verify_cases.sizes(conversion):
         case = verify_cases.case(conversion, stream, *sizes)
         with floatx("float64"):
@@ -149,9 +152,12 @@ def _whole(pair, case, *, kind="sequence"):
             yield rung(f"cell states of a {kind}", f"{name}/{part}", one, other)
     if expected.head is not None:
         found = expected._replace(sequences=sequences, states=states)
-        logits = pair.keras.head(_ordered(pair, expected)(*top(pair.network, found)))
+        sequence, state = top(pair.network, found)
+        taken = {"steps": sequence, "last": sequence[:, -1], "state": state}
+        logits = pair.keras.head(taken[pair.network.takes])
         head = expected.head.reshape(-1, expected.head.shape[-1])
-        yield rung(f"logits of a {kind}", pair.blueprint.after[-1].name, head, logits)
+        rows = _rows(pair, expected, logits)
+        yield rung(f"logits of a {kind}", pair.blueprint.after[-1].name, head, rows)
 
 
 def _model(pair, model, case):
@@ -168,8 +174,14 @@ def _model(pair, model, case):
         yield rung("cell outputs of a sequence", "outputs", made, found)
         return
     head = expected.head.reshape(-1, expected.head.shape[-1])
-    rows = _ordered(pair, expected)(found, found) if pair.blueprint.takes == "steps" else found
+    rows = _rows(pair, expected, found)
     yield rung("logits of a sequence", pair.blueprint.after[-1].name, head, rows)
+
+
+def _rows(pair, expected, made):
+    """What a model made, [B, T, N] or [B, N], in the order of the reference's rows."""
+    ordered = _ordered(pair, expected)
+    return ordered(made, made) if pair.network.takes == "steps" else made
 
 
 def _ordered(pair, expected):
@@ -178,7 +190,7 @@ def _ordered(pair, expected):
         return _ROWS[pair.network.takes]
     ordered = order(pair.graph, pair.network, expected)
     if ordered is None:
-        raise UserError("the graph changes the outputs before its dense layers")
+        raise UserError("the graph changes the outputs before the layers behind its cells")
     return ordered
 
 

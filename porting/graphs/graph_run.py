@@ -25,8 +25,8 @@ class Outputs(NamedTuple):
         in the order of the inputs also where a cell takes them from the end.
     states: final (h,) or (h, c), each [B, U]; steps: of every step in the order of its run, where
         the graph does not loop.
-    head: the output of the last dense layer [rows, N]; None where there is none.
-    head_rows: the rows [rows, U] that the first dense layer took.
+    head: the output of the last layer behind the cells [..., N]; None where there is none.
+    head_rows: the rows [..., U] that the first one took.
     """
 
     sequences: Sequence[np.ndarray | None]
@@ -61,9 +61,9 @@ class GraphRun:
             self._feeds = {
                 name: tf1.placeholder(self._type(name)) for name in dict.fromkeys(tensors)
             }
-            given = {**self._feeds, **self._constants(variables)}
+            given = {**self._feeds, **constants(graph, variables, dtype=self.dtype)}
             fetches = [name for run in self._runs for name in _made(run)] + self._head_tensors()
-            part = _part(graph, fetches, given=given, widened=widened)
+            part = part_of(graph, fetches, given=given, widened=widened)
             used = {name for node in part.node for name in graph.inputs(node)}
             given = {name: tensor for name, tensor in given.items() if name in used}
             try:
@@ -119,44 +119,27 @@ class GraphRun:
         lengths = {run.lengths for run in self._runs}
         return _dtype(self.graph, tensor) if tensor in lengths else self.dtype
 
-    def _constants(self, variables):
-        """The tensors at which the graph reads its variables, as constants of their values."""
-        found = {}
-        for name, value in variables.items():
-            constant = tf1.constant(value, self.dtype)
-            found[name + ":0"] = constant
-            for node in self.graph.uses(name, {"ReadVariableOp"}):
-                found[node.name + ":0"] = constant
-        return found
-
     def _head_tensors(self):
-        """The last dense layer's output and the rows that the first one takes; none: []."""
+        """The last layer's output and what the first one behind the cells takes; none: []."""
         if not self.network.after:
             return []
-        return [self.network.after[-1].output, head_inputs(self.graph, self.network)]
+        return [self.network.after[-1].output, self.network.after[0].inputs]
 
 
-def head_inputs(graph, network):
-    """The tensor [rows, U] that the first dense layer after the cells multiplies."""
-    node = graph.node(network.after[0].output)
-    while node.op != "MatMul":
-        node = graph.node(graph.inputs(node)[0])
-    return graph.inputs(node)[0]
+def constants(graph, variables, *, dtype):
+    """The tensors at which a graph reads its variables, as constants of their values."""
+    found = {}
+    for name, value in variables.items():
+        constant = tf1.constant(value, dtype)
+        found[name + ":0"] = constant
+        for node in graph.uses(name, {"ReadVariableOp"}):
+            found[node.name + ":0"] = constant
+    return found
 
 
 def static_sizes(graph, run):
-    """The batch size and the number of steps that a graph asks for; None: any.
-
-    The graph as a whole is imported for it, as its shapes are not written down.
-    """
-    imported = tf1.Graph()
-    with imported.as_default():
-        try:
-            tf1.import_graph_def(graph.graph_def, name="")
-        except ValueError:  # an op that does not exist here
-            return None, len(run.steps) or None if run.inputs is None else None
-    shape = imported.get_tensor_by_name(run.first_inputs).shape
-    sizes = shape.as_list() if shape.rank else [None, None]
+    """The batch size and the number of steps that a graph asks for; None: any."""
+    sizes = graph.shape(run.first_inputs) or [None, None]
     return (sizes[0], len(run.steps)) if run.inputs is None else (sizes[1], sizes[0])
 
 
@@ -232,7 +215,7 @@ def _at(lengths, steps):
     return tuple(np.stack(parts)[lengths, rows] for parts in zip(*steps, strict=True))
 
 
-def _part(graph, fetches, *, given, widened):
+def part_of(graph, fetches, *, given, widened):
     """The GraphDef of what leads to some tensors from the given ones, without devices."""
     needed, queue = set(), [name for name in fetches if name not in given]
     while queue:

@@ -6,8 +6,9 @@ from porting.checkpoints.naming import Cell
 from porting.graph import Graph
 from porting.graphs.cudnn import cudnn_levels
 from porting.graphs.equations import Constants
+from porting.graphs.layer import Layer
 from porting.graphs.runs import MOVING, Run, UnknownCell
-from porting.graphs.surroundings import Layer, layers_after, layers_before
+from porting.graphs.surroundings import layers_after, layers_before
 from porting.graphs.wiring import find_wiring
 
 
@@ -53,9 +54,9 @@ class Level(NamedTuple):
 class Network(NamedTuple):
     """What a checkpoint's graph computes.
 
-    before: an embedding or dense layers that make the inputs of the first level.
+    before: the layers that make the inputs of the first level.
     levels: from the inputs up.
-    after: dense layers from the last level up.
+    after: the layers from the last level up.
     takes: "steps" where `after` takes the outputs of all steps, "last" those of the last one,
         "state" the final state, which is another thing where sequences have lengths or are read
         backwards.
@@ -77,6 +78,12 @@ class Network(NamedTuple):
         found = [name for layer in self.before + self.after for name in layer.variables.values()]
         found += [name for layer in self.recurrent for name in layer.cell.variables.values()]
         return found
+
+    @property
+    def head_kernel(self):
+        """The variable of the first product behind the cells; None: there is none."""
+        kernels = (layer.variables.get("kernel") for layer in self.after)
+        return next((name for name in kernels if name), None)
 
     @property
     def top(self):

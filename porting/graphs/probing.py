@@ -1,4 +1,4 @@
-"""What of the last cell's outputs the dense layers of a graph take: found by running them once.
+"""What of the last cell's outputs the layers behind them take: found by running them once.
 
 The ways to pick rows from a sequence are too many to be told by their operations; the rows that
 come out are the outputs' own, to the bit, unless something stands between.
@@ -13,9 +13,9 @@ from shared.errors import UserError
 
 
 def with_takes(graph, network: Network, read):
-    """The network with what its dense layers are seen to take.
+    """The network with what the layers behind its cells are seen to take.
 
-    A graph that does not run here is taken as its operations are. Without the dense layers where
+    A graph that does not run here is taken as its operations are. Without those layers where
     they take something that no Keras model here gives.
 
     Args:
@@ -36,7 +36,7 @@ def with_takes(graph, network: Network, read):
 
 
 def order(graph, network, outputs):
-    """How dense layers order the rows of what a network says they take; None: they take others.
+    """How the head orders the rows of what a network says it takes; None: it takes others.
 
     Args:
         graph, network: as for with_takes.
@@ -47,9 +47,10 @@ def order(graph, network, outputs):
     orders = _ORDERS[network.takes]
     if network.takes == "steps" and _is_per_step(graph, network):
         orders = [lambda sequence, state: sequence[:, 0]]  # the first product stands for them all
+    taken = outputs.head_rows.reshape(-1, outputs.head_rows.shape[-1])
     for ordered in orders:
         rows = ordered(*top(network, outputs))
-        if np.array_equal(rows, outputs.head_rows):
+        if np.array_equal(rows, taken):
             return ordered
     return None
 
@@ -88,7 +89,7 @@ _ORDERS = {
 def _is_per_step(graph, network):
     """Does the graph multiply by the first kernel anew at each of its unrolled steps?"""
     run = network.recurrent[-1].run
-    products = graph.uses(network.after[0].variables["kernel"], {"MatMul"})
+    products = graph.uses(network.head_kernel, {"MatMul"}) if network.head_kernel else []
     return not run.looped and len(products) == len(run.steps)
 
 

@@ -45,6 +45,8 @@ class TrainingRun:
 
     def __init__(self, conversion, variables, *, dtype):
         self.network, self.dtype = conversion.network, dtype
+        self._outside = conversion.graph.outside
+        self.training = self._trains()
         self._masked = conversion.blueprint.masked
         whole = Graph(conversion.graph.graph_def, backward=True)
         self._check(conversion, whole)
@@ -82,7 +84,11 @@ class TrainingRun:
 
     def loss_of(self, feed, logits):
         """The graph's loss of other logits [rows, N], and its gradient by them."""
-        return self._run([self._loss, self._pull], {**feed, self._logits: logits})
+        sizes = self._logits.shape.as_list() if self._logits.shape.rank else [None, None]
+        shape = logits.shape if None in sizes[1:] else [-1, *sizes[1:]]
+        found = [self._loss, self._pull]
+        loss, pull = self._run(found, {**feed, self._logits: logits.reshape(shape)})
+        return loss, pull.reshape(logits.shape)
 
     def gradients(self, feed):
         """The graph's own gradients by variable."""
@@ -109,9 +115,23 @@ class TrainingRun:
             raise NoTraining("what its loss takes of the cells is not known")
         if conversion.blueprint.optimizer is None:
             raise NoTraining("no optimizer is applied to its variables")
-        products = whole.uses(self.network.after[0].variables["kernel"], {"MatMul"})
-        if len([node for node in products if node.name in conversion.graph.nodes]) != 1:
+        kernel = self.network.head_kernel
+        products = whole.uses(kernel, {"MatMul"}) if kernel else []
+        if kernel and len([node for node in products if node.name in conversion.graph.nodes]) != 1:
             raise NoTraining("it multiplies by the head's kernel at every step anew")
+
+    def _trains(self):
+        """Whether batches are normalized by their own moments: not where dropout would run as well.
+
+        Without a normalization it is one to the model.
+        """
+        kinds = {layer.kind for layer in [*self.network.before, *self.network.after]}
+        if "batch_normalization" not in kinds:
+            return not self._outside.flags
+        if self._outside.fixed and self._outside.random:
+            raise NoTraining("dropout and the moments of its batches are there in training alone")
+        by_flag = bool(self._outside.flags) and not self._outside.random
+        return self._outside.fixed or by_flag
 
     def _tensor(self, name):
         return self.graph.get_tensor_by_name(name)
@@ -160,6 +180,8 @@ class TrainingRun:
         found = {}
         for operation in self._placeholders():
             found[operation.outputs[0]] = self._value(operation, stream, sizes)
+        for name, outside in self._outside.flags.items():
+            found[self._tensor(name)] = outside != self.training
         runs = [layer.run for layer in self.network.recurrent]
         first = self._tensor(self._first.first_inputs).shape
         batch = first[0 if self._first.inputs is None else 1] if first.rank else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from porting.graphs.network import Network
-from porting.models import cell_specs, layer_weights
+from porting.models import cell_specs, layer_weights, plain_layers
 from porting.models.cell_specs import CellSpec
 from porting.models.expressions import Call
 from porting.models.layer_weights import Part
@@ -128,14 +128,13 @@ def draw(network: Network, read, *, masked=False):
         name = cells[0].family + (f"_{index + 1}" if len(groups) > 1 else "")
         spec = _recurrent(cells, {**options, "dtype": dtype, "name": name})
         recurrent.append(replace(spec, residual=residual))
+    before, after = plain_layers.named(network.before, network.after)
     before, after = (
-        [_plain(layer, read, name, dtype) for layer, name in _named(layers, last)]
-        for layers, last in ((network.before, "features"), (network.after, "logits"))
+        [_plain(layer, read, name, dtype) for layer, name in layers] for layers in (before, after)
     )
-    first = before[0] if before else None
     return Blueprint(
         dtype=dtype,
-        features=_features(first, groups[0][0]),
+        features=_features(before, groups[0][0]),
         before=before,
         recurrent=recurrent,
         after=after,
@@ -153,11 +152,14 @@ def to_variables(weights, blueprint):
     return variables
 
 
-def _features(first, cell):
+def _features(before, cell):
     """F of the model's inputs; None where the first layer is an embedding."""
-    if first is None:
-        return len(cell.weights["kernel"])
-    return None if first.kind == "Embedding" else len(first.weights["kernel"])
+    for spec in before:
+        if spec.kind == "Embedding":
+            return None
+        for value in spec.weights.values():  # a kernel's rows, or one number per feature
+            return value.shape[-2] if value.ndim > 1 else len(value)
+    return len(cell.weights["kernel"])
 
 
 def _is_residual(level):
@@ -192,25 +194,8 @@ def _recurrent(cells, options):
     return Spec(call, weights, sources, cells[0].operation, tuple(cells))
 
 
-def _named(layers, last):
-    """Layers with names: the last one's is given, those before it are hidden layers."""
-    names = [f"hidden_{index + 1}" for index in range(len(layers) - 1)] + [last]
-    pairs = list(zip(layers, names, strict=False))
-    return [(layer, layer.kind if layer.kind == "embedding" else name) for layer, name in pairs]
-
-
 def _plain(layer, read, name, dtype):
-    """The spec of an embedding or a dense layer: its arrays are Keras' as they are."""
+    """The spec of a layer of no cells: its arrays are Keras' as they are."""
     weights = {role: read(variable) for role, variable in layer.variables.items()}
-    if layer.kind == "embedding":
-        ids, width = weights["embeddings"].shape
-        kind, options = "Embedding", {"input_dim": ids, "output_dim": width}
-    else:
-        kind = "Dense"
-        options = {
-            "units": weights["kernel"].shape[1],
-            "activation": layer.activation,
-            "use_bias": "bias" in weights,
-        }
-    call = Call(f"keras.layers.{kind}", {**options, "dtype": dtype, "name": name})
+    call = plain_layers.layer_call(layer, weights, dtype=dtype, name=name)
     return Spec(call, weights, layer.variables)

@@ -111,7 +111,8 @@ def _imports(blueprint):
 def _contents(blueprint):
     took = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
     last = blueprint.specs[-1]
-    width = last.options["units"] if blueprint.after else _width(blueprint.recurrent[-1])
+    units = [spec.options["units"] for spec in blueprint.after if "units" in spec.options]
+    width = units[-1] if units else _width(blueprint.recurrent[-1])
     sequences = blueprint.takes == "steps" or not blueprint.after
     made = f"[B, T, {width}]" if sequences else f"[B, {width}]"
     return f"A model from {took} to {last.name} {made}."

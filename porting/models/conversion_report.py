@@ -65,7 +65,7 @@ def diagram(conversion):
     runs = {layer.cell.scope: layer.run for layer in conversion.network.recurrent}
     for level, spec in zip(_levels(conversion), blueprint.specs, strict=True):
         lines += ["  |", f"{spec.name}: {spec.kind}({_arguments(spec.options)})"]
-        width = max(18, *map(len, spec.sources))
+        width = max([18, *map(len, spec.sources)])
         lines += [f"  |   {role:<{width}} {name}" for role, name in spec.sources.items()]
         if level is not None:
             lines.append(f"  |   {_how(runs[level.cells[0].cell.scope])}{spec.operation}")

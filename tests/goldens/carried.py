@@ -29,18 +29,20 @@ class Carried(NamedTuple):
     """A case of tests/goldens/cells.py with what is built around its cells.
 
     lengths: whether sequences have lengths; then the head takes the final state, else the last
-    output. wrapper: "dropout" or "residual" around every cell, or "".
+    output. wrapper: "dropout" or "residual" around every cell, or "". head: "batch_norm" (by a
+    placeholder that says whether the graph is training) or "layer_norm" before the last layer.
     """
 
     case: Case
     optimizer: str = "Adam"
     lengths: bool = False
     wrapper: str = ""
+    head: str = ""
 
     @property
     def name(self):
         """Such as GRUCell-multi-3-float64-Adam."""
-        more = ["lengths"] * self.lengths + [self.wrapper] * bool(self.wrapper)
+        more = ["lengths"] * self.lengths + [word for word in (self.wrapper, self.head) if word]
         return "-".join([self.case.name, self.optimizer, *more])
 
 
@@ -84,6 +86,8 @@ CARRIED = (
     Carried(Case("CudnnCompatibleLSTMCell", "stack", 2)),
     Carried(Case("CudnnCompatibleGRUCell", dtype="float64")),
     Carried(Case("CudnnCompatibleGRUCell", "multi", 2), "GradientDescent"),
+    Carried(Case("BasicLSTMCell", dtype="float64"), head="batch_norm"),
+    Carried(Case("GRUCell", dtype="float64"), "Momentum", head="layer_norm"),
 )
 
 

@@ -1,0 +1,68 @@
+"""Layers as the operations of a graph, each read from the one op at its heart.
+
+What counts is the structure of the operations and that they take variables, whatever the names.
+"""
+
+from porting.graph import ADD, PASSING
+from porting.graphs.equations import ACTIVATIONS
+from porting.graphs.layer import Layer
+from porting.graphs.normalizations import decomposed, fused
+from porting.graphs.outside import FUSED
+
+BIAS = ADD | {"BiasAdd"}
+RESHAPED = PASSING | {"Reshape"}
+_GATHERS = {"Gather", "GatherV2", "ResourceGather"}
+
+
+def read_layer(graph, node):
+    """The layer at whose heart a node is; None where it is of none that is known."""
+    reader = _READERS.get(node.op)
+    return reader(graph, node) if reader else None
+
+
+def embedding(graph, tensor):
+    """The embedding that makes a tensor; None where none does."""
+    node = graph.node(tensor)
+    if node is None or node.op not in _GATHERS or not graph.variable(graph.inputs(node)[0]):
+        return None
+    table, ids = graph.inputs(node)[:2]
+    return Layer("embedding", {"embeddings": graph.variable(table)}, tensor, ids)
+
+
+def activation(graph, tensor):
+    """The activation that takes a tensor, as a layer; None where none does."""
+    nodes = graph.consumers(tensor, ACTIVATIONS)
+    return activation_of(graph, nodes[0]) if nodes else None
+
+
+def activation_of(graph, node):
+    """A node of an activation as a layer."""
+    options = {"activation": ACTIVATIONS[node.op]}
+    return Layer("activation", {}, _out(node), graph.inputs(node)[0], options)
+
+
+def _dense(graph, node):
+    """x W, with the bias that is added to it and the activation of the sum."""
+    inputs, kernel = graph.inputs(node)
+    if graph.variable(kernel) is None or _is_set(node, "transpose_a", "transpose_b"):
+        return None
+    variables, tensor = {"kernel": graph.variable(kernel)}, _out(node)
+    for add in graph.ahead([tensor], through=RESHAPED, ops=BIAS):
+        biases = [graph.variable(name) for name in graph.inputs(add) if graph.variable(name)]
+        if biases:
+            variables["bias"], tensor = biases[0], _out(add)
+    over = activation(graph, tensor)
+    options = over.options if over else {"activation": "linear"}
+    return Layer("dense", variables, over.output if over else tensor, inputs, options)
+
+
+def _is_set(node, *names):
+    return any(name in node.attr and node.attr[name].b for name in names)
+
+
+def _out(node):
+    return node.name + ":0"
+
+
+_READERS = {"MatMul": _dense, "Mul": decomposed, **dict.fromkeys(FUSED, fused)}
+WEIGHTED = frozenset(_READERS)

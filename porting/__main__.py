@@ -78,6 +78,9 @@ def _parser():
         )
         sub.add_argument("--activation", help="where there is no .meta (TF1's default: tanh)")
         sub.add_argument(
+            "--map", metavar="FILE.toml", help="the layers after the cells, where none are found"
+        )
+        sub.add_argument(
             "--trust", action="store_true", help="take a graph that runs Python or touches files"
         )
     for sub in (compare, bench):
@@ -122,6 +125,7 @@ def _convert(arguments):
         trust=arguments.trust,
         forget_bias=arguments.forget_bias,
         activation=arguments.activation,
+        head_map=arguments.map,
     )
     lines = [*conversion_report.diagram(conversion), "", f"wrote {arguments.to}"]
     _print(conversion_report.report(conversion), lines, as_json=arguments.json)
@@ -130,6 +134,9 @@ def _convert(arguments):
 
 def _reverse(arguments):
     from porting.reverse import reverse
+
+    if arguments.map is not None:
+        raise UserError("leave --map out of --reverse: the .json beside the model knows it")
 
     names = reverse(arguments.checkpoint, arguments.to, rest=arguments.rest)
     lines = [*names, "", f"wrote {arguments.to}"]
@@ -148,6 +155,7 @@ def _verify(arguments):
         trust=arguments.trust,
         forget_bias=arguments.forget_bias,
         activation=arguments.activation,
+        head_map=arguments.map,
         steps=arguments.steps,
     )
     rungs = progress(verification.rungs, "verify", unit=" rungs")

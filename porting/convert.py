@@ -12,6 +12,7 @@ from porting.graphs.equations import ACTIVATIONS, Constants
 from porting.graphs.network import Level, Network, RecurrentLayer, find_network
 from porting.graphs.probing import with_takes
 from porting.graphs.runs import UnknownCell
+from porting.head_map import check_layers, with_map
 from porting.models.blueprint import Blueprint, draw
 from porting.models.conversion_report import report
 from porting.models.optimizer_specs import find_optimizer
@@ -35,19 +36,21 @@ class Conversion(NamedTuple):
     blueprint: Blueprint
     counters: dict[str, str]  # the checkpoint's, by what is counted
     notes: list[str]  # lines on what was not taken over as it stands
+    mapped: bool = False  # the layers after the cells are a map's
 
 
-def read(path, *, trust=False, forget_bias=None, activation=None):
+def read(path, *, trust=False, forget_bias=None, activation=None, head_map=None):
     """Reads a checkpoint and the graph beside it, and plans its Keras model.
 
     Args:
         path: as for porting.checkpoint.open_checkpoint.
         trust: also take a graph whose ops run Python or touch files.
         forget_bias, activation: of all cells, where there is no graph to read them off.
+        head_map: a file that describes the layers after the cells, see porting.head_map.
 
     Raises:
         UserError: the checkpoint or its `.meta` is damaged, its cells are unknown, or something is
-            missing that only a graph knows.
+            missing that only a graph knows; the map is wrong, or not needed.
     """
     checkpoint = open_checkpoint(path)
     held = inventory(checkpoint)
@@ -56,7 +59,7 @@ def read(path, *, trust=False, forget_bias=None, activation=None):
         raise UserError(f"{path} holds no recurrent cell: see python -m porting inspect {path}")
     if checkpoint.meta is None:
         network = _without_graph(cells, forget_bias, activation, path=path)
-        return _planned(checkpoint, held, network, graph=None, notes=[])
+        return _planned(checkpoint, held, network, graph=None, notes=[], head_map=head_map)
     if forget_bias is not None or activation is not None:
         raise UserError(
             f"{checkpoint.meta} knows the forget bias and the activation: leave them out"
@@ -75,7 +78,8 @@ def read(path, *, trust=False, forget_bias=None, activation=None):
         found = with_takes(graph, network, checkpoint.read)
     except UnknownCell as error:
         raise UserError(f"{checkpoint.meta}: {error}") from None
-    return _planned(checkpoint, held, found, graph=graph, notes=_notes(graph, network, found))
+    notes = _notes(graph, found if head_map else network, found)
+    return _planned(checkpoint, held, found, graph=graph, notes=notes, head_map=head_map)
 
 
 def _notes(graph, network, found):
@@ -133,16 +137,21 @@ def _without_graph(cells, forget_bias, activation, *, path):
     return Network([], order, [], "steps")
 
 
-def _planned(checkpoint, held, network, *, graph, notes):
+def _planned(checkpoint, held, network, *, graph, notes, head_map):
+    if head_map:
+        network = with_map(network, head_map, graph=graph, shapes=checkpoint.shapes)
     try:
         blueprint = draw(network, checkpoint.read, masked=_is_masked(graph, network))
     except ValueError as error:
         raise UserError(f"{checkpoint.prefix}: {error}") from None
+    if head_map:
+        check_layers(blueprint, head_map)
     optimizer = None if graph is None else find_optimizer(graph, blueprint.specs, checkpoint, held)
     used = {*network.variables, *(optimizer.variables if optimizer else ())}
     unused = sorted(checkpoint.shapes.keys() - used)
     blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
-    return Conversion(checkpoint, network, graph, blueprint, held.counters, notes)
+    mapped = head_map is not None
+    return Conversion(checkpoint, network, graph, blueprint, held.counters, notes, mapped)
 
 
 def convert(path, target, **options):

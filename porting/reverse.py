@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from porting.checkpoint import open_checkpoint
 from porting.models import layer_weights
-from porting.models.layer_weights import Part
+from porting.models.layer_weights import Part, Turned
 from shared.errors import UserError
 
 
@@ -73,7 +73,7 @@ def _variables(told, model, *, path):
                 for row in told["variables"]
                 if row["layer"] == layer["name"]
             }
-            own, parts = model.get_layer(layer["name"]), [Part(**part) for part in layer["cells"]]
+            own, parts = model.get_layer(layer["name"]), _parts(layer)
             found.update(_named(layer_weights.to_tf1(parts, layer_weights.weights(own)), roles))
             for slot, layers in told.get("optimizer", {}).get("slots", {}).items():
                 if layer["name"] in layers:
@@ -85,6 +85,12 @@ def _variables(told, model, *, path):
     if "optimizer" in told:
         found.update(_counters(told["optimizer"], model.optimizer))
     return found
+
+
+def _parts(layer):
+    """What layer_weights needs to know of a layer of the map."""
+    turned = [Turned(**part) for part in layer.get("turned", [])]
+    return turned or [Part(**part) for part in layer["cells"]]
 
 
 def _named(arrays, roles):

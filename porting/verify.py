@@ -7,21 +7,19 @@ in the checkpoint's own dtype step by step, each from the states that the graph 
 
 import functools
 import itertools
-import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import keras
 import numpy as np
 
-import modern_tf2.cells  # noqa: F401  (a file may name them)
 from porting import ladder
 from porting.convert import read
+from porting.differences import difference
 from porting.graphs.probing import order, top
 from porting.graphs.training_run import NoTraining
-from porting.models import layer_weights
 from porting.models.blueprint import to_variables
 from porting.models.keras_run import from_cells, widened
+from porting.models.loading import check_map, load
 from porting.sides import floatx
 from porting.verification import cases as verify_cases
 from porting.verification.before import before_rungs
@@ -46,25 +44,30 @@ class Verification(NamedTuple):
     notes: list[str]
 
 
-def verify(path, keras_file, *, trust=False, forget_bias=None, activation=None, steps=0, seed=0):
+def verify(path, keras_file, *, steps=0, seed=0, **options):
     """Compares a checkpoint and its Keras model.
 
     Args:
         path: the TF1 checkpoint.
         keras_file: what porting.convert made of it.
-        trust, forget_bias, activation: as for porting.convert.read.
         steps: how many both train on, from the checkpoint with its optimizer's state.
         seed: of the random inputs.
+        options: as for porting.convert.read.
 
     Returns: Verification.
 
     Raises:
         UserError: either is missing or damaged, or the model has not the layers of this checkpoint.
     """
-    conversion = read(path, trust=trust, forget_bias=forget_bias, activation=activation)
+    conversion = read(path, **options)
+    check_map(keras_file, mapped=conversion.mapped)
     model, weights = load(keras_file, conversion.blueprint)
     held = references(conversion)
     notes: list[str] = []
+    left = len(conversion.network.after) - conversion.network.compared * held.graph
+    if left and conversion.mapped:
+        why = "it names no output of theirs" if held.graph else "the graph does not run here"
+        notes.append(f"the last {left} of the map's layers are not compared: {why}")
     parts = [_rungs(conversion, model, weights, notes, held=held, seed=seed)]
     parts += [_learning(conversion, model, weights, held, notes, steps=steps, seed=seed)]
     return Verification(itertools.chain(*parts), held.against, notes)
@@ -117,27 +120,6 @@ def _rungs(conversion, model, weights, notes, *, held, seed):
                 yield from _whole(narrow, case.cast("float32"), kind="short sequence")
 
 
-def load(path, blueprint):
-    """A `.keras` file that has the layers of a Blueprint: the model, its weights by layer and role.
-
-    Raises:
-        UserError: it has not, or it cannot be read.
-    """
-    if not os.path.isfile(path):
-        raise UserError(f"there is no {path}: make it with python -m porting convert")
-    try:
-        model = keras.models.load_model(path)
-        found = {s.name: layer_weights.weights(model.get_layer(s.name)) for s in blueprint.specs}
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise UserError(f"{path} is damaged or not of this checkpoint: {line}") from None
-    for spec in blueprint.specs:
-        expected = {role: value.shape for role, value in spec.weights.items()}
-        if expected != {role: value.shape for role, value in found[spec.name].items()}:
-            raise UserError(f"{path} is not of this checkpoint: {spec.name} has other weights")
-    return model, found
-
-
 def _whole(pair, case, *, kind="sequence"):
     """Whole sequences: every cell's outputs and final states, then the logits."""
     expected = pair.run(case.inputs, case.states, lengths=case.lengths)
@@ -153,11 +135,11 @@ def _whole(pair, case, *, kind="sequence"):
     if expected.head is not None:
         found = expected._replace(sequences=sequences, states=states)
         sequence, state = top(pair.network, found)
-        taken = {"steps": sequence, "last": sequence[:, -1], "state": state}
-        logits = pair.keras.head(taken[pair.network.takes])
-        head = expected.head.reshape(-1, expected.head.shape[-1])
-        rows = _rows(pair, expected, logits)
-        yield rung(f"logits of a {kind}", pair.blueprint.after[-1].name, head, rows)
+        taken = {"steps": sequence, "last": sequence[:, -1], "state": state}[pair.network.takes]
+        count = pair.network.compared
+        made = pair.keras.head(taken, count=count)
+        name = pair.blueprint.after[count - 1].name
+        yield rung(f"logits of a {kind}", name, *_rows(pair, expected, made))
 
 
 def _model(pair, model, case):
@@ -169,36 +151,34 @@ def _model(pair, model, case):
         inputs = [inputs, np.arange(case.inputs.shape[1]) < case.lengths[:, None]]
     found = np.array(model(inputs))
     rung = functools.partial(rung_at, dtype="float64", where=f"the whole model, {case.where}")
-    if expected.head is None:
+    after = pair.blueprint.after
+    if not after:
         made, _ = top(pair.network, expected)
         yield rung("cell outputs of a sequence", "outputs", made, found)
-        return
-    head = expected.head.reshape(-1, expected.head.shape[-1])
-    rows = _rows(pair, expected, found)
-    yield rung("logits of a sequence", pair.blueprint.after[-1].name, head, rows)
+    elif expected.head is not None and pair.network.compared == len(after):
+        yield rung("logits of a sequence", after[-1].name, *_rows(pair, expected, found))
 
 
 def _rows(pair, expected, made):
-    """What a model made, [B, T, N] or [B, N], in the order of the reference's rows."""
-    ordered = _ordered(pair, expected)
-    return ordered(made, made) if pair.network.takes == "steps" else made
+    """The rows of the reference's head, and those of what a model made, in the same order."""
+    head = expected.head.reshape(-1, expected.head.shape[-1])
+    if pair.network.takes != "steps" or made.ndim < 3:
+        return head, made
+    if pair.network.after[0].inputs:
+        return head, _ordered(pair, expected)(made, made)
+    # A map does not say whether time or the rows come first: the one that is nearer.
+    orders = [one.reshape(-1, one.shape[-1]) for one in (made, made.swapaxes(0, 1))]
+    return head, min(orders, key=lambda rows: difference({"": head}, {"": rows}).max_abs)
 
 
 def _ordered(pair, expected):
     """How the reference's head orders its rows."""
     if pair.graph is None:
-        return _ROWS[pair.network.takes]
+        return lambda sequence, state: sequence.reshape(-1, sequence.shape[-1])
     ordered = order(pair.graph, pair.network, expected)
     if ordered is None:
         raise UserError("the graph changes the outputs before the layers behind its cells")
     return ordered
-
-
-_ROWS = {
-    "steps": lambda sequence, state: sequence.reshape(-1, sequence.shape[-1]),
-    "last": lambda sequence, state: sequence[:, -1],
-    "state": lambda sequence, state: state,
-}
 
 
 def _flat(layers):

@@ -120,10 +120,12 @@ class GraphRun:
         return _dtype(self.graph, tensor) if tensor in lengths else self.dtype
 
     def _head_tensors(self):
-        """The last layer's output and what the first one behind the cells takes; none: []."""
-        if not self.network.after:
+        """The last known output behind the cells and what the first layer there takes; none: []."""
+        count = self.network.compared
+        if not count:
             return []
-        return [self.network.after[-1].output, self.network.after[0].inputs]
+        output = self.network.after[count - 1].output
+        return [output, self.network.after[0].inputs or output]
 
 
 def constants(graph, variables, *, dtype):

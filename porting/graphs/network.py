@@ -81,9 +81,14 @@ class Network(NamedTuple):
 
     @property
     def head_kernel(self):
-        """The variable of the first product behind the cells; None: there is none."""
-        kernels = (layer.variables.get("kernel") for layer in self.after)
+        """The variable of the first product found behind the cells; None: there is none."""
+        kernels = (layer.variables.get("kernel") for layer in self.after if layer.inputs)
         return next((name for name in kernels if name), None)
+
+    @property
+    def compared(self):
+        """How many of the layers after the cells lead to a known tensor of the graph."""
+        return max([i + 1 for i, layer in enumerate(self.after) if layer.output], default=0)
 
     @property
     def top(self):

@@ -111,8 +111,10 @@ class TrainingRun:
         self.session.run(self._rounded)
 
     def _check(self, conversion, whole):
-        if not self.network.after:
+        if not self.network.after or self.network.compared < len(self.network.after):
             raise NoTraining("what its loss takes of the cells is not known")
+        if self.network.takes == "steps" and not self.network.after[0].inputs:
+            raise NoTraining("a map does not say in which order its head takes the steps")
         if conversion.blueprint.optimizer is None:
             raise NoTraining("no optimizer is applied to its variables")
         kernel = self.network.head_kernel
@@ -125,6 +127,8 @@ class TrainingRun:
 
         Without a normalization it is one to the model.
         """
+        if not all(layer.inputs for layer in self.network.after):
+            return False  # of a map: what its layers do in training, the graph may not
         kinds = {layer.kind for layer in [*self.network.before, *self.network.after]}
         if "batch_normalization" not in kinds:
             return not self._outside.flags

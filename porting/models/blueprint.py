@@ -1,6 +1,8 @@
 """A Keras model before it is built: layers as constructor calls, weights and their origins."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +10,7 @@ from porting.graphs.network import Network
 from porting.models import cell_specs, layer_weights, plain_layers
 from porting.models.cell_specs import CellSpec
 from porting.models.expressions import Call
-from porting.models.layer_weights import Part
+from porting.models.layer_weights import Part, Turned
 from porting.models.optimizer_specs import OptimizerSpec
 
 
@@ -19,7 +21,7 @@ class Spec:
     call: of its constructor, all that matters written out. weights: by role, as in
     porting.models.layer_weights. sources: TF1's variables by role there. cells: of a recurrent
     layer.
-    residual: what the layer takes is added to what it makes.
+    residual: what the layer takes is added to what it makes. turned: weights of other axes.
     """
 
     call: Call
@@ -28,6 +30,7 @@ class Spec:
     operation: str = "copied"
     cells: tuple[CellSpec, ...] = ()
     residual: bool = False
+    turned: tuple[Turned, ...] = ()
 
     @property
     def name(self):
@@ -46,8 +49,10 @@ class Spec:
 
     @property
     def parts(self):
-        """The layer's cells, for porting.models.layer_weights."""
-        return tuple(Part(cell.prefix, cell.family, cell.forget_bias) for cell in self.cells)
+        """The layer's cells or turned weights, for porting.models.layer_weights."""
+        return self.turned or tuple(
+            Part(cell.prefix, cell.family, cell.forget_bias) for cell in self.cells
+        )
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,14 @@ class Blueprint:
             for spec in self.recurrent
             for cell in spec.cells
         ]
+
+    @property
+    def width(self):
+        """The number of outputs of the last recurrent layer."""
+        spec = self.recurrent[-1]
+        ways = 2 if spec.kind == "Bidirectional" else 1
+        options: Mapping[str, Any] = spec.cells[-1].options
+        return ways * (options.get("projection") or options["units"])
 
     @property
     def picks_last(self):
@@ -132,6 +145,9 @@ def draw(network: Network, read, *, masked=False):
     before, after = (
         [_plain(layer, read, name, dtype) for layer, name in layers] for layers in (before, after)
     )
+    names = [spec.name for spec in [*before, *recurrent, *after]]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two layers would have one name: {', '.join(names)}")
     return Blueprint(
         dtype=dtype,
         features=_features(before, groups[0][0]),
@@ -195,7 +211,9 @@ def _recurrent(cells, options):
 
 
 def _plain(layer, read, name, dtype):
-    """The spec of a layer of no cells: its arrays are Keras' as they are."""
-    weights = {role: read(variable) for role, variable in layer.variables.items()}
+    """The spec of a layer of no cells: but for a map's its arrays are Keras' as they are."""
+    turned = tuple(Turned(role, axes) for role, axes in layer.turned.items())
+    held = {role: read(variable) for role, variable in layer.variables.items()}
+    weights = layer_weights.to_keras(turned, held)
     call = plain_layers.layer_call(layer, weights, dtype=dtype, name=name)
-    return Spec(call, weights, layer.variables)
+    return Spec(call, weights, layer.variables, turned=turned)

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import keras
 
+from porting.models import plain_layers
 from porting.models.blueprint import Blueprint
 from porting.models.expressions import Call
 from porting.models.layer_weights import set_weights
@@ -111,14 +112,10 @@ def _imports(blueprint):
 def _contents(blueprint):
     took = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
     last = blueprint.specs[-1]
+    if any(layer not in plain_layers.CLASSES for layer in (spec.kind for spec in blueprint.after)):
+        return f"A model from {took} to {last.name}."
     units = [spec.options["units"] for spec in blueprint.after if "units" in spec.options]
-    width = units[-1] if units else _width(blueprint.recurrent[-1])
+    width = units[-1] if units else blueprint.width
     sequences = blueprint.takes == "steps" or not blueprint.after
     made = f"[B, T, {width}]" if sequences else f"[B, {width}]"
     return f"A model from {took} to {last.name} {made}."
-
-
-def _width(spec):
-    """The number of outputs of a recurrent layer."""
-    ways = 2 if spec.kind == "Bidirectional" else 1
-    return ways * (spec.cells[-1].options.get("projection") or spec.cells[-1].options["units"])

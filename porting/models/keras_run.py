@@ -60,9 +60,9 @@ class KerasRun:
         outputs, *final = self._cells[index](inputs, initial_state=list(states), mask=mask)
         return np.array(outputs), tuple(np.array(value) for value in final)
 
-    def head(self, taken):
-        """The layers after the cells, on [B, T, U] or [B, U]."""
-        for layer in self._after:
+    def head(self, taken, *, count):
+        """The first layers after the cells, on [B, T, U] or [B, U]."""
+        for layer in self._after[:count]:
             taken = layer(taken)
         return np.array(taken)
 

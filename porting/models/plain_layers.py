@@ -1,5 +1,6 @@
 """Layers around the cells as calls of Keras: one table of what a kind of layer becomes."""
 
+import re
 from collections import Counter
 
 from porting.models.expressions import Call
@@ -26,12 +27,13 @@ KINDS = {
     "batch_normalization": ("BatchNormalization", _nothing, "normalization"),
     "layer_normalization": ("LayerNormalization", _nothing, "normalization"),
 }
+CLASSES = {kind for kind, _, _ in KINDS.values()}
 _DENSE = "hidden"
 
 
 def layer_call(layer, weights, *, dtype, name):
     """The Call of a porting.graphs.layer.Layer with arrays by Keras' role."""
-    kind, told, _ = KINDS[layer.kind]
+    kind, told, _ = KINDS.get(layer.kind, (layer.kind, _nothing, None))
     options = {**told(weights), **layer.options}
     return Call(f"keras.layers.{kind}", {**options, "dtype": dtype, "name": name})
 
@@ -54,7 +56,14 @@ def named(before, after):
 
 
 def _wanted(layers, last):
-    names = [KINDS[layer.kind][2] for layer in layers]
+    names = [_name(layer) for layer in layers]
     if _DENSE in names:
         names[len(names) - 1 - names[::-1].index(_DENSE)] = last
     return names
+
+
+def _name(layer):
+    """A map's layer has a name of its own, or one after its class."""
+    if layer.kind in KINDS:
+        return KINDS[layer.kind][2]
+    return layer.name or re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", layer.kind).lower()

@@ -37,7 +37,7 @@ class NumpyRun:
                 if direction:
                     ends.append(outputs)
             inputs = np.concatenate(ends, axis=-1)
-        if not self.network.after:
+        if any(layer.kind not in _LAYERS for layer in self.network.after) or not self.network.after:
             return Outputs(sequences, finals, steps, None, None)
         states = [finals[index][0] for index in self.network.top]
         taken = self._taken(inputs, np.concatenate(states, axis=-1))

@@ -4,6 +4,7 @@ What counts is the structure of the operations and that they take variables, wha
 """
 
 from porting.graph import ADD, PASSING
+from porting.graphs.convolutions import conv1d
 from porting.graphs.equations import ACTIVATIONS
 from porting.graphs.layer import Layer
 from porting.graphs.normalizations import decomposed, fused
@@ -51,9 +52,19 @@ def _dense(graph, node):
         biases = [graph.variable(name) for name in graph.inputs(add) if graph.variable(name)]
         if biases:
             variables["bias"], tensor = biases[0], _out(add)
-    over = activation(graph, tensor)
-    options = over.options if over else {"activation": "linear"}
-    return Layer("dense", variables, over.output if over else tensor, inputs, options)
+    return _activated(graph, Layer("dense", variables, tensor, inputs))
+
+
+def _conv1d(graph, node):
+    layer = conv1d(graph, node)
+    return None if layer is None else _activated(graph, layer)
+
+
+def _activated(graph, layer):
+    """A layer with the activation of what it makes."""
+    over = activation(graph, layer.output)
+    options = {**layer.options, **(over.options if over else {"activation": "linear"})}
+    return layer._replace(output=over.output if over else layer.output, options=options)
 
 
 def _is_set(node, *names):
@@ -64,5 +75,5 @@ def _out(node):
     return node.name + ":0"
 
 
-_READERS = {"MatMul": _dense, "Mul": decomposed, **dict.fromkeys(FUSED, fused)}
+_READERS = {"MatMul": _dense, "Mul": decomposed, "Conv2D": _conv1d, **dict.fromkeys(FUSED, fused)}
 WEIGHTED = frozenset(_READERS)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from porting.checkpoints.naming import Cell
 from porting.graph import Graph
+from porting.graphs.convolutions import shortest
 from porting.graphs.cudnn import cudnn_levels
 from porting.graphs.equations import Constants
 from porting.graphs.layer import Layer
@@ -82,8 +83,14 @@ class Network(NamedTuple):
     @property
     def head_kernel(self):
         """The variable of the first product found behind the cells; None: there is none."""
-        kernels = (layer.variables.get("kernel") for layer in self.after if layer.inputs)
+        dense = (layer for layer in self.after if layer.kind == "dense")
+        kernels = (layer.variables["kernel"] for layer in dense)
         return next((name for name in kernels if name), None)
+
+    @property
+    def shortest(self):
+        """The least number of steps that leaves one behind the layers after the cells."""
+        return shortest(self.after)
 
     @property
     def compared(self):

@@ -23,16 +23,31 @@ def with_takes(graph, network: Network, read):
         network: of that graph.
         read: a function from a variable's name to its array.
     """
+    network = network._replace(after=_fitting(network.after, read))
     if not network.after or network.recurrent[0].run is None:
         return network
     try:
         outputs = _run(graph, network, read)
     except UserError:
         return network
-    for takes in (network.takes, "last", "state", "steps"):
+    convolved = any(layer.kind == "conv1d" for layer in network.after)
+    for takes in ["steps"] if convolved else (network.takes, "last", "state", "steps"):
         if order(graph, network._replace(takes=takes), outputs) is not None:
             return network._replace(takes=takes)
     return network._replace(after=[], takes="steps")
+
+
+def _fitting(layers, read):
+    """Layers up to the first that takes another width than the one before it makes."""
+    width = None
+    for index, layer in enumerate(layers):
+        shapes = {role: np.shape(read(name)) for role, name in layer.variables.items()}
+        kernel = shapes.get("kernel")
+        taken = kernel[-2] if kernel else next(iter(shapes.values()), (width,))[0]
+        if width is not None and taken != width:
+            return layers[:index]
+        width = kernel[-1] if kernel else taken
+    return layers
 
 
 def order(graph, network, outputs):
@@ -45,6 +60,8 @@ def order(graph, network, outputs):
     Returns: a function from outputs [B, T, U] and final h [B, U] to rows [rows, U].
     """
     orders = _ORDERS[network.takes]
+    if any(layer.kind == "conv1d" for layer in network.after):
+        orders = orders[:1]  # which goes over the rows of each sequence
     if network.takes == "steps" and _is_per_step(graph, network):
         orders = [lambda sequence, state: sequence[:, 0]]  # the first product stands for them all
     taken = outputs.head_rows.reshape(-1, outputs.head_rows.shape[-1])
@@ -98,7 +115,7 @@ def _run(graph, network, read):
     variables = {name: read(name) for name in network.variables}
     run = network.recurrent[0].run
     batch, steps = static_sizes(graph, run)
-    batch, steps = batch or 3, steps or 4
+    batch, steps = batch or 3, steps or max(4, network.shortest)
     stream = np.random.default_rng(0)
     dtype = next(iter(variables.values())).dtype
     sizes = [cells.sizes(layer.cell.family, _of(layer, variables)) for layer in network.recurrent]

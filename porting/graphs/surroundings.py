@@ -19,7 +19,7 @@ from porting.graphs.runs import MOVING
 
 _SELECTING = {"StridedSlice", "Slice", "Gather", "GatherV2", "GatherNd"}
 _SELECTING |= {"Split", "SplitV", "Unpack"}
-_WITHIN = BIAS | RESHAPED | set(ACTIVATIONS)
+_WITHIN = BIAS | RESHAPED | {"Squeeze", *ACTIVATIONS}
 
 
 def layers_before(graph, tensor):

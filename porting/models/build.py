@@ -114,8 +114,8 @@ def _contents(blueprint):
     last = blueprint.specs[-1]
     if any(layer not in plain_layers.CLASSES for layer in (spec.kind for spec in blueprint.after)):
         return f"A model from {took} to {last.name}."
-    units = [spec.options["units"] for spec in blueprint.after if "units" in spec.options]
-    width = units[-1] if units else blueprint.width
+    kernels = [spec.weights["kernel"] for spec in blueprint.after if "kernel" in spec.weights]
+    width = kernels[-1].shape[-1] if kernels else blueprint.width
     sequences = blueprint.takes == "steps" or not blueprint.after
     made = f"[B, T, {width}]" if sequences else f"[B, {width}]"
     return f"A model from {took} to {last.name} {made}."

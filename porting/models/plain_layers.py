@@ -15,6 +15,10 @@ def _dense(weights):
     return {"units": weights["kernel"].shape[1], "use_bias": "bias" in weights}
 
 
+def _conv1d(weights):
+    return {"filters": weights["kernel"].shape[-1], "use_bias": "bias" in weights}
+
+
 def _nothing(weights):
     return {}
 
@@ -23,6 +27,7 @@ def _nothing(weights):
 KINDS = {
     "embedding": ("Embedding", _embedding, "embedding"),
     "dense": ("Dense", _dense, "hidden"),
+    "conv1d": ("Conv1D", _conv1d, "convolution"),
     "activation": ("Activation", _nothing, "activation"),
     "batch_normalization": ("BatchNormalization", _nothing, "normalization"),
     "layer_normalization": ("LayerNormalization", _nothing, "normalization"),

@@ -116,6 +116,19 @@ def dropped(x, ends):
     return logits(normalized(outputs, ends))
 
 
+def convolved(x, ends):
+    """Two over the outputs, one over the inputs."""
+    x = tf1.layers.conv1d(x, 5, 2, padding="same", activation=tf1.nn.relu)
+    outputs = tf1.layers.conv1d(cells(x), 6, 3, padding="same", use_bias=False)
+    return logits(tf1.layers.conv1d(outputs, 5, 2, strides=2, activation=tf1.nn.tanh))
+
+
+def flattened(x, ends):
+    """A dense layer over all steps of a convolution at once, which is another one than Keras'."""
+    outputs = tf1.layers.conv1d(cells(x), 6, 3, padding="same")
+    return logits(tf1.reshape(outputs, [-1, 6 * T]))
+
+
 BN = "BatchNormalization"
 # By case: what is built, the classes of Keras' layers, and options of the one that normalizes.
 CASES = {
@@ -161,6 +174,7 @@ CASES = {
         ["SimpleRNN", "LayerNormalization", "Activation", "Dense"],
         dict(epsilon=1e-12),
     ),
+    "convolutions": (convolved, ["Conv1D", "SimpleRNN", "Conv1D", "Conv1D", "Dense"], {}),
 }
 FAST = ("a flag", "before the cells")
 PARAMS = [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST)) for name in CASES]
@@ -214,9 +228,9 @@ def made(request, tmp_path_factory):
 
 def test_the_layers_are_found(made):
     assert [layer["kind"] for layer in made.told["layers"]] == made.kinds
-    (norm,) = [one for one in made.told["layers"] if one["kind"].endswith("Normalization")]
-    found = {name: norm["options"][name] for name in made.options}
-    assert found == made.options
+    for norm in made.told["layers"]:
+        if norm["kind"].endswith("Normalization"):
+            assert {name: norm["options"][name] for name in made.options} == made.options
     assert made.told["unused"] == []
 
 
@@ -314,3 +328,12 @@ def test_moments_of_two_axes_are_no_layer_normalization(tmp_path, capsys):
     told = json.loads((tmp_path / "m.json").read_text())
     assert [layer["kind"] for layer in told["layers"]] == ["SimpleRNN"]
     assert {"logits/kernel", "logits/bias"} <= set(told["unused"])
+
+
+def test_a_dense_layer_over_all_steps_at_once_is_not_taken_over(tmp_path):
+    saved, target = save(flattened, tmp_path), str(tmp_path / "m.keras")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    told = json.loads((tmp_path / "m.json").read_text())
+    assert [layer["kind"] for layer in told["layers"]] == ["SimpleRNN", "Conv1D"]
+    assert {"logits/kernel", "logits/bias"} <= set(told["unused"])
+    assert main(["verify", saved.prefix, target]) == 0

@@ -12,6 +12,7 @@ class Layer(NamedTuple):
     variables: by Keras' role.
     inputs, output: the tensors that it takes and makes; of a map's layer "" where nobody says them.
     options: of Keras' layer, as far as no variable's shape tells them.
+    picked: only the last step of what it makes goes on.
     name, turned: of a map's layer; the order in which Keras has the axes of a variable, by role.
     """
 
@@ -22,3 +23,4 @@ class Layer(NamedTuple):
     options: Mapping[str, object] = MappingProxyType({})
     name: str | None = None
     turned: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+    picked: bool = False

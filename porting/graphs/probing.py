@@ -33,8 +33,29 @@ def with_takes(graph, network: Network, read):
     convolved = any(layer.kind == "conv1d" for layer in network.after)
     for takes in ["steps"] if convolved else (network.takes, "last", "state", "steps"):
         if order(graph, network._replace(takes=takes), outputs) is not None:
-            return network._replace(takes=takes)
+            return _picked(graph, network._replace(takes=takes), read)
     return network._replace(after=[], takes="steps")
+
+
+def _picked(graph, network, read):
+    """The network up to where it takes another step than the last of what a layer makes."""
+    after, names = network.after, network.variables
+    for index in [i for i, layer in enumerate(after) if layer.picked]:
+        layers = [*after[:index], after[index]._replace(picked=False)]
+        below, over = network._replace(after=layers), network._replace(after=after[index + 1 :])
+        outputs, taken = _run(graph, below, read), _run(graph, over, read, names=names).head_rows
+        if network.takes != "steps" or not _is_last(graph, below, outputs, taken):
+            return below
+    return network
+
+
+def _is_last(graph, network, outputs, taken):
+    """Whether rows are those of the last step of what the last layer of a network makes."""
+    made, sizes = outputs.head, top(network, outputs)[0].shape[:2]
+    rows_first = order(graph, network, outputs) is _ORDERS["steps"][0]
+    if made.ndim == 2:
+        made = made.reshape(*(sizes if rows_first else sizes[::-1]), made.shape[-1])
+    return np.array_equal(made[:, -1] if rows_first else made[-1], taken)
 
 
 def _fitting(layers, read):
@@ -110,9 +131,12 @@ def _is_per_step(graph, network):
     return not run.looped and len(products) == len(run.steps)
 
 
-def _run(graph, network, read):
-    """The Outputs of a run on random numbers; rows differ in length where there are lengths."""
-    variables = {name: read(name) for name in network.variables}
+def _run(graph, network, read, *, names=None):
+    """The Outputs of a run on random numbers; rows differ in length where there are lengths.
+
+    names: the variables that it takes, those of the network by default.
+    """
+    variables = {name: read(name) for name in names or network.variables}
     run = network.recurrent[0].run
     batch, steps = static_sizes(graph, run)
     batch, steps = batch or 3, steps or max(4, network.shortest)

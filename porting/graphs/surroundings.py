@@ -68,6 +68,8 @@ def layers_after(graph, ends, *, kernels):
         # Outputs that a fused op makes are multiplied by a mask of the lengths.
         through = MOVING | {"Mul"} if takes != "steps" else MOVING - _SELECTING
         found = _layers_over(graph, tensor, through=through, kernels=kernels) if tensor else []
+        if found and takes == "steps":
+            return found + _picking(graph, found, kernels=kernels), takes
         if found:
             return found, takes
     return [], "steps"
@@ -80,6 +82,14 @@ def _layers_over(graph, tensor, *, through, kernels):
         found += layers
         tensor = found[-1].output
     return found + _with_activation(graph, found[-1])[1:] if found else []
+
+
+def _picking(graph, found, *, kernels):
+    """Marks the last of some layers over all steps as picked from, and gives those over that."""
+    over = _layers_over(graph, found[-1].output, through=MOVING, kernels=kernels)
+    if over:
+        found[-1] = found[-1]._replace(picked=True)
+    return over
 
 
 def _next_layers(graph, tensor, *, through, kernels):

@@ -22,6 +22,7 @@ class Spec:
     porting.models.layer_weights. sources: TF1's variables by role there. cells: of a recurrent
     layer.
     residual: what the layer takes is added to what it makes. turned: weights of other axes.
+    picked: only the last step of what it makes goes on.
     """
 
     call: Call
@@ -31,6 +32,7 @@ class Spec:
     cells: tuple[CellSpec, ...] = ()
     residual: bool = False
     turned: tuple[Turned, ...] = ()
+    picked: bool = False
 
     @property
     def name(self):
@@ -101,13 +103,14 @@ class Blueprint:
         options: Mapping[str, Any] = spec.cells[-1].options
         return ways * (options.get("projection") or options["units"])
 
-    @property
-    def picks_last(self):
-        """Whether the last of all outputs is picked behind the last recurrent layer.
+    def picks_last(self, spec):
+        """Whether the last of all outputs is picked behind a layer.
 
-        Of one direction Keras' layer gives it by itself; of two that would be the final states.
+        A recurrent layer of one direction gives it by itself; two would give their final states.
         """
         last = self.recurrent[-1]
+        if spec is not last:
+            return spec.picked
         several = last.kind == "Bidirectional" or last.residual
         return bool(self.after) and self.takes == "last" and several
 
@@ -216,4 +219,4 @@ def _plain(layer, read, name, dtype):
     held = {role: read(variable) for role, variable in layer.variables.items()}
     weights = layer_weights.to_keras(turned, held)
     call = plain_layers.layer_call(layer, weights, dtype=dtype, name=name)
-    return Spec(call, weights, layer.variables, turned=turned)
+    return Spec(call, weights, layer.variables, turned=turned, picked=layer.picked)

@@ -24,7 +24,7 @@ def build(blueprint: Blueprint):
         with _nothing_drawn(layer):
             made = layer(x, **called_with)
         x = _sum(spec, blueprint).make()([x, made]) if spec.residual else made
-        if blueprint.picks_last and spec is blueprint.recurrent[-1]:
+        if blueprint.picks_last(spec):
             x = x[:, -1]
     model = keras.Model([inputs, mask] if blueprint.masked else inputs, x, name="model")
     for spec in blueprint.specs:
@@ -80,7 +80,7 @@ def source(blueprint: Blueprint, *, title):
             after = f"([{before}, made])"
             lines += _sum(spec, blueprint).lines(indent=4, before="x = ", after=after)
         before = "x"
-        if blueprint.picks_last and spec is blueprint.recurrent[-1]:
+        if blueprint.picks_last(spec):
             lines += ["    x = x[:, -1]"]
     ins = "[inputs, mask]" if blueprint.masked else "inputs"
     lines += [f'    model = keras.Model({ins}, x, name="model")']
@@ -116,6 +116,7 @@ def _contents(blueprint):
         return f"A model from {took} to {last.name}."
     kernels = [spec.weights["kernel"] for spec in blueprint.after if "kernel" in spec.weights]
     width = kernels[-1].shape[-1] if kernels else blueprint.width
-    sequences = blueprint.takes == "steps" or not blueprint.after
+    picked = any(spec.picked for spec in blueprint.after)
+    sequences = (blueprint.takes == "steps" and not picked) or not blueprint.after
     made = f"[B, T, {width}]" if sequences else f"[B, {width}]"
     return f"A model from {took} to {last.name} {made}."

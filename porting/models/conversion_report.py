@@ -82,7 +82,7 @@ def diagram(conversion):
             lines.append(f"  |   {_how(runs[level.cells[0].cell.scope])}{spec.operation}")
         if spec.residual:
             lines.append("  |   what it takes is added to what it makes")
-        if blueprint.picks_last and spec is blueprint.recurrent[-1]:
+        if blueprint.picks_last(spec):
             lines += ["  |", "the outputs of the last step"]
     if blueprint.optimizer is not None:
         optimizer = blueprint.optimizer

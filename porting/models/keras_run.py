@@ -62,8 +62,9 @@ class KerasRun:
 
     def head(self, taken, *, count):
         """The first layers after the cells, on [B, T, U] or [B, U]."""
-        for layer in self._after[:count]:
+        for spec, layer in zip(self.blueprint.after[:count], self._after, strict=False):
             taken = layer(taken)
+            taken = taken[:, -1] if spec.picked else taken
         return np.array(taken)
 
     def before(self, taken):

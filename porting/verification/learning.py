@@ -131,7 +131,9 @@ class _Model:
         with floatx(self.dtype), tf.GradientTape() as tape:
             made = self.cells(inputs, training=run.training)
         rows = made.numpy().reshape(-1, made.shape[-1])
-        order = row_order(self.conversion, *made.shape[:2])
+        order = np.arange(len(rows))
+        if len(made.shape) == 3:
+            order = row_order(self.conversion, *made.shape[:2])
         loss, pull = run.loss_of(feed, rows[order])
         back = np.empty_like(rows)
         back[order] = pull

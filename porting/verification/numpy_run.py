@@ -37,7 +37,7 @@ class NumpyRun:
                 if direction:
                     ends.append(outputs)
             inputs = np.concatenate(ends, axis=-1)
-        if any(layer.kind not in _LAYERS for layer in self.network.after) or not self.network.after:
+        if any(_is_other(layer) for layer in self.network.after) or not self.network.after:
             return Outputs(sequences, finals, steps, None, None)
         states = [finals[index][0] for index in self.network.top]
         taken = self._taken(inputs, np.concatenate(states, axis=-1))
@@ -72,6 +72,11 @@ class NumpyRun:
             activation = layer.options.get("activation", "linear")
             rows = numpy_cells.ACTIVATIONS[activation](rows)
         return rows
+
+
+def _is_other(layer):
+    """Whether a layer is one of a sequence, or of a kind that is not computed here."""
+    return layer.picked or layer.kind not in _LAYERS
 
 
 def _normalized(rows, own, options, *, mean, variance):

@@ -129,6 +129,24 @@ def flattened(x, ends):
     return logits(tf1.reshape(outputs, [-1, 6 * T]))
 
 
+def picked(x, ends):
+    """All steps are normalized, the last one goes on."""
+    ends.training = tf1.placeholder(tf1.bool, [])
+    outputs = tf1.transpose(normalized(tf1.transpose(cells(x), [1, 0, 2]), ends), [1, 0, 2])
+    return logits(outputs[:, -1])
+
+
+def picked_from_rows(x, ends):
+    """A dense layer over the rows of all steps, the last one of which goes on."""
+    rows = tf1.layers.dense(tf1.reshape(cells(x), [-1, U]), 5, tf1.nn.relu)
+    return logits(tf1.reshape(rows, [-1, T, 5])[:, -1])
+
+
+def picked_first(x, ends):
+    ends.training = tf1.placeholder(tf1.bool, [])
+    return logits(normalized(cells(x), ends)[:, 0])
+
+
 BN = "BatchNormalization"
 # By case: what is built, the classes of Keras' layers, and options of the one that normalizes.
 CASES = {
@@ -173,6 +191,12 @@ CASES = {
         lambda x, ends: layer_normalized(x, ends, sequence=True),
         ["SimpleRNN", "LayerNormalization", "Activation", "Dense"],
         dict(epsilon=1e-12),
+    ),
+    "of all steps, then the last": (picked, ["SimpleRNN", BN, "Dense"], {}),
+    "of the rows of all steps, then the last": (
+        picked_from_rows,
+        ["SimpleRNN", "Dense", "Dense"],
+        {},
     ),
     "convolutions": (convolved, ["Conv1D", "SimpleRNN", "Conv1D", "Conv1D", "Dense"], {}),
 }
@@ -335,5 +359,14 @@ def test_a_dense_layer_over_all_steps_at_once_is_not_taken_over(tmp_path):
     assert main(["convert", saved.prefix, "--to", target]) == 0
     told = json.loads((tmp_path / "m.json").read_text())
     assert [layer["kind"] for layer in told["layers"]] == ["SimpleRNN", "Conv1D"]
+    assert {"logits/kernel", "logits/bias"} <= set(told["unused"])
+    assert main(["verify", saved.prefix, target]) == 0
+
+
+def test_another_step_than_the_last_of_a_layer_is_not_taken_over(tmp_path):
+    saved, target = save(picked_first, tmp_path), str(tmp_path / "m.keras")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    told = json.loads((tmp_path / "m.json").read_text())
+    assert [layer["kind"] for layer in told["layers"]] == ["SimpleRNN", BN]
     assert {"logits/kernel", "logits/bias"} <= set(told["unused"])
     assert main(["verify", saved.prefix, target]) == 0

@@ -87,6 +87,9 @@ def _notes(graph, network, found):
     notes = []
     if graph.dropped:
         notes.append(f"dropout is left out: {', '.join(graph.dropped)}")
+    for layer in [*found.before, *found.after]:
+        if layer.kind == "batch_normalization" and layer.options["momentum"] is None:
+            notes.append(f"how {layer.variables['moving_mean']} is averaged is not known: 0.99")
     if network.after and not found.after:
         notes.append(
             f"{_first_variable(network.after)} takes neither the last output nor the final "

@@ -144,14 +144,19 @@ def fused(graph, node):
 
 
 def _momentum(graph, variable):
-    """The share that a moving average keeps at a step; TF1's default where nothing updates it."""
-    for update in graph.uses(variable, {"AssignSub", "AssignSubVariableOp"}):
+    """The share that a moving average keeps at a step; None where that cannot be read.
+
+    Where nothing updates it, it is TF1's default.
+    """
+    uses = graph.uses(variable, {"AssignSub", "AssignSubVariableOp"})
+    updates = [node for node in uses if graph.variable(graph.inputs(node)[0]) == variable]
+    for update in updates:
         change = graph.node(graph.inputs(update)[1])
         for name in graph.inputs(change) if change is not None and change.op == "Mul" else ():
             decay = _number(graph, name)
             if decay is not None:
                 return float(f"{1 - decay:.6g}")  # the graph has a rounded 1 - momentum
-    return 0.99
+    return None if updates else 0.99
 
 
 def _number(graph, tensor):

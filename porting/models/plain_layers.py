@@ -39,7 +39,8 @@ _DENSE = "hidden"
 def layer_call(layer, weights, *, dtype, name):
     """The Call of a porting.graphs.layer.Layer with arrays by Keras' role."""
     kind, told, _ = KINDS.get(layer.kind, (layer.kind, _nothing, None))
-    options = {**told(weights), **layer.options}
+    known = {key: value for key, value in layer.options.items() if value is not None}
+    options = {**told(weights), **known}
     return Call(f"keras.layers.{kind}", {**options, "dtype": dtype, "name": name})
 
 

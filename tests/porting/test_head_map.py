@@ -73,7 +73,7 @@ def converted(saved, text, folder):
 
 def same(saved, target):
     computed = np.array(keras.models.load_model(target)(saved.inputs))
-    bound = tolerance("cell outputs", "float32").bound
+    bound = tolerance("outputs", "float32").bound
     return np.abs(computed - saved.made).max() <= bound * np.abs(saved.made).max()
 
 

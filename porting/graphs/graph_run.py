@@ -74,8 +74,8 @@ class GraphRun:
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         self.session = tf1.Session(graph=session_graph, config=config)
 
-    def __call__(self, inputs, states, *, lengths=None):
-        """Runs the cells and what comes after them.
+    def __call__(self, inputs, states, *, lengths=None, head=True):
+        """Runs the cells and, with `head`, what comes after them.
 
         Args:
             inputs: [B, T, F] for the first cell.
@@ -88,9 +88,11 @@ class GraphRun:
             UserError: the graph does not take such sizes, or does not run here.
         """
         fetches = [_fetches(run) for run in self._runs]
-        head = self._head_tensors()
+        tensors = self._head_tensors() if head else []
         try:
-            *cells, dense = self.session.run([*fetches, head], self._fed(inputs, states, lengths))
+            *cells, dense = self.session.run(
+                [*fetches, tensors], self._fed(inputs, states, lengths)
+            )
         except (tf1.errors.OpError, ValueError) as error:
             raise UserError(f"the graph does not run here: {_first_line(error)}") from None
         found = [

@@ -3,6 +3,8 @@
 What counts is the structure of the operations and that they take variables, whatever the names.
 """
 
+import numpy as np
+
 from porting.graph import ADD, PASSING
 from porting.graphs.convolutions import conv1d
 from porting.graphs.equations import ACTIVATIONS
@@ -44,15 +46,33 @@ def activation_of(graph, node):
 
 def _dense(graph, node):
     """x W, with the bias that is added to it and the activation of the sum."""
-    inputs, kernel = graph.inputs(node)
-    if graph.variable(kernel) is None or _is_set(node, "transpose_a", "transpose_b"):
+    inputs, matrix = graph.inputs(node)
+    kernel = _matrix(graph, matrix)
+    if kernel is None or _is_set(node, "transpose_a", "transpose_b"):
         return None
-    variables, tensor = {"kernel": graph.variable(kernel)}, _out(node)
+    variables, tensor = {"kernel": kernel}, _out(node)
     for add in graph.ahead([tensor], through=RESHAPED, ops=BIAS):
         biases = [graph.variable(name) for name in graph.inputs(add) if graph.variable(name)]
         if biases:
             variables["bias"], tensor = biases[0], _out(add)
     return _activated(graph, Layer("dense", variables, tensor, inputs))
+
+
+def _matrix(graph, tensor):
+    """The variable that is multiplied by; tf.tensordot reshapes it and transposes nothing."""
+    node = graph.node(graph.origin(tensor))
+    while node is not None and node.op in {"Reshape", "Transpose"}:
+        tensor, how = graph.inputs(node)
+        if node.op == "Transpose" and not np.array_equal(graph.constant(how), [0, 1]):
+            return None
+        node = graph.node(graph.origin(tensor))
+    return graph.variable(tensor)
+
+
+def products(graph, kernel):
+    """The products with a variable of a dense layer; none of None."""
+    tensors = [f"{kernel}:0"] if kernel else []
+    return graph.ahead(tensors, through=RESHAPED | {"Transpose"}, ops={"MatMul"})
 
 
 def _conv1d(graph, node):

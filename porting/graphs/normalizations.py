@@ -90,7 +90,7 @@ def _by_averages(graph, mean, variance, epsilon, learned):
 
 def _batch_normalization(graph, variables, epsilon):
     options = {
-        "momentum": _momentum(graph, variables["moving_mean"]),
+        "momentum": _momentum(graph, variables),
         "epsilon": epsilon,
         "center": variables["beta"] is not None,
         "scale": variables["gamma"] is not None,
@@ -143,20 +143,22 @@ def fused(graph, node):
     return Layer(kind, variables, _out(node), inputs, options)
 
 
-def _momentum(graph, variable):
-    """The share that a moving average keeps at a step; None where that cannot be read.
+def _momentum(graph, variables):
+    """The share that moving averages keep at a step; None where that cannot be read.
 
-    Where nothing updates it, it is TF1's default.
+    Where nothing updates them, it is TF1's default.
     """
-    uses = graph.uses(variable, {"AssignSub", "AssignSubVariableOp"})
-    updates = [node for node in uses if graph.variable(graph.inputs(node)[0]) == variable]
-    for update in updates:
-        change = graph.node(graph.inputs(update)[1])
-        for name in graph.inputs(change) if change is not None and change.op == "Mul" else ():
-            decay = _number(graph, name)
-            if decay is not None:
-                return float(f"{1 - decay:.6g}")  # the graph has a rounded 1 - momentum
-    return None if updates else 0.99
+    updated = False
+    for variable in (variables["moving_mean"], variables["moving_variance"]):
+        for update in graph.uses(variable, {"AssignSub", "AssignSubVariableOp"}):
+            target, amount = graph.inputs(update)
+            change = graph.node(amount)
+            updated |= graph.variable(target) == variable
+            for name in graph.inputs(change) if change is not None and change.op == "Mul" else ():
+                decay = _number(graph, name)
+                if decay is not None and graph.variable(target) == variable:
+                    return float(f"{1 - decay:.6g}")  # the graph has a rounded 1 - momentum
+    return None if updated else 0.99
 
 
 def _number(graph, tensor):

@@ -8,6 +8,7 @@ import numpy as np
 
 from porting import cells
 from porting.graphs.graph_run import GraphRun, static_sizes
+from porting.graphs.layer_ops import products
 from porting.graphs.network import Network
 from shared.errors import UserError
 
@@ -53,7 +54,7 @@ def _is_last(graph, network, outputs, taken):
     """Whether rows are those of the last step of what the last layer of a network makes."""
     made, sizes = outputs.head, top(network, outputs)[0].shape[:2]
     rows_first = order(graph, network, outputs) is _ORDERS["steps"][0]
-    if made.ndim == 2:
+    if made.ndim != 3 and made.size == np.prod(sizes) * made.shape[-1]:
         made = made.reshape(*(sizes if rows_first else sizes[::-1]), made.shape[-1])
     return np.array_equal(made[:, -1] if rows_first else made[-1], taken)
 
@@ -127,8 +128,8 @@ _ORDERS = {
 def _is_per_step(graph, network):
     """Does the graph multiply by the first kernel anew at each of its unrolled steps?"""
     run = network.recurrent[-1].run
-    products = graph.uses(network.head_kernel, {"MatMul"}) if network.head_kernel else []
-    return not run.looped and len(products) == len(run.steps)
+    count = len(products(graph, network.head_kernel))
+    return not run.looped and count == len(run.steps)
 
 
 def _run(graph, network, read, *, names=None):

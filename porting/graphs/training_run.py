@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from porting.graph import Graph
+from porting.graphs.layer_ops import products
 from porting.graphs.widening import graph_def_of
 from porting.models.optimizer_specs import find_applied
 
@@ -118,8 +119,13 @@ class TrainingRun:
         if conversion.blueprint.optimizer is None:
             raise NoTraining("no optimizer is applied to its variables")
         kernel = self.network.head_kernel
-        products = whole.uses(kernel, {"MatMul"}) if kernel else []
-        if kernel and len([node for node in products if node.name in conversion.graph.nodes]) != 1:
+        if (
+            kernel
+            and len(
+                [node for node in products(whole, kernel) if node.name in conversion.graph.nodes]
+            )
+            != 1
+        ):
             raise NoTraining("it multiplies by the head's kernel at every step anew")
 
     def _trains(self):

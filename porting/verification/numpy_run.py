@@ -18,7 +18,7 @@ class NumpyRun:
     def __init__(self, network, variables):
         self.network, self.variables = network, variables
 
-    def __call__(self, inputs, states, *, lengths=None):
+    def __call__(self, inputs, states, *, lengths=None, head=True):
         """As GraphRun; a head takes the rows of all steps one after the other."""
         sequences: list[np.ndarray] = []
         finals: list[tuple[np.ndarray, ...]] = []
@@ -37,7 +37,11 @@ class NumpyRun:
                 if direction:
                     ends.append(outputs)
             inputs = np.concatenate(ends, axis=-1)
-        if any(_is_other(layer) for layer in self.network.after) or not self.network.after:
+        if (
+            not head
+            or any(_is_other(layer) for layer in self.network.after)
+            or not self.network.after
+        ):
             return Outputs(sequences, finals, steps, None, None)
         states = [finals[index][0] for index in self.network.top]
         taken = self._taken(inputs, np.concatenate(states, axis=-1))

@@ -93,7 +93,8 @@ def _notes(graph, network, found):
     if network.after and not found.after:
         notes.append(
             f"{_first_variable(network.after)} takes neither the last output nor the final "
-            "state nor the outputs of all steps: the cells alone are converted"
+            "state nor the outputs of all steps: the cells alone are converted, unless there is a "
+            "--map"
         )
     return notes
 

@@ -83,10 +83,14 @@ class TrainingRun:
         lengths = feed[self._tensor(run.lengths)] if self._masked else None
         return Taken(sequence, lengths, loss)
 
-    def loss_of(self, feed, logits):
-        """The graph's loss of other logits [rows, N], and its gradient by them."""
-        sizes = self._logits.shape.as_list() if self._logits.shape.rank else [None, None]
-        shape = logits.shape if None in sizes[1:] else [-1, *sizes[1:]]
+    def loss_of(self, feed, logits, *, sizes):
+        """The graph's loss of other logits [rows, N], and its gradient by them.
+
+        sizes: of the rows, [B, T] or [T, B], where the graph has logits of three dimensions.
+        """
+        shape = logits.shape
+        if self._logits.shape.rank == 3:
+            shape = (*sizes, shape[-1])
         found = [self._loss, self._pull]
         loss, pull = self._run(found, {**feed, self._logits: logits.reshape(shape)})
         return loss, pull.reshape(logits.shape)

@@ -134,7 +134,9 @@ class _Model:
         order = np.arange(len(rows))
         if len(made.shape) == 3:
             order = row_order(self.conversion, *made.shape[:2])
-        loss, pull = run.loss_of(feed, rows[order])
+        rows_first = np.array_equal(order, np.arange(len(rows)))
+        sizes = made.shape[:-1] if rows_first else made.shape[-2::-1]
+        loss, pull = run.loss_of(feed, rows[order], sizes=sizes)
         back = np.empty_like(rows)
         back[order] = pull
         pulled = tf.constant(back.reshape(made.shape))

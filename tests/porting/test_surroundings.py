@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from porting.__main__ import main
-from porting.graphs import normalizations, surroundings
+from porting.graphs import convolutions, normalizations, surroundings
 from porting.tolerances import tolerance
 from porting.verification import cases as verify_cases
 from tests.porting import graphs
@@ -142,6 +142,19 @@ def picked_from_rows(x, ends):
     return logits(tf1.reshape(rows, [-1, T, 5])[:, -1])
 
 
+def tensordot(x, ends):
+    """As TF 1.15 multiplied a sequence by a matrix."""
+    weights = tf1.get_variable("w", [U, N])
+    matrix = tf1.reshape(tf1.transpose(weights, [0, 1]), [U, N])
+    made = tf1.matmul(tf1.reshape(cells(x), [-1, U]), matrix)
+    return tf1.reshape(made, [-1, T, N])
+
+
+def transposed(x, ends):
+    weights = tf1.get_variable("w", [N, U])
+    return tf1.matmul(cells(x)[:, -1], tf1.transpose(weights, [1, 0]))
+
+
 def picked_first(x, ends):
     ends.training = tf1.placeholder(tf1.bool, [])
     return logits(normalized(cells(x), ends)[:, 0])
@@ -198,6 +211,7 @@ CASES = {
         ["SimpleRNN", "Dense", "Dense"],
         {},
     ),
+    "a matrix transposed to itself": (tensordot, ["SimpleRNN", "Dense"], {}),
     "convolutions": (convolved, ["Conv1D", "SimpleRNN", "Conv1D", "Conv1D", "Dense"], {}),
 }
 FAST = ("a flag", "before the cells")
@@ -324,12 +338,53 @@ def learned_exchanged(monkeypatch):
     monkeypatch.setattr(normalizations, "_by_averages", wrong)
 
 
-@pytest.mark.parametrize("wrong", [wrong_epsilon, averages_exchanged, learned_exchanged])
+SLOW = [
+    pytest.param(wrong, marks=pytest.mark.slow) for wrong in (averages_exchanged, wrong_epsilon)
+]
+
+
+@pytest.mark.parametrize("wrong", [learned_exchanged, *SLOW])
 def test_a_normalization_read_wrongly_is_seen(plain, tmp_path, monkeypatch, capsys, wrong):
     wrong(monkeypatch)
     target = str(tmp_path / "wrong.keras")
     assert main(["convert", plain, "--to", target]) == 0
     assert "logits of a sequence" in verified(capsys, plain, target)
+
+
+def wrong_padding(monkeypatch):
+    monkeypatch.setattr(convolutions, "_PADDINGS", {b"SAME": "valid", b"VALID": "same"})
+
+
+def wrong_strides(monkeypatch):
+    read = convolutions._options
+    monkeypatch.setattr(convolutions, "_options", lambda node: {**read(node), "strides": 1})
+
+
+def normalized_wrongly(monkeypatch):
+    read = normalizations._by_moments
+
+    def wrong(*arguments):
+        found = read(*arguments)
+        return found and (*found[:2], {**found[2], "epsilon": 0.1})
+
+    monkeypatch.setattr(normalizations, "_by_moments", wrong)
+
+
+MISREAD = [
+    ("convolutions", wrong_padding),
+    ("convolutions", wrong_strides),
+    ("a layer normalization", normalized_wrongly),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "wrong"), MISREAD)
+def test_a_layer_read_wrongly_is_seen(tmp_path, monkeypatch, capsys, name, wrong):
+    saved = save(CASES[name][0], tmp_path)
+    wrong(monkeypatch)
+    target = str(tmp_path / "wrong.keras")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    assert "logits of a sequence" in verified(capsys, saved.prefix, target)
 
 
 @pytest.mark.slow
@@ -354,6 +409,7 @@ def test_moments_of_two_axes_are_no_layer_normalization(tmp_path, capsys):
     assert {"logits/kernel", "logits/bias"} <= set(told["unused"])
 
 
+@pytest.mark.slow
 def test_a_dense_layer_over_all_steps_at_once_is_not_taken_over(tmp_path):
     saved, target = save(flattened, tmp_path), str(tmp_path / "m.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0
@@ -363,6 +419,13 @@ def test_a_dense_layer_over_all_steps_at_once_is_not_taken_over(tmp_path):
     assert main(["verify", saved.prefix, target]) == 0
 
 
+def test_a_transposed_matrix_is_not_taken_over(tmp_path):
+    saved, target = save(transposed, tmp_path), str(tmp_path / "m.keras")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    assert "w" in json.loads((tmp_path / "m.json").read_text())["unused"]
+
+
+@pytest.mark.slow
 def test_another_step_than_the_last_of_a_layer_is_not_taken_over(tmp_path):
     saved, target = save(picked_first, tmp_path), str(tmp_path / "m.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0

@@ -62,11 +62,14 @@ def _convert(arguments):
 def _options(arguments):
     """How to read a checkpoint."""
     names = ("trust", "averages", "forget_bias", "activation")
-    return {name: getattr(arguments, name) for name in names}
+    return {"head_map": arguments.map, **{name: getattr(arguments, name) for name in names}}
 
 
 def _reverse(arguments):
     from porting.reverse import reverse
+
+    if arguments.map is not None:
+        raise UserError("leave --map out of --reverse: the .json beside the model knows it")
 
     names = reverse(arguments.checkpoint, arguments.to, rest=arguments.rest)
     lines = [*names, "", f"wrote {arguments.to}"]

@@ -20,6 +20,7 @@ from porting.graphs.equations import ACTIVATIONS, Constants
 from porting.graphs.network import Level, Network, RecurrentLayer, find_network
 from porting.graphs.probing import with_takes
 from porting.graphs.runs import UnknownCell
+from porting.head_map import check_layers, with_map
 from porting.models.blueprint import Blueprint, draw
 from porting.models.conversion_report import report
 from porting.models.optimizer_specs import find_optimizer
@@ -44,9 +45,10 @@ class Conversion(NamedTuple):
     blueprint: Blueprint
     counters: dict[str, str]  # the checkpoint's, by what is counted
     notes: list[str]  # lines on what was not taken over as it stands
+    mapped: bool = False  # the layers after the cells are a map's
 
 
-def read(path, *, trust=False, averages=False, forget_bias=None, activation=None):
+def read(path, *, trust=False, averages=False, forget_bias=None, activation=None, head_map=None):
     """Reads a checkpoint and the graph beside it, and plans its Keras model.
 
     Args:
@@ -54,10 +56,11 @@ def read(path, *, trust=False, averages=False, forget_bias=None, activation=None
         trust: also take a graph whose ops run Python or touch files.
         averages: take the moving averages of variables in the place of these; no optimizer then.
         forget_bias, activation: of all cells, where there is no graph to read them off.
+        head_map: a file that describes the layers after the cells, see porting.head_map.
 
     Raises:
         UserError: the checkpoint or its `.meta` is damaged, its cells are unknown, or something is
-            missing that only a graph knows.
+            missing that only a graph knows; the map is wrong, or not needed.
     """
     checkpoint = open_checkpoint(path)
     held = inventory(checkpoint)
@@ -68,7 +71,7 @@ def read(path, *, trust=False, averages=False, forget_bias=None, activation=None
         checkpoint = _averaged(checkpoint, held, cells)
     if checkpoint.meta is None:
         network = _without_graph(cells, forget_bias, activation, path=path)
-        return _planned(checkpoint, held, network, graph=None, notes=[])
+        return _planned(checkpoint, held, network, graph=None, notes=[], head_map=head_map)
     if forget_bias is not None or activation is not None:
         raise UserError(
             f"{checkpoint.meta} knows the forget bias and the activation: leave them out"
@@ -81,7 +84,8 @@ def read(path, *, trust=False, averages=False, forget_bias=None, activation=None
         network = find_network(graph, cells)
         _check_same_model(checkpoint, graph, network)
         found = with_takes(graph, network, checkpoint.read)
-        return _planned(checkpoint, held, found, graph=graph, notes=_notes(graph, network, found))
+        notes = _notes(graph, found if head_map else network, found)
+        return _planned(checkpoint, held, found, graph=graph, notes=notes, head_map=head_map)
 
 
 @contextmanager
@@ -141,12 +145,20 @@ def _notes(graph, network, found):
     notes = []
     if graph.dropped:
         notes.append(f"dropout is left out: {', '.join(graph.dropped)}")
+    for layer in [*found.before, *found.after]:
+        if layer.kind == "batch_normalization" and layer.options["momentum"] is None:
+            notes.append(f"how {layer.variables['moving_mean']} is averaged is not known: 0.99")
     if network.after and not found.after:
         notes.append(
-            f"{network.after[0].variables['kernel']} takes neither the last output nor the final "
-            "state nor the outputs of all steps: the cells alone are converted"
+            f"{_first_variable(network.after)} takes neither the last output nor the final "
+            "state nor the outputs of all steps: the cells alone are converted, unless there is a "
+            "--map"
         )
     return notes
+
+
+def _first_variable(layers):
+    return next(name for layer in layers for name in layer.variables.values())
 
 
 def _without_buffers(cells):
@@ -187,11 +199,15 @@ def _without_graph(cells, forget_bias, activation, *, path):
     return Network([], order, [], "steps")
 
 
-def _planned(checkpoint, held, network, *, graph, notes):
+def _planned(checkpoint, held, network, *, graph, notes, head_map):
+    if head_map:
+        network = with_map(network, head_map, graph=graph, shapes=checkpoint.shapes)
     try:
         blueprint = draw(network, checkpoint.read, masked=_is_masked(graph, network))
     except ValueError as error:
         raise UserError(f"{checkpoint.prefix}: {error}") from None
+    if head_map:
+        check_layers(blueprint, head_map)
     optimizer = None
     if graph is not None and not checkpoint.others:  # its state is not that of averages
         optimizer = find_optimizer(graph, blueprint.specs, checkpoint, held)
@@ -201,7 +217,8 @@ def _planned(checkpoint, held, network, *, graph, notes):
     notes = [*notes, *(f"{name} has no moving average: it is taken itself" for name in raw)]
     unused = sorted(checkpoint.shapes.keys() - used)
     blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
-    return Conversion(checkpoint, network, graph, blueprint, held.counters, notes)
+    mapped = head_map is not None
+    return Conversion(checkpoint, network, graph, blueprint, held.counters, notes, mapped)
 
 
 def convert(path, target, **options):

@@ -15,16 +15,13 @@ from google.protobuf.message import DecodeError
 
 from porting.checkpoints.parts import whole_name
 from porting.graphs.conditions import unconditional
+from porting.graphs.outside import outside_of_training
 from shared.errors import UserError
 
 ADD = {"Add", "AddV2"}
 PASSING = {"Identity", "Enter", "ReadVariableOp", "StopGradient", "PreventGradient"}
 VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}
-
-# Of dropout: its random numbers, what shifts them, what applies the mask that they become.
-_RANDOM = re.compile("(Stateless)?RandomUniform(V2)?$")
-_SHIFTING = {"Mul", "Add", "AddV2", "Sub"}
-_APPLY = {"Mul", "Select", "SelectV2"}
+UNIMPORTABLE = (ValueError, TypeError, tf1.errors.OpError)  # of a graph, or of what is damaged
 
 # What a graph of a stranger could do to the machine that runs it: run Python, touch files, connect.
 # Restoring is by values, so that a Saver's own ops are never run; they stay in the graph unused.
@@ -77,11 +74,13 @@ def check_trusted(graph_def):
 class Graph:
     """An index over the forward nodes of a GraphDef, as they are outside of training.
 
-    Dropout is looked through: what it makes counts as the same as what it takes. So is tf.cond
-    around cells. The parts of a partitioned variable put together count as a variable. With
-    `backward` the nodes of backpropagation are there as well, and all of this as it stands.
+    Dropout is looked through: what it makes counts as the same as what it takes; a normalization is
+    by its moving averages. So is tf.cond around cells. The parts of a partitioned variable put
+    together count as a variable. With `backward` the nodes of backpropagation are there as well,
+    and all of this as it stands.
 
     Attributes:
+        outside: porting.graphs.outside.Outside; None with `backward`.
         dropped: the names of the nodes of dropout, which stand for an Identity each.
         joined: the names of the variables that are in parts.
     """
@@ -89,21 +88,19 @@ class Graph:
     def __init__(self, graph_def, *, backward=False):
         self.graph_def = graph_def
         self.joined: list[str] = []
+        self._imported = None
         self.nodes = {
             node.name: node for node in graph_def.node if backward or not is_backward(node.name)
         }
-        self._given = self.nodes
-        if not backward:
-            self.nodes = unconditional(self.nodes)
+        self._given = dict(self.nodes)
         self._index()
-        kept = {} if backward else dict(self._dropouts())
-        self.dropped = sorted(kept)
-        for name, tensor in kept.items():
-            self.nodes[name] = _identity(self.nodes[name], tensor)
-        self.joined = [] if backward else [name for name in self.nodes if self._is_joined(name)]
-        for name in self.joined:
-            self.nodes[name] = _variable(self.nodes[name])
-        if kept or self.joined:
+        self.outside = None if backward else outside_of_training(self)
+        self.dropped = self.outside.dropped if self.outside else []
+        if self.outside:
+            self.nodes = unconditional({**self.nodes, **self.outside.nodes})
+            self._index()
+            self.joined = [name for name in self.nodes if self._is_joined(name)]
+            self.nodes.update((name, _variable(self.nodes[name])) for name in self.joined)
             self._index()
 
     def _index(self):
@@ -112,19 +109,10 @@ class Graph:
             for tensor in self.inputs(node):
                 self._consumers[tensor].append(node)
 
-    def _dropouts(self):
-        """Pairs of a node of dropout and the tensor that it drops some of.
-
-        It multiplies, or selects, by random numbers that were compared with or floored by a rate,
-        what was scaled up for it.
-        """
-        random = [f"{name}:0" for name, node in self.nodes.items() if _RANDOM.match(node.op)]
-        masks = self.ahead(random, through=_SHIFTING, ops={"Floor", "GreaterEqual"})
-        for mask in self.ahead([f"{node.name}:0" for node in masks], through={"Cast"}, ops=_APPLY):
-            data = self.inputs(mask)[1 if mask.op.startswith("Select") else 0]
-            scaling = self.node(data)
-            scaled = scaling is not None and scaling.op in {"Mul", "RealDiv", "Div"}
-            yield mask.name, self.inputs(scaling)[0] if scaled else data
+    @staticmethod
+    def full(name):
+        """A tensor's name with its port."""
+        return name if ":" in name else name + ":0"
 
     def _is_joined(self, name):
         """Whether a node is what TF1 makes of a partitioned variable of its name."""
@@ -138,7 +126,7 @@ class Graph:
 
     def inputs(self, node):
         """The tensors that a node takes, without control dependencies."""
-        return [_full(name) for name in node.input if not name.startswith("^")]
+        return [self.full(name) for name in node.input if not name.startswith("^")]
 
     def node(self, tensor):
         """The node that makes a tensor; None for one of backpropagation."""
@@ -156,7 +144,7 @@ class Graph:
             node = self.node(tensor)
         return tensor
 
-    def outside(self, tensor):
+    def unconditioned(self, tensor):
         """The same tensor before it went into a tf.cond."""
         name = tensor.rpartition(":")[0]
         while self._given[name].op == "Switch" and self.nodes[name].op == "Identity":
@@ -216,6 +204,25 @@ class Graph:
                 found.extend(name for name in self.inputs(node) if name not in found)
         return found
 
+    def shape(self, tensor):
+        """The sizes of a tensor as far as the graph knows them, None for any; None: not even how
+        many there are.
+
+        The graph as a whole is imported for it once, as its shapes are not written down.
+        """
+        if self._imported is None:
+            self._imported = tf1.Graph()
+            with self._imported.as_default():
+                try:
+                    tf1.import_graph_def(self.graph_def, name="")
+                except UNIMPORTABLE:  # an op that does not exist here
+                    self._imported = tf1.Graph()
+        try:
+            shape = self._imported.get_tensor_by_name(tensor).shape
+        except KeyError:
+            return None
+        return None if shape.rank is None else shape.as_list()
+
     def outputs(self, node):
         """Those tensors of a node that a forward node takes."""
         prefix = node.name + ":"
@@ -246,13 +253,6 @@ def scalar(array):
     return float(np.reshape(array, ()))
 
 
-def _identity(node, tensor):
-    """An Identity of a tensor in place of a node."""
-    made = tf1.NodeDef(name=node.name, op="Identity", input=[tensor])
-    made.attr["T"].CopyFrom(node.attr["T"])
-    return made
-
-
 def _variable(node):
     """A variable in place of a node."""
     made = tf1.NodeDef(name=node.name, op="VariableV2")
@@ -267,7 +267,3 @@ def _is(node, op):
 def is_backward(name):
     """Whether a node's name is below the scope that tf.gradients makes."""
     return any(re.fullmatch(r"gradients(_\d+)?", part) for part in name.split("/"))
-
-
-def _full(name):
-    return name if ":" in name else name + ":0"

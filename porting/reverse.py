@@ -17,7 +17,7 @@ import tensorflow as tf
 from porting.checkpoint import open_checkpoint
 from porting.checkpoints.parts import split
 from porting.models import layer_weights
-from porting.models.layer_weights import Part
+from porting.models.layer_weights import Part, Turned
 from shared.errors import UserError
 
 
@@ -76,7 +76,7 @@ def _variables(told, model, *, path):
                 for row in told["variables"]
                 if row["layer"] == layer["name"]
             }
-            own, parts = model.get_layer(layer["name"]), [Part(**part) for part in layer["cells"]]
+            own, parts = model.get_layer(layer["name"]), _parts(layer)
             found.update(_named(layer_weights.to_tf1(parts, layer_weights.weights(own)), roles))
             for slot, layers in told.get("optimizer", {}).get("slots", {}).items():
                 if layer["name"] in layers:
@@ -97,6 +97,12 @@ def _in_parts(variables, parts):
         stored = parts.get(name, {name: value.shape})
         found.update(zip(stored, split(value, list(stored.values())), strict=True))
     return found
+
+
+def _parts(layer):
+    """What layer_weights needs to know of a layer of the map."""
+    turned = [Turned(**part) for part in layer.get("turned", [])]
+    return turned or [Part(**part) for part in layer["cells"]]
 
 
 def _named(arrays, roles):

@@ -7,23 +7,22 @@ in the checkpoint's own dtype step by step, each from the states that the graph 
 
 import functools
 import itertools
-import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import keras
 import numpy as np
 
-import modern_tf2.cells  # noqa: F401  (a file may name them)
 from porting import ladder
 from porting.convert import read
+from porting.differences import difference
 from porting.graphs.probing import order, top
 from porting.graphs.training_run import NoTraining
-from porting.models import layer_weights
 from porting.models.blueprint import to_variables
 from porting.models.keras_run import from_cells, widened
+from porting.models.loading import check_map, load
 from porting.sides import floatx
 from porting.verification import cases as verify_cases
+from porting.verification.before import before_rungs
 from porting.verification.learning import slots_rung, training_rungs
 from porting.verification.pairs import Pair, rung_at
 from porting.verification.references import references
@@ -62,6 +61,7 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     """
     conversion = read(path, **options)
     conversion.checkpoint.check()
+    check_map(keras_file, mapped=conversion.mapped)
     model, weights = load(keras_file, conversion.blueprint)
     others = _of_other_shapes(conversion.blueprint, weights)
     if others:
@@ -70,7 +70,11 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
         return Verification(iter([rung]), "the checkpoint", [note])
     held = references(conversion)
     notes: list[str] = []
-    parts = [_rungs(conversion, model, weights, held=held, seed=seed)]
+    left = len(conversion.network.after) - conversion.network.compared * held.graph
+    if left and conversion.mapped:
+        why = "it names no output of theirs" if held.graph else "the graph does not run here"
+        notes.append(f"the last {left} of the map's layers are not compared: {why}")
+    parts = [_rungs(conversion, model, weights, notes, held=held, seed=seed)]
     parts += [_learning(conversion, model, weights, held, notes, steps=steps, seed=seed)]
     return Verification(itertools.chain(*parts), held.against, notes)
 
@@ -93,7 +97,7 @@ def _learning(conversion, model, weights, held, notes, *, steps, seed):
         notes.append(f"gradients and steps are not compared: {reason}")
 
 
-def _rungs(conversion, model, weights, *, held, seed):
+def _rungs(conversion, model, weights, notes, *, held, seed):
     blueprint = conversion.blueprint
     yield _weights(blueprint, weights)
     wide = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
@@ -107,6 +111,8 @@ def _rungs(conversion, model, weights, *, held, seed):
     narrow = Pair(conversion, weights, variables, dtype=blueprint.dtype, graph=held.graph)
     model = from_cells(widened(model, wide), blueprint)
     stream = np.random.default_rng(seed)
+    if held.graph:
+        yield from before_rungs(whole if held.wide else narrow, notes, seed=seed)
     for sizes in verify_cases.sizes(conversion):
         case = verify_cases.case(conversion, stream, *sizes)
         with floatx("float64"):
@@ -133,23 +139,6 @@ def _of_other_shapes(blueprint, weights):
     ]
 
 
-def load(path, blueprint):
-    """A `.keras` file that has the layers of a Blueprint: the model, its weights by layer and role.
-
-    Raises:
-        UserError: it has not, or it cannot be read.
-    """
-    if not os.path.isfile(path):
-        raise UserError(f"there is no {path}: make it with python -m porting convert")
-    try:
-        model = keras.models.load_model(path)
-        found = {s.name: layer_weights.weights(model.get_layer(s.name)) for s in blueprint.specs}
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise UserError(f"{path} is damaged or not of this checkpoint: {line}") from None
-    return model, found
-
-
 def _whole(pair, case, *, kind="sequence"):
     """Whole sequences: every cell's outputs and final states, then the logits."""
     expected = pair.run(case.inputs, case.states, lengths=case.lengths)
@@ -164,9 +153,12 @@ def _whole(pair, case, *, kind="sequence"):
             yield rung(f"cell states of a {kind}", f"{name}/{part}", one, other)
     if expected.head is not None:
         found = expected._replace(sequences=sequences, states=states)
-        logits = pair.keras.head(_ordered(pair, expected)(*top(pair.network, found)))
-        head = expected.head.reshape(-1, expected.head.shape[-1])
-        yield rung(f"logits of a {kind}", pair.blueprint.after[-1].name, head, logits)
+        sequence, state = top(pair.network, found)
+        taken = {"steps": sequence, "last": sequence[:, -1], "state": state}[pair.network.takes]
+        count = pair.network.compared
+        made = pair.keras.head(taken, count=count)
+        name = pair.blueprint.after[count - 1].name
+        yield rung(f"logits of a {kind}", name, *_rows(pair, expected, made))
 
 
 def _model(pair, model, case):
@@ -178,30 +170,34 @@ def _model(pair, model, case):
         inputs = [inputs, np.arange(case.inputs.shape[1]) < case.lengths[:, None]]
     found = np.array(model(inputs))
     rung = functools.partial(rung_at, dtype="float64", where=f"the whole model, {case.where}")
-    if expected.head is None:
+    after = pair.blueprint.after
+    if not after:
         made, _ = top(pair.network, expected)
         yield rung("cell outputs of a sequence", "outputs", made, found)
-        return
+    elif expected.head is not None and pair.network.compared == len(after):
+        yield rung("logits of a sequence", after[-1].name, *_rows(pair, expected, found))
+
+
+def _rows(pair, expected, made):
+    """The rows of the reference's head, and those of what a model made, in the same order."""
     head = expected.head.reshape(-1, expected.head.shape[-1])
-    rows = _ordered(pair, expected)(found, found) if pair.blueprint.takes == "steps" else found
-    yield rung("logits of a sequence", pair.blueprint.after[-1].name, head, rows)
+    if pair.network.takes != "steps" or made.ndim < 3:
+        return head, made
+    if pair.network.after[0].inputs:
+        return head, _ordered(pair, expected)(made, made)
+    # A map does not say whether time or the rows come first: the one that is nearer.
+    orders = [one.reshape(-1, one.shape[-1]) for one in (made, made.swapaxes(0, 1))]
+    return head, min(orders, key=lambda rows: difference({"": head}, {"": rows}).max_abs)
 
 
 def _ordered(pair, expected):
     """How the reference's head orders its rows."""
     if pair.graph is None:
-        return _ROWS[pair.network.takes]
+        return lambda sequence, state: sequence.reshape(-1, sequence.shape[-1])
     ordered = order(pair.graph, pair.network, expected)
     if ordered is None:
-        raise UserError("the graph changes the outputs before its dense layers")
+        raise UserError("the graph changes the outputs before the layers behind its cells")
     return ordered
-
-
-_ROWS = {
-    "steps": lambda sequence, state: sequence.reshape(-1, sequence.shape[-1]),
-    "last": lambda sequence, state: sequence[:, -1],
-    "state": lambda sequence, state: state,
-}
 
 
 def _flat(layers):

@@ -197,7 +197,7 @@ def _parts(graph, product):
     if node is None or node.op not in {"Concat", "ConcatV2"} or len(graph.operands(node)) != 2:
         raise UnknownCell(f"{product.name} is not of inputs and state side by side")
     x, h = graph.operands(node)
-    return graph.outside(x), graph.origin(h)
+    return graph.unconditioned(x), graph.origin(h)
 
 
 def _one(graph, tensor, ops, *, what):

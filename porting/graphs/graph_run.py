@@ -11,12 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
-from porting.graph import PASSING, Graph
+from porting.graph import PASSING, UNIMPORTABLE, Graph
 from porting.graphs.widening import graph_def_of
 from shared.errors import UserError
 
 # What TensorFlow says of ops that do not exist here, or of inputs that they do not take.
-UNIMPORTABLE = (ValueError, TypeError, tf1.errors.OpError)
 _WHOLE = {tf1.int32.as_datatype_enum, tf1.int64.as_datatype_enum}
 
 
@@ -27,8 +26,8 @@ class Outputs(NamedTuple):
         in the order of the inputs also where a cell takes them from the end.
     states: final (h,) or (h, c), each [B, U]; steps: of every step in the order of its run, where
         the graph does not loop.
-    head: the output of the last dense layer [rows, N]; None where there is none.
-    head_rows: the rows [rows, U] that the first dense layer took.
+    head: the output of the last layer behind the cells [..., N]; None where there is none.
+    head_rows: the rows [..., U] that the first one took.
     """
 
     sequences: Sequence[np.ndarray | None]
@@ -63,10 +62,10 @@ class GraphRun:
             self._feeds = {
                 name: tf1.placeholder(self._type(name)) for name in dict.fromkeys(tensors)
             }
-            self._values: dict[object, np.ndarray] = {}
-            given = {**self._feeds, **self._variables(variables)}
+            given, self._values = variables_of(graph, variables, dtype=self.dtype)
+            given = {**self._feeds, **given}
             fetches = [name for run in self._runs for name in _made(run)] + self._head_tensors()
-            part = _part(graph, fetches, given=given, widened=widened)
+            part = part_of(graph, fetches, given=given, widened=widened)
             used = {name for node in part.node for name in graph.inputs(node)}
             given = {name: tensor for name, tensor in given.items() if name in used}
             try:
@@ -77,8 +76,8 @@ class GraphRun:
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         self.session = tf1.Session(graph=session_graph, config=config)
 
-    def __call__(self, inputs, states, *, lengths=None):
-        """Runs the cells and what comes after them.
+    def __call__(self, inputs, states, *, lengths=None, head=True):
+        """Runs the cells and, with `head`, what comes after them.
 
         Args:
             inputs: [B, T, F] for the first cell.
@@ -91,9 +90,11 @@ class GraphRun:
             UserError: the graph does not take such sizes, or does not run here.
         """
         fetches = [tensors_of(run) for run in self._runs]
-        head = self._head_tensors()
+        tensors = self._head_tensors() if head else []
         try:
-            *cells, dense = self.session.run([*fetches, head], self._fed(inputs, states, lengths))
+            *cells, dense = self.session.run(
+                [*fetches, tensors], self._fed(inputs, states, lengths)
+            )
         except (tf1.errors.OpError, ValueError) as error:
             raise UserError(f"the graph does not run here: {_first_line(error)}") from None
         found = [
@@ -123,48 +124,35 @@ class GraphRun:
         lengths = {run.lengths for run in self._runs}
         return _dtype(self.graph, tensor) if tensor in lengths else self.dtype
 
-    def _variables(self, variables):
-        """The tensors at which the graph reads its variables, as placeholders of their values.
-
-        Constants would make a graph as large as a checkpoint, which none may be above 2 GB.
-        """
-        found = {}
-        for name, value in variables.items():
-            placeholder = tf1.placeholder(self.dtype, value.shape)
-            self._values[placeholder] = value
-            found[name + ":0"] = placeholder
-            for node in self.graph.uses(name, {"ReadVariableOp"}):
-                found[node.name + ":0"] = placeholder
-        return found
-
     def _head_tensors(self):
-        """The last dense layer's output and the rows that the first one takes; none: []."""
-        if not self.network.after:
+        """The last known output behind the cells and what the first layer there takes; none: []."""
+        count = self.network.compared
+        if not count:
             return []
-        return [self.network.after[-1].output, head_inputs(self.graph, self.network)]
+        output = self.network.after[count - 1].output
+        return [output, self.network.after[0].inputs or output]
 
 
-def head_inputs(graph, network):
-    """The tensor [rows, U] that the first dense layer after the cells multiplies."""
-    node = graph.node(network.after[0].output)
-    while node.op != "MatMul":
-        node = graph.node(graph.inputs(node)[0])
-    return graph.inputs(node)[0]
+def variables_of(graph, variables, *, dtype):
+    """The tensors at which a graph reads its variables, as placeholders, and the values to feed.
+
+    Constants would make a graph as large as a checkpoint, which none may be above 2 GB.
+
+    Returns: {tensor's name: placeholder}, {placeholder: value}.
+    """
+    found, values = {}, {}
+    for name, value in variables.items():
+        placeholder = tf1.placeholder(dtype, value.shape)
+        values[placeholder] = value
+        found[name + ":0"] = placeholder
+        for node in graph.uses(name, {"ReadVariableOp"}):
+            found[node.name + ":0"] = placeholder
+    return found, values
 
 
 def static_sizes(graph, run):
-    """The batch size and the number of steps that a graph asks for; None: any.
-
-    The graph as a whole is imported for it, as its shapes are not written down.
-    """
-    imported = tf1.Graph()
-    with imported.as_default():
-        try:
-            tf1.import_graph_def(graph.graph_def, name="")
-        except UNIMPORTABLE:  # an op that does not exist here
-            return None, len(run.steps) or None if run.inputs is None else None
-    shape = imported.get_tensor_by_name(run.first_inputs).shape
-    sizes = shape.as_list() if shape.rank else [None, None]
+    """The batch size and the number of steps that a graph asks for; None: any."""
+    sizes = graph.shape(run.first_inputs) or [None, None]
     return (sizes[0], len(run.steps)) if run.inputs is None else (sizes[1], sizes[0])
 
 
@@ -240,7 +228,7 @@ def _at(lengths, steps):
     return tuple(np.stack(parts)[lengths, rows] for parts in zip(*steps, strict=True))
 
 
-def _part(graph, fetches, *, given, widened):
+def part_of(graph, fetches, *, given, widened):
     """The GraphDef of what leads to some tensors from the given ones, without devices."""
     needed, queue = set(), [name for name in fetches if name not in given]
     while queue:

@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 from porting.checkpoints.naming import Cell
 from porting.graph import PASSING, Graph
+from porting.graphs.convolutions import shortest
 from porting.graphs.cudnn import cudnn_levels
 from porting.graphs.equations import Constants
+from porting.graphs.layer import Layer
 from porting.graphs.runs import MOVING, Run, UnknownCell
-from porting.graphs.surroundings import Layer, layers_after, layers_before
+from porting.graphs.surroundings import layers_after, layers_before
 from porting.graphs.wiring import find_wiring
 
 _FUNCTIONS = {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"}
@@ -56,9 +58,9 @@ class Level(NamedTuple):
 class Network(NamedTuple):
     """What a checkpoint's graph computes.
 
-    before: an embedding or dense layers that make the inputs of the first level.
+    before: the layers that make the inputs of the first level.
     levels: from the inputs up.
-    after: dense layers from the last level up.
+    after: the layers from the last level up.
     takes: "steps" where `after` takes the outputs of all steps, "last" those of the last one,
         "state" the final state, which is another thing where sequences have lengths or are read
         backwards.
@@ -80,6 +82,23 @@ class Network(NamedTuple):
         found = [name for layer in self.before + self.after for name in layer.variables.values()]
         found += [name for layer in self.recurrent for name in layer.cell.variables.values()]
         return found
+
+    @property
+    def head_kernel(self):
+        """The variable of the first product found behind the cells; None: there is none."""
+        dense = (layer for layer in self.after if layer.kind == "dense")
+        kernels = (layer.variables["kernel"] for layer in dense)
+        return next((name for name in kernels if name), None)
+
+    @property
+    def shortest(self):
+        """The least number of steps that leaves one behind the layers after the cells."""
+        return shortest(self.after)
+
+    @property
+    def compared(self):
+        """How many of the layers after the cells lead to a known tensor of the graph."""
+        return max([i + 1 for i, layer in enumerate(self.after) if layer.output], default=0)
 
     @property
     def top(self):

@@ -1,4 +1,4 @@
-"""What of the last cell's outputs the dense layers of a graph take: found by running them once.
+"""What of the last cell's outputs the layers behind them take: found by running them once.
 
 The ways to pick rows from a sequence are too many to be told by their operations; the rows that
 come out are the outputs' own, to the bit, unless something stands between.
@@ -8,14 +8,15 @@ import numpy as np
 
 from porting import cells
 from porting.graphs.graph_run import GraphRun, static_sizes
+from porting.graphs.layer_ops import products
 from porting.graphs.network import Network
 from shared.errors import UserError
 
 
 def with_takes(graph, network: Network, read):
-    """The network with what its dense layers are seen to take.
+    """The network with what the layers behind its cells are seen to take.
 
-    A graph that does not run here is taken as its operations are. Without the dense layers where
+    A graph that does not run here is taken as its operations are. Without those layers where
     they take something that no Keras model here gives.
 
     Args:
@@ -23,20 +24,56 @@ def with_takes(graph, network: Network, read):
         network: of that graph.
         read: a function from a variable's name to its array.
     """
+    network = network._replace(after=_fitting(network.after, read))
     if not network.after or network.recurrent[0].run is None:
         return network
     try:
         outputs = _run(graph, network, read)
     except UserError:
         return network
-    for takes in (network.takes, "last", "state", "steps"):
+    convolved = any(layer.kind == "conv1d" for layer in network.after)
+    for takes in ["steps"] if convolved else (network.takes, "last", "state", "steps"):
         if order(graph, network._replace(takes=takes), outputs) is not None:
-            return network._replace(takes=takes)
+            return _picked(graph, network._replace(takes=takes), read)
     return network._replace(after=[], takes="steps")
 
 
+def _picked(graph, network, read):
+    """The network up to where it takes another step than the last of what a layer makes."""
+    after, names = network.after, network.variables
+    for index in [i for i, layer in enumerate(after) if layer.picked]:
+        layers = [*after[:index], after[index]._replace(picked=False)]
+        below, over = network._replace(after=layers), network._replace(after=after[index + 1 :])
+        outputs, taken = _run(graph, below, read), _run(graph, over, read, names=names).head_rows
+        if network.takes != "steps" or not _is_last(graph, below, outputs, taken):
+            return below
+    return network
+
+
+def _is_last(graph, network, outputs, taken):
+    """Whether rows are those of the last step of what the last layer of a network makes."""
+    made, sizes = outputs.head, top(network, outputs)[0].shape[:2]
+    rows_first = order(graph, network, outputs) is _ORDERS["steps"][0]
+    if made.ndim != 3 and made.size == np.prod(sizes) * made.shape[-1]:
+        made = made.reshape(*(sizes if rows_first else sizes[::-1]), made.shape[-1])
+    return np.array_equal(made[:, -1] if rows_first else made[-1], taken)
+
+
+def _fitting(layers, read):
+    """Layers up to the first that takes another width than the one before it makes."""
+    width = None
+    for index, layer in enumerate(layers):
+        shapes = {role: np.shape(read(name)) for role, name in layer.variables.items()}
+        kernel = shapes.get("kernel")
+        taken = kernel[-2] if kernel else next(iter(shapes.values()), (width,))[0]
+        if width is not None and taken != width:
+            return layers[:index]
+        width = kernel[-1] if kernel else taken
+    return layers
+
+
 def order(graph, network, outputs):
-    """How dense layers order the rows of what a network says they take; None: they take others.
+    """How the head orders the rows of what a network says it takes; None: it takes others.
 
     Args:
         graph, network: as for with_takes.
@@ -45,11 +82,14 @@ def order(graph, network, outputs):
     Returns: a function from outputs [B, T, U] and final h [B, U] to rows [rows, U].
     """
     orders = _ORDERS[network.takes]
+    if any(layer.kind == "conv1d" for layer in network.after):
+        orders = orders[:1]  # which goes over the rows of each sequence
     if network.takes == "steps" and is_per_step(graph, network):
         orders = [lambda sequence, state: sequence[:, 0]]  # the first product stands for them all
+    taken = outputs.head_rows.reshape(-1, outputs.head_rows.shape[-1])
     for ordered in orders:
         rows = ordered(*top(network, outputs))
-        if np.array_equal(rows, outputs.head_rows):
+        if np.array_equal(rows, taken):
             return ordered
     return None
 
@@ -88,16 +128,19 @@ _ORDERS = {
 def is_per_step(graph, network):
     """Does the graph multiply by the first kernel anew at each of its unrolled steps?"""
     run = network.recurrent[-1].run
-    products = graph.uses(network.after[0].variables["kernel"], {"MatMul"})
-    return not run.looped and len(products) == len(run.steps)
+    count = len(products(graph, network.head_kernel))
+    return not run.looped and count == len(run.steps)
 
 
-def _run(graph, network, read):
-    """The Outputs of a run on random numbers; rows differ in length where there are lengths."""
-    variables = {name: read(name) for name in network.variables}
+def _run(graph, network, read, *, names=None):
+    """The Outputs of a run on random numbers; rows differ in length where there are lengths.
+
+    names: the variables that it takes, those of the network by default.
+    """
+    variables = {name: read(name) for name in names or network.variables}
     run = network.recurrent[0].run
     batch, steps = static_sizes(graph, run)
-    batch, steps = batch or 3, steps or 4
+    batch, steps = batch or 3, steps or max(4, network.shortest)
     stream = np.random.default_rng(0)
     dtype = next(iter(variables.values())).dtype
     sizes = [cells.sizes(layer.cell.family, _of(layer, variables)) for layer in network.recurrent]

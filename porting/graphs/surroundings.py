@@ -1,29 +1,25 @@
-"""The layers around a graph's cells: an embedding or dense layers before them, dense ones after.
+"""The layers around a graph's cells: which stand before them, which after.
 
-Layers are found by reachability: a matrix that is multiplied with something that was only moved
-about since a cell made it is a dense layer over that cell, whatever its name.
+Layers are found by reachability: one that takes what was only moved about since a cell made it is a
+layer over that cell, whatever its name.
 """
 
-from typing import NamedTuple
-
-from porting.graph import ADD, PASSING
 from porting.graphs.equations import ACTIVATIONS
+from porting.graphs.layer import Layer
+from porting.graphs.layer_ops import (
+    BIAS,
+    RESHAPED,
+    WEIGHTED,
+    activation,
+    activation_of,
+    embedding,
+    read_layer,
+)
 from porting.graphs.runs import MOVING
 
-_BIAS = ADD | {"BiasAdd"}
-_RESHAPED = PASSING | {"Reshape"}
-_GATHERS = {"Gather", "GatherV2", "ResourceGather"}
 _SELECTING = {"StridedSlice", "Slice", "Gather", "GatherV2", "GatherNd"}
 _SELECTING |= {"Split", "SplitV", "Unpack"}
-
-
-class Layer(NamedTuple):
-    """A layer before or after the cells: "embedding" or "dense", its variables by Keras' role."""
-
-    kind: str
-    variables: dict[str, str]
-    activation: str
-    output: str  # the tensor that it makes
+_WITHIN = BIAS | RESHAPED | {"Squeeze", *ACTIVATIONS}
 
 
 def layers_before(graph, tensor):
@@ -31,53 +27,37 @@ def layers_before(graph, tensor):
     found: list[Layer] = []
     while True:
         for source in graph.behind(tensor, through=MOVING | set(ACTIVATIONS)):
-            layer = _layer_at(graph, source)
-            if layer is not None:
-                found.insert(0, _activated(graph, layer))
+            layers = _made_by(graph, source)
+            if layers:
                 break
         else:
             return found
-        if layer.kind == "embedding":
+        found = [*layers, *found]
+        if layers[0].kind == "embedding":
             return found
-        tensor = graph.inputs(_product(graph, source))[0]
+        tensor = layers[0].inputs
 
 
-def _activated(graph, layer):
-    """A dense layer with the activation that takes its sums."""
-    for node in graph.consumers(layer.output, ACTIVATIONS)[:1]:
-        layer = layer._replace(activation=ACTIVATIONS[node.op], output=node.name + ":0")
-    return layer
+def _made_by(graph, tensor):
+    """The layer that makes a tensor, with its activation where that is one of its own."""
+    layer = embedding(graph, tensor)
+    for name in graph.behind(tensor, through=_WITHIN) if layer is None else ():
+        node = graph.node(name)
+        layer = read_layer(graph, node) if node is not None else None
+        if layer is not None and layer.output == tensor:
+            break
+        layer = None
+    return [] if layer is None else _with_activation(graph, layer)
 
 
-def _layer_at(graph, tensor):
-    """The layer that makes a tensor; None where no layer does."""
-    node = graph.node(tensor)
-    if node is None:
-        return None
-    if node.op in _GATHERS and graph.variable(graph.inputs(node)[0]):
-        variables = {"embeddings": graph.variable(graph.inputs(node)[0])}
-        return Layer("embedding", variables, "linear", tensor)
-    product = _product(graph, tensor)
-    if product is None or graph.variable(graph.inputs(product)[1]) is None:
-        return None
-    variables = {"kernel": graph.variable(graph.inputs(product)[1])}
-    if product is not node:
-        variables["bias"] = graph.variable(graph.inputs(node)[1])
-    return Layer("dense", variables, "linear", tensor)
-
-
-def _product(graph, tensor):
-    """The product that a tensor is, or that it is with a variable added; else None."""
-    node = graph.node(tensor)
-    if node is not None and node.op in _BIAS and graph.variable(graph.inputs(node)[1]):
-        node = graph.node(graph.inputs(node)[0])
-        while node is not None and node.op in _RESHAPED:  # a product of three dimensions
-            node = graph.node(graph.inputs(node)[0])
-    return node if node is not None and node.op == "MatMul" else None
+def _with_activation(graph, layer):
+    """A layer, and the activation over it where it has none of its own."""
+    over = None if "activation" in layer.options else activation(graph, layer.output)
+    return [layer, over] if over and layer.kind != "embedding" else [layer]
 
 
 def layers_after(graph, ends, *, kernels):
-    """The dense layers over the last cell, and what they take of it.
+    """The layers over the last cell, and what they take of it.
 
     Args:
         ends: pairs of a tensor and what it would be, to be tried in turn: the final "state", the
@@ -87,32 +67,46 @@ def layers_after(graph, ends, *, kernels):
     for tensor, takes in ends:
         # Outputs that a fused op makes are multiplied by a mask of the lengths.
         through = MOVING | {"Mul"} if takes != "steps" else MOVING - _SELECTING
-        found = _dense_over(graph, tensor, through=through, kernels=kernels) if tensor else []
+        found = _layers_over(graph, tensor, through=through, kernels=kernels) if tensor else []
+        if found and takes == "steps":
+            return found + _picking(graph, found, kernels=kernels), takes
         if found:
             return found, takes
     return [], "steps"
 
 
-def _dense_over(graph, tensor, *, through, kernels):
-    """The dense layers over a tensor, one upon the other."""
+def _layers_over(graph, tensor, *, through, kernels):
+    """The layers over a tensor, one upon the other."""
     found: list[Layer] = []
-    while True:
-        products = graph.ahead([tensor], through=through, ops={"MatMul"})
-        weighed = [node for node in products if graph.variable(graph.inputs(node)[1])]
-        weighed = [n for n in weighed if graph.variable(graph.inputs(n)[1]) not in kernels]
-        if not weighed:
-            return found
-        layer = _activated(graph, _with_bias(graph, weighed[0]))
-        tensor = layer.output
-        found.append(layer)
+    while layers := _next_layers(graph, tensor, through=through, kernels=kernels):
+        found += layers
+        tensor = found[-1].output
+    return found + _with_activation(graph, found[-1])[1:] if found else []
 
 
-def _with_bias(graph, product):
-    """The dense layer of a product, with the bias that is added to it."""
-    variables = {"kernel": graph.variable(graph.inputs(product)[1])}
-    tensor = product.name + ":0"
-    for add in graph.ahead([tensor], through=_RESHAPED, ops=_BIAS):
-        biases = [graph.variable(name) for name in graph.inputs(add) if graph.variable(name)]
-        if biases:
-            variables["bias"], tensor = biases[0], add.name + ":0"
-    return Layer("dense", variables, "linear", tensor)
+def _picking(graph, found, *, kernels):
+    """Marks the last of some layers over all steps as picked from, and gives those over that."""
+    over = _layers_over(graph, found[-1].output, through=MOVING, kernels=kernels)
+    if over:
+        found[-1] = found[-1]._replace(picked=True)
+    return over
+
+
+def _next_layers(graph, tensor, *, through, kernels):
+    """The next layer with variables over a tensor, and the activation before it if there is one."""
+    layer = _weighted(graph, tensor, through=through, kernels=kernels)
+    if layer is not None:
+        return [layer]
+    for node in graph.ahead([tensor], through=through, ops=ACTIVATIONS):
+        over = _weighted(graph, node.name + ":0", through=through, kernels=kernels)
+        if over is not None:
+            return [activation_of(graph, node), over]
+    return []
+
+
+def _weighted(graph, tensor, *, through, kernels):
+    for node in graph.ahead([tensor], through=through, ops=WEIGHTED):
+        layer = read_layer(graph, node)
+        if layer is not None and not kernels & set(layer.variables.values()):
+            return layer
+    return None

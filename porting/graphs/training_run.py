@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
-from porting.graph import Graph
+from porting.graph import UNIMPORTABLE, Graph
 from porting.graphs.clipping import find_clipping
-from porting.graphs.graph_run import UNIMPORTABLE
+from porting.graphs.layer_ops import products
 from porting.graphs.widening import graph_def_of
 from porting.models.optimizer_specs import find_applied
 
@@ -47,6 +47,8 @@ class TrainingRun:
 
     def __init__(self, conversion, variables, *, dtype):
         self.network, self.dtype = conversion.network, dtype
+        self._outside = conversion.graph.outside
+        self.training = self._trains()
         self._masked = conversion.blueprint.masked
         whole = Graph(conversion.graph.graph_def, backward=True)
         self._check(conversion, whole)
@@ -86,9 +88,17 @@ class TrainingRun:
         lengths = feed[self._tensor(run.lengths)] if self._masked else None
         return Taken(sequence, lengths, loss)
 
-    def loss_of(self, feed, logits):
-        """The graph's loss of other logits [rows, N], and its gradient by them."""
-        return self._run([self._loss, self._pull], {**feed, self._logits: logits})
+    def loss_of(self, feed, logits, *, sizes):
+        """The graph's loss of other logits [rows, N], and its gradient by them.
+
+        sizes: of the rows, [B, T] or [T, B], where the graph has logits of three dimensions.
+        """
+        shape = logits.shape
+        if self._logits.shape.rank == 3:
+            shape = (*sizes, shape[-1])
+        found = [self._loss, self._pull]
+        loss, pull = self._run(found, {**feed, self._logits: logits.reshape(shape)})
+        return loss, pull.reshape(logits.shape)
 
     def gradients(self, feed):
         """The graph's own gradients by variable."""
@@ -120,15 +130,34 @@ class TrainingRun:
         self.session.run(self._rounded)
 
     def _check(self, conversion, whole):
-        if not self.network.after:
+        if not self.network.after or self.network.compared < len(self.network.after):
             raise NoTraining("what its loss takes of the cells is not known")
+        if self.network.takes == "steps" and not self.network.after[0].inputs:
+            raise NoTraining("a map does not say in which order its head takes the steps")
         if conversion.blueprint.optimizer is None:
             raise NoTraining("no optimizer is applied to its variables")
         if conversion.graph.joined:
             raise NoTraining("its variables are in parts")
-        products = whole.uses(self.network.after[0].variables["kernel"], {"MatMul"})
-        if len([node for node in products if node.name in conversion.graph.nodes]) != 1:
+        kernel = self.network.head_kernel
+        forward = conversion.graph.nodes
+        used = [node for node in products(whole, kernel) if node.name in forward] if kernel else []
+        if kernel and len(used) != 1:
             raise NoTraining("it multiplies by the head's kernel at every step anew")
+
+    def _trains(self):
+        """Whether batches are normalized by their own moments: not where dropout would run as well.
+
+        Without a normalization it is one to the model.
+        """
+        if not all(layer.inputs for layer in self.network.after):
+            return False  # of a map: what its layers do in training, the graph may not
+        kinds = {layer.kind for layer in [*self.network.before, *self.network.after]}
+        if "batch_normalization" not in kinds:
+            return not self._outside.flags
+        if self._outside.fixed and self._outside.random:
+            raise NoTraining("dropout and the moments of its batches are there in training alone")
+        by_flag = bool(self._outside.flags) and not self._outside.random
+        return self._outside.fixed or by_flag
 
     def _tensor(self, name):
         return self.graph.get_tensor_by_name(name)
@@ -177,6 +206,8 @@ class TrainingRun:
         found = {}
         for operation in self._placeholders():
             found[operation.outputs[0]] = self._value(operation, stream, sizes)
+        for name, outside in self._outside.flags.items():
+            found[self._tensor(name)] = outside != self.training
         runs = [layer.run for layer in self.network.recurrent]
         first = self._tensor(self._first.first_inputs).shape
         batch = first[0 if self._first.inputs is None else 1] if first.rank else None

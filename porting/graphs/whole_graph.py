@@ -4,7 +4,7 @@ import re
 
 import tensorflow.compat.v1 as tf1
 
-from porting.graph import VARIABLES, Graph, is_backward
+from porting.graph import UNIMPORTABLE, VARIABLES, Graph, is_backward
 from porting.graphs.widening import graph_def_of
 from shared.errors import UserError
 
@@ -33,7 +33,7 @@ class WholeGraph:
             part = graph_def_of(self.graph, self.graph.nodes, widened=widened)
             try:
                 tf1.import_graph_def(part, name="")
-            except ValueError as error:
+            except UNIMPORTABLE as error:
                 line = str(error).strip().splitlines()[0]
                 raise UserError(f"the graph cannot be imported: {line}") from None
             self.session = tf1.Session(graph=self.imported, config=as_it_stands())

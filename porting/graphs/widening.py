@@ -27,7 +27,8 @@ def graph_def_of(graph, needed, *, widened):
             copy = part.node.add()
             copy.CopyFrom(node)
             copy.device = ""
-            copy.attr.pop("_class", None)
+            for name_of in ("_class", "_output_shapes"):  # other versions see other shapes
+                copy.attr.pop(name_of, None)
             controls = [i for i in node.input if i.startswith("^") and i[1:] in needed]
             copy.input[:] = [*(i for i in node.input if not i.startswith("^")), *controls]
             if widened:

@@ -1,14 +1,16 @@
 """A Keras model before it is built: layers as constructor calls, weights and their origins."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from porting.graphs.network import Network
-from porting.models import cell_specs, layer_weights
+from porting.models import cell_specs, layer_weights, plain_layers
 from porting.models.cell_specs import CellSpec
 from porting.models.expressions import Call
-from porting.models.layer_weights import Part
+from porting.models.layer_weights import Part, Turned
 from porting.models.optimizer_specs import OptimizerSpec
 
 
@@ -19,7 +21,8 @@ class Spec:
     call: of its constructor, all that matters written out. weights: by role, as in
     porting.models.layer_weights. sources: TF1's variables by role there. cells: of a recurrent
     layer.
-    residual: what the layer takes is added to what it makes.
+    residual: what the layer takes is added to what it makes. turned: weights of other axes.
+    picked: only the last step of what it makes goes on.
     """
 
     call: Call
@@ -28,6 +31,8 @@ class Spec:
     operation: str = "copied"
     cells: tuple[CellSpec, ...] = ()
     residual: bool = False
+    turned: tuple[Turned, ...] = ()
+    picked: bool = False
 
     @property
     def name(self):
@@ -46,8 +51,10 @@ class Spec:
 
     @property
     def parts(self):
-        """The layer's cells, for porting.models.layer_weights."""
-        return tuple(Part(cell.prefix, cell.family, cell.forget_bias) for cell in self.cells)
+        """The layer's cells or turned weights, for porting.models.layer_weights."""
+        return self.turned or tuple(
+            Part(cell.prefix, cell.family, cell.forget_bias) for cell in self.cells
+        )
 
     def release(self):
         """Forgets the arrays."""
@@ -94,12 +101,21 @@ class Blueprint:
         ]
 
     @property
-    def picks_last(self):
-        """Whether the last of all outputs is picked behind the last recurrent layer.
+    def width(self):
+        """The number of outputs of the last recurrent layer."""
+        spec = self.recurrent[-1]
+        ways = 2 if spec.kind == "Bidirectional" else 1
+        options: Mapping[str, Any] = spec.cells[-1].options
+        return ways * (options.get("projection") or options["units"])
 
-        Of one direction Keras' layer gives it by itself; of two that would be the final states.
+    def picks_last(self, spec):
+        """Whether the last of all outputs is picked behind a layer.
+
+        A recurrent layer of one direction gives it by itself; two would give their final states.
         """
         last = self.recurrent[-1]
+        if spec is not last:
+            return spec.picked
         several = last.kind == "Bidirectional" or last.residual
         return bool(self.after) and self.takes == "last" and several
 
@@ -133,14 +149,16 @@ def draw(network: Network, read, *, masked=False):
         name = cells[0].family + (f"_{index + 1}" if len(groups) > 1 else "")
         spec = _recurrent(cells, {**options, "dtype": dtype, "name": name})
         recurrent.append(replace(spec, residual=residual))
+    before, after = plain_layers.named(network.before, network.after)
     before, after = (
-        [_plain(layer, read, name, dtype) for layer, name in _named(layers, last)]
-        for layers, last in ((network.before, "features"), (network.after, "logits"))
+        [_plain(layer, read, name, dtype) for layer, name in layers] for layers in (before, after)
     )
-    first = before[0] if before else None
+    names = [spec.name for spec in [*before, *recurrent, *after]]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two layers would have one name: {', '.join(names)}")
     return Blueprint(
         dtype=dtype,
-        features=_features(first, groups[0][0]),
+        features=_features(before, groups[0][0]),
         before=before,
         recurrent=recurrent,
         after=after,
@@ -158,11 +176,14 @@ def to_variables(weights, blueprint):
     return variables
 
 
-def _features(first, cell):
+def _features(before, cell):
     """F of the model's inputs; None where the first layer is an embedding."""
-    if first is None:
-        return len(cell.weights["kernel"])
-    return None if first.kind == "Embedding" else len(first.weights["kernel"])
+    for spec in before:
+        if spec.kind == "Embedding":
+            return None
+        for value in spec.weights.values():  # a kernel's rows, or one number per feature
+            return value.shape[-2] if value.ndim > 1 else len(value)
+    return len(cell.weights["kernel"])
 
 
 def _is_residual(level):
@@ -197,25 +218,10 @@ def _recurrent(cells, options):
     return Spec(call, weights, sources, cells[0].operation, tuple(cells))
 
 
-def _named(layers, last):
-    """Layers with names: the last one's is given, those before it are hidden layers."""
-    names = [f"hidden_{index + 1}" for index in range(len(layers) - 1)] + [last]
-    pairs = list(zip(layers, names, strict=False))
-    return [(layer, layer.kind if layer.kind == "embedding" else name) for layer, name in pairs]
-
-
 def _plain(layer, read, name, dtype):
-    """The spec of an embedding or a dense layer: its arrays are Keras' as they are."""
-    weights = {role: read(variable) for role, variable in layer.variables.items()}
-    if layer.kind == "embedding":
-        ids, width = weights["embeddings"].shape
-        kind, options = "Embedding", {"input_dim": ids, "output_dim": width}
-    else:
-        kind = "Dense"
-        options = {
-            "units": weights["kernel"].shape[1],
-            "activation": layer.activation,
-            "use_bias": "bias" in weights,
-        }
-    call = Call(f"keras.layers.{kind}", {**options, "dtype": dtype, "name": name})
-    return Spec(call, weights, layer.variables)
+    """The spec of a layer of no cells: but for a map's its arrays are Keras' as they are."""
+    turned = tuple(Turned(role, axes) for role, axes in layer.turned.items())
+    held = {role: read(variable) for role, variable in layer.variables.items()}
+    weights = layer_weights.to_keras(turned, held)
+    call = plain_layers.layer_call(layer, weights, dtype=dtype, name=name)
+    return Spec(call, weights, layer.variables, turned=turned, picked=layer.picked)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import keras
 
 from porting.comparison.progress import progress
+from porting.models import plain_layers
 from porting.models.blueprint import Blueprint
 from porting.models.expressions import Call
 from porting.models.layer_weights import set_weights
@@ -31,7 +32,7 @@ def build(blueprint: Blueprint, *, keep=True):
         if not keep:
             spec.release()
         x = _sum(spec, blueprint).make()([x, made]) if spec.residual else made
-        if blueprint.picks_last and spec is blueprint.recurrent[-1]:
+        if blueprint.picks_last(spec):
             x = x[:, -1]
     model = keras.Model([inputs, mask] if blueprint.masked else inputs, x, name="model")
     if blueprint.optimizer is not None:
@@ -85,7 +86,7 @@ def source(blueprint: Blueprint, *, title):
             after = f"([{before}, made])"
             lines += _sum(spec, blueprint).lines(indent=4, before="x = ", after=after)
         before = "x"
-        if blueprint.picks_last and spec is blueprint.recurrent[-1]:
+        if blueprint.picks_last(spec):
             lines += ["    x = x[:, -1]"]
     ins = "[inputs, mask]" if blueprint.masked else "inputs"
     lines += [f'    model = keras.Model({ins}, x, name="model")']
@@ -117,13 +118,11 @@ def _imports(blueprint):
 def _contents(blueprint):
     took = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
     last = blueprint.specs[-1]
-    width = last.options["units"] if blueprint.after else _width(blueprint.recurrent[-1])
-    sequences = blueprint.takes == "steps" or not blueprint.after
+    if any(layer not in plain_layers.CLASSES for layer in (spec.kind for spec in blueprint.after)):
+        return f"A model from {took} to {last.name}."
+    kernels = [spec.weights["kernel"] for spec in blueprint.after if "kernel" in spec.weights]
+    width = kernels[-1].shape[-1] if kernels else blueprint.width
+    picked = any(spec.picked for spec in blueprint.after)
+    sequences = (blueprint.takes == "steps" and not picked) or not blueprint.after
     made = f"[B, T, {width}]" if sequences else f"[B, {width}]"
     return f"A model from {took} to {last.name} {made}."
-
-
-def _width(spec):
-    """The number of outputs of a recurrent layer."""
-    ways = 2 if spec.kind == "Bidirectional" else 1
-    return ways * (spec.cells[-1].options.get("projection") or spec.cells[-1].options["units"])

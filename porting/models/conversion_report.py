@@ -16,7 +16,8 @@ def report(conversion):
                 "name": spec.name,
                 "kind": spec.kind,
                 "options": {key: _plain(value) for key, value in spec.options.items()},
-                "cells": [part._asdict() for part in spec.parts],
+                "cells": [part._asdict() for part in spec.parts if not spec.turned],
+                "turned": [part._asdict() for part in spec.turned],
             }
             for spec in blueprint.specs
         ],
@@ -28,18 +29,24 @@ def report(conversion):
                 "shape": list(shapes[variable]),
                 "layer": spec.name,
                 "role": role,
-                "operation": spec.operation,
+                "operation": _operation(spec, role),
             }
             for spec in blueprint.specs
             for role, variable in spec.sources.items()
         ],
         "parts": conversion.checkpoint.parts,
         "unused": blueprint.unused,
+        "mapped": conversion.mapped,
         "notes": conversion.notes,
     }
     if blueprint.optimizer is not None:
         found["optimizer"] = _optimizer(conversion)
     return found
+
+
+def _operation(spec, role):
+    axes = {part.role: list(part.axes) for part in spec.turned}.get(role)
+    return f"transposed {axes}" if axes else spec.operation
 
 
 def _optimizer(conversion):
@@ -66,13 +73,17 @@ def diagram(conversion):
     runs = {layer.cell.scope: layer.run for layer in conversion.network.recurrent}
     for level, spec in zip(_levels(conversion), blueprint.specs, strict=True):
         lines += ["  |", f"{spec.name}: {spec.kind}({_arguments(spec.options)})"]
-        width = max(18, *map(len, spec.sources))
-        lines += [f"  |   {role:<{width}} {name}" for role, name in spec.sources.items()]
+        width = max([18, *map(len, spec.sources)])
+        turned = {part.role: f", transposed {list(part.axes)}" for part in spec.turned}
+        lines += [
+            f"  |   {role:<{width}} {name}{turned.get(role, '')}"
+            for role, name in spec.sources.items()
+        ]
         if level is not None:
             lines.append(f"  |   {_how(runs[level.cells[0].cell.scope])}{spec.operation}")
         if spec.residual:
             lines.append("  |   what it takes is added to what it makes")
-        if blueprint.picks_last and spec is blueprint.recurrent[-1]:
+        if blueprint.picks_last(spec):
             lines += ["  |", "the outputs of the last step"]
     if blueprint.optimizer is not None:
         optimizer = blueprint.optimizer

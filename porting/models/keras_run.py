@@ -1,6 +1,7 @@
 """Runs the layers of a Blueprint with given weights and initial states, cell by cell."""
 
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -8,6 +9,8 @@ import numpy as np
 from porting.graphs.graph_run import turned, with_residual
 from porting.models import cell_specs, layer_weights
 from porting.sides import floatx
+
+_ADDED = ("epsilon", "momentum")  # D13: a graph has them in its own dtype
 
 
 class KerasRun:
@@ -27,7 +30,7 @@ class KerasRun:
                 for cell in spec.cells
             ]
             self._after = [
-                _dense(spec, weights[spec.name], dtype=dtype) for spec in blueprint.after
+                _plain(spec, weights[spec.name], dtype=dtype) for spec in blueprint.after
             ]
 
     def __call__(self, inputs, states, *, lengths=None):
@@ -57,16 +60,27 @@ class KerasRun:
         outputs, *final = self._cells[index](inputs, initial_state=list(states), mask=mask)
         return np.array(outputs), tuple(np.array(value) for value in final)
 
-    def head(self, rows):
-        """The dense layers after the cells, on rows [N, U]."""
-        for layer in self._after:
-            rows = layer(rows)
-        return np.array(rows)
+    def head(self, taken, *, count):
+        """The first layers after the cells, on [B, T, U] or [B, U]."""
+        for spec, layer in zip(self.blueprint.after[:count], self._after, strict=False):
+            taken = layer(taken)
+            taken = taken[:, -1] if spec.picked else taken
+        return np.array(taken)
+
+    def before(self, taken):
+        """The layers before the cells, on what the first one takes."""
+        with floatx(self.dtype):
+            for spec in self.blueprint.before:
+                taken = _plain(spec, self.weights[spec.name], dtype=self.dtype)(taken)
+        return np.array(taken)
 
 
 def widened(model, weights):
     """The same Keras model in float64, with given weights by layer and role."""
-    config = json.loads(json.dumps(model.get_config()).replace('"float32"', '"float64"'))
+    text = json.dumps(model.get_config())
+    config = json.loads(text.replace('"float32"', '"float64"'))
+    for layer in config["layers"] if '"float32"' in text else ():
+        layer["config"] = _rounded(layer["config"])
     with floatx("float64"):
         made = type(model).from_config(config)
     for name, arrays in weights.items():
@@ -96,8 +110,22 @@ def _layer(cell, weights, *, dtype):
     return layer
 
 
-def _dense(spec, weights, *, dtype):
-    layer = keras.layers.Dense(**spec.options, dtype=dtype, name=spec.name)
-    layer.build((None, len(weights["kernel"])))
-    layer_weights.set_weights(layer, weights)
-    return layer
+def _rounded(options):
+    """A layer's options with the numbers that it adds as a float32 one has them."""
+    found = {name: float(np.float32(options[name])) for name in _ADDED if name in options}
+    return {**options, **found}
+
+
+def _plain(spec, weights, *, dtype):
+    """A layer that sets its weights when it is first called: what it takes tells its shape."""
+    arguments = spec.call.arguments
+    arguments = arguments if arguments["dtype"] == dtype else _rounded(arguments)
+    layer = replace(spec.call, arguments={**arguments, "dtype": dtype}).make()
+
+    def call(taken):
+        if not layer.built:
+            layer.build(taken.shape)
+            layer_weights.set_weights(layer, weights)
+        return layer(taken)
+
+    return call

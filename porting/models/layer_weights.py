@@ -21,6 +21,13 @@ class Part(NamedTuple):
     forget_bias: float = 0.0
 
 
+class Turned(NamedTuple):
+    """A weight whose axes Keras has in another order: its role, TF1's axes in Keras' order."""
+
+    role: str
+    axes: tuple[int, ...]
+
+
 def variables(layer):
     """The variables of a Keras layer by role."""
     if isinstance(layer, keras.layers.Bidirectional):
@@ -64,7 +71,8 @@ def to_keras(parts, arrays, *, linear=False):
     """TF1's variables of a layer by role as Keras' weights by role.
 
     Args:
-        parts: the layer's cells; none of a layer whose arrays are the same on both sides.
+        parts: the layer's cells, or its Turned weights; none of a layer whose arrays are the same
+            on both sides.
         linear: for slots and gradients, as for porting.cells.
     """
     return _moved("to_keras", parts, arrays, linear=linear)
@@ -78,6 +86,8 @@ def to_tf1(parts, arrays, *, linear=False):
 def _moved(way, parts, arrays, *, linear):
     if not parts:
         return dict(arrays)
+    if all(isinstance(part, Turned) for part in parts):
+        return {**arrays, **_turned(way, parts, arrays)}
     found = {}
     for part in parts:
         own = {
@@ -89,6 +99,16 @@ def _moved(way, parts, arrays, *, linear):
         move = getattr(FAMILIES[part.family], way)
         found.update(_prefixed({part.prefix: move(own, forget_bias=bias, linear=linear)}))
     return found
+
+
+def _turned(way, parts, arrays):
+    axes = {part.role: part.axes for part in parts if part.role in arrays}
+    if way == "to_tf1":
+        axes = {role: np.argsort(order) for role, order in axes.items()}
+    return {
+        role: np.ascontiguousarray(np.transpose(arrays[role], order))
+        for role, order in axes.items()
+    }
 
 
 def _prefixed(groups):

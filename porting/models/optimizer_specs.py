@@ -92,6 +92,7 @@ KINDS["Ftrl"] = Kind(
 # Of what the graph computes or is fed: Keras' defaults, with the momentum that most choose.
 STAND_INS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 STAND_INS |= {"momentum": 0.9, "rho": 0.9}
+AVERAGES = ("moving_mean", "moving_variance")  # which no optimizer trains
 _APPLY = re.compile("(?:Resource)?Apply(" + "|".join(KINDS) + ")$")
 
 
@@ -185,7 +186,7 @@ def find_optimizer(graph, specs, checkpoint, held):
         find_clipping(graph, applied[v].arguments["grad"]) for v in wanted & applied.keys()
     ]
     options |= clip_options(clippings, any(spec.cells for spec in specs), notes=notes)
-    if specs[0].weights and _dtype(specs) == "float32":  # the shortest number of that float32
+    if _dtype(specs) == "float32":  # the shortest number of that float32
         options = {name: _shortest(value) for name, value in options.items()}
     if name == "Momentum" and _nesterov(graph):
         options["nesterov"] = True
@@ -212,7 +213,7 @@ def find_optimizer(graph, specs, checkpoint, held):
 
 
 def _dtype(specs):
-    return str(next(iter(specs[0].weights.values())).dtype)
+    return str(next(value.dtype for spec in specs for value in spec.weights.values()))
 
 
 def _shortest(value):
@@ -305,7 +306,8 @@ def _sources(specs, names, kind, checkpoint, options):
         if options.get(slot) == 0:
             continue  # Keras keeps no momentum where none is wanted, TF1 one that is never read
         for spec in specs:
-            of = {role: names.get(v, {}).get(argument) for role, v in spec.sources.items()}
+            learning = {role: v for role, v in spec.sources.items() if role not in AVERAGES}
+            of = {role: names.get(v, {}).get(argument) for role, v in learning.items()}
             if set(of.values()) <= checkpoint.shapes.keys():  # else not trained, or not saved
                 sources.setdefault(slot, {})[spec.name] = of
     return sources

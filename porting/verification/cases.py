@@ -51,7 +51,8 @@ def sizes(conversion):
         batch, steps = static_sizes(conversion.graph, run)
     if batch is not None and steps is not None:
         return [(batch, steps)]
-    return [(batch or b, steps or t) for b, t in zip(BATCHES, STEPS, strict=True)]
+    least = conversion.network.shortest
+    return [(batch or b, steps or max(t, least)) for b, t in zip(BATCHES, STEPS, strict=True)]
 
 
 def case(conversion, stream, batch, steps):

@@ -106,9 +106,11 @@ class _Model:
         found = {}
         for spec in [*self.blueprint.recurrent, *self.blueprint.after]:
             own = layer_weights.variables(self.whole.get_layer(spec.name))
-            arrays = {role: np.array(by_id[id(variable)]) for role, variable in own.items()}
+            learning = {role: by_id.get(id(variable)) for role, variable in own.items()}
+            arrays = {role: np.array(v) for role, v in learning.items() if v is not None}
             arrays = layer_weights.to_tf1(spec.parts, arrays, linear=True)
-            found.update({name: arrays[role] for role, name in spec.sources.items()})
+            sources = spec.sources.items()
+            found.update({name: arrays[role] for role, name in sources if role in arrays})
         return found, loss
 
     def step(self, run, feed):
@@ -126,10 +128,14 @@ class _Model:
             inputs = [inputs, np.arange(taken.inputs.shape[1]) < lengths]
         variables = self.cells.trainable_variables
         with floatx(self.dtype), tf.GradientTape() as tape:
-            made = self.cells(inputs, training=True)
+            made = self.cells(inputs, training=run.training)
         rows = made.numpy().reshape(-1, made.shape[-1])
-        order = row_order(self.conversion, *taken.inputs.shape[:2])
-        loss, pull = run.loss_of(feed, rows[order])
+        order = np.arange(len(rows))
+        if len(made.shape) == 3:
+            order = row_order(self.conversion, *made.shape[:2])
+        rows_first = np.array_equal(order, np.arange(len(rows)))
+        sizes = made.shape[:-1] if rows_first else made.shape[-2::-1]
+        loss, pull = run.loss_of(feed, rows[order], sizes=sizes)
         back = np.empty_like(rows)
         back[order] = pull
         pulled = tf.constant(back.reshape(made.shape))

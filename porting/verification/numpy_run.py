@@ -18,7 +18,7 @@ class NumpyRun:
     def __init__(self, network, variables):
         self.network, self.variables = network, variables
 
-    def __call__(self, inputs, states, *, lengths=None):
+    def __call__(self, inputs, states, *, lengths=None, head=True):
         """As GraphRun; a head takes the rows of all steps one after the other."""
         sequences: list[np.ndarray] = []
         finals: list[tuple[np.ndarray, ...]] = []
@@ -37,7 +37,11 @@ class NumpyRun:
                 if direction:
                     ends.append(outputs)
             inputs = np.concatenate(ends, axis=-1)
-        if not self.network.after:
+        if (
+            not head
+            or any(_is_other(layer) for layer in self.network.after)
+            or not self.network.after
+        ):
             return Outputs(sequences, finals, steps, None, None)
         states = [finals[index][0] for index in self.network.top]
         taken = self._taken(inputs, np.concatenate(states, axis=-1))
@@ -67,10 +71,39 @@ class NumpyRun:
 
     def _head(self, rows):
         for layer in self.network.after:
-            rows = rows @ self.variables[layer.variables["kernel"]]
-            rows = rows + self.variables.get(layer.variables.get("bias"), 0)
-            rows = numpy_cells.ACTIVATIONS[layer.activation](rows)
+            own = {role: self.variables[name] for role, name in layer.variables.items()}
+            rows = _LAYERS[layer.kind](rows, own, layer.options)
+            activation = layer.options.get("activation", "linear")
+            rows = numpy_cells.ACTIVATIONS[activation](rows)
         return rows
+
+
+def _is_other(layer):
+    """Whether a layer is one of a sequence, or of a kind that is not computed here."""
+    return layer.picked or layer.kind not in _LAYERS
+
+
+def _normalized(rows, own, options, *, mean, variance):
+    scaled = (rows - mean) / np.sqrt(variance + rows.dtype.type(options["epsilon"]))
+    return scaled * own.get("gamma", 1) + own.get("beta", 0)
+
+
+def _by_moments(rows, own, options):
+    moments = rows.mean(axis=-1, keepdims=True), rows.var(axis=-1, keepdims=True)
+    return _normalized(rows, own, options, mean=moments[0], variance=moments[1])
+
+
+def _by_averages(rows, own, options):
+    moments = own["moving_mean"], own["moving_variance"]
+    return _normalized(rows, own, options, mean=moments[0], variance=moments[1])
+
+
+_LAYERS = {
+    "dense": lambda rows, own, options: rows @ own["kernel"] + own.get("bias", 0),
+    "activation": lambda rows, own, options: rows,
+    "batch_normalization": _by_averages,
+    "layer_normalization": _by_moments,
+}
 
 
 def _going_on(layer, inputs, outputs, lengths):

@@ -17,6 +17,7 @@ class Pair:
             widened = dtype != self.blueprint.dtype
             self.run = GraphRun(self.graph, self.network, variables, widened=widened)
         self.keras = KerasRun(self.blueprint, weights, dtype=dtype)
+        self.variables = variables
 
 
 def rung_at(quantity, name, expected, found, *, dtype, where):

@@ -30,7 +30,8 @@ class Carried(NamedTuple):
 
     lengths: whether sequences have lengths; then the head takes the final state, else the last
     output. wrapper: "dropout" or "residual" around every cell, or "". clip_norm: of
-    clip_by_global_norm, 0 for none.
+    clip_by_global_norm, 0 for none. head: "batch_norm" (by a placeholder that says whether the
+    graph is training) or "layer_norm" before the last layer.
     """
 
     case: Case
@@ -38,11 +39,12 @@ class Carried(NamedTuple):
     lengths: bool = False
     wrapper: str = ""
     clip_norm: float = 0.0
+    head: str = ""
 
     @property
     def name(self):
         """Such as GRUCell-multi-3-float64-Adam."""
-        more = ["lengths"] * self.lengths + [self.wrapper] * bool(self.wrapper)
+        more = ["lengths"] * self.lengths + [word for word in (self.wrapper, self.head) if word]
         more += ["clip_norm=%s" % self.clip_norm] * bool(self.clip_norm)
         return "-".join([self.case.name, self.optimizer, *more])
 
@@ -88,6 +90,8 @@ CARRIED = (
     Carried(Case("CudnnCompatibleLSTMCell", "stack", 2)),
     Carried(Case("CudnnCompatibleGRUCell", dtype="float64")),
     Carried(Case("CudnnCompatibleGRUCell", "multi", 2), "GradientDescent"),
+    Carried(Case("BasicLSTMCell", dtype="float64"), head="batch_norm"),
+    Carried(Case("GRUCell", dtype="float64"), "Momentum", head="layer_norm"),
 )
 
 

@@ -65,18 +65,20 @@ def _train(case, folder):
 
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(carried.SEED)
-        x, lengths, keep, made = _network(case)
+        x, lengths, keep, training, made = _network(case)
         loss = tf.reduce_mean(tf.square(made - 1))
-        train_op = _train_op(case, loss)
+        with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+            train_op = _train_op(case, loss)
         session.run(tf.global_variables_initializer())
         stream = np.random.RandomState(carried.SEED)
         for variable in tf.trainable_variables():  # no zeros or ones that would hide anything
             drawn = stream.normal(0, 0.4, variable.shape.as_list())
             variable.load(drawn.astype(case.case.dtype), session)
 
-        def feed(number):
+        def feed(number, in_training=True):
             inputs = carried.batch(number, case.case.dtype)
-            return {x: inputs, keep: 1.0, lengths: carried.LENGTHS}
+            flags = {} if training is None else {training: in_training}
+            return {x: inputs, keep: 1.0, lengths: carried.LENGTHS, **flags}
 
         def train(numbers):
             return np.array([session.run([loss, train_op], feed(n))[0] for n in numbers])
@@ -85,7 +87,7 @@ def _train(case, folder):
         prefix = os.path.join(folder, "model.ckpt")
         tf.train.Saver().save(session, prefix, carried.TRAINED)
         os.remove(os.path.join(folder, "checkpoint"))
-        arrays = {"made": session.run(made, feed(0))}
+        arrays = {"made": session.run(made, feed(0, in_training=False))}
         arrays["losses"] = train(range(carried.TRAINED, carried.TRAINED + carried.MORE))
     np.savez(os.path.join(folder, "golden.npz"), **arrays)
     return arrays
@@ -116,15 +118,22 @@ def _export(case, folder):
 
 
 def _network(case):
-    """The placeholders of inputs, lengths and what dropout keeps, and the outputs [B, 2]."""
+    """The placeholders of inputs, lengths, what dropout keeps, training; the outputs [B, 2]."""
     import tensorflow as tf
 
     x = tf.placeholder(case.case.dtype, [None, None, carried.FEATURES], name="inputs")
     lengths = tf.placeholder(tf.int32, [None], name="lengths")
     keep = tf.placeholder(case.case.dtype, [], name="keep_prob")
+    training = None
     outputs, states = _cells(case, x, lengths if case.lengths else None, keep)
     taken = _final(states) if case.lengths else outputs[:, -1]
-    return x, lengths, keep, tf.layers.dense(taken, carried.OUTPUTS, name="logits")
+    if case.head == "batch_norm":
+        training = tf.placeholder(tf.bool, [], name="training")
+        taken = tf.layers.batch_normalization(taken, momentum=0.9, training=training)
+    elif case.head == "layer_norm":
+        taken = tf.contrib.layers.layer_norm(taken)
+    made = tf.layers.dense(taken, carried.OUTPUTS, name="logits")
+    return x, lengths, keep, training, made
 
 
 def _cells(case, x, lengths, keep):

@@ -13,6 +13,9 @@ from shared.errors import UserError
 from shared.interrupt import Interrupt
 
 tf.get_logger().setLevel("ERROR")
+# Loops and conditions lie in the open in a graph of TF1's; TensorFlow 2 would make functions of
+# them, which what reads TF1's graphs does not look into.
+tf.disable_control_flow_v2()
 
 MODELS = {
     "window-rnn": window_rnn,

@@ -142,7 +142,7 @@ def variables_of(graph, variables, *, dtype):
     """
     found, values = {}, {}
     for name, value in variables.items():
-        placeholder = tf1.placeholder(dtype, value.shape)
+        placeholder = tf1.placeholder(dtype, value.shape, name="fed_variable")
         values[placeholder] = value
         found[name + ":0"] = placeholder
         for node in graph.uses(name, {"ReadVariableOp"}):

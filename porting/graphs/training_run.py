@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
-from porting.graph import UNIMPORTABLE, Graph
 from porting.graphs.clipping import find_clipping
 from porting.graphs.layer_ops import products
-from porting.graphs.widening import graph_def_of
+from porting.graphs.whole_graph import WholeGraph
 from porting.models.optimizer_specs import find_applied
+from shared.errors import UserError
 
 ROWS = 4  # where a graph leaves a size open, both of the batch and of time
 _FLOATS = {tf1.float32, tf1.float64, tf1.float16}
@@ -50,29 +50,27 @@ class TrainingRun:
         self._outside = conversion.graph.outside
         self.training = self._trains()
         self._masked = conversion.blueprint.masked
-        whole = Graph(conversion.graph.graph_def, backward=True)
-        self._check(conversion, whole)
+        try:
+            widened = dtype != conversion.blueprint.dtype
+            self._whole = WholeGraph(conversion.graph.graph_def, widened=widened)
+            self._check(conversion, self._whole.graph)
+            self._whole.restore(conversion.checkpoint)
+            self._whole.assign(variables)
+        except UserError as error:
+            raise NoTraining(str(error)) from None
+        whole, self._powers = self._whole.graph, _powers(conversion)
         self._applied = find_applied(whole)
         self._clippings = {
             name: clipping_of(whole, applied.arguments["grad"])
             for name, applied in self._applied.items()
         }
         self._first = self.network.levels[0].forward[0].run
-        with tf1.Graph().as_default() as self.graph:
-            widened = dtype != conversion.blueprint.dtype
-            part = graph_def_of(whole, whole.nodes, widened=widened)
-            try:
-                tf1.import_graph_def(part, name="")
-            except UNIMPORTABLE as error:
-                raise NoTraining(_reason(error)) from None
-            self._loss = self._tensor(find_loss(whole))
-            self._logits = self._tensor(self.network.after[-1].output)
+        self.graph = self._whole.imported
+        self._loss = self._tensor(find_loss(whole))
+        self._logits = self._tensor(self.network.after[-1].output)
+        with self.graph.as_default():
             (self._pull,) = tf1.gradients(self._loss, self._logits)
-            self._train = self.graph.get_operation_by_name(find_train_op(whole, self._applied))
-            self.session = tf1.Session(graph=self.graph, config=_as_it_stands())
-            self._restore(conversion.checkpoint, variables)
-            # A graph made wider multiplies them up in float64, the one that it stands for does not.
-            self._rounded = [_rounding(self.graph, name) for name in _powers(conversion)]
+        self._train = self.graph.get_operation_by_name(find_train_op(whole, self._applied))
         self._sizes = self._find_sizes()
 
     def batch(self, stream):
@@ -127,7 +125,8 @@ class TrainingRun:
     def step(self, feed):
         """Trains one step of the graph's own optimizer."""
         self._run(self._train, feed)
-        self.session.run(self._rounded)
+        # A graph made wider multiplies them up in float64, the one that it stands for does not.
+        self._whole.round(self._powers)
 
     def _check(self, conversion, whole):
         if not self.network.after or self.network.compared < len(self.network.after):
@@ -160,29 +159,13 @@ class TrainingRun:
         return self._outside.fixed or by_flag
 
     def _tensor(self, name):
-        return self.graph.get_tensor_by_name(name)
+        return self._whole.tensor(name)
 
     def _run(self, fetches, feed):
         try:
-            return self.session.run(fetches, feed)
-        except (tf1.errors.OpError, ValueError) as error:
-            raise NoTraining(_reason(error)) from None
-
-    def _restore(self, checkpoint, variables):
-        """Puts the values of a checkpoint, and those given, into the graph's variables."""
-        for operation in self.graph.get_operations():
-            name = operation.name
-            if name not in checkpoint.shapes:
-                continue
-            value = variables[name] if name in variables else checkpoint.read(name)
-            tensor = operation.outputs[0]
-            if operation.type == "VarHandleOp":
-                held = tf1.as_dtype(operation.get_attr("dtype"))
-                value = tf1.constant(value, held)
-                self.session.run(tf1.raw_ops.AssignVariableOp(resource=tensor, value=value))
-            elif operation.type in {"Variable", "VariableV2"}:
-                value = tf1.constant(value, tensor.dtype.base_dtype)
-                self.session.run(tf1.raw_ops.Assign(ref=tensor, value=value).op)
+            return self._whole.run(fetches, feed)
+        except UserError as error:
+            raise NoTraining(str(error)) from None
 
     def _find_sizes(self):
         """The sizes of open dimensions that the graph can be run with."""
@@ -224,7 +207,8 @@ class TrainingRun:
     def _placeholders(self):
         """The placeholders of the graph but for those of a Saver."""
         operations = self.graph.get_operations()
-        found = [one for one in operations if one.type.startswith("Placeholder")]
+        own = [one for one in operations if one.name in self._whole.graph.nodes]
+        found = [one for one in own if one.type.startswith("Placeholder")]
         return [one for one in found if not one.name.startswith("save")]
 
     def _lengths(self, run):
@@ -258,13 +242,6 @@ class TrainingRun:
         ]
         sizes = [self._tensor(name + ":0").shape[0] for name in tables]
         return min([size for size in [*sizes, self._logits.shape[-1]] if size], default=2)
-
-
-def _reason(error):
-    """What TensorFlow says of an error, on one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not line.endswith("error:") and "defined at" not in line]
-    return (told or lines)[0]
 
 
 def find_loss(whole):
@@ -306,22 +283,3 @@ def _powers(conversion):
     """The variables of Adam's powers of beta."""
     counters = conversion.counters.items()
     return [name for key, name in counters if key.startswith("beta") and "power" in key]
-
-
-def _rounding(graph, name):
-    """The op that rounds a variable to float32."""
-    variable = graph.get_operation_by_name(name)
-    (tensor,) = variable.outputs
-    resource = variable.type == "VarHandleOp"
-    kind = tf1.as_dtype(variable.get_attr("dtype"))
-    value = tf1.raw_ops.ReadVariableOp(resource=tensor, dtype=kind) if resource else tensor
-    rounded = tf1.cast(tf1.cast(value, tf1.float32), kind)
-    if resource:
-        return tf1.raw_ops.AssignVariableOp(resource=tensor, value=rounded)
-    return tf1.raw_ops.Assign(ref=tensor, value=rounded).op
-
-
-def _as_it_stands():
-    config = tf1.ConfigProto()
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
-    return config

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from porting.graph import UNIMPORTABLE, VARIABLES, Graph, is_backward
@@ -60,6 +61,11 @@ class WholeGraph:
         """Sets variables: {name: array}."""
         pairs = [(*self._assignment(name), value) for name, value in values.items()]
         self.run([op for _, op, _ in pairs], {taken: value for taken, _, value in pairs})
+
+    def round(self, names):
+        """Rounds variables to float32, in whatever dtype they are."""
+        values = self.read(names)
+        self.assign({name: np.float32(value) for name, value in values.items()})
 
     def restore(self, checkpoint):
         """Gives the variables a checkpoint's values; those it has not start as in the graph."""

@@ -143,7 +143,8 @@ class CheckpointSide(Side):
             feed = self._feed(inputs, labels=labels, training=True)
             losses.append(self.whole.run([loss, train], feed)[0])
             self._steps += 1
-            self._round_powers()
+            if self.dtype == "float64":  # TF1's powers of beta are float32 there as well (D8)
+                self.whole.round(self.places.powers.values())
         return np.array(losses)
 
     # What it holds.
@@ -212,12 +213,6 @@ class CheckpointSide(Side):
         found = np.empty_like(logits)
         found[row_order(self.conversion, batch, steps)] = logits
         return found.reshape(batch, steps, -1)
-
-    def _round_powers(self):
-        """TF1's powers of beta are float32; a graph made wider would multiply them in float64."""
-        if self.dtype == "float64":
-            powers = self.whole.read(self.places.powers.values())
-            self.whole.assign({name: np.float32(value) for name, value in powers.items()})
 
     def _feed(self, inputs, *, labels=None, training=False):
         given = dict(self.map.feed)

@@ -68,6 +68,8 @@ def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, 
     conversion = read(checkpoint, trust=trust)
     if conversion.graph is None:
         raise UserError(f"{checkpoint} has no .meta beside it: compare needs its graph")
+    if conversion.graph.joined:
+        raise UserError(f"{checkpoint} has variables in parts: save it anew without a partitioner")
     model = keras_file if isinstance(keras_file, keras.Model) else _model(keras_file)
     check(port_map, model)
     legacy = functools.partial(_legacy, conversion, port_map)

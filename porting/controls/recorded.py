@@ -7,6 +7,8 @@ before, or go on for longer.
 import copy
 from typing import Any
 
+from porting.comparison.side import NotOffered
+
 
 class Recorded:
     """A side (porting.comparison.side.Side) with a memory.
@@ -92,7 +94,12 @@ class Recorded:
         if key not in self._answers:
             if self._asked != self._history:
                 raise RuntimeError(f"{question} is asked in another order than before")
-            self._answers[key] = method(*arguments)
+            try:
+                self._answers[key] = method(*arguments)
+            except NotOffered as why:
+                self._answers[key] = why
             if question.startswith("train_steps"):
                 self._asked.append(len(*arguments))
+        if isinstance(self._answers[key], NotOffered):
+            raise self._answers[key]
         return self._answers[key]

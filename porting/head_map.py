@@ -13,13 +13,12 @@
 Keras' role. `output` may name the tensor of the graph that the layer makes, for verify to compare.
 """
 
-import tomllib
-
 import keras
 import numpy as np
 
 from porting.graphs.layer import Layer
 from porting.models import layer_weights
+from porting.toml_file import read_toml
 from shared.errors import UserError
 
 _TAKES = ("steps", "last", "state")
@@ -32,13 +31,7 @@ def read_map(path):
     Raises:
         UserError: it cannot be read, or says something that no map says.
     """
-    try:
-        with open(path, "rb") as file:
-            told = tomllib.load(file)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no TOML: {str(error).splitlines()[0]}") from None
+    told = read_toml(path)
     _check_keys(told, {"takes", "after"}, where=path)
     if told.get("takes") not in _TAKES:
         raise UserError(f"{path} says takes = {told.get('takes')!r}: give one of {list(_TAKES)}")

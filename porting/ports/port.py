@@ -1,6 +1,7 @@
 """A port to be proved: two sides in each dtype, the batches, and the ladder over them."""
 
 import functools
+import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -83,7 +84,11 @@ def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, 
         batches=batches(port_map, model, first.shapes, fixed=first.sizes, seed=seed, steps=steps),
         dtypes=_dtypes(conversion, legacy),
         exact=functools.partial(modern, powers="tf1") if first.config.optimizer == "adam" else None,
-        facts={"batches": port_map.data.get("file", "random"), "seed": seed, "carry": carry},
+        facts={
+            "batches": os.path.basename(port_map.data.get("file", "random")),
+            "seed": seed,
+            "carry": carry,
+        },
     )
 
 
@@ -96,7 +101,7 @@ def prove(port, *, name="port", command=""):
     entries.append(rungs.left_out(9, why))
     begin = summary.facts(
         name,
-        str(port.facts.get("batches", "given")),
+        f"{port.facts.get('batches', 'given')} batches",
         mode="port",
         command=command,
         seed=port.facts.get("seed", 0),

@@ -30,13 +30,13 @@ batch_size = 8
 """
 
 import os
-import tomllib
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from porting.comparison.side import NotOffered
+from porting.toml_file import read_toml
 from shared.errors import UserError
 
 
@@ -95,13 +95,7 @@ _SECTIONS: dict[str, set[str]] = {  # what each may hold; empty: any names
 
 def load_map(path):
     """Reads a map. Raises UserError where the file is missing, no TOML or no such map."""
-    try:
-        with open(path, "rb") as file:
-            held = tomllib.load(file)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no TOML: {error}") from None
+    held = read_toml(path)
     try:
         made = parse_map(held)
     except ValueError as error:

@@ -120,8 +120,9 @@ def _contents(blueprint):
     last = blueprint.specs[-1]
     if any(layer not in plain_layers.CLASSES for layer in (spec.kind for spec in blueprint.after)):
         return f"A model from {took} to {last.name}."
-    kernels = [spec.weights["kernel"] for spec in blueprint.after if "kernel" in spec.weights]
-    width = kernels[-1].shape[-1] if kernels else blueprint.width
+    # Of the calls, not of the weights: those are given up once the model has them.
+    widths = [spec.options.get("units", spec.options.get("filters")) for spec in blueprint.after]
+    width = [blueprint.width, *filter(None, widths)][-1]
     picked = any(spec.picked for spec in blueprint.after)
     sequences = (blueprint.takes == "steps" and not picked) or not blueprint.after
     made = f"[B, T, {width}]" if sequences else f"[B, {width}]"

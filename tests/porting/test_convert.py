@@ -275,6 +275,7 @@ ALONE = {
 
 
 @pytest.mark.parametrize("name", ALONE)
+@pytest.mark.slow
 def test_under_an_unknown_head_the_cells_alone_are_converted(name, tmp_path, capsys):
     saved = graphs.save(ALONE[name]._replace(optimizer=""), tmp_path)
     target = str(tmp_path / "model.keras")

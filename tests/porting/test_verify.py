@@ -296,6 +296,7 @@ def test_slots_with_gates_exchanged_are_seen(trained, tmp_path, capsys):
     assert (code, failed) == (1, ["carried slots"])
 
 
+@pytest.mark.slow
 def test_gradients_of_another_map_are_seen(trained, monkeypatch, capsys):
     to_tf1 = layer_weights.to_tf1
 
@@ -314,6 +315,7 @@ def test_gradients_of_another_map_are_seen(trained, monkeypatch, capsys):
     ["learning_rate"]
     + [pytest.param(name, marks=pytest.mark.slow) for name in ("beta_1", "beta_2", "epsilon")],
 )
+@pytest.mark.slow
 def test_another_hyper_parameter_parts_the_losses(trained, monkeypatch, capsys, option):
     find = convert.find_optimizer
 
@@ -402,6 +404,7 @@ def test_a_head_that_is_not_known_has_no_gradients_to_compare(tmp_path, capsys):
     assert lines[-2].startswith("gradients and steps are not compared: what its loss takes")
 
 
+@pytest.mark.slow
 def test_directions_exchanged_are_seen(tmp_path, capsys):
     case = next(c for c in carried.CARRIED if c.name.startswith("GRUCell-bidirectional"))
     prefix, _ = carried.unpack(case, tmp_path)

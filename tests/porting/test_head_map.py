@@ -195,3 +195,46 @@ def test_verify_asks_for_the_map_again(saved, tmp_path, capsys):
     assert "give --map to verify as well" in capsys.readouterr().err
     assert main(["convert", target, "--reverse", "--to", str(tmp_path / "b"), "--map", path]) == 2
     assert "leave --map out" in capsys.readouterr().err
+
+
+PLANES = f"""
+takes = "steps"
+[[after]]
+layer = "Reshape"
+name = "planes"
+options = {{target_shape = [{nets.T}, {nets.U}, 1]}}
+[[after]]
+layer = "Conv2D"
+name = "conv"
+options = {{filters = 2, kernel_size = [3, 2], padding = "same", activation = "relu"}}
+weights = {{kernel = "conv/kernel", bias = "conv/bias"}}
+[[after]]
+layer = "Flatten"
+name = "flat"
+[[after]]
+layer = "Dense"
+name = "out"
+options = {{units = 2}}
+output = "out/BiasAdd:0"
+weights = {{kernel = "out/kernel", bias = "out/bias"}}
+"""
+
+
+def planes(x, ends):
+    made = nets.cells(x)[..., None]  # [B, T, U, 1]
+    made = tf1.layers.conv2d(made, 2, (3, 2), padding="same", activation=tf1.nn.relu, name="conv")
+    return tf1.layers.dense(tf1.reshape(made, [-1, nets.T * nets.U * 2]), 2, name="out")
+
+
+@pytest.mark.slow
+def test_convolutions_in_two_dimensions_are_described(tmp_path, capsys):
+    saved = nets.save(planes, tmp_path)
+    code, target, path = converted(saved, PLANES, tmp_path)
+    assert code == 0
+    assert "not taken over: nothing" in capsys.readouterr().out
+    assert same(saved, target)
+    assert main(["verify", saved.prefix, target, "--map", path]) == 0
+    wrong = PLANES.replace('"relu"', '"linear"')
+    code, target, path = converted(saved, wrong, tmp_path)
+    assert code == 0
+    assert main(["verify", saved.prefix, target, "--map", path]) == 1

@@ -1,230 +1,28 @@
 """A TF1 checkpoint as a `.keras` model, with its source and a map of what went where."""
 
-import dataclasses
 import errno
 import functools
 import json
 import os
-import re
 import tempfile
 import zipfile
-from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
+from contextlib import ExitStack
 
 import keras
 
-from porting.checkpoint import inventory, open_checkpoint
 from porting.comparison.progress import progress
-from porting.graph import Graph, check_trusted, load_graph
-from porting.graphs.equations import ACTIVATIONS, Constants
-from porting.graphs.network import Level, Network, RecurrentLayer, find_network
-from porting.graphs.probing import with_takes
-from porting.graphs.runs import UnknownCell
-from porting.head_map import check_layers, with_map
-from porting.models.blueprint import Blueprint, draw
+from porting.conversion import read
 from porting.models.conversion_report import report
-from porting.models.optimizer_specs import find_optimizer
 from shared.errors import UserError
 from shared.files import replacing
 
 _CHUNK = 2**22  # bytes that are copied at a time
-KERAS_ACTIVATIONS = {*ACTIVATIONS.values(), "linear"}
-
-
-# The directions of a level, and how a stack is named that lies in one of them, not over both.
-_WAYS = ({None, "fw"}, {"bw"})
-_STACK_IN_WAY = re.compile(r"(^|/)[fb]w/.*cell_?\d")
-
-
-class Conversion(NamedTuple):
-    """What was found of a checkpoint and what becomes of it."""
-
-    checkpoint: object
-    network: object
-    graph: Graph | None
-    blueprint: Blueprint
-    counters: dict[str, str]  # the checkpoint's, by what is counted
-    notes: list[str]  # lines on what was not taken over as it stands
-    mapped: bool = False  # the layers after the cells are a map's
-
-
-def read(path, *, trust=False, averages=False, forget_bias=None, activation=None, head_map=None):
-    """Reads a checkpoint and the graph beside it, and plans its Keras model.
-
-    Args:
-        path: as for porting.checkpoint.open_checkpoint.
-        trust: also take a graph whose ops run Python or touch files.
-        averages: take the moving averages of variables in the place of these; no optimizer then.
-        forget_bias, activation: of all cells, where there is no graph to read them off.
-        head_map: a file that describes the layers after the cells, see porting.head_map.
-
-    Raises:
-        UserError: the checkpoint or its `.meta` is damaged, its cells are unknown, or something is
-            missing that only a graph knows; the map is wrong, or not needed.
-    """
-    checkpoint = open_checkpoint(path)
-    held = inventory(checkpoint)
-    cells = _without_buffers(held.cells)
-    if not cells:
-        raise UserError(_no_cell(path, held))
-    if averages:
-        checkpoint = _averaged(checkpoint, held, cells)
-    if checkpoint.meta is None:
-        network = _without_graph(cells, forget_bias, activation, path=path)
-        return _planned(checkpoint, held, network, graph=None, notes=[], head_map=head_map)
-    if forget_bias is not None or activation is not None:
-        raise UserError(
-            f"{checkpoint.meta} knows the forget bias and the activation: leave them out"
-        )
-    graph_def = load_graph(checkpoint.meta)
-    if not trust:
-        check_trusted(graph_def)
-    with _searching(checkpoint.meta):
-        graph = Graph(graph_def)
-        network = find_network(graph, cells)
-        _check_same_model(checkpoint, graph, network)
-        found = with_takes(graph, network, checkpoint.read)
-        notes = _notes(graph, found if head_map else network, found)
-        return _planned(checkpoint, held, found, graph=graph, notes=notes, head_map=head_map)
-
-
-@contextmanager
-def _searching(meta):
-    """Turns what a search of a `.meta` runs into where its nodes do not fit into a UserError."""
-    try:
-        yield
-    except UnknownCell as error:
-        raise UserError(f"{meta}: {error}") from None
-    except (AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:80] or type(error).__name__
-        raise UserError(
-            f"{meta} is damaged, or builds its network in no known way: export it again ({reason})"
-        ) from error
-
-
-def _check_same_model(checkpoint, graph, network):
-    """Refuses a graph whose variables are not those of the checkpoint."""
-    missing = sorted(set(network.variables) - checkpoint.shapes.keys())
-    if missing:
-        raise UserError(
-            f"{checkpoint.meta} is of another model: the checkpoint has no {missing[0]}, so give "
-            "the .meta that was saved with it"
-        )
-    for name in network.variables:
-        shape = graph.shape_of(name)
-        if shape is not None and shape != checkpoint.shapes[name]:
-            raise UserError(
-                f"{checkpoint.meta} is of another model: its {name} is {list(shape)}, the "
-                f"checkpoint's {list(checkpoint.shapes[name])}, so give the .meta saved with it"
-            )
-
-
-def _averaged(checkpoint, held, cells):
-    """The checkpoint with averages for values."""
-    others = {name: other for name, other in held.averages.items() if name in checkpoint.shapes}
-    for cell in cells:
-        for name in sorted(cell.variables.values()):
-            if name not in others:
-                raise UserError(
-                    f"{checkpoint.prefix} holds no moving average of {name}: leave out --averages"
-                )
-    return checkpoint.replaced(others)
-
-
-def _no_cell(path, held):
-    """What to say of a checkpoint without cells that are known."""
-    see = f"see python -m porting inspect {path}"
-    if not held.unexplained:
-        return f"{path} holds no recurrent cell: {see}"
-    name = held.unexplained[0]
-    return f"{path} holds no cell of a known kind ({name} is {held.notes[name]}): {see}"
-
-
-def _notes(graph, network, found):
-    """What of a graph is left out of its model."""
-    notes = []
-    if graph.dropped:
-        notes.append(f"dropout is left out: {', '.join(graph.dropped)}")
-    for layer in [*found.before, *found.after]:
-        if layer.kind == "batch_normalization" and layer.options["momentum"] is None:
-            notes.append(f"how {layer.variables['moving_mean']} is averaged is not known: 0.99")
-    if network.after and not found.after:
-        notes.append(
-            f"{_first_variable(network.after)} takes neither the last output nor the final "
-            "state nor the outputs of all steps: the cells alone are converted, unless there is a "
-            "--map"
-        )
-    return notes
-
-
-def _first_variable(layers):
-    return next(name for layer in layers for name in layer.variables.values())
-
-
-def _without_buffers(cells):
-    """The cells without raw buffers of cuDNN's that a Saver has written as cells as well."""
-    scopes = [cell.scope for cell in cells if cell.family != "opaque"]
-    return [
-        cell
-        for cell in cells
-        if cell.family != "opaque" or not any(s.startswith(cell.scope + "/") for s in scopes)
-    ]
-
-
-def _without_graph(cells, forget_bias, activation, *, path):
-    """The cells alone, in the order of their names; the caller says what only a graph knows."""
-    if activation is None or (forget_bias is None and any("lstm" in c.family for c in cells)):
-        raise UserError(
-            f"{path} has no .meta beside it, which alone knows --forget-bias and --activation: "
-            "say both (TF1's defaults are 1.0 and tanh)"
-        )
-    if activation not in KERAS_ACTIVATIONS:
-        raise UserError(
-            f"--activation is {activation}: give one of {', '.join(sorted(KERAS_ACTIVATIONS))}"
-        )
-    levels: dict[int, dict[str | None, RecurrentLayer]] = {}
-    for cell in cells:
-        bias = forget_bias if "lstm" in cell.family else None
-        layer = RecurrentLayer(cell, Constants(activation, bias), None, cell.direction == "bw")
-        if levels.setdefault(cell.layer or 0, {}).setdefault(cell.direction, layer) is not layer:
-            raise UserError(
-                f"{path} has several cells in no order of layers: put its .meta beside it"
-            )
-    order = [
-        Level(*(tuple(ways[way] for way in (names & ways.keys())) for names in _WAYS))
-        for _, ways in sorted(levels.items())
-    ]
-    if len(order) > 1 and all(_STACK_IN_WAY.search(cell.scope.lower()) for cell in cells):
-        order = [Level(*(sum(layers, ()) for layers in zip(*order, strict=True)))]
-    return Network([], order, [], "steps")
-
-
-def _planned(checkpoint, held, network, *, graph, notes, head_map):
-    if head_map:
-        network = with_map(network, head_map, graph=graph, shapes=checkpoint.shapes)
-    try:
-        blueprint = draw(network, checkpoint.read, masked=_is_masked(graph, network))
-    except ValueError as error:
-        raise UserError(f"{checkpoint.prefix}: {error}") from None
-    if head_map:
-        check_layers(blueprint, head_map)
-    optimizer = None
-    if graph is not None and not checkpoint.others:  # its state is not that of averages
-        optimizer = find_optimizer(graph, blueprint.specs, checkpoint, held)
-    taken = [checkpoint.others.get(name, name) for name in network.variables]
-    used = {*taken, *(optimizer.variables if optimizer else ())}
-    raw = sorted(set(network.variables) & set(taken)) if checkpoint.others else []
-    notes = [*notes, *(f"{name} has no moving average: it is taken itself" for name in raw)]
-    unused = sorted(checkpoint.shapes.keys() - used)
-    blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
-    mapped = head_map is not None
-    return Conversion(checkpoint, network, graph, blueprint, held.counters, notes, mapped)
 
 
 def convert(path, target, **options):
     """Writes `target` (`.keras`), its source (`.py`) and its map (`.json`); returns a Conversion.
 
-    Takes the options of `read`.
+    Takes the options of porting.conversion.read, and returns what that does.
 
     Raises:
         UserError: as `read`, or `target` cannot be written.
@@ -281,15 +79,3 @@ def _paths(target):
     for path in filter(os.path.isdir, paths):
         raise UserError(f"cannot write {path}: {os.strerror(errno.EISDIR)}, choose another --to")
     return paths
-
-
-def _is_masked(graph, network):
-    """Do the sequences have lengths that are fed, rather than the full one?"""
-    run = network.recurrent[0].run
-    if run is None or run.lengths is None:
-        return False
-    lengths = run.lengths
-    shapes = {"Shape", "ShapeN", "Size", "Rank"}
-    through = {node.op for node in graph.nodes.values()} - shapes
-    ops = {graph.node(t).op for t in graph.behind(lengths, through=through) if graph.node(t)}
-    return bool(ops & {"Placeholder", "PlaceholderV2", "IteratorGetNext", "PlaceholderWithDefault"})

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from porting import ladder
-from porting.convert import read
+from porting.conversion import read
 from porting.differences import difference
 from porting.graphs.probing import order, top
 from porting.graphs.training_run import NoTraining
@@ -52,7 +52,7 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
         keras_file: what porting.convert made of it.
         steps: how many both train on, from the checkpoint with its optimizer's state.
         seed: of the random inputs.
-        options: those of porting.convert.read.
+        options: those of porting.conversion.read.
 
     Returns: Verification.
 

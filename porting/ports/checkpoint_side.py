@@ -20,7 +20,7 @@ class CheckpointSide(Side):
     """The graph of a checkpoint, from the values that it holds.
 
     Args:
-        conversion: what porting.convert.read found, with its graph.
+        conversion: what porting.conversion.read found, with its graph.
         port_map: porting.ports.port_map.PortMap.
         dtype: "float64" makes the graph's float32 wider.
 

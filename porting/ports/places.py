@@ -14,7 +14,7 @@ class Places:
     """The names of tensors, operations and variables.
 
     Args:
-        conversion: porting.convert.Conversion.
+        conversion: porting.conversion.Conversion.
         port_map: porting.ports.port_map.PortMap.
         variables: the names of the variables in the map.
         graph: porting.graph.Graph, with the nodes of backpropagation.

@@ -14,7 +14,7 @@ from porting import ladder
 from porting.compare import show, writable
 from porting.comparison import proof, rungs, summary
 from porting.comparison.side import Side, cast
-from porting.convert import read
+from porting.conversion import read
 from porting.differences import difference
 from porting.ports.batches import STEPS, batches
 from porting.ports.checkpoint_side import CheckpointSide

@@ -26,7 +26,7 @@ class WeightMap:
 
     Args:
         layers: of a porting.ports.port_map.PortMap.
-        conversion: porting.convert.Conversion.
+        conversion: porting.conversion.Conversion.
 
     Raises:
         UserError: the checkpoint has no such scope or variable.

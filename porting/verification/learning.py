@@ -22,7 +22,7 @@ def training_rungs(conversion, weights, *, dtype, steps=0, seed=0):
     """Yields a porting.ladder.Rung for the gradients of a batch, and for the losses of some steps.
 
     Args:
-        conversion: porting.convert.Conversion.
+        conversion: porting.conversion.Conversion.
         weights: of the model, by layer and role.
         dtype: "float64", or "float32" where the graph knows no other.
         steps: how many both train, from the checkpoint with its optimizer's state.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from porting import convert, optimizers
+from porting import conversion, optimizers
 from porting.__main__ import main
 from porting.models import layer_weights
 from porting.models.build import build
@@ -136,7 +136,7 @@ def test_without_a_graph_names_tell_the_directions(name, tmp_path):
 
 @pytest.mark.slow
 def test_training_goes_on_as_in_tensorflow_1(made):
-    blueprint = convert.read(made.prefix).blueprint
+    blueprint = conversion.read(made.prefix).blueprint
     with floatx(made.dtype):
         model = build(blueprint)
         if blueprint.optimizer.kind == "Adam":

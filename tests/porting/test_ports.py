@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from porting import convert
+from porting import conversion
 from porting.__main__ import main
 from porting.models.build import build
 from porting.ports import port as ports
@@ -231,9 +231,9 @@ def test_the_rungs_are_tests_of_ones_own_suite(example):
 @pytest.mark.parametrize("name", CASES)
 def test_what_convert_makes_is_a_right_port(name, tmp_path):
     prefix, _ = carried.unpack(CASES[name], tmp_path)
-    blueprint = convert.read(prefix).blueprint
+    blueprint = conversion.read(prefix).blueprint
     path = tmp_path / "map.toml"
-    path.write_text(map_of(convert.read(prefix), name))
+    path.write_text(map_of(conversion.read(prefix), name))
     model = build(blueprint)
     model.compile(optimizer=model.optimizer, loss=to_one)
     found = ports.prove(ports.load(prefix, model, str(path), steps=60))
@@ -250,15 +250,15 @@ def test_a_public_character_model_is_proved(tmp_path):
     """Two layers of 128 LSTM units, 50 rows of 50 characters, gradients clipped by their norm."""
     name = os.path.join("basic-lstm-1.1-names", "model.ckpt-1594000")
     prefix = os.path.join(os.environ["CHECKPOINTS_DIR"], name)
-    conversion = convert.read(prefix)
-    text = map_of(conversion, name).replace('"inputs"', '"Placeholder"')
+    found = conversion.read(prefix)
+    text = map_of(found, name).replace('"inputs"', '"Placeholder"')
     path = tmp_path / "map.toml"
     path.write_text(text + '\n[graph]\nlabels = "Placeholder_1"')
-    model = build(conversion.blueprint)
+    model = build(found.blueprint)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=model.optimizer, loss=loss)
-    found = ports.prove(ports.load(prefix, model, str(path), steps=6))
-    assert found["verdict"].startswith("The two sides agree in float32 and float64 on 8 rungs")
+    proof = ports.prove(ports.load(prefix, model, str(path), steps=6))
+    assert proof["verdict"].startswith("The two sides agree in float32 and float64 on 8 rungs")
 
 
 def to_one(labels, made):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from porting import cells, convert
+from porting import cells, conversion
 from porting.__main__ import main
 from porting.graphs import network
 from porting.models import layer_weights
@@ -173,14 +173,14 @@ def wrong_layers(monkeypatch):
 
 def drawn(monkeypatch, change):
     """Every blueprint is changed."""
-    draw = convert.draw
+    draw = conversion.draw
 
     def changed(*arguments, **options):
         blueprint = draw(*arguments, **options)
         change(blueprint)
         return blueprint
 
-    monkeypatch.setattr(convert, "draw", changed)
+    monkeypatch.setattr(conversion, "draw", changed)
 
 
 WRONG = [wrong_gates, wrong_rows, no_forget_bias, wrong_activation, wrong_layers]
@@ -317,13 +317,13 @@ def test_gradients_of_another_map_are_seen(trained, monkeypatch, capsys):
 )
 @pytest.mark.slow
 def test_another_hyper_parameter_parts_the_losses(trained, monkeypatch, capsys, option):
-    find = convert.find_optimizer
+    find = conversion.find_optimizer
 
     def wrong(*arguments):
         found = find(*arguments)
         return found._replace(options={**found.options, option: found.options[option] * 0.9})
 
-    monkeypatch.setattr(convert, "find_optimizer", wrong)
+    monkeypatch.setattr(conversion, "find_optimizer", wrong)
     code, rungs = stepped(capsys, *trained)
     assert code == 1
     assert rungs["gradients of a batch"]
@@ -345,7 +345,7 @@ CLIPPED = {
 )
 def test_clipping_is_carried_or_said_not_to_be(clip, tmp_path):
     saved = graphs.save(Case("BasicRNNCell", clip=clip), tmp_path)
-    optimizer = convert.read(saved.prefix).blueprint.optimizer
+    optimizer = conversion.read(saved.prefix).blueprint.optimizer
     options, words = CLIPPED[clip]
     assert {name: v for name, v in optimizer.options.items() if "clip" in name} == options
     assert len(optimizer.notes) == len(words)
@@ -355,7 +355,7 @@ def test_clipping_is_carried_or_said_not_to_be(clip, tmp_path):
 @pytest.mark.slow
 def test_the_norm_may_be_of_more_than_the_model(tmp_path):
     saved = graphs.save(Case("BasicRNNCell", clip="global", head="first"), tmp_path)
-    optimizer = convert.read(saved.prefix).blueprint.optimizer
+    optimizer = conversion.read(saved.prefix).blueprint.optimizer
     assert optimizer.options["global_clipnorm"] == 0.1
     assert "variables that the model has not" in optimizer.notes[0]
 
@@ -374,14 +374,14 @@ def test_both_clip_alike(clipped, capsys):
 
 @pytest.mark.slow
 def test_a_model_that_does_not_clip_parts(clipped, monkeypatch, capsys):
-    find = convert.find_optimizer
+    find = conversion.find_optimizer
 
     def wrong(*arguments):
         found = find(*arguments)
         kept = {name: v for name, v in found.options.items() if "clip" not in name}
         return found._replace(options=kept)
 
-    monkeypatch.setattr(convert, "find_optimizer", wrong)
+    monkeypatch.setattr(conversion, "find_optimizer", wrong)
     code, rungs = stepped(capsys, *clipped)
     assert code == 1
     assert rungs["gradients of a batch"]

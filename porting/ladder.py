@@ -19,13 +19,17 @@ RESUMED = 20  # steps of each of the three legs of a resumed training, where it 
 
 
 class Rung(NamedTuple):
-    """One comparison: what was compared, in which dtype, how far the sides part and where."""
+    """One comparison: what was compared, in which dtype, how far the sides part and where.
+
+    bound: the largest max_abs that passes; reason: why it is not tighter.
+    """
 
     quantity: str
     dtype: str
     max_abs: float
     place: str
     bound: float
+    reason: str
 
     @property
     def passed(self):
@@ -34,8 +38,8 @@ class Rung(NamedTuple):
 
 def rung(quantity, legacy, modern, *, dtype):
     """Compares two dicts of arrays under the tolerance of `quantity`."""
-    found = difference(legacy, modern)
-    return Rung(quantity, dtype, found.max_abs, found.place, tolerance(quantity, dtype).bound)
+    found, allowed = difference(legacy, modern), tolerance(quantity, dtype)
+    return Rung(quantity, dtype, found.max_abs, found.place, allowed.bound, allowed.reason)
 
 
 def climb(legacy, modern, batches, *, dtype, exact=None, twin=None, **options):
@@ -121,7 +125,7 @@ class _Ladder:
             yield self.compare("outputs of lengths", *found)
 
     def loss_and_gradients(self, batch):
-        with self.seen.offered("gradients"):
+        with self.seen.offered("loss", "gradients"):
             losses, gradients = zip(*(side.gradients(*batch) for side in self.sides), strict=True)
             yield self.compare("loss", *({"loss": loss} for loss in losses))
             with self.seen.offered("accuracy"):
@@ -134,9 +138,10 @@ class _Ladder:
         """One step, then all of them."""
         with self.seen.offered("stepped weights", "losses of 200 steps"):
             first = [side.train_steps(batches[:1]) for side in self.sides]
-            slots = [side.slots() for side in self.sides]
-            if slots[0] or slots[1]:
-                yield self.compare("slots", *slots)
+            with self.seen.offered("slots"):
+                slots = [side.slots() for side in self.sides]
+                if slots[0] or slots[1]:
+                    yield self.compare("slots", *slots)
             yield self._weights("stepped weights")
             rest = [side.train_steps(batches[1:]) for side in self.sides]
             losses = [np.concatenate(both) for both in zip(first, rest, strict=True)]
@@ -144,7 +149,11 @@ class _Ladder:
 
     def _trained(self, losses, batches, *, exact):
         self.seen.losses = dict(zip(("legacy", "modern"), losses[:2], strict=True))
-        yield from loss_rungs(*losses, dtype=self.dtype, config=self.config, compare=self.compare)
+        found = loss_rungs(*losses, dtype=self.dtype, config=self.config, compare=self.compare)
+        yield from found
+        with self.seen.offered("losses of 200 steps"):
+            if not found:
+                raise NotOffered(f"{len(batches)} steps are too few: give 200")
         together = self.dtype == "float64" or len(batches) <= self.config.float32_horizon
         if self.config.optimizer == "sgd" and together:
             yield self._weights("weights after SGD")
@@ -161,10 +170,11 @@ class _Ladder:
         leg = min(RESUMED, len(batches) // 3)
         if self.dtype == "float32":
             leg = min(leg, self.config.float32_horizon // 3)
-        if leg:
-            legs = [batches[n * leg : (n + 1) * leg] for n in range(3)]
-            with self.seen.offered("resumed losses"):
-                yield from self._there_and_back(legs, modern=modern)
+        legs = [batches[n * leg : (n + 1) * leg] for n in range(3)]
+        with self.seen.offered("resumed losses"):
+            if not leg:
+                raise NotOffered("fewer than three batches: a resumed training takes one a leg")
+            yield from self._there_and_back(legs, modern=modern)
 
     def _there_and_back(self, legs, *, modern):
         legacy, _, *twins = self.sides

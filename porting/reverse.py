@@ -10,7 +10,6 @@ import os
 import shutil
 import tempfile
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,6 +17,7 @@ from porting.checkpoint import open_checkpoint
 from porting.checkpoints.parts import split
 from porting.models import layer_weights
 from porting.models.layer_weights import Part, Turned
+from porting.models.loading import open_model
 from shared.errors import UserError
 
 
@@ -33,7 +33,7 @@ def reverse(keras_file, prefix, *, rest=None):
         UserError: either file is missing, damaged or of another model, or nothing can be written.
     """
     told = _map(keras_file)
-    variables = _variables(told, _model(keras_file), path=keras_file)
+    variables = _variables(told, open_model(keras_file), path=keras_file)
     if rest is not None:
         older = open_checkpoint(rest)
         further = older.shapes.keys() - variables.keys()
@@ -55,15 +55,6 @@ def _map(keras_file):
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{path} is damaged: convert the checkpoint again") from None
     return told
-
-
-def _model(path):
-    if not os.path.isfile(path):
-        raise UserError(f"there is no {path}: make it with python -m porting convert")
-    try:
-        return keras.models.load_model(path)
-    except (ValueError, OSError, KeyError, TypeError):
-        raise UserError(f"{path} is damaged or no .keras file") from None
 
 
 def _variables(told, model, *, path):

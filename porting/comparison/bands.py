@@ -74,9 +74,14 @@ def entries(bands, config):
     low, high = bands["interval"]
     place = f"difference {bands['difference']:+.4f}, interval {low:+.4f} to {high:+.4f}"
     reach = max(abs(low), abs(high))
-    found = [Rung(bands["quantity"], "float32", reach, place, bands["margin"])]
+    found = [_rung(bands["quantity"], reach, place)]
     found += [_in_band(bands)] if bands["band"] else []
     return [rungs.compared(rung) for rung in found]
+
+
+def _rung(quantity, reach, place):
+    allowed = tolerance(quantity, "float32")
+    return Rung(quantity, "float32", reach, place, allowed.bound, allowed.reason)
 
 
 def _in_band(bands):
@@ -85,7 +90,7 @@ def _in_band(bands):
     means = {side: float(np.mean(bands[side])) for side in SIDES}
     gap = max(abs(mean - (low + high) / 2) for mean in means.values())
     place = ", ".join(f"{side} {mean:.4f}" for side, mean in means.items())
-    return Rung(MEAN, "float32", gap, place, tolerance(MEAN, "float32").bound)
+    return _rung(MEAN, gap, place)
 
 
 def _quantity(config):

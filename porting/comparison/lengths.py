@@ -30,8 +30,14 @@ def sweep(images, *, examples=16):
     Returns:
         The images [(T + 1) * n, T, F], and their lengths [(T + 1) * n] int32: n times 0, n times 1
         and so on up to T.
+
+    Raises:
+        NotOffered: there are no time steps.
     """
-    count, steps = keras.tree.flatten(images)[0].shape[:2]
+    first = keras.tree.flatten(images)[0]
+    if first.ndim < 2:
+        raise NotOffered("the inputs have no time steps")
+    count, steps = first.shape[:2]
     repeated = keras.tree.map_structure(
         lambda array: np.concatenate([array[:examples]] * (steps + 1)), images
     )

@@ -19,23 +19,18 @@ from shared.config import train_split
 
 STEPS = 200
 DRAWN = 0.1  # how far from their value equal weights are moved at most
-_BOTH = ("float32", "float64")
 
 
 def dtypes(config):
     """The dtypes in which both sides can compute the config's model."""
-    return ("float32",) if getattr(config, "kernel", None) == "fused-cpu" else _BOTH
+    return ("float32",) if getattr(config, "kernel", None) == "fused-cpu" else rungs.DTYPES
 
 
 def left_out(config):
     """Entries of the report for the dtypes that are missing."""
     why = "the fused kernels compute in float32 only"
-    return [
-        rungs.left_out(number, why, dtype=dtype)
-        for dtype in _BOTH
-        if dtype not in dtypes(config)
-        for number in range(1, 8)
-    ]
+    missing = [dtype for dtype in rungs.DTYPES if dtype not in dtypes(config)]
+    return [entry for dtype in missing for entry in rungs.without(dtype, why)]
 
 
 def initial_weights(config):

@@ -77,15 +77,22 @@ class KerasRun:
 
 def widened(model, weights):
     """The same Keras model in float64, with given weights by layer and role."""
-    text = json.dumps(model.get_config())
-    config = json.loads(text.replace('"float32"', '"float64"'))
-    for layer in config["layers"] if '"float32"' in text else ():
-        layer["config"] = _rounded(layer["config"])
     with floatx("float64"):
-        made = type(model).from_config(config)
+        made = type(model).from_config(in_dtype(model.get_config(), "float64"))
     for name, arrays in weights.items():
         layer_weights.set_weights(made.get_layer(name), arrays)
     return made
+
+
+def in_dtype(config, dtype):
+    """The configuration of a float32 model or loss in another dtype; any other one as it is.
+
+    What its layers add is rounded as it was: a TF1 graph has those numbers in its own dtype (D13).
+    """
+    text = json.dumps(config)
+    if dtype == "float32" or '"float32"' not in text:
+        return config
+    return _rounded(json.loads(text.replace('"float32"', f'"{dtype}"')))
 
 
 def from_cells(model, blueprint, *, ids=True):
@@ -110,10 +117,16 @@ def _layer(cell, weights, *, dtype):
     return layer
 
 
-def _rounded(options):
-    """A layer's options with the numbers that it adds as a float32 one has them."""
-    found = {name: float(np.float32(options[name])) for name in _ADDED if name in options}
-    return {**options, **found}
+def _rounded(config):
+    """A configuration with the numbers that its layers add as float32 ones have them."""
+    if isinstance(config, list):
+        return [_rounded(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: float(np.float32(value)) if key in _ADDED and value is not None else _rounded(value)
+        for key, value in config.items()
+    }
 
 
 def _plain(spec, weights, *, dtype):

@@ -1,7 +1,8 @@
-"""Reads the `.keras` file that a conversion made."""
+"""Reads `.keras` files."""
 
 import json
 import os
+import warnings
 
 import keras
 
@@ -33,12 +34,31 @@ def load(path, blueprint):
     Raises:
         UserError: it has not, or it cannot be read.
     """
-    if not os.path.isfile(path):
-        raise UserError(f"there is no {path}: make it with python -m porting convert")
+    model = open_model(path)
     try:
-        model = keras.models.load_model(path)
         found = {s.name: layer_weights.weights(model.get_layer(s.name)) for s in blueprint.specs}
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise UserError(f"{path} is damaged or not of this checkpoint: {line}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is not of this checkpoint: {_line(error)}") from None
     return model, found
+
+
+def open_model(path):
+    """The model of a `.keras` file.
+
+    Raises:
+        UserError: there is none, it is damaged, or it needs a class that is not registered.
+    """
+    if not os.path.isfile(path):
+        raise UserError(
+            f"there is no {path}: give a .keras file, as python -m porting convert writes it"
+        )
+    try:
+        with warnings.catch_warnings():  # of an optimizer that was saved before its first step
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return keras.models.load_model(path)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged or no .keras file: {_line(error)}") from None
+
+
+def _line(error):
+    return str(error).strip().splitlines()[0]

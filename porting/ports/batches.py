@@ -107,7 +107,11 @@ class _Sizes:
 
 def _within(model, kind):
     """The layers of a kind, also in models within the model."""
-    return [layer for layer in model._flatten_layers() if isinstance(layer, kind)]
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _within(layer, kind)
+        elif isinstance(layer, kind):
+            yield layer
 
 
 def _is_sparse(loss):

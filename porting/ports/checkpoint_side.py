@@ -1,5 +1,7 @@
 """A TF1 checkpoint with its graph behind the protocol of porting/comparison/side.py."""
 
+import functools
+
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
@@ -43,6 +45,7 @@ class CheckpointSide(Side):
         self._steps = 0 if optimizer is None else optimizer.iterations
         self.places = Places(conversion, port_map, self.weight_map.variables, self.whole.graph)
         self._layers = _recurrent_layers(conversion.network, port_map)
+        self._row_order = functools.cache(functools.partial(row_order, conversion))
         if widened:
             self._round_start()
 
@@ -211,7 +214,7 @@ class CheckpointSide(Side):
             return logits
         batch, steps = next(iter(inputs.values())).shape[:2]
         found = np.empty_like(logits)
-        found[row_order(self.conversion, batch, steps)] = logits
+        found[self._row_order(batch, steps)] = logits
         return found.reshape(batch, steps, -1)
 
     def _feed(self, inputs, *, labels=None, training=False):

@@ -1,7 +1,5 @@
 """Any compiled Keras model behind the protocol of porting/comparison/side.py."""
 
-import json
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,6 +7,7 @@ import tensorflow as tf
 from porting import optimizers
 from porting.comparison.side import NotOffered, Side, State, cast, of_slot
 from porting.models import layer_weights
+from porting.models.keras_run import in_dtype
 from porting.models.optimizer_specs import KINDS
 from porting.ports.port_map import with_lengths
 from porting.ports.tapping import directions, recurrent_outputs, tapped
@@ -77,9 +76,9 @@ class KerasSide(Side):
 
     def forward_lengths(self, inputs, lengths):
         found = self.forward(with_lengths(self.map, inputs, lengths))
-        recurrent = (name for layer in self.model.layers for name in directions(layer.name, layer))
-        ways = tuple(recurrent)
-        return {name: value for name, value in found.items() if name.startswith(ways)}
+        ways = (name for layer in self.model.layers for name in directions(layer.name, layer))
+        within = tuple(f"{way}/" for way in ways)
+        return {name: value for name, value in found.items() if f"{name}/".startswith(within)}
 
     def gradients(self, inputs, labels):
         self._check_compiled()
@@ -177,8 +176,7 @@ class KerasSide(Side):
 
 def _copied(model, *, dtype):
     """The same model with its weights, in a dtype, without dropout."""
-    config = json.loads(json.dumps(model.get_config()).replace('"float32"', f'"{dtype}"'))
-    made = type(model).from_config(_without_dropout(config))
+    made = type(model).from_config(_without_dropout(in_dtype(model.get_config(), dtype)))
     made.set_weights([weight.astype(dtype) for weight in model.get_weights()])
     return made
 
@@ -201,12 +199,11 @@ def slot_names(optimizer):
     return tuple(slots[own[0]]) if own else ()
 
 
-def _in_dtype(loss, dtype):
+def _loss_in(loss, dtype):
     """A loss that computes in a dtype: an object keeps the one that it was made in."""
     if not isinstance(loss, keras.losses.Loss):
         return loss
-    told = json.dumps(keras.losses.serialize(loss)).replace('"float32"', f'"{dtype}"')
-    return keras.losses.deserialize(json.loads(told))
+    return keras.losses.deserialize(in_dtype(keras.losses.serialize(loss), dtype))
 
 
 def _without_dropout(config):
@@ -228,7 +225,7 @@ def _compile(model, original, *, dtype, powers, changes):
         config = {k: float(np.float32(v)) if type(v) is float else v for k, v in config.items()}
     adam = isinstance(original.optimizer, keras.optimizers.Adam)
     kind = optimizers.TF1PowersAdam if powers == "tf1" and adam else type(original.optimizer)
-    loss = _in_dtype(original.loss, dtype)
+    loss = _loss_in(original.loss, dtype)
     model.compile(optimizer=kind.from_config(config), loss=loss, metrics=[])
     model.optimizer.build(model.trainable_variables)
     original.optimizer.build(original.trainable_variables)

@@ -3,7 +3,6 @@
 import functools
 import os
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,15 +15,16 @@ from porting.comparison import proof, rungs, summary
 from porting.comparison.side import Side, cast
 from porting.conversion import read
 from porting.differences import difference
+from porting.models.loading import open_model
 from porting.ports.batches import STEPS, batches
 from porting.ports.checkpoint_side import CheckpointSide
 from porting.ports.keras_side import KerasSide
 from porting.ports.port_map import load_map
-from porting.tolerances import tolerance
 from shared.errors import UserError
 
 # How many times its own rounding, measured against the other dtype, a right port may part.
 ROUNDINGS = 8
+_OWN = f"{ROUNDINGS} times what the legacy side itself parts from itself in the other dtype"
 _PER_DTYPE = {"float32": 1.0, "float64": 2.0**-29}  # of the rounding in float32
 # Of the values: TF1's own sequence_loss divides by the weights of its examples plus 1e-12.
 _SHARE = {"float32": 0.0, "float64": 4e-12}
@@ -39,14 +39,16 @@ class Port(NamedTuple):
     dtypes: of "float32" and "float64". With both, the legacy side's own rounding is measured, and
         a gap of eight times that passes.
     facts: {name: value} for the report.
+    missing: {dtype: why} of a dtype that is not among `dtypes`.
     """
 
     legacy: Callable[[str], Side]
     modern: Callable[[str], Side]
     batches: Sequence[tuple[Any, Any]]
-    dtypes: tuple[str, ...] = ("float32", "float64")
+    dtypes: tuple[str, ...] = rungs.DTYPES
     exact: Callable[[str], Side] | None = None
     facts: dict[str, Any] = {}  # noqa: RUF012  (a default of NamedTuple, never changed)
+    missing: dict[str, str] = {}  # noqa: RUF012
 
 
 def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, steps=STEPS):
@@ -71,24 +73,26 @@ def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, 
         raise UserError(f"{checkpoint} has no .meta beside it: compare needs its graph")
     if conversion.graph.joined:
         raise UserError(f"{checkpoint} has variables in parts: save it anew without a partitioner")
-    model = keras_file if isinstance(keras_file, keras.Model) else _model(keras_file)
+    model = keras_file if isinstance(keras_file, keras.Model) else open_model(keras_file)
     check(port_map, model)
     legacy = functools.partial(_legacy, conversion, port_map)
     first = legacy(conversion.blueprint.dtype)
     if carry:
         model = carried(model, first)
     modern = functools.partial(_modern, model, first, port_map)
+    dtypes, missing = _dtypes(conversion, legacy)
     return Port(
         legacy=legacy,
         modern=modern,
         batches=batches(port_map, model, first.shapes, fixed=first.sizes, seed=seed, steps=steps),
-        dtypes=_dtypes(conversion, legacy),
+        dtypes=dtypes,
         exact=functools.partial(modern, powers="tf1") if first.config.optimizer == "adam" else None,
         facts={
             "batches": os.path.basename(port_map.data.get("file", "random")),
             "seed": seed,
             "carry": carry,
         },
+        missing=missing,
     )
 
 
@@ -97,6 +101,8 @@ def prove(port, *, name="port", command=""):
     began = time.perf_counter()
     climbs = {dtype: _climb(port, dtype) for dtype in port.dtypes}
     entries = [entry for climb in climbs.values() for entry in climb["rungs"]]
+    for dtype in sorted({*rungs.DTYPES} - {*port.dtypes}):
+        entries += rungs.without(dtype, port.missing.get(dtype, "the port was not asked for it"))
     why = "independent trainings need your data: train both sides with several seeds"
     entries.append(rungs.left_out(9, why))
     begin = summary.facts(
@@ -155,14 +161,15 @@ def rung(quantity, legacy, modern, twin=None, *, dtype):
     """
     found = ladder.rung(quantity, legacy, modern, dtype=dtype)
     size = max([np.abs(value).max(initial=0.0) for value in legacy.values()], default=0.0)
-    bound = tolerance(quantity, dtype).bound * max(1.0, size)
+    bounds = {found.reason: found.bound * max(1.0, size)}
     if not quantity.startswith("weights"):  # which are the same, however they are trained
-        bound = max(bound, _SHARE[dtype] * size)
+        bounds["relative to the largest value"] = _SHARE[dtype] * size
     if twin is not None:
         own = difference(*(cast(of, "float64") for of in (legacy, twin))).max_abs
         if np.isfinite(own):
-            bound = max(bound, ROUNDINGS * own * _PER_DTYPE[dtype])
-    return found._replace(bound=float(bound))
+            bounds[_OWN] = ROUNDINGS * own * _PER_DTYPE[dtype]
+    reason = max(bounds, key=bounds.__getitem__)
+    return found._replace(bound=float(bounds[reason]), reason=reason)
 
 
 def _legacy(conversion, port_map, dtype):
@@ -182,27 +189,14 @@ def carried(model, legacy):
 
 
 def _dtypes(conversion, legacy):
-    """The dtypes in which the graph runs here."""
-    own = conversion.blueprint.dtype
-    if own == "float64":
-        return ("float64",)
+    """The dtypes in which the graph runs here, and why it does not in another."""
+    if conversion.blueprint.dtype == "float64":
+        return ("float64",), {"float32": "the checkpoint is of float64"}
     try:
         legacy("float64")
-    except UserError:
-        return ("float32",)
-    return ("float32", "float64")
-
-
-def _model(path):
-    import modern_tf2.cells  # noqa: F401  (a file may name them)
-
-    try:
-        with warnings.catch_warnings():  # of an optimizer that was saved before its first step
-            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-            return keras.models.load_model(path)
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise UserError(f"cannot load {path}: {line}") from None
+    except UserError as error:
+        return ("float32",), {"float64": str(error)}
+    return rungs.DTYPES, {}
 
 
 def check(port_map, model):

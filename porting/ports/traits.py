@@ -32,12 +32,8 @@ class WithForgetBias(Traits):
 
 def traits(optimizer, *, forget_bias):
     """The Traits of a porting.models.optimizer_specs.OptimizerSpec, or of None."""
-    options = {} if optimizer is None else dict(optimizer.options)
+    told = {} if optimizer is None else dict(optimizer.options)
+    own = {name: value for name, value in told.items() if name in Traits.__dataclass_fields__}
     if optimizer is not None and optimizer.kind == "Adam":
-        options["optimizer"] = "adam"
-    own = {name: value for name, value in options.items() if name in Traits.__dataclass_fields__}
-    return (WithForgetBias if forget_bias else Traits)(**own, options=_told(optimizer))
-
-
-def _told(optimizer):
-    return {} if optimizer is None else dict(optimizer.options)
+        own["optimizer"] = "adam"
+    return (WithForgetBias if forget_bias else Traits)(**own, options=told)

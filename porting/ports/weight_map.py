@@ -65,16 +65,20 @@ class WeightMap:
         """TF1's variables of named weights, the way back; entries that are missing stay away."""
         found = {}
         for entry in self.entries:
-            start = entry.name + "/"
             own = {
-                name.removeprefix(start): value
+                name.removeprefix(f"{entry.name}/"): value
                 for name, value in weights.items()
-                if name.startswith(start) and "/" not in name.removeprefix(start)
+                if self._of(name) is entry
             }
             if own:
                 own = layer_weights.to_tf1(entry.parts, own, linear=linear)
                 found.update({s.name: s.to_tf1(own[role]) for role, s in entry.sources.items()})
         return found
+
+    def _of(self, name):
+        """The entry of a weight; of `encoder` and `encoder/forward` the longer one."""
+        owners = [entry for entry in self.entries if name.startswith(f"{entry.name}/")]
+        return max(owners, key=lambda entry: len(entry.name), default=None)
 
 
 def _entry(name, entry, conversion):

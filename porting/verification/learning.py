@@ -4,6 +4,8 @@ The graph is the one that knows its loss: it is asked for the loss of the model'
 the gradient by them, which the model then takes back through its layers to its weights.
 """
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -98,6 +100,7 @@ class _Model:
             built.compile(_optimizer(self.blueprint))
             self.blueprint.optimizer.restore(built)
         self.whole, self.cells = built, from_cells(built, self.blueprint, ids=False)
+        self._row_order = functools.cache(functools.partial(row_order, conversion))
 
     def gradients(self, run, feed):
         """The gradients by TF1's names, and the loss."""
@@ -132,7 +135,7 @@ class _Model:
         rows = made.numpy().reshape(-1, made.shape[-1])
         order = np.arange(len(rows))
         if len(made.shape) == 3:
-            order = row_order(self.conversion, *made.shape[:2])
+            order = self._row_order(*made.shape[:2])
         rows_first = np.array_equal(order, np.arange(len(rows)))
         sizes = made.shape[:-1] if rows_first else made.shape[-2::-1]
         loss, pull = run.loss_of(feed, rows[order], sizes=sizes)

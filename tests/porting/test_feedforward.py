@@ -135,6 +135,8 @@ def test_nchw_itself_agrees_where_the_machine_has_it(digits, side):
         try:
             itself = side(case.config, case.weights).forward(images)
         except UserError as refusal:
+            if "--data-format nchw needs a GPU here" not in str(refusal):
+                raise
             pytest.skip(str(refusal))
     assert ladder.rung("outputs", by_way_of_nhwc, itself, dtype="float32").passed
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from porting.ports.port_map import Source, input_changes, load_map, parse_map, with_lengths
+from porting.ports.weight_map import Entry, WeightMap
 from porting.sides import NotOffered
 from shared.errors import UserError
 
@@ -78,6 +79,20 @@ def test_axes_go_over_and_back():
     assert source.to_keras(array).shape == (4, 2, 3)
     assert np.array_equal(source.to_tf1(source.to_keras(array)), array)
     assert Source("a").to_tf1(array) is array
+
+
+def test_weights_go_back_to_the_entry_that_they_came_from():
+    """The directions of a layer under a table of its own, and one layer beside them by name."""
+    found = WeightMap({}, None)
+    both = {"forward/kernel": Source("fw"), "backward/kernel": Source("bw")}
+    single = {"kernel": Source("k")}
+    found.entries = [Entry("both", (), both), Entry("both/inner", (), single)]
+    arrays = {name: np.full((2, 3), n) for n, name in enumerate(("fw", "bw", "k"))}
+    named = found.to_keras(arrays)
+    assert set(named) == {"both/forward/kernel", "both/backward/kernel", "both/inner/kernel"}
+    back = found.to_tf1(named)
+    assert back.keys() == arrays.keys()
+    assert all(np.array_equal(back[name], arrays[name]) for name in arrays)
 
 
 def test_a_mask_of_lengths():

@@ -26,8 +26,8 @@ MODELS = {
 }
 
 
-def train(run, dataset, *, initial_weights=None):
-    """Trains and tests a model, epoch by epoch, and keeps its checkpoints in the run's folder.
+def train(run, dataset, *, initial_weights=None, final_tests=1):
+    """Trains and tests a model, from test to test, and keeps its checkpoints in the run's folder.
 
     Builds the graph, finalizes it, and runs it in one Session.
 
@@ -35,6 +35,7 @@ def train(run, dataset, *, initial_weights=None):
         run: shared.runs.Run, new or resumed.
         dataset: shared.datasets.Dataset.
         initial_weights: named weights to start from; None: drawn from the config's seed.
+        final_tests: tests towards the end, see shared.step_log.StepLog.
 
     Returns:
         The content of result.json; `finished` is False after Ctrl-C.
@@ -42,7 +43,7 @@ def train(run, dataset, *, initial_weights=None):
     Raises:
         UserError: a loss is not finite, or the checkpoint does not fit the config.
     """
-    config, log = run.config, step_log.StepLog(run.config, run.say)
+    config, log = run.config, step_log.StepLog(run.config, run.say, final_tests)
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(config.seed)
         model = MODELS[config.model].build_model(config)
@@ -54,7 +55,7 @@ def train(run, dataset, *, initial_weights=None):
                 if log.test_due:
                     trainer.test(session, dataset.test)
                 else:
-                    trainer.train_epoch(session, train_split(config, dataset), interrupt)
+                    trainer.train_to_test(session, train_split(config, dataset), interrupt)
                 trainer.save(session)
     return run.result()
 
@@ -123,10 +124,10 @@ class _Trainer:
             assign(session, self.variables, values)
         self._save_initial_weights(session)
 
-    def train_epoch(self, session, split, interrupt):
-        """Trains to the end of the epoch, or to the step at which Ctrl-C came."""
+    def train_to_test(self, session, split, interrupt):
+        """Trains until the next test is due, or to the step at which Ctrl-C came."""
         log = self.log
-        count = log.epoch_end - log.step
+        count = log.next_test - log.step
         batches = input_pipeline.train_batches(
             split, self.config, epoch=log.epoch, skip=log.step_in_epoch, count=count
         )

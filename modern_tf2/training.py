@@ -26,15 +26,16 @@ MODELS = {
 STEPS_PER_EXECUTION = 100
 
 
-def train(run, dataset, *, initial_weights=None):
-    """Trains and tests a model, epoch by epoch, and keeps its checkpoints in the run's folder.
+def train(run, dataset, *, initial_weights=None, final_tests=1):
+    """Trains and tests a model, from test to test, and keeps its checkpoints in the run's folder.
 
-    Calls fit for each epoch and evaluate after it.
+    Calls fit for the steps up to each test and evaluate after them.
 
     Args:
         run: shared.runs.Run, new or resumed.
         dataset: shared.datasets.Dataset.
         initial_weights: named weights to start from; None: drawn from the config's seed.
+        final_tests: tests towards the end, see shared.step_log.StepLog.
 
     Returns:
         The content of result.json; `finished` is False after Ctrl-C.
@@ -42,7 +43,7 @@ def train(run, dataset, *, initial_weights=None):
     Raises:
         UserError: a loss is not finite, or the checkpoint does not fit the config.
     """
-    config, log = run.config, step_log.StepLog(run.config, run.say)
+    config, log = run.config, step_log.StepLog(run.config, run.say, final_tests)
     keras.utils.set_random_seed(config.seed)
     trainer = _Trainer(run, log)
     with Interrupt() as interrupt:
@@ -51,7 +52,7 @@ def train(run, dataset, *, initial_weights=None):
             if log.test_due:
                 trainer.test(dataset.test)
             else:
-                trainer.train_epoch(train_split(config, dataset), interrupt)
+                trainer.train_to_test(train_split(config, dataset), interrupt)
             trainer.save()
     return run.result()
 
@@ -202,15 +203,15 @@ class _Trainer:
             assign(variables, self._side.to_variables(initial_weights, self.config))
         self._save_initial_weights(variables)
 
-    def train_epoch(self, split, interrupt):
-        """Trains to the end of the epoch, or to the execution at which Ctrl-C came."""
+    def train_to_test(self, split, interrupt):
+        """Trains until the next test is due, or to the execution at which Ctrl-C came."""
         log = self.log
         batches = input_pipeline.train_batches(
             split,
             self.config,
             epoch=log.epoch,
             skip=log.step_in_epoch,
-            count=log.epoch_end - log.step,
+            count=log.next_test - log.step,
         )
         callbacks = [_Recording(self.recorder, log, self.writers["train"], interrupt)]
         if log.step == 0:  # once a run, not once a fit

@@ -10,6 +10,9 @@ from shared.errors import UserError
 class StepLog:
     """Keeps every step's loss and accuracy and says a line every `log_every` steps of an epoch.
 
+    Tests are due after each epoch and, `final_tests` of them, towards the end of the run: one after
+    its last step, the others before that, a hundredth of the run apart.
+
     Attributes:
         step: steps done so far, over all epochs.
         losses, accuracies: [total_steps] float32, filled up to `step`.
@@ -17,7 +20,7 @@ class StepLog:
         tests: one dict per test: epoch, step, loss, accuracy, min_accuracy.
     """
 
-    def __init__(self, config, say):
+    def __init__(self, config, say, final_tests=1):
         self.config = config
         self.say = say
         self.step = 0
@@ -29,6 +32,7 @@ class StepLog:
         self._line_start = 0  # the step after which the current line begins
         self._clock = (0.0, 0)  # time and step from which the current line is timed
         self._warm = False  # whether the first call, which traces or compiles, is over
+        self._due = _tests_due(config, final_tests)
 
     def restore(self, run, step):
         """Goes back to what `run` had recorded when it had done `step` steps."""
@@ -52,9 +56,8 @@ class StepLog:
 
     @property
     def test_due(self):
-        """Whether an epoch, or the run, has ended and was not tested yet."""
-        ended = self.step % self.config.steps_per_epoch == 0 or self.step == self.config.total_steps
-        return self.step > 0 and ended and (not self.tests or self.tests[-1]["step"] < self.step)
+        """Whether the steps done so far are to be tested and were not yet."""
+        return self.step in self._due and (not self.tests or self.tests[-1]["step"] < self.step)
 
     @property
     def finished(self):
@@ -72,18 +75,17 @@ class StepLog:
         return self.step % self.config.steps_per_epoch
 
     @property
-    def epoch_end(self):
-        """The step after which the current epoch, or the run, ends."""
-        end = (self.epoch + 1) * self.config.steps_per_epoch
-        return min(end, self.config.total_steps)
+    def next_test(self):
+        """The step after which the next test is due: in the current epoch, or at its end."""
+        return min((n for n in self._due if n > self.step), default=self.config.total_steps)
 
     def start(self):
-        """Starts the clock: call it before the first step of an epoch."""
+        """Starts the clock: call it before the first step of an epoch, or after a test."""
         self._clock = (time.perf_counter(), self.step)
         self._started = self._clock[0]
 
     def stop(self):
-        """Stops the clock: call it after the last step of an epoch, before the test."""
+        """Stops the clock: call it after the last step before a test."""
         self.train_seconds += time.perf_counter() - self._started
 
     def add(self, losses, accuracies):
@@ -154,6 +156,14 @@ class StepLog:
         before, step = self._clock
         self._clock = (now, end)
         return (now - before) / (end - step) if self._warm and end > step else None
+
+
+def _tests_due(config, final_tests):
+    """The steps after which a test is due."""
+    total = config.total_steps
+    epochs = range(config.steps_per_epoch, total, config.steps_per_epoch)
+    last = range(total, 0, -max(1, total // 100))
+    return {*epochs, *last[:final_tests]}
 
 
 _NUMBERS = "loss %(loss).4f  accuracy %(accuracy).4f  min %(min_accuracy).4f"

@@ -1,7 +1,9 @@
 """Rung 9: independent trainings of both sides end alike on average.
 
 Each training draws its initial weights on its own side; of one seed the sides share the batch order
-and the test batches. What is compared is how the final test accuracies are distributed.
+and the test batches. What is compared is how the final accuracies are distributed. Single steps
+move a test's accuracy as much as another seed does: the final accuracy of a training is the mean of
+several tests over its last tenth.
 """
 
 import dataclasses
@@ -32,9 +34,10 @@ MEAN = "mean test accuracy"
 BANDS = {("window-rnn", "mnist"): (0.930, 0.955)}
 ALPHA = 0.05
 MAX_SEEDS, MAX_JOBS = 1000, 64
+FINAL_TESTS = 10  # of which a training's final accuracy is the mean
 # Trainings of each side on MNIST: the more their accuracies scatter, the more of them it takes
 # until equal sides nearly always pass.
-SEEDS = {"window-rnn": 8, "row-lstm": 20, "nested-rnn": 8, "dense": 6, "conv": 6}
+SEEDS = {"window-rnn": 5, "row-lstm": 20, "nested-rnn": 8, "dense": 6, "conv": 6}
 
 
 def measure(config, dataset, *, seeds, jobs, store):
@@ -58,9 +61,9 @@ def measure(config, dataset, *, seeds, jobs, store):
     quantity = _quantity(config)
     margin = tolerance(quantity, "float32").bound
     tested = equivalence(*found.values(), margin=margin, alpha=ALPHA)
-    held = {"seeds": numbers, "quantity": quantity, **found, "margin": margin, "alpha": ALPHA}
-    held.update(tested._asdict(), interval=list(tested.interval))
-    return {**held, "band": _band(config, dataset)}
+    held = {"seeds": numbers, "tests": FINAL_TESTS, "quantity": quantity, **found}
+    held.update(margin=margin, alpha=ALPHA, **tested._asdict())
+    return {**held, "interval": list(tested.interval), "band": _band(config, dataset)}
 
 
 def entries(bands, config):
@@ -166,7 +169,7 @@ def _end_with_parent():
 
 
 def _train(side, seed):
-    """The final test accuracy of one training, in a process of the pool."""
+    """The final accuracy of one training, in a process of the pool."""
     config, dataset = dataclasses.replace(_held["config"], seed=seed), _held["dataset"]
     interrupted = UserError(f"interrupted at seed {seed} of {side}: the same command goes on")
     if "interrupted" in _held:  # what was queued before that can't be cancelled
@@ -174,8 +177,8 @@ def _train(side, seed):
     with tempfile.TemporaryDirectory() as folder:
         run = runs.create_run(folder, side, config=config, dataset=dataset.name)
         run.quiet = True
-        result = SIDES[side].train(run, dataset)
+        result = SIDES[side].train(run, dataset, final_tests=FINAL_TESTS)
     if not result["finished"]:
         _held["interrupted"] = True
         raise interrupted
-    return result["test"][-1]["accuracy"]
+    return float(np.mean([test["accuracy"] for test in result["test"][-FINAL_TESTS:]]))

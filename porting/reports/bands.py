@@ -18,7 +18,8 @@ def bands(report):
     text = (
         f"{len(found['seeds'])} trainings per side, each from weights of its own. Two one-sided "
         f"tests {verb} that the mean {found['quantity']} of the sides differs by less than "
-        f"{_margin(found)}."
+        f"{_margin(found)}. That of a training is the mean of {found['tests']} tests over its last "
+        "tenth: a single test moves as much from step to step as another seed moves it."
     )
     return Section(
         "bands", TITLE, [text], [*_pictures(found), _equivalence(found), _by_seed(found)]

@@ -51,7 +51,7 @@ def go_on(log, *, chunk=1, until=None):
             log.add_test(losses[: log.step], accuracies[: log.step])
             continue
         log.start()
-        end = min(log.epoch_end, until or math.inf)
+        end = min(log.next_test, until or math.inf)
         while log.step < end:
             steps = slice(log.step, min(log.step + chunk, end))
             log.add(losses[steps], accuracies[steps])
@@ -82,6 +82,16 @@ def expected_lines(config):
         for step, in_epoch in done
         if in_epoch % config.log_every == 0 or in_epoch == epoch or step == config.total_steps
     ]
+
+
+@given(configs, st.integers(1, 30))
+def test_tests_come_after_each_epoch_and_the_run_and_before_its_end_as_asked(config, count):
+    log = go_on(StepLog(config, lambda line: None, final_tests=count))
+    total, apart = config.total_steps, max(1, config.total_steps // 100)
+    epochs = {step for step in range(1, total) if step % config.steps_per_epoch == 0}
+    final = {total - n * apart for n in range(count) if total - n * apart > 0}
+    assert [test["step"] for test in log.tests] == sorted({total} | epochs | final)
+    assert [line["step"] for line in log.lines] == expected_lines(config)
 
 
 @given(configs, st.integers(1, 30))

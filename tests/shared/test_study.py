@@ -55,8 +55,8 @@ class Trainer:
 
     def _epoch(self, run, log, last):
         log.start()
-        while log.step < min(log.epoch_end, last) and not log.test_due:
-            steps = np.arange(log.step, min(log.step + 10, log.epoch_end, last))
+        while log.step < min(log.next_test, last) and not log.test_due:
+            steps = np.arange(log.step, min(log.step + 10, log.next_test, last))
             log.add(loss_of(run.config, steps), np.full(len(steps), 0.5, np.float32))
         log.stop()
         if log.test_due:

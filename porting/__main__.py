@@ -120,7 +120,7 @@ def _is_port(arguments):
 def _check_port_flags(arguments):
     """Raises UserError for a flag that says something of a MODEL alone."""
     given = command_line.given(arguments).keys() - {"seed", "steps"}
-    of_model = ("quick", "controls", "calibrate", "seeds")
+    of_model = ("quick", "calibrate", "seeds")
     given |= {name for name in of_model if vars(arguments)[name]}
     for name in sorted(given):
         flag = "--" + name.replace("_", "-")
@@ -128,7 +128,7 @@ def _check_port_flags(arguments):
 
 
 def _compare_port(arguments):
-    from porting.ports import port
+    from porting.ports import controls, port
     from porting.ports.batches import STEPS
 
     made = port.load(
@@ -140,6 +140,8 @@ def _compare_port(arguments):
         seed=arguments.seed or 0,
         steps=arguments.steps or STEPS,
     )
+    if arguments.controls:
+        return _show_controls(controls.matrix(made), as_json=arguments.json)
     name = os.path.splitext(os.path.basename(arguments.modern))[0]
     out = arguments.out or os.path.join("runs", "compare", name)
     command = _command(arguments)
@@ -152,7 +154,9 @@ def _compare(arguments, config, dataset):
     if arguments.json and arguments.calibrate:
         raise UserError("--calibrate prints a table: leave out --json")
     if arguments.controls:
-        return _controls(config, dataset, as_json=arguments.json)
+        from porting import controls
+
+        return _show_controls(controls.of_dataset(config, dataset), as_json=arguments.json)
     out = arguments.out or os.path.join("runs", "compare", arguments.model)
     options = Options(
         quick=arguments.quick,
@@ -165,10 +169,9 @@ def _compare(arguments, config, dataset):
     return 0 if compare(config, dataset, out, options=options) else 1
 
 
-def _controls(config, dataset, *, as_json):
+def _show_controls(rows, *, as_json):
     from porting import controls, report
 
-    rows = controls.of_dataset(config, dataset)
     _print(report.finite(rows), controls.lines(rows), as_json=as_json)
     return 0 if controls.passed(rows) else 1
 

@@ -11,7 +11,6 @@ from modern_tf2 import feedforward as modern_feedforward
 from porting import controls, report
 from porting.comparison import bands, calibration, proof, summary, trainings
 from porting.comparison.parts_store import PartsStore
-from porting.comparison.progress import progress
 from porting.reports import files as report_files
 from shared.config import check_range
 from shared.errors import UserError
@@ -165,11 +164,7 @@ class _Parts:
         return self.store.part(f"ladder-{dtype}-seed-{config.seed}", make)
 
     def _try_controls(self):
-        batches = proof.first_batches(self.config, self.dataset, controls.MANY)
-        with progress(None, "wrong ports", unit="", total=len(controls.of(self.config))) as bar:
-            return controls.matrix(
-                self.config, self.initial, batches, progress=lambda row: bar.update()
-            )
+        return controls.of_dataset(self.config, self.dataset)
 
 
 def writable(folder):

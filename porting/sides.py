@@ -5,10 +5,19 @@ import functools
 import tensorflow as tf
 
 from porting.comparison.legacy_side import LegacySide
-from porting.comparison.modern_side import ModernSide, floatx
+from porting.comparison.modern_side import ModernSide, eagerly, floatx
 from porting.comparison.side import NotOffered, Side, State
 
-__all__ = ["LegacySide", "ModernSide", "NotOffered", "Side", "State", "exported", "floatx"]
+__all__ = [
+    "LegacySide",
+    "ModernSide",
+    "NotOffered",
+    "Side",
+    "State",
+    "eagerly",
+    "exported",
+    "floatx",
+]
 
 
 def exported(folder):

@@ -37,7 +37,7 @@ MAX_SEEDS, MAX_JOBS = 1000, 64
 FINAL_TESTS = 10  # of which a training's final accuracy is the mean
 # Trainings of each side on MNIST: the more their accuracies scatter, the more of them it takes
 # until equal sides nearly always pass.
-SEEDS = {"window-rnn": 5, "row-lstm": 20, "nested-rnn": 8, "dense": 6, "conv": 6}
+SEEDS = {"window-rnn": 5, "row-lstm": 12, "nested-rnn": 10, "dense": 6, "conv": 6}
 
 
 def measure(config, dataset, *, seeds, jobs, store):
@@ -60,31 +60,36 @@ def measure(config, dataset, *, seeds, jobs, store):
     found = {side: [store.take(_part(side, seed)) for seed in numbers] for side in SIDES}
     quantity = _quantity(config)
     margin = tolerance(quantity, "float32").bound
-    tested = equivalence(*found.values(), margin=margin, alpha=ALPHA)
-    held = {"seeds": numbers, "tests": FINAL_TESTS, "quantity": quantity, **found}
-    held.update(margin=margin, alpha=ALPHA, **tested._asdict())
-    return {**held, "interval": list(tested.interval), "band": _band(config, dataset)}
+    told = judged(found, margin=margin, quantity=quantity)
+    return {"seeds": numbers, "tests": FINAL_TESTS, **told, "band": _band(config, dataset)}
+
+
+def judged(accuracies, *, margin, quantity=QUANTITY):
+    """The part of `bands` that the final accuracies of both sides' trainings tell.
+
+    Args:
+        accuracies: two and more by side, "legacy" and "modern".
+    """
+    found = equivalence(*(accuracies[side] for side in SIDES), margin=margin, alpha=ALPHA)
+    told = {"quantity": quantity, **accuracies, "margin": margin, "alpha": ALPHA}
+    return {**told, **found._asdict(), "interval": list(found.interval)}
 
 
 def entries(bands, config):
-    """The entries of the report's rungs; `bands` is None where nothing was trained for it.
-
-    Compared are the ends of the interval with the margin.
-    """
+    """The entries of the report's rungs; `bands` is None where nothing was trained for it."""
     if bands is None:
         why = f"no trainings from several seeds: --seeds {SEEDS[config.model]} adds them"
         return [rungs.left_out(9, why, quantity=_quantity(config), dtype="float32")]
+    return [compared(bands), *([_in_band(bands)] if bands["band"] else [])]
+
+
+def compared(bands):
+    """The entry of what was tested: the ends of the interval are compared with the margin."""
     low, high = bands["interval"]
     place = f"difference {bands['difference']:+.4f}, interval {low:+.4f} to {high:+.4f}"
-    reach = max(abs(low), abs(high))
-    found = [_rung(bands["quantity"], reach, place)]
-    found += [_in_band(bands)] if bands["band"] else []
-    return [rungs.compared(rung) for rung in found]
-
-
-def _rung(quantity, reach, place):
-    allowed = tolerance(quantity, "float32")
-    return Rung(quantity, "float32", reach, place, allowed.bound, allowed.reason)
+    reach, reason = max(abs(low), abs(high)), tolerance(bands["quantity"], "float32").reason
+    rung = Rung(bands["quantity"], "float32", reach, place, bands["margin"], reason)
+    return rungs.compared(rung)
 
 
 def _in_band(bands):
@@ -93,7 +98,8 @@ def _in_band(bands):
     means = {side: float(np.mean(bands[side])) for side in SIDES}
     gap = max(abs(mean - (low + high) / 2) for mean in means.values())
     place = ", ".join(f"{side} {mean:.4f}" for side, mean in means.items())
-    return _rung(MEAN, gap, place)
+    allowed = tolerance(MEAN, "float32")
+    return rungs.compared(Rung(MEAN, "float32", gap, place, allowed.bound, allowed.reason))
 
 
 def _quantity(config):

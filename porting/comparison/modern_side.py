@@ -143,3 +143,14 @@ def floatx(dtype):
         yield
     finally:
         keras.config.set_floatx(before)
+
+
+@contextmanager
+def eagerly():
+    """Without tracing: a few steps of training are sooner done than their graph is built."""
+    before = tf2.config.functions_run_eagerly()
+    tf2.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf2.config.run_functions_eagerly(before)

@@ -6,6 +6,8 @@ yields attempts: a cause, and two dicts of arrays that are equal if it is the on
 
 import numpy as np
 
+from porting.sides import eagerly
+
 STEPPED = {"slots", "stepped weights"}
 
 # What Keras' optimizers may do besides, where the graph's does not.
@@ -22,7 +24,8 @@ def all_of(evidence):
     expected = _asked(evidence, evidence.legacy)
     evidence.put_back()
     for cause, side in _candidates(evidence):
-        side.train_steps([batch])
+        with eagerly():
+            side.train_steps([batch])
         yield cause, expected, _asked(evidence, side)
 
 

@@ -13,19 +13,21 @@ _KNOWN = {"lstm": ("lstm", "row-lstm"), "rnn": ("cell_0", "window-rnn")}
 _WITHIN = {"kernel", "recurrent_kernel", "bias"}
 
 
-def changes(families):
+def changes(families, *, each=True):
     """The Changes that a model may suffer from: in all layers of a family, and in each alone.
 
     Args:
         families: {layer: family of porting.cells}, of the recurrent layers.
+        each: False for those in all layers of a family alone.
     """
     found = [Change("biases left behind", (), known.biases_dropped, False)]
     found += _exchanged(families)
-    for layers in _groups(families, "gru"):
+    for layers in _groups(families, "gru", each=each):
         apply = functools.partial(_in, layers, _gates_exchanged)
         found.append(Change("update and reset gate exchanged", (), apply))
     for family, (alias, model) in _KNOWN.items():
-        for change, layers in itertools.product(known.of(model), _groups(families, family)):
+        groups = _groups(families, family, each=each)
+        for change, layers in itertools.product(known.of(model), groups):
             if _applies(change):
                 apply = functools.partial(_in, layers, functools.partial(_as, alias, change.apply))
                 where = "" if len(layers) == len(_of(families, family)) else f" in {layers[0]}"
@@ -43,10 +45,11 @@ def _of(families, family):
     return [name for name, one in families.items() if one == family]
 
 
-def _groups(families, family):
+def _groups(families, family, *, each):
     """All layers of a family, and where these are several each of them."""
     layers = _of(families, family)
-    return [layers, *([name] for name in layers if len(layers) > 1)] if layers else []
+    single = [[name] for name in layers] if each and len(layers) > 1 else []
+    return [layers, *single] if layers else []
 
 
 def _in(layers, change, weights):

@@ -64,7 +64,12 @@ class CheckpointSide(Side):
     @property
     def changes(self):
         """The mistakes that a diagnosis may try on the weights."""
-        return changes({e.name: e.parts[0].family for e in self.weight_map.entries if e.parts})
+        return changes(self.families)
+
+    @property
+    def families(self):
+        """The family of porting.cells of each recurrent layer, by name."""
+        return {e.name: e.parts[0].family for e in self.weight_map.entries if e.parts}
 
     @property
     def input_changes(self):

@@ -37,19 +37,20 @@ class KerasSide(Side):
     ):
         self.config, self.map, self.dtype = config, port_map, dtype
         self.output_names, self._original = output_names, model
+        self._changes = changes or {}
         self._made_with = {"port_map": port_map, "dtype": dtype, "output_names": output_names}
         self._made_with |= {"powers": powers}
         with floatx(dtype):
             self.model = _copied(model, dtype=dtype)
             self.compiled = model.compiled
             if self.compiled:
-                _compile(self.model, model, dtype=dtype, powers=powers, changes=changes or {})
+                _compile(self.model, model, dtype=dtype, powers=powers, changes=self._changes)
         self._layers = {layer.name: layer for layer in self.model.layers if layer.weights}
 
     @property
     def options(self):
-        """The options of the model's own optimizer."""
-        return self._original.optimizer.get_config()
+        """The options of the optimizer, as the model has them or as they were changed."""
+        return {**self._original.optimizer.get_config(), **self._changes}
 
     def again(self, changes=None):
         """The side before its first step, with other options of its optimizer, by name."""
@@ -114,14 +115,19 @@ class KerasSide(Side):
         self._check_compiled()
         return State(self.weights(), self.slots(), int(self.model.optimizer.iterations))
 
-    def restore(self, state):
+    def set_weights(self, weights):
+        """Gives the model named weights. Raises UserError where one is missing."""
         for name, layer in self._layers.items():
             own = layer_weights.variables(layer)
-            arrays = {role: state.weights.get(f"{name}/{role}") for role in own}
+            arrays = {role: weights.get(f"{name}/{role}") for role in own}
             missing = [role for role, value in arrays.items() if value is None]
             if missing:
                 raise UserError(f"the map has nothing for {name}/{missing[0]}: add it to [layers]")
             layer_weights.set_weights(layer, cast(arrays, self.dtype))
+
+    def restore(self, state):
+        self.set_weights(state.weights)
+        for name, layer in self._layers.items():
             for slot in self._slot_names() if self.compiled else ():
                 values = cast(of_slot(state.slots, slot), self.dtype)
                 for role, variable in layer_weights.slots(self.model, layer, slot).items():

@@ -11,7 +11,7 @@ import numpy as np
 
 from porting import ladder
 from porting.compare import show, writable
-from porting.comparison import proof, rungs, summary
+from porting.comparison import bands, proof, rungs, summary
 from porting.comparison.side import Side, cast
 from porting.conversion import read
 from porting.differences import difference
@@ -40,6 +40,8 @@ class Port(NamedTuple):
         a gap of eight times that passes.
     facts: {name: value} for the report.
     missing: {dtype: why} of a dtype that is not among `dtypes`.
+    accuracies: final accuracies of independent trainings, two and more by side, "legacy" and
+        "modern", and "margin", within which they are to be equivalent; None: no rung 9.
     """
 
     legacy: Callable[[str], Side]
@@ -49,6 +51,7 @@ class Port(NamedTuple):
     exact: Callable[[str], Side] | None = None
     facts: dict[str, Any] = {}  # noqa: RUF012  (a default of NamedTuple, never changed)
     missing: dict[str, str] = {}  # noqa: RUF012
+    accuracies: dict[str, Any] | None = None
 
 
 def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, steps=STEPS):
@@ -93,6 +96,7 @@ def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, 
             "carry": carry,
         },
         missing=missing,
+        accuracies=port_map.accuracies,
     )
 
 
@@ -103,8 +107,9 @@ def prove(port, *, name="port", command=""):
     entries = [entry for climb in climbs.values() for entry in climb["rungs"]]
     for dtype in sorted({*rungs.DTYPES} - {*port.dtypes}):
         entries += rungs.without(dtype, port.missing.get(dtype, "the port was not asked for it"))
-    why = "independent trainings need your data: train both sides with several seeds"
-    entries.append(rungs.left_out(9, why))
+    trained = _bands(port.accuracies)
+    why = "no accuracies of independent trainings: [accuracies] of the map takes them"
+    entries.append(bands.compared(trained) if trained else rungs.left_out(9, why))
     begin = summary.facts(
         name,
         f"{port.facts.get('batches', 'given')} batches",
@@ -119,7 +124,7 @@ def prove(port, *, name="port", command=""):
         "seconds_per_step": {},
         "peak_memory_bytes": {},
     }
-    return summary.report(begin, entries, climbs=climbs, timings=timings)
+    return summary.report(begin, entries, climbs=climbs, bands=trained, timings=timings)
 
 
 def compare(port, out, *, name, command, as_json=False):
@@ -134,13 +139,20 @@ def compare(port, out, *, name, command, as_json=False):
     return found["passed"]
 
 
+def _bands(accuracies):
+    """`bands` of the report; None without accuracies."""
+    if not accuracies:
+        return None
+    sides = {side: accuracies[side] for side in ("legacy", "modern")}
+    seeds = list(range(max(map(len, sides.values()))))
+    told = bands.judged(sides, margin=accuracies["margin"])
+    return {"seeds": seeds, "tests": None, **told, "band": None}
+
+
 def _climb(port, dtype):
-    other = [one for one in port.dtypes if one != dtype]
-    options = {"twin": port.legacy(other[0])} if other else {}
-    modern = port.modern
-    if port.exact is not None and dtype == "float64":
-        # After some steps Keras' own powers of beta show in a single one already (D8).
-        modern, options["exact"] = port.exact, port.exact(dtype)
+    modern, options = modern_of(port, dtype), climb_options(port, dtype)
+    if modern is port.exact:
+        options["exact"] = modern(dtype)
     return proof.climb(
         lambda: (port.legacy(dtype), modern(dtype)),
         port.batches,
@@ -148,6 +160,20 @@ def _climb(port, dtype):
         compare=rung,
         **options,
     )
+
+
+def modern_of(port, dtype):
+    """The function to the modern side that is held against legacy in a dtype.
+
+    After some steps of Adam Keras' own powers of beta show in a single one already (D8).
+    """
+    return port.exact if port.exact is not None and dtype == "float64" else port.modern
+
+
+def climb_options(port, dtype):
+    """What the ladder of a port is told besides: the legacy side in the other dtype, if any."""
+    other = [one for one in port.dtypes if one != dtype]
+    return {"twin": port.legacy(other[0])} if other else {}
 
 
 def rung(quantity, legacy, modern, twin=None, *, dtype):

@@ -27,6 +27,11 @@ is_training = true
 [data]                            # without it: random numbers
 file = "batches.npz"              # beside the map: arrays [N, ...] by Keras input, and `labels`
 batch_size = 8
+
+[accuracies]                      # final ones of independent trainings, if there were any
+legacy = [0.941, 0.937, 0.943]
+modern = [0.939, 0.944, 0.940]
+margin = 0.01
 """
 
 import os
@@ -75,6 +80,7 @@ class PortMap:
     feed: dict[str, Any] = field(default_factory=dict)
     feed_training: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
+    accuracies: dict[str, Any] = field(default_factory=dict)
 
     @property
     def labels(self):
@@ -90,6 +96,7 @@ _SECTIONS: dict[str, set[str]] = {  # what each may hold; empty: any names
     "feed_training": set(),
     "graph": {"labels", "logits", "loss", "train"},
     "data": {"file", "batch_size", "time"},
+    "accuracies": {"legacy", "modern", "margin"},
 }
 
 
@@ -127,6 +134,7 @@ def parse_map(held):
         feed=held.get("feed", {}),
         feed_training=held.get("feed_training", {}),
         data=_data(held.get("data", {})),
+        accuracies=_accuracies(held.get("accuracies", {})),
     )
 
 
@@ -173,6 +181,8 @@ def _turned(inputs, masks):
     return {n: v if n in masks or v.ndim < 2 else v[:, ::-1] for n, v in inputs.items()}
 
 
+MARGIN = 0.01  # within which accuracies are equivalent, where the map gives no other
+
 _NAMES = {"variable", "placeholder", "tensor", "lengths"}
 
 
@@ -194,3 +204,20 @@ def _data(held):
         if not isinstance(held[key], int) or held[key] < 1:
             raise ValueError(f"[data] {key} is {held[key]!r}: give a number above 0")
     return dict(held)
+
+
+def _accuracies(held):
+    if not held:
+        return {}
+    for side in ("legacy", "modern"):
+        values = held.get(side)
+        if not isinstance(values, list) or len(values) < 2 or not all(map(_is_share, values)):
+            raise ValueError(f"[accuracies] {side} is {values!r}: give two and more of 0 to 1")
+    margin = held.get("margin", MARGIN)
+    if not _is_share(margin) or margin == 0:
+        raise ValueError(f"[accuracies] margin is {margin!r}: give a number above 0, such as 0.01")
+    return {**held, "margin": margin}
+
+
+def _is_share(value):
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

@@ -1,6 +1,7 @@
 """The section on independent trainings: are both sides' results equivalent?"""
 
 from functools import partial
+from itertools import zip_longest
 
 from porting.reports import figures
 from porting.reports.parts import Column, Picture, Section, Table
@@ -16,11 +17,14 @@ def bands(report):
         return Section("bands", TITLE, [absent(report, "bands", "No seeds were trained.")])
     verb = "show" if found["equivalent"] else "do not show"
     text = (
-        f"{len(found['seeds'])} trainings per side, each from weights of its own. Two one-sided "
-        f"tests {verb} that the mean {found['quantity']} of the sides differs by less than "
-        f"{_margin(found)}. That of a training is the mean of {found['tests']} tests over its last "
-        "tenth: a single test moves as much from step to step as another seed moves it."
+        f"{_trainings(found)}, each from weights of its own. Two one-sided tests {verb} that the "
+        f"mean {found['quantity']} of the sides differs by less than {_margin(found)}."
     )
+    if found["tests"]:
+        text += (
+            f" That of a training is the mean of {found['tests']} tests over its last tenth: a "
+            "single test moves as much from step to step as another seed moves it."
+        )
     return Section(
         "bands", TITLE, [text], [*_pictures(found), _equivalence(found), _by_seed(found)]
     )
@@ -57,13 +61,18 @@ def _equivalence(found):
 
 def _by_seed(found):
     rows = [
-        [plain(seed), fraction(legacy), fraction(modern)]
-        for seed, legacy, modern in zip(
-            found["seeds"], found["legacy"], found["modern"], strict=True
-        )
+        [plain(seed), *("–" if value is None else fraction(value) for value in pair)]
+        for seed, *pair in zip_longest(found["seeds"], found["legacy"], found["modern"])
     ]
     columns = [Column(name, "number") for name in ("Seed", "Legacy", "Modern")]
     return Table(f"{found['quantity'].capitalize()} by seed", columns, rows, "narrow")
+
+
+def _trainings(found):
+    legacy, modern = len(found["legacy"]), len(found["modern"])
+    return (
+        f"{legacy} trainings per side" if legacy == modern else f"{legacy} and {modern} trainings"
+    )
 
 
 def _level(found):

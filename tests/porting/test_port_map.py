@@ -22,6 +22,7 @@ def test_all_that_a_map_may_say():
         "feed": {"keep": 1.0},
         "feed_training": {"is_training": True},
         "data": {"batch_size": 3},
+        "accuracies": {"legacy": [0.9, 1], "modern": [0.5, 0.6, 0.7]},
     }
     found = parse_map(held)
     assert found.layers["lstm"] == "rnn/lstm_cell"
@@ -29,6 +30,7 @@ def test_all_that_a_map_may_say():
     assert found.inputs["x"] == Source("inputs", transpose=(1, 0, 2))
     assert found.inputs["m"] == Source("n", lengths=True)
     assert found.labels == Source("y")
+    assert found.accuracies == {**held["accuracies"], "margin": 0.01}
     assert (found.feed, found.feed_training) == ({"keep": 1.0}, {"is_training": True})
 
 
@@ -47,6 +49,18 @@ def test_all_that_a_map_may_say():
             "[inputs] x has transpose = [1, 2]: give each axis from 0 once",
         ),
         ({"graph": {"label": "y"}}, "[graph] has no label: there are labels, logits, loss, train"),
+        (
+            {"accuracies": {"legacy": [0.9, 0.91]}},
+            "[accuracies] modern is None: give two and more of 0 to 1",
+        ),
+        (
+            {"accuracies": {"legacy": [0.9, 91], "modern": [0.9, 0.9]}},
+            "[accuracies] legacy is [0.9, 91]: give two and more",
+        ),
+        (
+            {"accuracies": {"legacy": [0.9, 0.9], "modern": [0.9, 0.9], "margin": 0}},
+            "[accuracies] margin is 0: give a number above 0",
+        ),
         ({"data": {"batch_size": 0}}, "[data] batch_size is 0: give a number above 0"),
     ],
 )

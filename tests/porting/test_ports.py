@@ -13,11 +13,13 @@ import pytest
 from porting import conversion
 from porting.__main__ import main
 from porting.models.build import build
+from porting.ports import controls as port_controls
 from porting.ports import port as ports
 from porting.ports.keras_side import KerasSide
 from porting.ports.port_map import load_map, parse_map
 from porting.ports.tapping import directions, recurrent_outputs, tapped
 from porting.ports.traits import Traits
+from porting.reports import files as report_files
 from porting.sides import Side
 from porting.tolerances import tolerance
 from shared.errors import UserError
@@ -382,6 +384,68 @@ def test_every_rung_says_what_became_of_it():
     assert set(found) >= {("float32", n) for n in range(1, 9)}
     assert {found["float64", n]["why"] for n in range(1, 8)} == {"no kernel of float64"}
     assert [key for key, entry in found.items() if entry["applies"]] == [("float32", 1)]
+
+
+ACCURACIES = {"legacy": [0.94, 0.938, 0.942], "modern": [0.939, 0.941, 0.94, 0.94]}
+
+
+@pytest.mark.parametrize(
+    ("margin", "lower", "passed"), [(0.01, 0, True), (0.001, 0, False), (0.01, 0.009, False)]
+)
+def test_accuracies_of_ones_own_trainings_are_the_ninth_rung(margin, lower, passed, tmp_path):
+    accuracies = {**ACCURACIES, "modern": [one - lower for one in ACCURACIES["modern"]]}
+    side = weights_alone(np.ones(2, "float32"))
+    port = ports.Port(
+        side, side, [({"x": np.ones((2, 3, 1))}, None)], accuracies={**accuracies, "margin": margin}
+    )
+    found = ports.prove(port)
+    (entry,) = [entry for entry in found["rungs"] if entry["number"] == 9]
+    assert (entry["applies"], entry["passed"], entry["bound"]) == (True, passed, margin)
+    assert found["passed"] == passed
+    report_files.write(found, tmp_path)
+    page = (tmp_path / "report.md").read_text()
+    assert "3 and 4 trainings, each from weights of its own" in page
+
+
+@pytest.fixture(scope="module")
+def wrong_ports(example):
+    """The wrong ports of the example, and what was found of each."""
+    port = ports.load(example.checkpoint, example.model, MAP, carry=True)
+    tried = port_controls.of(port.legacy("float64"), port.exact("float64"), port.batches[0])
+    return tried, port_controls.matrix(port)
+
+
+@pytest.mark.slow
+def test_every_wrong_port_of_the_example_is_noticed_and_its_cause_named(wrong_ports):
+    tried, rows = wrong_ports
+    assert [row["name"] for row in rows] == [control.name for control in tried]
+    assert [row for row in rows if not row["caught"]] == []
+    assert {row["rung"] for row in rows} == {"outputs", "loss", "gradients", "one step", "resume"}
+    causes = {control.name: control.cause for control in tried}
+    assert [r for r in rows if not (r["diagnosis"] or "").startswith(causes[r["name"]])] == []
+    assert len(rows) >= 20
+
+
+@pytest.mark.slow
+def test_a_wrong_port_that_is_not_noticed_fails_the_command(example, capsys, monkeypatch):
+    words = ["--legacy", example.checkpoint, "--modern", example.model, "--map", MAP, "--carry"]
+    monkeypatch.setattr(port_controls, "of", lambda *sides: [*_only(sides, "mask ignored")])
+    assert main(["compare", *words, "--controls"]) == 0
+    assert "1 of 1 wrong ports are noticed" in capsys.readouterr().out
+
+    def blind(*arguments, **options):
+        return ports.rung(*arguments, **options)._replace(bound=1e9)
+
+    monkeypatch.setattr(port_controls, "rung", blind)
+    assert main(["compare", *words, "--controls"]) == 1
+    assert "not noticed at outputs" in capsys.readouterr().out
+
+
+ALL_OF = port_controls.of
+
+
+def _only(sides, name):
+    return [control for control in ALL_OF(*sides) if control.name == name]
 
 
 def test_a_bound_says_where_it_comes_from():

@@ -95,6 +95,20 @@ def in_dtype(config, dtype):
     return _rounded(json.loads(text.replace('"float32"', f'"{dtype}"')))
 
 
+def replaced(config, keys, change):
+    """A configuration with other numbers by some keys, however deep they lie."""
+    if isinstance(config, list):
+        return [replaced(value, keys, change) for value in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: change(value)
+        if key in keys and isinstance(value, float)
+        else replaced(value, keys, change)
+        for key, value in config.items()
+    }
+
+
 def from_cells(model, blueprint, *, ids=True):
     """The part of a model behind the layers before its cells; with `ids` an embedding stays."""
     embedded = [spec.kind for spec in blueprint.before] == ["Embedding"]
@@ -119,14 +133,7 @@ def _layer(cell, weights, *, dtype):
 
 def _rounded(config):
     """A configuration with the numbers that its layers add as float32 ones have them."""
-    if isinstance(config, list):
-        return [_rounded(value) for value in config]
-    if not isinstance(config, dict):
-        return config
-    return {
-        key: float(np.float32(value)) if key in _ADDED and value is not None else _rounded(value)
-        for key, value in config.items()
-    }
+    return replaced(config, _ADDED, lambda value: float(np.float32(value)))
 
 
 def _plain(spec, weights, *, dtype):

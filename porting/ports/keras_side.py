@@ -7,7 +7,7 @@ import tensorflow as tf
 from porting import optimizers
 from porting.comparison.side import NotOffered, Side, State, cast, of_slot
 from porting.models import layer_weights
-from porting.models.keras_run import in_dtype
+from porting.models.keras_run import in_dtype, replaced
 from porting.models.optimizer_specs import KINDS
 from porting.ports.port_map import with_lengths
 from porting.ports.tapping import directions, recurrent_outputs, tapped
@@ -182,7 +182,8 @@ class KerasSide(Side):
 
 def _copied(model, *, dtype):
     """The same model with its weights, in a dtype, without dropout."""
-    made = type(model).from_config(_without_dropout(in_dtype(model.get_config(), dtype)))
+    config = replaced(in_dtype(model.get_config(), dtype), _DROPPING, lambda value: 0.0)
+    made = type(model).from_config(config)
     made.set_weights([weight.astype(dtype) for weight in model.get_weights()])
     return made
 
@@ -210,18 +211,6 @@ def _loss_in(loss, dtype):
     if not isinstance(loss, keras.losses.Loss):
         return loss
     return keras.losses.deserialize(in_dtype(keras.losses.serialize(loss), dtype))
-
-
-def _without_dropout(config):
-    """A configuration in which nothing is dropped."""
-    if isinstance(config, list):
-        return [_without_dropout(value) for value in config]
-    if not isinstance(config, dict):
-        return config
-    return {
-        key: 0.0 if key in _DROPPING and isinstance(value, float) else _without_dropout(value)
-        for key, value in config.items()
-    }
 
 
 def _compile(model, original, *, dtype, powers, changes):

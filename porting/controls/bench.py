@@ -34,7 +34,7 @@ class Bench:
 
     def row(self, control):
         """What the ladder finds of a control: a row of porting.controls.matrix."""
-        found, failed, wrong = self._climb(control)
+        found, failed, wrong = self.climb(control)
         causes = []
         if failed is not None and failed.dtype == self.dtype:
             causes = diagnose(
@@ -53,8 +53,12 @@ class Bench:
             "diagnosis": causes[0]["cause"] if causes else None,
         }
 
-    def _climb(self, control):
-        """What was found by rung, the first rung that failed or None, and the wrong side."""
+    def climb(self, control):
+        """Up to the first rung that fails.
+
+        Returns:
+            What was found by rung, the rung that failed or None, and the wrong side.
+        """
         dtype = "float32" if control.rung == _EXPORTS else self.dtype
         batches = self._batches(control)
         legacy = self._of_legacy(dtype, len(batches))

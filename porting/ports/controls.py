@@ -5,13 +5,12 @@ could hide in: give other batches, or a model that was trained.
 """
 
 import functools
-from contextlib import suppress
 
 import keras
 import numpy as np
 
+from porting.comparison import rungs
 from porting.comparison.progress import progress
-from porting.comparison.side import NotOffered
 from porting.controls.bench import Bench
 from porting.controls.control import Control
 from porting.mistakes.layers import changes
@@ -19,6 +18,7 @@ from porting.mistakes.models import activations, parts, replace_activations
 from porting.mistakes.states import RESUMED, without_count, without_slots
 from porting.mistakes.weights import gates_cause, undone
 from porting.ports.port import climb_options, modern_of, rung
+from shared.errors import UserError
 
 # Of all orders of the gates: TF1's, and one of another library's.
 _ORDERS = [gates_cause(order) for order in ((0, 2, 1, 3), (3, 1, 2, 0))]
@@ -32,6 +32,9 @@ def matrix(port):
 
     Args:
         port: porting.ports.port.Port whose modern side is a porting.ports.keras_side.KerasSide.
+
+    Raises:
+        UserError: the port itself fails.
     """
     dtype = port.dtypes[-1]
     bench = Bench(
@@ -42,7 +45,12 @@ def matrix(port):
         compare=rung,
         **climb_options(port, dtype),
     )
+    found, failed, _ = bench.climb(_control("right", "no mistake", lambda side: side, 7, None))
+    if failed is not None:
+        raise UserError(f"the port itself parts: {failed.quantity}; mend it before --controls")
+    compared = {name for name, result in found.items() if result == "passes"}
     tried = of(bench.laboratory, modern_of(port, dtype)(dtype), port.batches[0])
+    tried = [control for control in tried if rungs.name(control.rung) in compared]
     return [bench.row(control) for control in progress(tried, "wrong ports", unit="")]
 
 
@@ -54,10 +62,8 @@ def of(legacy, modern, batch):
         batch: inputs and labels.
     """
     found = [*_weights(legacy, modern), *_inputs(legacy, batch), *_activations(modern)]
-    with suppress(NotOffered):  # by either side, in this order
-        legacy.gradients(*batch)
-        trained = [legacy.state(), modern.state()]
-        found += [*_loss(), *_options(legacy, modern), *_states(legacy, trained[1])]
+    if modern.compiled:
+        found += [*_loss(), *_options(legacy, modern), *_states(legacy, modern.state())]
     return found
 
 

@@ -61,7 +61,7 @@ def _equivalence(found):
 
 def _by_seed(found):
     rows = [
-        [plain(seed), *("–" if value is None else fraction(value) for value in pair)]
+        [plain(seed), *map(fraction, pair)]
         for seed, *pair in zip_longest(found["seeds"], found["legacy"], found["modern"])
     ]
     columns = [Column(name, "number") for name in ("Seed", "Legacy", "Modern")]

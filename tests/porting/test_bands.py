@@ -162,7 +162,7 @@ def test_the_final_accuracy_is_the_mean_of_tests_that_leave_the_training_as_it_i
     (once, steps), (often, same_steps) = found.values()
     np.testing.assert_array_equal(steps, same_steps)
     assert [test["step"] for test in often] == list(
-        range(config.total_steps - 9, config.total_steps + 1)
+        range(config.total_steps - 4, config.total_steps + 1)
     )
     assert once == often[-1:]
     accuracies = [test["accuracy"] for test in often]

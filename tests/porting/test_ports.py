@@ -433,6 +433,11 @@ def test_a_wrong_port_that_is_not_noticed_fails_the_command(example, capsys, mon
     assert main(["compare", *words, "--controls"]) == 0
     assert "1 of 1 wrong ports are noticed" in capsys.readouterr().out
 
+    wrong = str(example.folder / "wrong.keras")
+    optimized(example, learning_rate=0.001).save(wrong)
+    assert main(["compare", *words[:2], "--modern", wrong, *words[4:-1], "--controls"]) == 2
+    assert "the port itself parts: stepped weights; mend it" in capsys.readouterr().err
+
     def blind(*arguments, **options):
         return ports.rung(*arguments, **options)._replace(bound=1e9)
 

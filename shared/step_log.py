@@ -10,8 +10,8 @@ from shared.errors import UserError
 class StepLog:
     """Keeps every step's loss and accuracy and says a line every `log_every` steps of an epoch.
 
-    Tests are due after each epoch and, `final_tests` of them, towards the end of the run: one after
-    its last step, the others before that, a fiftieth of the run apart.
+    Tests are due after each epoch, and `final_tests` of them at even distances over the last tenth
+    of the run, the last one after its last step.
 
     Attributes:
         step: steps done so far, over all epochs.
@@ -162,7 +162,7 @@ def _tests_due(config, final_tests):
     """The steps after which a test is due."""
     total = config.total_steps
     epochs = range(config.steps_per_epoch, total, config.steps_per_epoch)
-    last = range(total, 0, -max(1, total // 50))
+    last = range(total, 0, -max(1, total // (10 * final_tests)))
     return {*epochs, *last[:final_tests]}
 
 

@@ -22,7 +22,7 @@ def bands(report):
     )
     if found["tests"]:
         text += (
-            f" That of a training is the mean of {found['tests']} tests over its last tenth: a "
+            f" That of a training is the median of {found['tests']} tests over its last tenth: a "
             "single test moves as much from step to step as another seed moves it."
         )
     return Section(

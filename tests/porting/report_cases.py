@@ -186,7 +186,7 @@ def _bands(random):
     legacy, modern = (random.normal(0.943, 0.004, 10).round(4).tolist() for _ in range(2))
     return {
         "seeds": list(range(10)),
-        "tests": 5,
+        "tests": 7,
         "quantity": "test accuracy",
         "legacy": legacy,
         "modern": modern,

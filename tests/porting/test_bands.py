@@ -151,7 +151,7 @@ def test_trainings_in_processes_depend_on_side_and_seed_alone(small, tmp_path, m
 
 @pytest.mark.slow
 @pytest.mark.parametrize("side", ["legacy", "modern"])
-def test_the_final_accuracy_is_the_mean_of_tests_that_leave_the_training_as_it_is(
+def test_the_final_accuracy_is_the_median_of_tests_that_leave_the_training_as_it_is(
     side, small, tmp_path, monkeypatch
 ):
     config, digits = small
@@ -162,13 +162,13 @@ def test_the_final_accuracy_is_the_mean_of_tests_that_leave_the_training_as_it_i
     (once, steps), (often, same_steps) = found.values()
     np.testing.assert_array_equal(steps, same_steps)
     assert [test["step"] for test in often] == list(
-        range(config.total_steps - 4, config.total_steps + 1)
+        range(config.total_steps - 6, config.total_steps + 1)
     )
     assert once == often[-1:]
     accuracies = [test["accuracy"] for test in often]
     assert len(set(accuracies)) > 1
     monkeypatch.setattr(bands, "_held", {"config": config, "dataset": digits})
-    assert bands._train(side, config.seed) == pytest.approx(np.mean(accuracies), abs=1e-12)
+    assert bands._train(side, config.seed) == np.median(accuracies)
 
 
 @pytest.mark.slow

@@ -87,7 +87,7 @@ def expected_lines(config):
 @given(configs, st.integers(1, 30))
 def test_tests_come_after_each_epoch_and_the_run_and_before_its_end_as_asked(config, count):
     log = go_on(StepLog(config, lambda line: None, final_tests=count))
-    total, apart = config.total_steps, max(1, config.total_steps // 50)
+    total, apart = config.total_steps, max(1, config.total_steps // (10 * count))
     epochs = {step for step in range(1, total) if step % config.steps_per_epoch == 0}
     final = {total - n * apart for n in range(count) if total - n * apart > 0}
     assert [test["step"] for test in log.tests] == sorted({total} | epochs | final)

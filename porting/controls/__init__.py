@@ -90,4 +90,4 @@ def lines(rows):
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     text = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
     count = sum(row["caught"] for row in rows)
-    return [*text, f"{count} of {len(rows)} wrong ports are noticed at the rung named for them"]
+    return [*text, f"{count} of {len(rows)} wrong ports are noticed where they have to be"]

@@ -22,12 +22,14 @@ class Bench:
         make: a function of a porting.controls.control.Control and a dtype to its wrong side.
         batches: of a training, MANY or as many as there are.
         dtype: in which all rungs but the exports are climbed.
+        later: whether a wrong side counts as caught on rungs beyond its own too.
         twin: the legacy side in the other dtype, and compare: see porting.ladder.climb.
     """
 
-    def __init__(self, legacy, make, batches, *, dtype="float64", twin=None, **options):
+    def __init__(self, legacy, make, batches, *, dtype="float64", later=False, **options):
         self.legacy, self.make, self.batches = legacy, make, batches
-        self.dtype, self.options = dtype, options
+        self.dtype, self.later, self.options = dtype, later, options
+        twin = options.pop("twin", None)
         self.twin = None if twin is None else Recorded(twin)
         self._recorded = {}
         self.laboratory = legacy(dtype)
@@ -49,7 +51,7 @@ class Bench:
             "what": control.what,
             "rung": rungs.name(control.rung),
             "found": found,
-            "caught": failed is not None and rungs.number(failed.quantity) == control.rung,
+            "caught": failed is not None and self._is_due(rungs.number(failed.quantity), control),
             "diagnosis": causes[0]["cause"] if causes else None,
         }
 
@@ -73,6 +75,9 @@ class Bench:
                 if not rung.passed:
                     return found, rung, wrong
         return found, None, wrong
+
+    def _is_due(self, number, control):
+        return number == control.rung or (self.later and number > control.rung)
 
     def _batches(self, control):
         return self.batches[: MANY if control.rung == _STEPS else FEW]

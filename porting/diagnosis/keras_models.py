@@ -29,7 +29,7 @@ def all_of(evidence):
         yield cause, expected, _asked(evidence, side)
 
 
-def _same(one, other):
+def same(one, other):
     """Whether two options are the same, as float32 if they are numbers."""
     if isinstance(one, float) and isinstance(other, float):
         return np.float32(one) == np.float32(other)
@@ -46,7 +46,7 @@ def _candidates(evidence):
     rights = {**_UNSAID, **evidence.config.options}
     own = {name: value for name, value in live.options.items() if name in rights}
     wrong = {
-        name: (value, rights[name]) for name, value in own.items() if not _same(value, rights[name])
+        name: (value, rights[name]) for name, value in own.items() if not same(value, rights[name])
     }
     said = {name: f"{name} is {_text(a)}, not {_text(b)}" for name, (a, b) in wrong.items()}
     for name, (_, right) in wrong.items():

@@ -13,17 +13,18 @@ from porting.comparison import rungs
 from porting.comparison.progress import progress
 from porting.controls.bench import Bench
 from porting.controls.control import Control
+from porting.diagnosis.keras_models import same
 from porting.mistakes.layers import changes
 from porting.mistakes.models import activations, parts, replace_activations
 from porting.mistakes.states import RESUMED, without_count, without_slots
 from porting.mistakes.weights import gates_cause, undone
+from porting.ports.keras_side import CLIPS
 from porting.ports.port import climb_options, modern_of, rung
 from shared.errors import UserError
 
 # Of all orders of the gates: TF1's, and one of another library's.
 _ORDERS = [gates_cause(order) for order in ((0, 2, 1, 3), (3, 1, 2, 0))]
 _OTHER = {"tanh": "relu", "sigmoid": "hard_sigmoid", "relu": "linear"}
-_CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
 _CLIP = 1e-3  # a norm that gradients are hardly ever below
 
 
@@ -43,6 +44,7 @@ def matrix(port):
         port.batches,
         dtype=dtype,
         compare=rung,
+        later=True,  # how much a mistake does to a first step depends on the model
         **climb_options(port, dtype),
     )
     found, failed, _ = bench.climb(_control("right", "no mistake", lambda side: side, 7, None))
@@ -151,8 +153,8 @@ def _weights(legacy, modern):
     for change in changes(legacy.families, each=False):
         other_order = change.cause.startswith("gates in") and change.cause not in _ORDERS
         changed = change.apply(held)
-        same = all(np.array_equal(changed[name], held[name]) for name in held)
-        if not (other_order or same):
+        unchanged = all(np.array_equal(changed[name], held[name]) for name in held)
+        if not (other_order or unchanged):
             make = functools.partial(_mapped if change.moves else _holding, change.apply)
             yield _control(change.cause, "weights carried wrongly", make, 2, change.cause)
 
@@ -195,12 +197,12 @@ def _loss():
 def _options(legacy, modern):
     right = legacy.config.options
     usual = type(modern.model.optimizer)().get_config()
-    for name in sorted(right.keys() & usual.keys() - {*_CLIPS}):
+    for name in sorted(right.keys() & usual.keys() - {*CLIPS}):
         if name == "learning_rate":
             yield _option("learning rate doubled", name, 2 * float(right[name]))
-        elif isinstance(right[name], float) and right[name] != usual[name]:
+        elif isinstance(right[name], float) and not same(right[name], usual[name]):
             yield _option(f"Keras' own {name}", name, usual[name])
-    clips = [name for name in _CLIPS if right.get(name)]
+    clips = [name for name in CLIPS if right.get(name)]
     for name in clips:
         yield _option("gradients not clipped", name, None)
     if not clips:

@@ -14,6 +14,7 @@ from porting.ports.tapping import directions, recurrent_outputs, tapped
 from porting.sides import floatx
 from shared.errors import UserError
 
+CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
 _DROPPING = ("rate", "dropout", "recurrent_dropout")
 
 
@@ -213,11 +214,23 @@ def _loss_in(loss, dtype):
     return keras.losses.deserialize(in_dtype(keras.losses.serialize(loss), dtype))
 
 
+def _as_tf1(options, *, dtype):
+    """An optimizer's options as a TF1 graph of that dtype has them (D13).
+
+    It holds hyper-parameters in float32 whatever its dtype, and a norm to clip to in its own.
+    """
+    own = () if dtype == "float32" else CLIPS
+    return {
+        name: float(np.float32(value)) if type(value) is float and name not in own else value
+        for name, value in options.items()
+    }
+
+
 def _compile(model, original, *, dtype, powers, changes):
     """Compiles a copy as the original is, its optimizer in the same state."""
     config = {**original.optimizer.get_config(), **changes}
-    if dtype == "float64":  # a TF1 graph holds its hyper-parameters in float32 (D13)
-        config = {k: float(np.float32(v)) if type(v) is float else v for k, v in config.items()}
+    if dtype == "float64":
+        config = _as_tf1(config, dtype=original.weights[0].dtype)
     adam = isinstance(original.optimizer, keras.optimizers.Adam)
     kind = optimizers.TF1PowersAdam if powers == "tf1" and adam else type(original.optimizer)
     loss = _loss_in(original.loss, dtype)

@@ -130,7 +130,7 @@ def test_lines_show_wrong_ports_by_rungs(rows):
     assert head.split()[:4] == ["wrong", "port", "variables", "outputs"]
     assert "FAILS" in body[0]
     assert body[0].endswith("biases left behind")
-    assert last == "5 of 5 wrong ports are noticed at the rung named for them"
+    assert last == "5 of 5 wrong ports are noticed where they have to be"
 
 
 def test_a_right_port_in_the_list_is_a_fault(dense, monkeypatch):

@@ -37,6 +37,7 @@ CASES = {
         "BasicRNNCell-bidirectional-1-float32-Momentum",
         "BasicLSTMCell-rnn-1-float32-forget_bias=0.0-Ftrl",
         "BasicLSTMCell-multi-2-float64-Adam-residual",
+        "BasicLSTMCell-rnn-1-float64-Adam-clip_norm=0.05",
         "LSTMCell-rnn-1-float64-cell_clip=0.4-CenteredRMSProp",
         "GRUCell-stack-2-float32-RMSProp-lengths",
         "GRUCell-rnn-1-float64-Momentum-layer_norm",

@@ -8,7 +8,7 @@ import numpy as np
 from porting import optimizers
 from porting.diagnosis.evidence import ratio
 from porting.mistakes import updates as update_rules
-from porting.mistakes.states import STATISTICS
+from porting.mistakes.states import statistics
 
 
 def all_of(evidence):
@@ -70,7 +70,7 @@ def _steps(evidence):
     trained = {name: evidence.weights[name] for name in gradients}
     step = {name: stepped[name] - start for name, start in trained.items()}
     found = {name: actual[name] - start for name, start in trained.items()}
-    if set(STATISTICS) <= set(stepped):
+    if statistics(stepped):
         yield from _statistics(evidence, stepped, actual)
     for attempts in (
         _rules(config, gradients, found),
@@ -134,11 +134,18 @@ def _epsilon(config, gradients, found):
 
 def _statistics(evidence, stepped, actual):
     """Moving statistics that stayed behind, or that move with another momentum."""
-    start, momentum = evidence.weights, evidence.config.momentum
-    stayed = {name: start[name] for name in STATISTICS}
+    names, start = statistics(stepped), evidence.weights
+    stayed = {name: start[name] for name in names}
     yield "moving statistics not updated (UPDATE_OPS)", {**stepped, **stayed}, actual
-    moved = {name: stepped[name] - start[name] for name in STATISTICS}
-    factor = ratio({name: actual[name] - start[name] for name in STATISTICS}, moved)
-    other = {name: start[name] + factor * moved[name] for name in STATISTICS}
-    cause = f"momentum is {1 - factor * (1 - momentum):.4g}, not {momentum:.4g}"
-    yield cause, {**stepped, **other}, actual
+    moved = {name: stepped[name] - start[name] for name in names}
+    factor = ratio({name: actual[name] - start[name] for name in names}, moved)
+    other = {name: start[name] + factor * moved[name] for name in names}
+    yield _momentum_cause(evidence.config, factor), {**stepped, **other}, actual
+
+
+def _momentum_cause(config, factor):
+    """What to say where statistics move `factor` times as far as they should."""
+    momentum = getattr(config, "momentum", None)
+    if momentum is None:
+        return f"momentum of the statistics is another: they move {factor:.4g} times as far"
+    return f"momentum is {1 - factor * (1 - momentum):.4g}, not {momentum:.4g}"

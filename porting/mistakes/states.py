@@ -2,7 +2,7 @@
 
 import numpy as np
 
-STATISTICS = ("normalization/moving_mean", "normalization/moving_variance")
+_STATISTICS = ("/moving_mean", "/moving_variance")
 
 
 def without_slots(state, own=None):
@@ -22,8 +22,13 @@ def anew(state, own=None):
 
 def without_statistics(state, own):
     """The normalization's own moving statistics."""
-    kept = {name: own.weights[name] for name in STATISTICS if name in own.weights}
+    kept = {name: own.weights[name] for name in statistics(own.weights)}
     return state._replace(weights={**state.weights, **kept})
+
+
+def statistics(weights):
+    """The names of a normalization's moving statistics among those of weights."""
+    return [name for name in weights if name.endswith(_STATISTICS)]
 
 
 def own_state(state, own):

@@ -1,6 +1,7 @@
 """A TF1 checkpoint with its graph behind the protocol of porting/comparison/side.py."""
 
 import functools
+from contextlib import contextmanager
 
 import numpy as np
 import tensorflow.compat.v1 as tf1
@@ -130,12 +131,22 @@ class CheckpointSide(Side):
         places = [self.places.gradients, self.places.row_gradients]
         tensors, tables = tf1.nest.map_structure(self.whole.tensor, places)
         feed = self._feed(inputs, labels=labels, training=True)
-        loss, gradients, rows = self.whole.run(
-            [self.whole.tensor(self.places.loss), tensors, tables], feed
-        )
+        with self._put_back():
+            loss, gradients, rows = self.whole.run(
+                [self.whole.tensor(self.places.loss), tensors, tables], feed
+            )
         for name, pairs in rows.items():
             gradients[name] = _summed(pairs, self.conversion.checkpoint.shapes[name], self.dtype)
         return loss, self._named(gradients, linear=True)
+
+    @contextmanager
+    def _put_back(self):
+        """Weights that change within go back: gradients under UPDATE_OPS move statistics."""
+        before = self.whole.read(self.weight_map.variables)
+        yield
+        after = self.whole.read(self.weight_map.variables)
+        moved = (name for name in before if not np.array_equal(before[name], after[name]))
+        self.whole.assign({name: before[name] for name in moved})
 
     def accuracy(self, inputs, labels):
         raise NotOffered("a checkpoint has none: its logits and its loss are compared")

@@ -46,23 +46,25 @@ class WeightMap:
         return any(part.forget_bias for entry in self.entries for part in entry.parts)
 
     def to_keras(self, arrays, *, linear=False):
-        """Named weights of TF1's variables {name: array}; those that are missing stay away.
+        """Named weights of TF1's variables {name: array}; what is missing stays away.
 
         linear: for slots and gradients, as for porting.cells.
         """
         found = {}
         for entry in self.entries:
-            if all(source.name in arrays for source in entry.sources.values()):
-                own = {
-                    role: source.to_keras(arrays[source.name])
-                    for role, source in entry.sources.items()
-                }
+            own = {
+                role: source.to_keras(arrays[source.name])
+                for role, source in entry.sources.items()
+                if source.name in arrays
+            }
+            # A cell is carried as a whole; of a normalization's weights not all are trained.
+            if len(own) == len(entry.sources) or not entry.parts:
                 own = layer_weights.to_keras(entry.parts, own, linear=linear)
                 found.update({f"{entry.name}/{role}": value for role, value in own.items()})
         return found
 
     def to_tf1(self, weights, *, linear=False):
-        """TF1's variables of named weights, the way back; entries that are missing stay away."""
+        """TF1's variables of named weights, the way back; what is missing stays away."""
         found = {}
         for entry in self.entries:
             own = {
@@ -72,7 +74,8 @@ class WeightMap:
             }
             if own:
                 own = layer_weights.to_tf1(entry.parts, own, linear=linear)
-                found.update({s.name: s.to_tf1(own[role]) for role, s in entry.sources.items()})
+                sources = {role: source for role, source in entry.sources.items() if role in own}
+                found.update({s.name: s.to_tf1(own[role]) for role, s in sources.items()})
         return found
 
     def _of(self, name):

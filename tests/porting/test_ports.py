@@ -20,7 +20,7 @@ from porting.ports.port_map import load_map, parse_map
 from porting.ports.tapping import directions, recurrent_outputs, tapped
 from porting.ports.traits import Traits
 from porting.reports import files as report_files
-from porting.sides import Side
+from porting.sides import Side, floatx
 from porting.tolerances import tolerance
 from shared.errors import UserError
 from tests.conftest import ROOT
@@ -37,6 +37,7 @@ CASES = {
         "BasicRNNCell-bidirectional-1-float32-Momentum",
         "BasicLSTMCell-rnn-1-float32-forget_bias=0.0-Ftrl",
         "BasicLSTMCell-multi-2-float64-Adam-residual",
+        "BasicLSTMCell-rnn-1-float64-Adam-batch_norm",
         "BasicLSTMCell-rnn-1-float64-Adam-clip_norm=0.05",
         "LSTMCell-rnn-1-float64-cell_clip=0.4-CenteredRMSProp",
         "GRUCell-stack-2-float32-RMSProp-lengths",
@@ -250,6 +251,39 @@ def test_what_convert_makes_is_a_right_port(name, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "quantity", "cause"),
+    [
+        (
+            {"momentum": 0.99},
+            "stepped weights",
+            "momentum of the statistics is another: they move 0.1 times as far",
+        ),
+        ({"momentum": 1.0}, "stepped weights", "moving statistics not updated (UPDATE_OPS)"),
+        ({"epsilon": 0.01}, "logits", None),
+    ],
+)
+def test_a_wrong_normalization_is_noticed(changes, quantity, cause, tmp_path):
+    name = "BasicLSTMCell-rnn-1-float64-Adam-batch_norm"
+    prefix, _ = carried.unpack(CASES[name], tmp_path)
+    found = conversion.read(prefix)
+    path = tmp_path / "map.toml"
+    path.write_text(map_of(found, name))
+    right = build(found.blueprint)
+    config = right.get_config()
+    for layer in config["layers"]:
+        if layer["class_name"] == "BatchNormalization":
+            layer["config"].update(changes)
+    with floatx("float64"):
+        wrong = type(right).from_config(config)
+    wrong.compile(optimizer=right.optimizer, loss=to_one)
+    proof = ports.prove(ports.load(prefix, wrong, str(path), carry=True, steps=3))
+    assert proof["breaks"]["quantity"] == quantity
+    causes = [one["cause"] for one in proof["breaks"]["diagnosis"]]
+    assert cause is None or causes[0] == cause
+
+
+@pytest.mark.slow
 @pytest.mark.skipif("CHECKPOINTS_DIR" not in os.environ, reason="needs CHECKPOINTS_DIR")
 def test_a_public_character_model_is_proved(tmp_path):
     """Two layers of 128 LSTM units, 50 rows of 50 characters, gradients clipped by their norm."""
@@ -288,6 +322,8 @@ def map_of(conversion, name):
             layers.append(f"{spec.name} = {{ {roles} }}")
     masks = ['mask = { lengths = "lengths" }'] if blueprint.masked else []
     feed = ["keep_prob = 1.0"] if "dropout" in name else []
+    if "batch_norm" in name:
+        feed = ["training = false", "[feed_training]", "training = true"]
     return "\n".join(
         ["[layers]", *layers, "[inputs]", 'inputs = "inputs"', *masks, "[feed]", *feed]
     )

@@ -27,5 +27,7 @@ def exported(folder):
 
 def _logits(model, images):
     inputs = images if isinstance(images, dict) else {"inputs": images}
-    tensors = {name: tf.constant(array) for name, array in inputs.items()}
-    return model.signatures["serving_default"](**tensors)["logits"].numpy()
+    served = model.signatures["serving_default"]
+    specs = served.structured_input_signature[1]
+    tensors = {name: tf.cast(array, specs[name].dtype) for name, array in inputs.items()}
+    return served(**tensors)["logits"].numpy()

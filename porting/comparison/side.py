@@ -6,6 +6,7 @@ Weights, gradients and slots go by the names of shared/weights.py, whatever the 
 from typing import Any, NamedTuple, Protocol
 
 import keras
+import numpy as np
 
 SLOTS = {"adam": {"m": "momentum", "v": "velocity"}, "sgd": {}}  # TF1's and Keras' names
 
@@ -69,6 +70,18 @@ class Side(Protocol):
     def export(self, folder):
         """Writes a SavedModel for porting.sides.exported; `folder` must not exist. float32 only."""
         raise NotOffered("export is not offered")
+
+
+def accuracy(logits, labels):
+    """The fraction of labels [...] to whose class logits [..., C] give the most: float64.
+
+    Raises:
+        NotOffered: the labels are no classes of the logits.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu" or labels.shape != logits.shape[:-1]:
+        raise NotOffered("the labels are no classes of what the logits are of")
+    return np.mean(logits.argmax(axis=-1) == labels)
 
 
 def cast(arrays, dtype):

@@ -7,11 +7,12 @@ import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from porting import optimizers
-from porting.comparison.side import NotOffered, Side, State, cast, of_slot
+from porting.comparison.side import NotOffered, Side, State, accuracy, cast, of_slot
 from porting.graphs.graph_run import of_run, static_sizes, tensors_of
 from porting.graphs.probing import row_order
 from porting.graphs.whole_graph import WholeGraph
 from porting.mistakes.layers import changes
+from porting.ports import exporting
 from porting.ports.places import Places
 from porting.ports.port_map import input_changes, with_lengths
 from porting.ports.traits import traits
@@ -96,14 +97,12 @@ class CheckpointSide(Side):
 
     def forward(self, inputs):
         feed = self._feed(inputs)
-        names = {name: one.name for name, one in self.map.outputs.items()}
-        if self.places.logits is not None:
-            names["logits"] = self.places.logits
-        found = self.whole.run({name: self.whole.tensor(one) for name, one in names.items()}, feed)
+        tensors = {name: self.whole.tensor(one.name) for name, one in self.map.outputs.items()}
+        found = self.whole.run(tensors, feed)
         for name, source in self.map.outputs.items():
             found[name] = source.to_keras(found[name])
-        if "logits" in found:
-            found["logits"] = self._in_rows(found["logits"], inputs)
+        if self.places.logits is not None:
+            found["logits"] = self._logits(inputs)
         return {**found, **self._cells(feed)}
 
     def forward_lengths(self, inputs, lengths):
@@ -149,10 +148,12 @@ class CheckpointSide(Side):
         self.whole.assign({name: before[name] for name in moved})
 
     def accuracy(self, inputs, labels):
-        raise NotOffered("a checkpoint has none: its logits and its loss are compared")
+        return accuracy(self._logits(inputs), labels)
 
     def export(self, folder):
-        raise NotOffered("a checkpoint is none: the Keras model's is held against the model")
+        if self.places.logits is None or self._has_rows(self.whole.tensor(self.places.logits)):
+            raise NotOffered("its logits are not found, or rows of all steps: the model's are held")
+        exporting.write(self.whole, self.places.logits, self.map, folder)
 
     def train_steps(self, batches):
         losses = []
@@ -222,16 +223,24 @@ class CheckpointSide(Side):
 
     # How it is fed and named.
 
-    def _in_rows(self, logits, inputs):
+    def _logits(self, inputs):
         """Logits in the order of the model's: rows of all steps, [rows, N], become [B, T, N]."""
+        if self.places.logits is None:
+            raise NotOffered("the logits were not found: name them in [graph]")
+        logits = self.whole.run(self.whole.tensor(self.places.logits), self._feed(inputs))
         if "logits" in self.map.graph:
             return self.map.graph["logits"].to_keras(logits)
-        if self.conversion.network.takes != "steps" or logits.ndim != 2:
+        if not self._has_rows(logits):
             return logits
         batch, steps = next(iter(inputs.values())).shape[:2]
         found = np.empty_like(logits)
         found[self._row_order(batch, steps)] = logits
         return found.reshape(batch, steps, -1)
+
+    def _has_rows(self, logits):
+        """Whether logits [rows, N] are of all steps, in an order that the graph knows."""
+        found = self.conversion.network.takes == "steps" and len(logits.shape) == 2
+        return found and "logits" not in self.map.graph
 
     def _feed(self, inputs, *, labels=None, training=False):
         given = dict(self.map.feed)

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from porting import optimizers
-from porting.comparison.side import NotOffered, Side, State, cast, of_slot
+from porting.comparison.side import NotOffered, Side, State, accuracy, cast, of_slot
 from porting.models import layer_weights
 from porting.models.keras_run import in_dtype, replaced
 from porting.models.optimizer_specs import KINDS
@@ -81,6 +81,11 @@ class KerasSide(Side):
         ways = (name for layer in self.model.layers for name in directions(layer.name, layer))
         within = tuple(f"{way}/" for way in ways)
         return {name: value for name, value in found.items() if f"{name}/".startswith(within)}
+
+    def accuracy(self, inputs, labels):
+        with floatx(self.dtype):
+            logits = np.array(self.model(self._inputs(inputs), training=False))
+        return accuracy(logits, labels)
 
     def gradients(self, inputs, labels):
         self._check_compiled()

@@ -12,6 +12,7 @@ import pytest
 
 from porting import conversion
 from porting.__main__ import main
+from porting.comparison.side import accuracy
 from porting.models.build import build
 from porting.ports import controls as port_controls
 from porting.ports import port as ports
@@ -20,7 +21,7 @@ from porting.ports.port_map import load_map, parse_map
 from porting.ports.tapping import directions, recurrent_outputs, tapped
 from porting.ports.traits import Traits
 from porting.reports import files as report_files
-from porting.sides import Side, floatx
+from porting.sides import NotOffered, Side, exported, floatx
 from porting.tolerances import tolerance
 from shared.errors import UserError
 from tests.conftest import ROOT
@@ -203,10 +204,25 @@ def test_the_example_passes_every_rung(example, capsys):
     assert main(["compare", *words, "--out", str(out)]) == 0
     told = capsys.readouterr().out
     assert "the two sides agree" in told
-    for quantity in ("outputs of lengths", "gradients", "slots", "resumed slots", "exported"):
+    for quantity in ("outputs of lengths", "accuracy", "gradients", "slots", "resumed slots"):
         assert re.search(rf"^{quantity}.*float32.* ok ", told, re.MULTILINE), quantity
+    assert re.search(r"^exported logits +float32.* ok ", told, re.MULTILINE)
+    assert "its logits are not found" not in told
     assert re.search(r"^losses of 200 steps, TF1's powers.*float64.* ok ", told, re.MULTILINE)
     assert (out / "report.html").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_a_checkpoint_is_exported_to_take_what_the_model_takes(example):
+    batch, _ = ports.load(example.checkpoint, example.model, MAP, steps=1).batches[0]
+    expected = example.legacy.forward(batch)["logits"]
+    target = str(example.folder / "exported")
+    example.legacy.export(target)
+    model = exported(target)
+    bound = tolerance("exported logits", "float32").bound
+    assert np.abs(model(batch) - expected).max() <= bound
+    whole = {**batch, "mask": np.ones_like(batch["mask"])}
+    assert np.abs(model(whole) - expected).max() > 100 * bound
 
 
 @pytest.mark.slow
@@ -426,6 +442,7 @@ def test_every_rung_says_what_became_of_it():
 ACCURACIES = {"legacy": [0.94, 0.938, 0.942], "modern": [0.939, 0.941, 0.94, 0.94]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("margin", "lower", "passed"), [(0.01, 0, True), (0.001, 0, False), (0.01, 0.009, False)]
 )
@@ -488,6 +505,15 @@ ALL_OF = port_controls.of
 
 def _only(sides, name):
     return [control for control in ALL_OF(*sides) if control.name == name]
+
+
+def test_the_accuracy_is_of_classes():
+    logits = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]])
+    assert accuracy(logits, np.array([1, 0, 0])) == pytest.approx(2 / 3)
+    assert accuracy(logits[None], np.array([[1, 0, 1]])) == 1
+    for labels in (np.array([1.0, 0, 0]), np.array([1, 0]), np.eye(3, 2)):
+        with pytest.raises(NotOffered, match="no classes"):
+            accuracy(logits, labels)
 
 
 def test_a_bound_says_where_it_comes_from():

@@ -16,7 +16,9 @@ from tests import goldens
 
 COMMAND = "MNIST_DIR=... python -m tests.goldens.record --write --bands"
 SEEDS = {"digits": tuple(range(5)), "mnist": tuple(range(8))}
-TESTED = {"digits": 1, "mnist": 3}  # so many of the seeds are trained by a test
+# So many of the seeds are trained by a test; the means of five on MNIST are held to the same band
+# by tests/porting/test_bands.py.
+TESTED = {"digits": 1, "mnist": 1}
 LAST_STEPS = 500  # whose mean loss is recorded
 
 # Where a training on MNIST is known to end. The mean of the tested seeds has to; a single one may

@@ -273,7 +273,7 @@ def exported_logits(folder, images):
 
 
 @both_sides
-@pytest.mark.parametrize("count", [1, 21])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 21])
 def test_an_export_is_the_model(trained, tmp_path, side, count):
     run = runs.open_run(trained.folder / side, side, model="window-rnn")
     images = batches.windows(datasets.load("digits").test.images[3], run.config)[:count]

@@ -101,7 +101,13 @@ def test_fused_kernel_computes_what_the_generic_one_did():
     assert set(gaps) >= expected_gaps("row-lstm", "float32")
 
 
-@pytest.mark.parametrize(("model", "name"), controls.CONTROLS)
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        controls.CONTROLS[0],
+        *(pytest.param(*control, marks=pytest.mark.slow) for control in controls.CONTROLS[1:]),
+    ],
+)
 def test_a_wrong_port_of_another_model_is_seen(model, name):
     change, hidden = controls.CONTROLS[model, name]
     config, batches = goldens.config_and_batches(model, 50)
@@ -132,6 +138,7 @@ def test_wrong_windows_are_seen_everywhere(graph, golden, dtype):
     assert unseen(gaps) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "unseen_groups"),
     [

@@ -144,6 +144,7 @@ def test_the_pipeline_yields_the_batches_of_the_plan():
     assert (found[0][1] == LABELS).all()
 
 
+@pytest.mark.slow
 def test_train_predict_and_export(tmp_path, capsys):
     run = str(tmp_path / "run")
     assert main(["train", "nested-rnn", "--data", "digits", "--steps", "60", "--out", run]) == 0

@@ -136,7 +136,7 @@ def test_the_default_layout_is_never_refused(name):
     feedforward.check_layout(CONFIGS[name], dtype="float64")
 
 
-@pytest.mark.parametrize("model", ["dense", "conv"])
+@pytest.mark.parametrize("model", ["dense", pytest.param("conv", marks=pytest.mark.slow)])
 def test_command_line(tmp_path, capsys, model):
     out = str(tmp_path / "run")
     flags = ["--data", "digits", "--steps", "40", "--batch-size", "32", "--out", out]

@@ -39,7 +39,9 @@ def unseen(golden, found, *, dtype, powers="tf1"):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "powers"), [("float32", "keras"), ("float64", "tf1")], indirect=["dtype"]
+    ("dtype", "powers"),
+    [pytest.param("float32", "keras", marks=pytest.mark.slow), ("float64", "tf1")],
+    indirect=["dtype"],
 )
 def test_everything_recorded_is_computed_again(golden, dtype, powers):
     found = traces.trace(ModernSide(CONFIG, INITIAL, dtype=dtype, powers=powers), BATCHES)

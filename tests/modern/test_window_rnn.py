@@ -142,6 +142,7 @@ def test_plain_keras_opens_the_file_with_the_optimizers_state(tmp_path):
     assert sum(name.endswith(("momentum", "velocity")) for name in state) == 2 * 11
 
 
+@pytest.mark.slow
 def test_recorder_notes_what_each_step_saw():
     first, second = (ModernSide(CONFIG, WEIGHTS).model for _ in range(2))
     recorded, recorder = training.recorded(first, capacity=8)

@@ -104,8 +104,8 @@ def test_fused_kernel_computes_what_the_generic_one_did():
 @pytest.mark.parametrize(
     ("model", "name"),
     [
-        controls.CONTROLS[0],
-        *(pytest.param(*control, marks=pytest.mark.slow) for control in controls.CONTROLS[1:]),
+        pytest.param(*control, marks=[pytest.mark.slow] * (number > 0))
+        for number, control in enumerate(controls.CONTROLS)
     ],
 )
 def test_a_wrong_port_of_another_model_is_seen(model, name):

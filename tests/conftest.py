@@ -1,6 +1,7 @@
 """For all tests: no network, no cache of the user's; and one short training per side."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -29,6 +30,16 @@ def offline(tmp_path_factory):
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
         patch.setenv("no_proxy", "127.0.0.1")
         yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Weights that a test draws without a seed are the same ones in every run.
+
+    Keras' and tf_keras' initializers heed no graph seed, but draw from Python's stream. Before
+    all fixtures, for those of a module draw as well.
+    """
+    random.seed(0)
 
 
 @pytest.hookimpl(optionalhook=True)

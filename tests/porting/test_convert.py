@@ -202,6 +202,7 @@ def test_training_goes_on_as_in_the_session(made):
         loss = model.train_on_batch(fed(made.case, number), np.ones_like(made.saved.made))
         losses.append(float(loss))
     expected = np.ravel(made.saved.losses)
+    assert expected.max() < 10, "the training diverges, where no bound says anything"
     bound = tolerance("losses of 50 steps", "float32").bound * max(1.0, expected.max())
     np.testing.assert_allclose(losses, expected, rtol=0, atol=bound)
 

@@ -141,7 +141,7 @@ class _Parts:
         return [entry for climb in climbs for entry in climb["rungs"]]
 
     def controls(self):
-        return self.store.part("controls", self._try_controls)
+        return self.store.part("controls", lambda: controls.of_dataset(self.config, self.dataset))
 
     def bands(self, options):
         seeds = options.seeds
@@ -162,9 +162,6 @@ class _Parts:
             return proof.prove(config, self.dataset, weights, dtype=dtype)
 
         return self.store.part(f"ladder-{dtype}-seed-{config.seed}", make)
-
-    def _try_controls(self):
-        return controls.of_dataset(self.config, self.dataset)
 
 
 def writable(folder):

@@ -1,9 +1,11 @@
 """Climbs the ladder with wrong sides, each up to the first rung that fails."""
 
 import tempfile
+from contextlib import suppress
 
 from porting import ladder
 from porting.comparison import rungs
+from porting.comparison.side import NotOffered
 from porting.controls.recorded import Recorded
 from porting.diagnosis import diagnose
 from porting.sides import eagerly
@@ -26,10 +28,11 @@ class Bench:
         twin: the legacy side in the other dtype, and compare: see porting.ladder.climb.
     """
 
-    def __init__(self, legacy, make, batches, *, dtype="float64", later=False, **options):
+    def __init__(
+        self, legacy, make, batches, *, dtype="float64", later=False, twin=None, **options
+    ):
         self.legacy, self.make, self.batches = legacy, make, batches
         self.dtype, self.later, self.options = dtype, later, options
-        twin = options.pop("twin", None)
         self.twin = None if twin is None else Recorded(twin)
         self._recorded = {}
         self.laboratory = legacy(dtype)
@@ -39,13 +42,14 @@ class Bench:
         found, failed, wrong = self.climb(control)
         causes = []
         if failed is not None and failed.dtype == self.dtype:
-            causes = diagnose(
-                self.laboratory,
-                self._again(control, wrong),
-                self._batches(control),
-                dtype=failed.dtype,
-                failed=failed,
-            )
+            with suppress(NotOffered):  # a diagnosis asks for more than the rung that failed
+                causes = diagnose(
+                    self.laboratory,
+                    self._again(control, wrong),
+                    self._batches(control),
+                    dtype=failed.dtype,
+                    failed=failed,
+                )
         return {
             "name": control.name,
             "what": control.what,

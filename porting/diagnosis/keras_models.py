@@ -16,14 +16,23 @@ _UNSAID |= {"amsgrad": False, "nesterov": False}
 
 
 def all_of(evidence):
-    """All attempts for the quantities of one step."""
+    """All attempts for the quantities of one step that change a single thing."""
+    yield from _attempts(evidence, _single)
+
+
+def together(evidence):
+    """All options that are wrong at once."""
+    yield from _attempts(evidence, _together)
+
+
+def _attempts(evidence, candidates):
     if evidence.quantity not in STEPPED or not hasattr(evidence.live, "again"):
         return
     batch = evidence.batches[0]
     evidence.legacy.train_steps([batch])
     expected = _asked(evidence, evidence.legacy)
     evidence.put_back()
-    for cause, side in _candidates(evidence):
+    for cause, side in candidates(evidence):
         with eagerly():
             side.train_steps([batch])
         yield cause, expected, _asked(evidence, side)
@@ -40,20 +49,29 @@ def _asked(evidence, side):
     return side.slots() if evidence.quantity == "slots" else side.weights()
 
 
-def _candidates(evidence):
+def _wrong(evidence):
+    """Pairs of own and right values of the optimizer's options that differ, by name."""
+    rights = {**_UNSAID, **evidence.config.options}
+    pairs = {n: (own, rights[n]) for n, own in evidence.live.options.items() if n in rights}
+    return {name: pair for name, pair in pairs.items() if not same(*pair)}
+
+
+def _said(name, pair):
+    own, right = pair
+    return f"{name} is {_text(own)}, not {_text(right)}"
+
+
+def _single(evidence):
     """Pairs of a cause and the side without that fault."""
     live, start = evidence.live, evidence.start
-    rights = {**_UNSAID, **evidence.config.options}
-    own = {name: value for name, value in live.options.items() if name in rights}
-    wrong = {
-        name: (value, rights[name]) for name, value in own.items() if not same(value, rights[name])
-    }
-    said = {name: f"{name} is {_text(a)}, not {_text(b)}" for name, (a, b) in wrong.items()}
-    for name, (_, right) in wrong.items():
-        yield said[name], live.again({name: right})
-    if len(wrong) > 1:
-        causes = "; ".join(said.values())
-        yield causes, live.again({name: right for name, (_, right) in wrong.items()})
+    right = getattr(evidence.legacy, "optimizer", None)
+    if right is not None and live.optimizer_kind != right.kind:
+        side = live.again(optimizer=right.make())
+        side.restore(start)
+        yield f"the optimizer is {live.optimizer_kind}, not {right.kind}", side
+        return
+    for name, pair in _wrong(evidence).items():
+        yield _said(name, pair), live.again({name: pair[1]})
     own = live.again().state()
     for cause, state in (
         ("slots not taken over", own._replace(slots=start.slots)),
@@ -63,6 +81,14 @@ def _candidates(evidence):
         side = live.again()
         side.restore(state)
         yield cause, side
+
+
+def _together(evidence):
+    """The one pair of all causes and the side without those faults, where there are several."""
+    wrong = _wrong(evidence)
+    if len(wrong) > 1:
+        cause = "; ".join(_said(name, pair) for name, pair in wrong.items())
+        yield cause, evidence.live.again({name: right for name, (_, right) in wrong.items()})
 
 
 def _text(value):

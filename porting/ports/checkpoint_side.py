@@ -97,12 +97,14 @@ class CheckpointSide(Side):
 
     def forward(self, inputs):
         feed = self._feed(inputs)
-        tensors = {name: self.whole.tensor(one.name) for name, one in self.map.outputs.items()}
-        found = self.whole.run(tensors, feed)
+        names = {name: one.name for name, one in self.map.outputs.items()}
+        if self.places.logits is not None:
+            names["logits"] = self.places.logits
+        found = self.whole.run({name: self.whole.tensor(one) for name, one in names.items()}, feed)
         for name, source in self.map.outputs.items():
             found[name] = source.to_keras(found[name])
-        if self.places.logits is not None:
-            found["logits"] = self._logits(inputs)
+        if "logits" in found:
+            found["logits"] = self._in_order(found["logits"], inputs)
         return {**found, **self._cells(feed)}
 
     def forward_lengths(self, inputs, lengths):
@@ -130,7 +132,7 @@ class CheckpointSide(Side):
         places = [self.places.gradients, self.places.row_gradients]
         tensors, tables = tf1.nest.map_structure(self.whole.tensor, places)
         feed = self._feed(inputs, labels=labels, training=True)
-        with self._put_back():
+        with self._put_back(set(self.weight_map.variables) - tensors.keys() - tables.keys()):
             loss, gradients, rows = self.whole.run(
                 [self.whole.tensor(self.places.loss), tensors, tables], feed
             )
@@ -139,16 +141,18 @@ class CheckpointSide(Side):
         return loss, self._named(gradients, linear=True)
 
     @contextmanager
-    def _put_back(self):
-        """Weights that change within go back: gradients under UPDATE_OPS move statistics."""
-        before = self.whole.read(self.weight_map.variables)
+    def _put_back(self, names):
+        """Variables that change within go back: gradients under UPDATE_OPS move statistics."""
+        before = self.whole.read(names) if names else {}
         yield
-        after = self.whole.read(self.weight_map.variables)
-        moved = (name for name in before if not np.array_equal(before[name], after[name]))
-        self.whole.assign({name: before[name] for name in moved})
+        if before:
+            self.whole.assign(before)
 
     def accuracy(self, inputs, labels):
-        return accuracy(self._logits(inputs), labels)
+        if self.places.logits is None:
+            raise NotOffered("the logits were not found: name them in [graph]")
+        logits = self.whole.run(self.whole.tensor(self.places.logits), self._feed(inputs))
+        return accuracy(self._in_order(logits, inputs), labels)
 
     def export(self, folder):
         if self.places.logits is None or self._has_rows(self.whole.tensor(self.places.logits)):
@@ -169,13 +173,20 @@ class CheckpointSide(Side):
 
     # What it holds.
 
+    @property
+    def optimizer(self):
+        """The porting.models.optimizer_specs.OptimizerSpec of the graph; None where not known."""
+        return self.conversion.blueprint.optimizer
+
     def slots(self):
-        if self.conversion.blueprint.optimizer is None:
+        if self.optimizer is None:
             raise NotOffered("the graph's optimizer is not known")
         return self._slots(self.whole.read)
 
     def state(self):
-        return State(self.weights(), self.slots(), self._steps)
+        # A graph that only infers has a state as well; one with a train op of its own hides it.
+        known = self.optimizer is not None or "train" in self.map.graph
+        return State(self.weights(), self.slots() if known else {}, self._steps)
 
     def restore(self, state):
         values = self._variables(state)
@@ -206,7 +217,7 @@ class CheckpointSide(Side):
         for slot, names in self.places.slots.items():
             values = read(names.values())
             arrays = {variable: values[name] for variable, name in names.items()}
-            as_keras = self.conversion.blueprint.optimizer.as_keras
+            as_keras = self.optimizer.as_keras
             for name, value in self._named(arrays, linear=True).items():
                 found[f"{name}/{slot}"] = as_keras(value)
         return found
@@ -216,18 +227,15 @@ class CheckpointSide(Side):
         values = self.weight_map.to_tf1(cast(state.weights, self.dtype))
         for slot, names in self.places.slots.items():
             named = cast(of_slot(state.slots, slot), self.dtype)
-            as_tf1 = self.conversion.blueprint.optimizer.as_tf1
+            as_tf1 = self.optimizer.as_tf1
             for name, array in self.weight_map.to_tf1(named, linear=True).items():
                 values[names[name]] = as_tf1(array)
         return values
 
     # How it is fed and named.
 
-    def _logits(self, inputs):
+    def _in_order(self, logits, inputs):
         """Logits in the order of the model's: rows of all steps, [rows, N], become [B, T, N]."""
-        if self.places.logits is None:
-            raise NotOffered("the logits were not found: name them in [graph]")
-        logits = self.whole.run(self.whole.tensor(self.places.logits), self._feed(inputs))
         if "logits" in self.map.graph:
             return self.map.graph["logits"].to_keras(logits)
         if not self._has_rows(logits):

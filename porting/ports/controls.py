@@ -15,11 +15,12 @@ from porting.controls.bench import Bench
 from porting.controls.control import Control
 from porting.diagnosis.keras_models import same
 from porting.mistakes.layers import changes
-from porting.mistakes.models import activations, parts, replace_activations
+from porting.mistakes.models import activations, parts
 from porting.mistakes.states import RESUMED, without_count, without_slots
-from porting.mistakes.weights import gates_cause, undone
+from porting.mistakes.weights import gates_cause
+from porting.ports import wrong_sides
 from porting.ports.keras_side import CLIPS
-from porting.ports.port import climb_options, modern_of, rung
+from porting.ports.port import rung
 from shared.errors import UserError
 
 # Of all orders of the gates: TF1's, and one of another library's.
@@ -40,18 +41,18 @@ def matrix(port):
     dtype = port.dtypes[-1]
     bench = Bench(
         port.legacy,
-        lambda control, dtype: control.make(modern_of(port, dtype)(dtype)),
+        lambda control, dtype: control.make(port.modern_in(dtype)(dtype)),
         port.batches,
         dtype=dtype,
         compare=rung,
         later=True,  # how much a mistake does to a first step depends on the model
-        **climb_options(port, dtype),
+        twin=port.twin(dtype),
     )
     found, failed, _ = bench.climb(_control("right", "no mistake", lambda side: side, 7, None))
     if failed is not None:
         raise UserError(f"the port itself parts: {failed.quantity}; mend it before --controls")
     compared = {name for name, result in found.items() if result == "passes"}
-    tried = of(bench.laboratory, modern_of(port, dtype)(dtype), port.batches[0])
+    tried = of(bench.laboratory, port.modern_in(dtype)(dtype), port.batches[0])
     tried = [control for control in tried if rungs.name(control.rung) in compared]
     return [bench.row(control) for control in progress(tried, "wrong ports", unit="")]
 
@@ -73,81 +74,6 @@ def _control(name, what, make, rung, cause):
     return Control(name, what, (), make, rung, cause)
 
 
-# What each function makes: a side that is given a mistake.
-
-
-def _mapped(change, side):
-    """A wrong map of weights, in and out: its named weights look right."""
-    weights, gradients = side.weights, side.gradients
-    side.set_weights(change(side.weights()))
-
-    def told(*batch):
-        loss, found = gradients(*batch)
-        return loss, undone(change, found)
-
-    side.weights = lambda: undone(change, weights())
-    side.gradients = told
-    return side
-
-
-def _holding(change, side):
-    """The right weights at hand, and others to compute with."""
-    held = side.weights()
-    side.set_weights(change(held))
-    side.weights = lambda: held
-    return side
-
-
-def _reading(change, side):
-    """Other inputs."""
-    forward, gradients = side.forward, side.gradients
-    side.forward = lambda inputs: forward(change(inputs))
-    side.gradients = lambda inputs, labels: gradients(change(inputs), labels)
-    return side
-
-
-def _activated(before, after, side):
-    """One activation function in the place of another."""
-    replace_activations(side.model, *(keras.activations.get(name) for name in (before, after)))
-    return side
-
-
-def _multiplied(loss_by, gradients_by, side):
-    """A loss or gradients times a number, or divided by it."""
-    gradients = side.gradients
-
-    def told(inputs, labels):
-        loss, found = gradients(inputs, labels)
-        size = len(labels)
-        return loss * loss_by(size), {k: v * gradients_by(size) for k, v in found.items()}
-
-    side.gradients = told
-    return side
-
-
-def _optimized(name, value, side):
-    """Another option of the optimizer."""
-    return side.again({name: value})
-
-
-def _begun(change, side):
-    """Another state of the optimizer from the start, whenever the side is made."""
-    again = side.again
-    side.again = lambda changes=None: _begun(change, again(changes))
-    side.restore(change(side.state()))
-    return side
-
-
-def _resumed(change, side):
-    """A state that is taken over in part."""
-    restore = side.restore
-    side.restore = lambda state: restore(change(state, None))
-    return side
-
-
-# Which of them apply.
-
-
 def _weights(legacy, modern):
     held = modern.weights()
     for change in changes(legacy.families, each=False):
@@ -155,7 +81,9 @@ def _weights(legacy, modern):
         changed = change.apply(held)
         unchanged = all(np.array_equal(changed[name], held[name]) for name in held)
         if not (other_order or unchanged):
-            make = functools.partial(_mapped if change.moves else _holding, change.apply)
+            make = functools.partial(
+                wrong_sides.mapped if change.moves else wrong_sides.holding, change.apply
+            )
             yield _control(change.cause, "weights carried wrongly", make, 2, change.cause)
 
 
@@ -164,7 +92,7 @@ def _inputs(legacy, batch):
     for cause, change in legacy.input_changes.items():
         changed = change(inputs)
         if any(not np.array_equal(changed[name], inputs[name]) for name in inputs):
-            make = functools.partial(_reading, change)
+            make = functools.partial(wrong_sides.reading, change)
             yield _control(cause, "the model is fed something else", make, 2, cause)
 
 
@@ -172,26 +100,17 @@ def _activations(modern):
     used = {f for part in parts(modern.model) for f in activations(part).values()}
     for before, after in _OTHER.items():
         if keras.activations.get(before) in used:
-            make = functools.partial(_activated, before, after)
+            make = functools.partial(wrong_sides.activated, before, after)
             cause = f"{after} for {before}"
             yield _control(cause, "another activation function", make, 2, cause)
 
 
 def _loss():
-    def one(size):
-        return 1
-
-    def share(size):
-        return 1 / size
-
-    def whole(size):
-        return size
-
-    summed = functools.partial(_multiplied, whole, whole)
     cause = "loss summed over the batch"
-    yield _control("summed loss", "the sum over the batch for its mean", summed, 3, cause)
-    averaged, what = functools.partial(_multiplied, one, share), "gradients divided by the size"
-    yield _control("averaged twice", f"{what} of the batch", averaged, 4, what)
+    what = "the sum over the batch for its mean"
+    yield _control("summed loss", what, wrong_sides.summed, 3, cause)
+    cause = "gradients divided by the size of the batch once more"
+    yield _control("averaged twice", cause, wrong_sides.averaged_twice, 4, cause)
 
 
 def _options(legacy, modern):
@@ -210,21 +129,21 @@ def _options(legacy, modern):
 
 
 def _option(label, name, value):
-    make = functools.partial(_optimized, name, value)
+    make = functools.partial(wrong_sides.optimized, name, value)
     return _control(label, f"{name} of the optimizer is {value}", make, 5, f"{name} is {value}")
 
 
 def _states(legacy, state):
     adam = legacy.config.optimizer == "adam"
     if any(np.any(value) for value in state.slots.values()):
-        begun = functools.partial(_begun, without_slots)
+        begun = functools.partial(wrong_sides.begun, without_slots)
         what = "zeros for the checkpoint's slots"
         yield _control("slots left behind", what, begun, 5, "slots not taken over")
     if adam and state.count:
-        begun = functools.partial(_begun, without_count)
+        begun = functools.partial(wrong_sides.begun, without_count)
         what = "Adam corrects its moments anew"
         yield _control("step count left behind", what, begun, 5, "step count not taken over")
     causes = ["slots not taken over"] if state.slots else []
     for cause in [*causes, *(["step count not taken over"] if adam else [])]:
-        resumed = functools.partial(_resumed, RESUMED[cause])
+        resumed = functools.partial(wrong_sides.resumed, RESUMED[cause])
         yield _control(f"{cause} on resuming", "a part of the state is lost", resumed, 7, cause)

@@ -31,10 +31,20 @@ class KerasSide(Side):
         output_names: of what `forward` gives besides the logits; None: nothing else.
         powers: "tf1" for Adam with TF1's powers of beta (D8).
         changes: other options for the optimizer, by name.
+        optimizer: keras.optimizers.Optimizer without state, for the model's own.
     """
 
     def __init__(
-        self, model, config, *, port_map, dtype, output_names=(), powers="keras", changes=None
+        self,
+        model,
+        config,
+        *,
+        port_map,
+        dtype,
+        output_names=(),
+        powers="keras",
+        changes=None,
+        optimizer=None,
     ):
         self.config, self.map, self.dtype = config, port_map, dtype
         self.output_names, self._original = output_names, model
@@ -45,7 +55,8 @@ class KerasSide(Side):
             self.model = _copied(model, dtype=dtype)
             self.compiled = model.compiled
             if self.compiled:
-                _compile(self.model, model, dtype=dtype, powers=powers, changes=self._changes)
+                own = optimizer or model.optimizer
+                _compile(self.model, model, own, dtype=dtype, powers=powers, changes=self._changes)
         self._layers = {layer.name: layer for layer in self.model.layers if layer.weights}
 
     @property
@@ -53,9 +64,15 @@ class KerasSide(Side):
         """The options of the optimizer, as the model has them or as they were changed."""
         return {**self._original.optimizer.get_config(), **self._changes}
 
-    def again(self, changes=None):
-        """The side before its first step, with other options of its optimizer, by name."""
-        return KerasSide(self._original, self.config, **self._made_with, changes=changes)
+    @property
+    def optimizer_kind(self):
+        """The name of the class of the model's optimizer."""
+        return type(self._original.optimizer).__name__
+
+    def again(self, changes=None, optimizer=None):
+        """The side before its first step, with other options of its optimizer, or another one."""
+        changed = {"changes": changes, "optimizer": optimizer}
+        return KerasSide(self._original, self.config, **self._made_with, **changed)
 
     def weights(self):
         found = {}
@@ -137,7 +154,8 @@ class KerasSide(Side):
             for slot in self._slot_names() if self.compiled else ():
                 values = cast(of_slot(state.slots, slot), self.dtype)
                 for role, variable in layer_weights.slots(self.model, layer, slot).items():
-                    variable.assign(values[f"{name}/{role}"])
+                    if f"{name}/{role}" in values:  # not of another optimizer
+                        variable.assign(values[f"{name}/{role}"])
         if self.compiled:
             self.model.optimizer.iterations.assign(state.count)
 
@@ -231,13 +249,13 @@ def _as_tf1(options, *, dtype):
     }
 
 
-def _compile(model, original, *, dtype, powers, changes):
-    """Compiles a copy as the original is, its optimizer in the same state."""
-    config = {**original.optimizer.get_config(), **changes}
+def _compile(model, original, optimizer, *, dtype, powers, changes):
+    """Compiles a copy as the original is, but for the optimizer, with the original's state."""
+    config = {**optimizer.get_config(), **changes}
     if dtype == "float64":
         config = _as_tf1(config, dtype=original.weights[0].dtype)
-    adam = isinstance(original.optimizer, keras.optimizers.Adam)
-    kind = optimizers.TF1PowersAdam if powers == "tf1" and adam else type(original.optimizer)
+    adam = type(optimizer) is keras.optimizers.Adam  # not AdamW, which derives from it
+    kind = optimizers.TF1PowersAdam if powers == "tf1" and adam else type(optimizer)
     loss = _loss_in(original.loss, dtype)
     model.compile(optimizer=kind.from_config(config), loss=loss, metrics=[])
     model.optimizer.build(model.trainable_variables)

@@ -53,6 +53,18 @@ class Port(NamedTuple):
     missing: dict[str, str] = {}  # noqa: RUF012
     accuracies: dict[str, Any] | None = None
 
+    def modern_in(self, dtype):
+        """The function to the modern side that is held against legacy in a dtype.
+
+        After some steps of Adam Keras' own powers of beta show in a single one already (D8).
+        """
+        return self.exact if self.exact is not None and dtype == "float64" else self.modern
+
+    def twin(self, dtype):
+        """The legacy side in the other dtype than this; None where there is no other."""
+        other = [one for one in self.dtypes if one != dtype]
+        return self.legacy(other[0]) if other else None
+
 
 def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, steps=STEPS):
     """The Port of a TF1 checkpoint with its graph to a Keras model of one's own.
@@ -150,30 +162,15 @@ def _bands(accuracies):
 
 
 def _climb(port, dtype):
-    modern, options = modern_of(port, dtype), climb_options(port, dtype)
-    if modern is port.exact:
-        options["exact"] = modern(dtype)
+    modern = port.modern_in(dtype)
     return proof.climb(
         lambda: (port.legacy(dtype), modern(dtype)),
         port.batches,
         dtype=dtype,
         compare=rung,
-        **options,
+        twin=port.twin(dtype),
+        exact=modern(dtype) if modern is port.exact else None,
     )
-
-
-def modern_of(port, dtype):
-    """The function to the modern side that is held against legacy in a dtype.
-
-    After some steps of Adam Keras' own powers of beta show in a single one already (D8).
-    """
-    return port.exact if port.exact is not None and dtype == "float64" else port.modern
-
-
-def climb_options(port, dtype):
-    """What the ladder of a port is told besides: the legacy side in the other dtype, if any."""
-    other = [one for one in port.dtypes if one != dtype]
-    return {"twin": port.legacy(other[0])} if other else {}
 
 
 def rung(quantity, legacy, modern, twin=None, *, dtype):
@@ -190,7 +187,7 @@ def rung(quantity, legacy, modern, twin=None, *, dtype):
     bounds = {found.reason: found.bound * max(1.0, size)}
     if not quantity.startswith("weights"):  # which are the same, however they are trained
         bounds["relative to the largest value"] = _SHARE[dtype] * size
-    if twin is not None:
+    if twin:  # not where it holds nothing, as the slots of plain gradient descent
         own = difference(*(cast(of, "float64") for of in (legacy, twin))).max_abs
         if np.isfinite(own):
             bounds[_OWN] = ROUNDINGS * own * _PER_DTYPE[dtype]

@@ -16,10 +16,12 @@ from porting.comparison.side import accuracy
 from porting.models.build import build
 from porting.ports import controls as port_controls
 from porting.ports import port as ports
+from porting.ports.checkpoint_side import CheckpointSide
 from porting.ports.keras_side import KerasSide
 from porting.ports.port_map import load_map, parse_map
 from porting.ports.tapping import directions, recurrent_outputs, tapped
 from porting.ports.traits import Traits
+from porting.pytest_plugin import RungOfPort
 from porting.reports import files as report_files
 from porting.sides import NotOffered, Side, exported, floatx
 from porting.tolerances import tolerance
@@ -348,6 +350,29 @@ def map_of(conversion, name):
 # What needs no checkpoint.
 
 
+def test_a_rung_of_ones_own_suite_fails_skips_or_passes():
+    entry = {
+        "quantity": "loss",
+        "dtype": "float32",
+        "place": "loss[]",
+        "max_abs": 1.0,
+        "bound": 0.1,
+    }
+    cases = {
+        "the ladder says nothing of loss in float32": [],
+        "not compiled": [{"applies": False, "why": "not compiled"}],
+        "parts at loss[]: 1 > 0.1\nexplained by: summed": [
+            {**entry, "applies": True, "passed": False}
+        ],
+    }
+    breaks = {"rung": "loss", "diagnosis": [{"cause": "summed"}]}
+    for expected, entries in cases.items():
+        outcome = pytest.skip.Exception if expected == "not compiled" else pytest.fail.Exception
+        with pytest.raises(outcome, match=re.escape(expected)):
+            RungOfPort("loss", "float32", entries, breaks).check()
+    RungOfPort("loss", "float32", [{**entry, "applies": True, "passed": True}], None).check()
+
+
 def small_model():
     inputs = keras.Input((None, 3), name="x")
     x = keras.layers.Bidirectional(keras.layers.GRU(2, return_sequences=True), name="both")(inputs)
@@ -486,6 +511,18 @@ def test_a_wrong_port_that_is_not_noticed_fails_the_command(example, capsys, mon
     monkeypatch.setattr(port_controls, "of", lambda *sides: [*_only(sides, "mask ignored")])
     assert main(["compare", *words, "--controls"]) == 0
     assert "1 of 1 wrong ports are noticed" in capsys.readouterr().out
+
+    own = str(example.folder / "own.keras")
+    carried_by(example).save(own)
+    told = ["--legacy", example.checkpoint, "--modern", own, "--map", MAP]
+    with pytest.MonkeyPatch.context() as patch:
+
+        def unknown(side):
+            raise NotOffered("the graph's optimizer is not known")
+
+        patch.setattr(CheckpointSide, "slots", unknown)
+        assert main(["compare", *told, "--controls"]) == 0
+    assert re.search(r"^mask ignored +passes +FAILS.* -$", capsys.readouterr().out, re.MULTILINE)
 
     wrong = str(example.folder / "wrong.keras")
     optimized(example, learning_rate=0.001).save(wrong)

@@ -66,8 +66,9 @@ class KerasSide(Side):
 
     @property
     def optimizer_kind(self):
-        """The name of the class of the model's optimizer."""
-        return type(self._original.optimizer).__name__
+        """The name of the class of Keras that the model's optimizer is of, or derives from."""
+        classes = type(self._original.optimizer).__mro__
+        return next(c.__name__ for c in classes if getattr(keras.optimizers, c.__name__, 0) is c)
 
     def again(self, changes=None, optimizer=None):
         """The side before its first step, with other options of its optimizer, or another one."""
@@ -254,7 +255,7 @@ def _compile(model, original, optimizer, *, dtype, powers, changes):
     config = {**optimizer.get_config(), **changes}
     if dtype == "float64":
         config = _as_tf1(config, dtype=original.weights[0].dtype)
-    adam = type(optimizer) is keras.optimizers.Adam  # not AdamW, which derives from it
+    adam = isinstance(optimizer, keras.optimizers.Adam)
     kind = optimizers.TF1PowersAdam if powers == "tf1" and adam else type(optimizer)
     loss = _loss_in(original.loss, dtype)
     model.compile(optimizer=kind.from_config(config), loss=loss, metrics=[])

@@ -6,6 +6,7 @@ import pytest
 
 from porting import conversion
 from porting.models.build import build
+from porting.optimizers import TF1PowersAdam
 from porting.ports import port as ports
 from tests.porting import graphs
 from tests.porting.graphs import Case
@@ -74,3 +75,12 @@ def test_a_wrong_port_of_a_graph_that_trains_nothing_is_explained(tmp_path):
     assert found["breaks"]["quantity"] == "weights with forget bias"
     causes = [one["cause"] for one in found["breaks"]["diagnosis"]]
     assert causes == ["gates in the order i, c, f, o for i, f, c, o"]
+
+
+@pytest.mark.slow
+def test_an_optimizer_of_ones_own_goes_by_the_class_that_it_derives_from(tmp_path):
+    changed = TF1PowersAdam(learning_rate=0.01, beta_1=0.8, beta_2=0.95, epsilon=1e-3)
+    found = ports.prove(ports.load(*made(tmp_path, "Adam", changed), carry=True, steps=3))
+    assert found["breaks"]["quantity"] == "stepped weights"
+    causes = [one["cause"] for one in found["breaks"]["diagnosis"]]
+    assert causes == ["epsilon is 0.001, not 1e-05"]

@@ -98,8 +98,9 @@ class Recorded:
                 self._answers[key] = method(*arguments)
             except NotOffered as why:
                 self._answers[key] = why
-            if question.startswith("train_steps"):
-                self._asked.append(len(*arguments))
+            else:
+                if question.startswith("train_steps"):
+                    self._asked.append(len(*arguments))
         if isinstance(self._answers[key], NotOffered):
             raise self._answers[key]
         return self._answers[key]

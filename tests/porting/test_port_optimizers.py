@@ -7,6 +7,7 @@ import pytest
 from porting import conversion
 from porting.models.build import build
 from porting.optimizers import TF1PowersAdam
+from porting.ports import controls
 from porting.ports import port as ports
 from tests.porting import graphs
 from tests.porting.graphs import Case
@@ -63,6 +64,9 @@ def test_a_graph_that_trains_nothing_is_carried_and_held(other, tmp_path):
     found = ports.prove(ports.load(prefix, model, path, carry=True, steps=3))
     assert found["passed"]
     assert {e["number"] for e in found["rungs"] if e["applies"]} == {1, 2, 8}
+    rows = controls.matrix(ports.load(prefix, model, path, carry=True, steps=3))
+    assert len(rows) >= 8
+    assert [row["name"] for row in rows if not (row["caught"] and row["diagnosis"])] == []
 
 
 @pytest.mark.slow

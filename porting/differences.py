@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+_NAMED = 3  # of the arrays that only one side has
+
 
 class Difference(NamedTuple):
     """max_abs: the largest absolute difference (inf where it cannot be taken); place: where."""
@@ -18,12 +20,16 @@ def difference(legacy, modern):
     A missing name, another shape or dtype, and a NaN on either side count as infinite.
     """
     if set(legacy) != set(modern):
-        names = ", ".join(sorted(set(legacy) ^ set(modern)))
-        return Difference(np.inf, f"only on one side: {names}")
+        return Difference(np.inf, f"only on one side: {_listed(set(legacy) ^ set(modern))}")
     return max(
         (_one(name, np.asarray(legacy[name]), np.asarray(modern[name])) for name in legacy),
         key=lambda found: found.max_abs,
     )
+
+
+def _listed(names):
+    first, rest = sorted(names)[:_NAMED], len(names) - _NAMED
+    return ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _one(name, legacy, modern):

@@ -24,6 +24,8 @@ def test_equal_arrays_differ_by_nothing():
     [
         ({}, "only on one side: a"),
         ({"a": np.zeros(3), "b": np.zeros(1)}, "only on one side: b"),
+        ({"a": np.zeros(3), **dict.fromkeys("dcb", 0)}, "only on one side: b, c, d"),
+        (dict.fromkeys("edcb", 0), "only on one side: a, b, c and 2 more"),
         ({"a": np.zeros((3, 1))}, "a is (3,) and (3, 1)"),
         ({"a": np.zeros(3, np.float32)}, "a is float64 and float32"),
         ({"a": np.array([0, np.nan, 0])}, "a[1]"),

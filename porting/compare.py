@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import time
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from legacy_tf1 import feedforward as legacy_feedforward
@@ -83,8 +84,9 @@ def compare(config, dataset, out, *, options=_ALL):
     )
     parts = _Parts(config, dataset, store=PartsStore(os.path.join(writable(out), "parts"), begin))
     trained = None if options.quick else parts.trainings(out)
-    climbs = parts.climbs()
-    tried = None if options.quick else parts.controls()
+    with parts.bands_begun(options):
+        climbs = parts.climbs()
+        tried = None if options.quick else parts.controls()
     measured = parts.bands(options)
     timings = _timings(climbs, trained)
     timings["total"] = time.perf_counter() - began
@@ -143,16 +145,21 @@ class _Parts:
     def controls(self):
         return self.store.part("controls", lambda: controls.of_dataset(self.config, self.dataset))
 
+    def bands_begun(self, options):
+        """Trains for `bands` beside what is done within."""
+        return self._of_bands(bands.begun, options) or nullcontext()
+
     def bands(self, options):
+        return self._of_bands(bands.measure, options)
+
+    def _of_bands(self, call, options):
         seeds = options.seeds
         if seeds is None:
             enough = self.dataset.name == "mnist" and not options.quick
             seeds = bands.SEEDS[self.config.model] if enough else 0
         if not seeds:
             return None
-        return bands.measure(
-            self.config, self.dataset, seeds=seeds, jobs=options.jobs, store=self.store
-        )
+        return call(self.config, self.dataset, seeds=seeds, jobs=options.jobs, store=self.store)
 
     def _climb(self, config, dtype):
         def make():

@@ -7,6 +7,7 @@ accuracy of a training is the median of several tests over its last tenth.
 """
 
 import dataclasses
+import functools
 import multiprocessing
 import os
 import signal
@@ -40,6 +41,24 @@ FINAL_TESTS = 7  # of which a training's final accuracy is the median
 SEEDS = {"window-rnn": 5, "row-lstm": 12, "nested-rnn": 10, "dense": 6, "conv": 6}
 
 
+@contextmanager
+def begun(config, dataset, *, seeds, jobs, store):
+    """Trains, as `measure` would, beside what is done within, and waits for the rest at the end.
+
+    What is done within may leave a core idle, as the ladder does.
+    """
+    plan = [(side, seed) for seed in _numbers(config, seeds) for side in SIDES]
+    missing = [one for one in plan if store.take(_part(*one)) is None]
+    if not missing:
+        yield
+        return
+    with _training(config, dataset, missing, jobs=jobs, store=store) as futures:
+        yield
+        done = as_completed(futures)
+        for future in progress(done, "seeds", unit=" trainings", total=len(missing)):
+            future.result()
+
+
 def measure(config, dataset, *, seeds, jobs, store):
     """Trains each side from so many seeds, unless the store knows the accuracies.
 
@@ -52,11 +71,9 @@ def measure(config, dataset, *, seeds, jobs, store):
     Returns:
         `bands` of the report.
     """
-    numbers = [(config.seed + number) % 2**32 for number in range(seeds)]
-    plan = [(side, seed) for seed in numbers for side in SIDES]
-    missing = [one for one in plan if store.take(_part(*one)) is None]
-    if missing:
-        _train_all(config, dataset, missing, jobs=jobs, store=store)
+    numbers = _numbers(config, seeds)
+    with begun(config, dataset, seeds=seeds, jobs=jobs, store=store):
+        pass  # but wait for them
     found = {side: [store.take(_part(side, seed)) for seed in numbers] for side in SIDES}
     quantity = _quantity(config)
     margin = tolerance(quantity, "float32").bound
@@ -117,7 +134,13 @@ def _part(side, seed):
     return f"seed-{seed}-{side}"
 
 
-def _train_all(config, dataset, missing, *, jobs, store):
+def _numbers(config, seeds):
+    return [(config.seed + number) % 2**32 for number in range(seeds)]
+
+
+@contextmanager
+def _training(config, dataset, missing, *, jobs, store):
+    """The futures of trainings, each kept in the store as it ends; on leaving, none is begun."""
     pool = ProcessPoolExecutor(
         jobs,
         mp_context=multiprocessing.get_context("spawn"),  # a process with TensorFlow can't fork
@@ -126,12 +149,17 @@ def _train_all(config, dataset, missing, *, jobs, store):
     )
     try:
         with _interrupts_ignored(), _one_thread_each():
-            futures = {pool.submit(_train, *one): one for one in missing}
-        done = as_completed(futures)
-        for future in progress(done, "seeds", unit=" trainings", total=len(missing)):
-            store.keep(_part(*futures[future]), future.result())
+            futures = [pool.submit(_train, *one) for one in missing]
+        for one, future in zip(missing, futures, strict=True):
+            future.add_done_callback(functools.partial(_keep, store, _part(*one)))
+        yield futures
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(cancel_futures=True)  # waits for those that run, and for what keeps them
+
+
+def _keep(store, name, future):
+    if not future.cancelled() and future.exception() is None:
+        store.keep(name, future.result())
 
 
 @contextmanager

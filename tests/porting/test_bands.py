@@ -1,7 +1,10 @@
 """Rung 9: trainings of both sides from many seeds, and sides that train differently."""
 
 import dataclasses
+import multiprocessing
 import os
+import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -37,13 +40,15 @@ class Named:
 def measured(config, store, monkeypatch, *, modern=0.0, data="mnist"):
     """`bands` where the accuracies are drawn, and modern's are so much higher."""
 
+    @contextmanager
     def draw(config, dataset, missing, *, jobs, store):
         stream = np.random.RandomState(3)
         for side, seed in missing:
             shift = modern if side == "modern" else 0.0
             store.keep(bands._part(side, seed), 0.94 + shift + stream.normal(0, 0.005))
+        yield []
 
-    monkeypatch.setattr(bands, "_train_all", draw)
+    monkeypatch.setattr(bands, "_training", draw)
     return bands.measure(config, Named(data, config), seeds=SEEDS, jobs=2, store=store)
 
 
@@ -105,10 +110,11 @@ def test_one_epoch_of_the_row_lstm_has_a_margin_of_its_own(store, monkeypatch):
 def test_what_the_store_knows_is_not_trained_again(store, monkeypatch):
     first = measured(WindowRNNConfig(), store, monkeypatch)
 
-    def fail(*arguments, **options):
+    def fail(*arguments):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(bands, "_train_all", fail)
+    monkeypatch.undo()
+    monkeypatch.setattr(bands.ProcessPoolExecutor, "submit", fail)
     config = WindowRNNConfig()
     again = bands.measure(config, Named("mnist", config), seeds=SEEDS, jobs=1, store=store)
     assert again == first
@@ -169,6 +175,28 @@ def test_the_final_accuracy_is_the_median_of_tests_that_leave_the_training_as_it
     assert len(set(accuracies)) > 1
     monkeypatch.setattr(bands, "_held", {"config": config, "dataset": digits})
     assert bands._train(side, config.seed) == np.median(accuracies)
+
+
+@pytest.mark.slow
+def test_trainings_beside_other_work_are_kept_when_that_is_interrupted(small, tmp_path):
+    config, digits = small
+    store = PartsStore(str(tmp_path), {})
+
+    def kept():
+        plan = [(side, seed) for seed in range(4) for side in SIDES]
+        return [one for one in plan if store.take(bands._part(*one)) is not None]
+
+    def interrupted_after_one():
+        began = time.monotonic()
+        with bands.begun(config, digits, seeds=4, jobs=1, store=store):
+            while not kept() and time.monotonic() < began + 120:
+                time.sleep(0.1)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_after_one()
+    assert 1 <= len(kept()) < 8
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.slow

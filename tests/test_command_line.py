@@ -405,7 +405,7 @@ def test_bad_input_is_one_line_and_exit_code_2(place, side, words):
     assert snapshot(place) == before
 
 
-@both_sides
+@pytest.mark.parametrize("side", ["legacy", pytest.param("modern", marks=pytest.mark.slow)])
 def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(trained, tmp_path, side):
     words = ["train", "window-rnn", *trained.flags, "--learning-rate", "1e38"]
     code, lines, errors = command(side, *words, "--out", tmp_path / "run")

@@ -20,7 +20,7 @@ START, END = (goldens.checkpoint(MODEL, step) for step in (0, goldens.STEPS))
 OTHERS = [model for model in goldens.MODELS if model != MODEL]
 
 
-@pytest.fixture(scope="module", params=goldens.DTYPES)
+@pytest.fixture(scope="module", params=[pytest.param("float32", marks=pytest.mark.slow), "float64"])
 def dtype(request):
     return request.param
 

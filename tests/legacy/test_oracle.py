@@ -22,7 +22,7 @@ def oracle(weights, dtype, *, images=IMAGES, constants=None):
     return oracles.trace(weights, (images.astype(dtype), LABELS), constants=constants)
 
 
-@pytest.fixture(scope="module", params=goldens.DTYPES)
+@pytest.fixture(scope="module", params=[pytest.param("float32", marks=pytest.mark.slow), "float64"])
 def dtype(request):
     return request.param
 

@@ -120,7 +120,8 @@ def test_the_same_seed_gives_the_same_initial_weights(graph):
     assert traces.gap("weights", graph.weights(), again, dtype="float32").closed
 
 
-@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "float64"])
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", goldens.DTYPES)
 def test_time_major_is_another_layout_of_the_same_numbers(dtype):
     def time_major(config, dtype):
         inputs = tf.placeholder(dtype, [None, config.window, config.features], name="inputs")

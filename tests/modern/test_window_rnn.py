@@ -37,7 +37,7 @@ def closed(row, expected, actual, *, dtype="float32"):
     return traces.gap(row, {"": expected}, {"": actual}, dtype=dtype).closed
 
 
-@pytest.fixture(scope="module", params=goldens.DTYPES)
+@pytest.fixture(scope="module", params=[pytest.param("float32", marks=pytest.mark.slow), "float64"])
 def dtype(request):
     return request.param
 

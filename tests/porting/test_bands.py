@@ -133,7 +133,7 @@ def test_five_trainings_of_each_side_are_equivalent_on_mnist(tmp_path):
     mnist = datasets.load("mnist")
     config = for_dataset(WindowRNNConfig(), mnist)
     store = PartsStore(str(tmp_path), {})
-    found = bands.measure(config, mnist, seeds=5, jobs=1, store=store)
+    found = bands.measure(config, mnist, seeds=5, jobs=2, store=store)
     assert found["margin"] == 0.01
     assert found["alpha"] == 0.05
     assert found["equivalent"], found

@@ -77,7 +77,7 @@ def _internal_error(error):
     # An environment may lie within the project's folder.
     last = [one for one in frames if not one[0].startswith(".") and "site-packages" not in one[0]]
     words = "%s: %s" % (type(error).__name__, error)
-    place = "%s:%d" % (last or frames)[-1]
+    place = "%s:%s" % (last or frames)[-1]
     return "internal error: %s (%s): please report it; %s=1 shows all of it" % (
         words.partition("\n")[0].rstrip(": "), place, TRACEBACK,
     )  # fmt: skip

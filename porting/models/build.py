@@ -7,7 +7,7 @@ import keras
 from porting.comparison.progress import progress
 from porting.models import plain_layers
 from porting.models.blueprint import Blueprint
-from porting.models.expressions import Call
+from porting.models.expressions import Call, docstring
 from porting.models.layer_weights import set_weights
 
 _WITHIN = ("forward_layer", "backward_layer", "cell")
@@ -92,8 +92,8 @@ def source(blueprint: Blueprint, *, title):
     lines += [f'    model = keras.Model({ins}, x, name="model")']
     if blueprint.optimizer is not None:
         lines += ["    model.compile(", *blueprint.optimizer.source(), "    )"]
-    head = [f'"""{title}"""', "", *_imports(blueprint), "", ""]
-    head += ["def build_model():", f'    """{_contents(blueprint)}"""']
+    head = [docstring(title), "", *_imports(blueprint), "", ""]
+    head += ["def build_model():", f"    {docstring(_contents(blueprint))}"]
     return "\n".join([*head, *lines, "    return model", ""])
 
 

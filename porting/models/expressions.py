@@ -64,7 +64,18 @@ def _text(value):
         return f"{value._short}({arguments})"
     if isinstance(value, list):
         return "[" + ", ".join(_text(part) for part in value) + "]"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    return literal(value) if isinstance(value, str) else repr(value)
+
+
+def literal(text, quotes='"'):
+    """A text as source, in some quotes where nothing in it has to be escaped."""
+    plain = text.isprintable() and '"' not in text and "\\" not in text
+    return f"{quotes}{text}{quotes}" if plain else ascii(text)
+
+
+def docstring(text):
+    """A text as the source of a docstring."""
+    return literal(text, '"""')
 
 
 def _argument(key, value, *, indent):

@@ -1,9 +1,24 @@
 """TF1's optimizers in Keras, where the two compute other numbers under the same name."""
 
 import dataclasses
+import functools
+import math
+from typing import NamedTuple
 
 import keras
 import numpy as np
+
+CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
+_TINY = float(np.finfo(np.float32).tiny)  # below it a power is rounded coarsely, or flushed to 0
+_LONGEST = 20_000_000  # products of a table of powers: 80 MB
+_NOTHING = 1e-17  # a power of beta that 1 minus it is 1
+
+
+class Count(NamedTuple):
+    """Steps that a power of beta tells. exact: that many products give the very same number."""
+
+    steps: int
+    exact: bool
 
 
 def as_tf1(config):
@@ -28,10 +43,51 @@ def tf1_powers(config, count):
     if not _is_adam(config):
         return {}
     betas = {"beta1_power": config.beta_1, "beta2_power": config.beta_2}
+    return {name: _products(beta, count + 1)[-1] for name, beta in betas.items()}
+
+
+def count_of_power(beta, power):
+    """The Count of steps after which TF1's Adam holds a power of beta; None: it does not tell.
+
+    TF1 holds beta at the start and multiplies it by beta at every step, in float32. The product's
+    rounding grows with the steps, so the count is that whose own product is nearest.
+    """
+    beta, power = np.float32(beta), np.float32(power)
+    if not (0 < beta < 1 and _TINY <= power <= beta):
+        return None
+    guess = math.log(power) / math.log(beta)
+    margin = 2 + guess * float(np.finfo(np.float32).eps) / float(1 - beta)
+    if guess + margin > _LONGEST:
+        return None
+    products = _products(beta, int(guess + margin))
+    steps = int(np.argmin(np.abs(products - power)))
+    return Count(steps, bool(products[steps] == power))
+
+
+def as_held(options, *, dtype):
+    """An optimizer's options as a TF1 graph of that dtype computes with them (D13).
+
+    It holds hyper-parameters in float32 whatever its dtype, and a norm to clip to in its own.
+    """
+    own = () if dtype == "float32" else CLIPS
     return {
-        name: np.full(count + 1, beta, np.float32).cumprod(dtype=np.float32)[-1]
-        for name, beta in betas.items()
+        name: _rounded(value) if type(value) is float and name not in own else value
+        for name, value in options.items()
     }
+
+
+def _products(beta, count):
+    """The first powers of a float32 as TF1 accumulates them: beta after no step, and so on."""
+    return np.full(count, beta, np.float32).cumprod(dtype=np.float32)
+
+
+@functools.cache
+def _table(beta):
+    """The products of a beta as far as they are anything beside 1."""
+    beta = np.float32(beta)
+    if not 0 < beta < 1:
+        return np.full(1, beta)
+    return _products(beta, min(_LONGEST, 1 + math.ceil(math.log(_NOTHING) / math.log(beta))))
 
 
 def _is_adam(config):
@@ -49,9 +105,6 @@ class TF1PowersAdam(keras.optimizers.Adam):
     step number. A float64 run parts by 1e-6 over that, and agrees to rounding with this class.
     """
 
-    # Both powers are below float32's resolution next to 1 long before this many steps.
-    _TABLE_STEPS = 50_000
-
     def update_step(self, gradient, variable, learning_rate):
         """Updates one variable, with the learning rate times TF1's correction over Keras'."""
         step = keras.ops.cast(self.iterations + 1, variable.dtype)
@@ -59,11 +112,13 @@ class TF1PowersAdam(keras.optimizers.Adam):
         super().update_step(gradient, variable, learning_rate * correction)
 
     def _tf1_correction(self, dtype):
-        index = keras.ops.minimum(self.iterations, self._TABLE_STEPS - 1)
-        table = [np.full(self._TABLE_STEPS, b, np.float32) for b in (self.beta_1, self.beta_2)]
-        power_1, power_2 = (keras.ops.take(np.cumprod(t, dtype=np.float32), index) for t in table)
-        power_1, power_2 = keras.ops.cast(power_1, dtype), keras.ops.cast(power_2, dtype)
+        power_1, power_2 = (
+            keras.ops.cast(self._power(_table(beta)), dtype) for beta in (self.beta_1, self.beta_2)
+        )
         return keras.ops.sqrt(1 - power_2) / (1 - power_1)
+
+    def _power(self, table):
+        return keras.ops.take(table, keras.ops.minimum(self.iterations, len(table) - 1))
 
     def _keras_correction(self, step):
         beta_1, beta_2 = (keras.ops.cast(b, step.dtype) for b in (self.beta_1, self.beta_2))

@@ -40,7 +40,7 @@ def find_clipping(graph: Graph, tensor):
 
 
 def clip_options(clippings, recurrent, *, notes):
-    """The option of a Keras optimizer that clips likewise; none where nothing does.
+    """The option of a Keras optimizer that clips likewise: {} where nothing does, None for no such.
 
     Args:
         clippings: of the gradients of a model's variables. recurrent: it has cells.
@@ -52,7 +52,7 @@ def clip_options(clippings, recurrent, *, notes):
             "the graph changes gradients before it applies them, in a way that Keras' optimizers "
             "do not know: it is not carried, training goes on differently"
         )
-        return {}
+        return None
     one = clippings[0]
     if one.option == "clipnorm" and recurrent:
         notes.append(

@@ -3,7 +3,6 @@
 Slots are gradients' sums: the linear part of a cell's map carries them, nothing is added to them.
 """
 
-import math
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from porting.comparison.progress import progress
 from porting.graph import scalar
 from porting.graphs.clipping import clip_options, find_clipping
 from porting.models import layer_weights
+from porting.optimizers import CLIPS, count_of_power
 
 
 class Kind(NamedTuple):
@@ -91,7 +91,8 @@ KINDS["Ftrl"] = Kind(
 )
 # Of what the graph computes or is fed: Keras' defaults, with the momentum that most choose.
 STAND_INS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
-STAND_INS |= {"momentum": 0.9, "rho": 0.9}
+STAND_INS |= {"momentum": 0.9, "rho": 0.9, "learning_rate_power": -0.5}
+STAND_INS |= {"l1_regularization_strength": 0.0, "l2_regularization_strength": 0.0}
 AVERAGES = ("moving_mean", "moving_variance")  # which no optimizer trains
 _APPLY = re.compile("(?:Resource)?Apply(" + "|".join(KINDS) + ")$")
 
@@ -104,6 +105,8 @@ class OptimizerSpec(NamedTuple):
     read: a function from a variable's name to its array: slots may be twice what the weights are,
         so that nothing here holds them.
     notes: lines on what the graph did not say.
+    unknown: of an option, or of "iterations", why the graph does not say it: what stands here is
+        a stand-in that nothing can be held against.
     """
 
     kind: str
@@ -114,6 +117,7 @@ class OptimizerSpec(NamedTuple):
     iterations: int
     notes: list[str]
     variables: list[str]  # TF1's, that are accounted for by this
+    unknown: dict[str, str]
 
     def slot(self, slot, layer):
         """The arrays of a slot of a layer by Keras' role."""
@@ -167,34 +171,30 @@ def find_optimizer(graph, specs, checkpoint, held):
         graph: porting.graph.Graph. specs: porting.models.blueprint.Spec, all layers.
         checkpoint: porting.checkpoint.Checkpoint. held: its Inventory.
     """
-    applied = find_applied(graph)
     wanted = {variable for spec in specs for variable in spec.sources.values()}
-    kinds = {applied[name].kind for name in wanted & applied.keys()}
+    applied = {name: one for name, one in find_applied(graph).items() if name in wanted}
+    kinds = {one.kind for one in applied.values()}
     if len(kinds) != 1:
         return None
     (name,) = kinds
     kind = KINDS[name]
     notes: list[str] = []
-    options, read = dict(kind.fixed), []
-    arguments = next(applied[variable].arguments for variable in sorted(wanted & applied.keys()))
-    for argument, option in kind.options.items():
-        tensor = arguments[argument]
-        options[option] = _value(graph, tensor, checkpoint, option, notes)
-        variable = graph.variable(_uncast(graph, tensor))
-        read += [variable] if variable in checkpoint.shapes else []
-    clippings = [
-        find_clipping(graph, applied[v].arguments["grad"]) for v in wanted & applied.keys()
-    ]
-    options |= clip_options(clippings, any(spec.cells for spec in specs), notes=notes)
+    unknown: dict[str, str] = {}
+    options, read = _constants(graph, applied, checkpoint, notes, unknown)
+    recurrent = any(spec.cells for spec in specs)
+    options |= _clips(graph, applied, notes, unknown, recurrent=recurrent)
     if _dtype(specs) == "float32":  # the shortest number of that float32
         options = {name: _shortest(value) for name, value in options.items()}
-    if name == "Momentum" and _nesterov(graph):
-        options["nesterov"] = True
+    if any(graph.nodes[one.node].attr["use_nesterov"].b for one in applied.values()):
+        options |= _looking_ahead(name, notes, unknown)
     names = _slot_names(graph, applied, kind, held)
     sources = _sources(specs, names, kind, checkpoint, options)
     variables = [n for layers in sources.values() for of in layers.values() for n in of.values()]
     counted = [held.counters[key] for key in sorted(held.counters)]
-    iterations = _iterations(checkpoint, held.counters, options, notes)
+    powers = _by_powers(graph, applied, checkpoint, options, notes, unknown)
+    iterations = _iterations(checkpoint, held.counters, powers, notes, unknown)
+    if name != "Adam":
+        unknown.pop("iterations", None)  # of which no update of theirs depends
     if kind.slots and any(spec.kind == "Embedding" for spec in specs):
         notes.append(
             "of an embedding Keras squares and carries on the gradients of single rows in another "
@@ -208,7 +208,7 @@ def find_optimizer(graph, specs, checkpoint, held):
     used = [*variables, *counted, *dict.fromkeys(read)]
     parts = {spec.name: spec.parts for spec in specs}
     return OptimizerSpec(
-        kind.keras, options, sources, parts, checkpoint.read, iterations, notes, used
+        kind.keras, options, sources, parts, checkpoint.read, iterations, notes, used, unknown
     )
 
 
@@ -257,23 +257,58 @@ def slot_variables(graph, optimizer, held):
     }
 
 
-def _nesterov(graph):
-    nodes = [n for n in graph.nodes.values() if re.match("(Resource)?ApplyMomentum$", n.op)]
-    return any(node.attr["use_nesterov"].b for node in nodes)
+def _constants(graph, applied, checkpoint, notes, unknown):
+    """The options of Keras' optimizer but for clipping, and the variables among their sources."""
+    kind = KINDS[next(iter(applied.values())).kind]
+    options, read = dict(kind.fixed), []
+    for argument, option in kind.options.items():
+        tensors = {graph.origin(_uncast(graph, o.arguments[argument])) for o in applied.values()}
+        options[option] = _value(graph, tensors, checkpoint, option, notes, unknown)
+        variables = {graph.variable(tensor) for tensor in tensors}
+        read += sorted(variables & checkpoint.shapes.keys())
+    return options, read
 
 
-def _value(graph, tensor, checkpoint, option, notes):
-    """A hyper-parameter: a constant of the graph, or a variable of the checkpoint."""
-    tensor = _uncast(graph, tensor)
+def _clips(graph, applied, notes, unknown, *, recurrent):
+    """The option of Keras' optimizer that clips, where one does."""
+    clippings = [find_clipping(graph, one.arguments["grad"]) for one in applied.values()]
+    options = clip_options(clippings, recurrent, notes=notes)
+    if options is None:
+        unknown.update(dict.fromkeys(CLIPS, "is not all that the graph does to gradients"))
+    return options or {}
+
+
+def _looking_ahead(name, notes, unknown):
+    """The option of a momentum that looks ahead; Adam's is another optimizer in Keras."""
+    if name == "Momentum":
+        return {"nesterov": True}
+    unknown["class"] = "looks ahead in the graph, as Keras' Adam does not"
+    notes.append("Adam's momentum looks ahead in the graph (Nadam): training goes on differently")
+    return {}
+
+
+def _value(graph, tensors, checkpoint, option, notes, unknown):
+    """A hyper-parameter: a constant of the graph, or a variable of the checkpoint.
+
+    tensors: what the ops of several variables take of it.
+    """
+    values = {_single(graph, tensor, checkpoint, option, notes) for tensor in sorted(tensors)}
+    if len(values) == 1 and None not in values:
+        return values.pop()
+    several = None not in values
+    unknown[option] = "differs between variables" if several else "is computed or fed in the graph"
+    value = STAND_INS[option]
+    notes.append(f"{option} {unknown[option]}: {value} stands in for it, set your own")
+    return value
+
+
+def _single(graph, tensor, checkpoint, option, notes):
+    """The value of a hyper-parameter's tensor; None: only a run of the graph would tell."""
     value = scalar(graph.constant(tensor))
-    if value is None and graph.variable(tensor) in checkpoint.shapes:
-        value = scalar(checkpoint.read(graph.variable(tensor)))
-        notes.append(f"{option} is {value:g}, the value of the variable {graph.variable(tensor)}")
-    if value is None:
-        value = STAND_INS[option]
-        notes.append(
-            f"{option} is computed or fed in the graph: {value} stands in for it, set your own"
-        )
+    variable = graph.variable(tensor)
+    if value is None and variable in checkpoint.shapes:
+        value = scalar(checkpoint.read(variable))
+        notes.append(f"{option} is {value:g}, the value of the variable {variable}")
     return value
 
 
@@ -313,14 +348,20 @@ def _sources(specs, names, kind, checkpoint, options):
     return sources
 
 
-def _iterations(checkpoint, counters, options, notes):
-    """Steps taken: of the global step, else of Adam's power of beta, else of the file's name."""
-    if "global_step" in counters:
-        return int(checkpoint.read(counters["global_step"]))
-    if "beta1_power" in counters and "beta_1" in options:
-        power = float(checkpoint.read(counters["beta1_power"]))
-        if power > 1e-30:
-            return round(math.log(power) / math.log(options["beta_1"])) - 1
+def _iterations(checkpoint, counters, powers, notes, unknown):
+    """Steps taken: as Adam's powers of beta tell, else of the global step, else of the file's name.
+
+    powers: the count of the former; None: they tell nothing.
+    """
+    step = int(checkpoint.read(counters["global_step"])) if "global_step" in counters else None
+    if powers is not None:
+        if step not in (None, powers):
+            notes.append(
+                f"iterations is {powers}, of Adam's powers of beta: the global step is {step}"
+            )
+        return powers
+    if step is not None:
+        return step
     number = re.search(r"-(\d+)$", checkpoint.prefix)
     if number:
         notes.append(
@@ -328,4 +369,25 @@ def _iterations(checkpoint, counters, options, notes):
         )
         return int(number[1])
     notes.append("iterations is 0: nothing in the checkpoint counts them")
+    unknown["iterations"] = "nothing in the checkpoint counts them"
     return 0
+
+
+def _by_powers(graph, applied, checkpoint, options, notes, unknown):
+    """Steps taken as Adam's powers of beta tell; None: they do not, or not the same.
+
+    The power of beta_1 is 0 in float32 after some hundreds of steps, that of beta_2 later.
+    """
+    arguments = next(iter(applied.values())).arguments
+    found = []
+    for beta, power in (("beta_1", "beta1_power"), ("beta_2", "beta2_power")):
+        variable = graph.variable(_uncast(graph, arguments[power])) if power in arguments else None
+        if variable in checkpoint.shapes and beta not in unknown:
+            found.append(count_of_power(options[beta], checkpoint.read(variable)))
+    told = [count for count in found if count is not None]
+    exact = {count.steps for count in told if count.exact}
+    steps = exact if len(exact) == 1 else {count.steps for count in told}
+    if len(steps) > 1:
+        counts = " and ".join(map(str, sorted(steps)))
+        notes.append(f"Adam's powers of beta tell two counts of steps, {counts}: neither is taken")
+    return steps.pop() if len(steps) == 1 else None

@@ -14,7 +14,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow looks at it whe
 
 
 def main(argv=None):
-    """Runs one command; returns 0, 1 where the sides part, 2 for bad input."""
+    """Runs one command.
+
+    Returns:
+        0; 1 where the sides differ, 2 for bad input, 3 where they are not proved equal, 4 for an
+        internal error.
+    """
     return command_line.reporting(lambda: _run(argv))
 
 
@@ -108,6 +113,8 @@ def _is_port(arguments):
     own = {f"--{name}": getattr(arguments, name) for name in ("legacy", "modern", "map")}
     missing = [flag for flag, value in own.items() if value is None]
     if arguments.model is not None and len(missing) == 3:
+        if arguments.only:
+            raise UserError("--only goes with a port of your own, not with a MODEL: leave it out")
         return False
     if arguments.model is None and not missing:
         _check_port_flags(arguments)
@@ -128,6 +135,7 @@ def _check_port_flags(arguments):
 
 
 def _compare_port(arguments):
+    from porting.comparison.outcome import EXIT_CODES
     from porting.ports import controls, port
     from porting.ports.batches import STEPS
 
@@ -139,17 +147,25 @@ def _compare_port(arguments):
         trust=arguments.trust,
         seed=arguments.seed or 0,
         steps=arguments.steps or STEPS,
+        only=_only(arguments),
     )
     if arguments.controls:
         return _show_controls(controls.matrix(made), as_json=arguments.json)
     name = os.path.splitext(os.path.basename(arguments.modern))[0]
     out = arguments.out or os.path.join("runs", "compare", name)
     command = _command(arguments)
-    return 0 if port.compare(made, out, name=name, command=command, as_json=arguments.json) else 1
+    outcome = port.compare(made, out, name=name, command=command, as_json=arguments.json)
+    return EXIT_CODES[outcome]
+
+
+def _only(arguments):
+    """The names after --only."""
+    return arguments.only.split(",") if arguments.only else ()
 
 
 def _compare(arguments, config, dataset):
     from porting.compare import Options, compare
+    from porting.comparison.outcome import EXIT_CODES
 
     if arguments.json and arguments.calibrate:
         raise UserError("--calibrate prints a table: leave out --json")
@@ -166,14 +182,14 @@ def _compare(arguments, config, dataset):
         command=_command(arguments),
         json=arguments.json,
     )
-    return 0 if compare(config, dataset, out, options=options) else 1
+    return EXIT_CODES[compare(config, dataset, out, options=options)]
 
 
 def _show_controls(rows, *, as_json):
     from porting import controls, report
 
     _print(report.finite(rows), controls.lines(rows), as_json=as_json)
-    return 0 if controls.passed(rows) else 1
+    return controls.exit_code(rows)
 
 
 def _command(arguments):

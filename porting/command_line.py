@@ -36,7 +36,9 @@ def parser():
     made = command_line.Parser(prog="python -m porting", description="Carry across and prove.")
     parsers = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
     add = {name: functools.partial(_add_parser, parsers, name) for name in (*EXAMPLES, "bench")}
-    compare = add["compare"]("train both sides on the same batches; exit 1 if they part")
+    compare = add["compare"](
+        "train both sides on the same batches; exit 1 if they differ, 3 if that is not proved"
+    )
     _add_compare_flags(compare)
     bench = add["bench"]("seconds per training step, the sides in turn")
     bench.add_argument("--rounds", type=int, default=7, help="turns of each side (default: 7)")
@@ -97,6 +99,9 @@ def _add_compare_flags(compare):
     )
     port.add_argument(
         "--trust", action="store_true", help="take a graph that runs Python or touches files"
+    )
+    port.add_argument(
+        "--only", metavar="CHECK,...", help="claim these checks or dtypes alone: variables,outputs"
     )
 
 

@@ -62,7 +62,8 @@ def compare(config, dataset, out, *, options=_ALL):
         options: how much to do.
 
     Returns:
-        Whether all rungs pass and all wrong ports are noticed.
+        The outcome, one of porting.comparison.outcome: a wrong port that is not noticed is a check
+        that failed.
 
     Raises:
         UserError: `out` cannot be written, a training was interrupted, an option is out of range,
@@ -104,7 +105,7 @@ def compare(config, dataset, out, *, options=_ALL):
         entries = [*found["rungs"], *parts.calibration()]
         print("\n".join(["", *calibration.lines(entries)]))
     parts.store.clear()
-    return found["passed"]
+    return found["outcome"]
 
 
 def show(found, out, *, as_json=False):

@@ -9,13 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from porting.comparison import lengths
+from porting.comparison import lengths, rungs
 from porting.comparison.findings import Findings
 from porting.differences import difference
-from porting.sides import NotOffered, exported
+from porting.sides import NotApplicable, NotOffered, exported
 from porting.tolerances import tolerance
 
+STEPS = 200  # over which losses are compared
 RESUMED = 20  # steps of each of the three legs of a resumed training, where it stays that long
+_NO_LOGITS = "a side gives no logits: the [graph] of a map names them"
+_EXACT_LOSSES, _EXACT_WEIGHTS = "losses of 200 steps, TF1's powers", "weights, TF1's powers"
 
 
 class Rung(NamedTuple):
@@ -42,10 +45,11 @@ def rung(quantity, legacy, modern, *, dtype):
     return Rung(quantity, dtype, found.max_abs, found.place, allowed.bound, allowed.reason)
 
 
-def climb(legacy, modern, batches, *, dtype, exact=None, twin=None, **options):
+def climb(legacy, modern, batches, *, dtype, exact=None, twin=None, only=rungs.ALL, **options):
     """Compares two sides (porting.sides.Side) that should be equal, rung by rung.
 
-    What a side does not offer (porting.sides.NotOffered) is left out and noted in `seen`.
+    What a side does not offer (porting.sides.NotOffered), or raises at, is noted in `seen` and the
+    others go on.
 
     Args:
         legacy, modern: the two sides; both are trained by this.
@@ -54,23 +58,28 @@ def climb(legacy, modern, batches, *, dtype, exact=None, twin=None, **options):
         exact: a third side like `modern` whose optimizer has TF1's powers of beta. Without it
             `modern` needs them itself to pass rung 7 in float64, if it trains by Adam (D8).
         twin: a side like `legacy` in the other dtype, for a `compare` that knows what to do of it.
+        only: the numbers of the rungs to climb; those that are computed with them come too.
         seen: Findings to fill in.
         exports: an empty folder for the SavedModels of both sides, of float32; None: no rung 8.
         compare: makes a Rung of a quantity and the arrays of both sides, and of the twin.
 
     Yields:
         The rungs in order, also those beyond one that fails.
+
+    Raises:
+        UserError: a side refuses what it is asked.
     """
     ladder = _Ladder((legacy, modern) if twin is None else (legacy, modern, twin), dtype, **options)
-    for part in (
-        ladder.variables(),
-        ladder.outputs(batches[0][0]),
-        ladder.loss_and_gradients(batches[0]),
-        ladder.training(batches, exact=exact),
-        ladder.resumed(batches, modern=modern if exact is None else exact),
-        ladder.exported(batches[0][0]),
+    for numbers, part in (
+        ({1}, ladder.variables()),
+        ({2}, ladder.outputs(batches[0][0])),
+        ({3, 4}, ladder.loss_and_gradients(batches[0])),
+        ({5, 6}, ladder.training(batches, exact=exact)),
+        ({7}, ladder.resumed(batches, modern=modern if exact is None else exact)),
+        ({8}, ladder.exported(batches[0][0])),
     ):
-        yield from part
+        if numbers & set(only):
+            yield from part
 
 
 def loss_rungs(*series, dtype, config, where="", compare=None):
@@ -80,15 +89,20 @@ def loss_rungs(*series, dtype, config, where="", compare=None):
     """
     compare = compare or functools.partial(rung, dtype=dtype)
     name = f"{where}step"
-    horizons: tuple[int, ...] = (config.float32_horizon if dtype == "float32" else 200,)
-    if config.optimizer == "adam" and dtype == "float32":
-        horizons = (50, 200)
-    unit = "SGD steps" if config.optimizer == "sgd" else "steps"
     return [
-        compare(f"losses of {n} {unit}", *({name: losses[:n]} for losses in series))
-        for n in horizons
+        compare(quantity, *({name: losses[:n]} for losses in series))
+        for n, quantity in _horizons(config, dtype).items()
         if min(map(len, series)) >= n
     ]
+
+
+def _horizons(config, dtype):
+    """The quantities of the losses by the numbers of steps that they are of."""
+    horizons: tuple[int, ...] = (config.float32_horizon if dtype == "float32" else STEPS,)
+    if config.optimizer == "adam" and dtype == "float32":
+        horizons = (50, STEPS)
+    unit = "SGD steps" if config.optimizer == "sgd" else "steps"
+    return {n: f"losses of {n} {unit}" for n in horizons}
 
 
 class _Ladder:
@@ -98,29 +112,33 @@ class _Ladder:
         self.sides, self.dtype, self.config = sides, dtype, sides[0].config
         self.seen = Findings() if seen is None else seen
         self.exports = exports
-        self.compare = functools.partial(compare, dtype=dtype)
+        self._rung = functools.partial(compare, dtype=dtype)
+
+    def compare(self, quantity, *arrays):
+        """A Rung, of which `seen` takes note."""
+        made = self._rung(quantity, *arrays)
+        self.seen.compared.add(quantity)
+        return made
 
     def variables(self):
-        with self.seen.offered("weights"):
-            stored = (
-                "weights with forget bias" if hasattr(self.config, "forget_bias") else "weights"
-            )
+        stored = "weights with forget bias" if hasattr(self.config, "forget_bias") else "weights"
+        with self.seen.offered(stored):
             yield self.compare(stored, *(side.weights() for side in self.sides))
 
     def outputs(self, images):
-        with self.seen.offered("outputs"):
+        with self.seen.offered("outputs", "logits"):
             found = [dict(side.forward(images)) for side in self.sides]
             self.seen.see_layers(*found[:2])
             logits = [forward.pop("logits", None) for forward in found]
-            if found[0] or found[1]:
-                yield self.compare("outputs", *found)
-            with self.seen.offered("logits"):
-                if any(each is None for each in logits):
-                    raise NotOffered("a side does not tell its logits")
-                yield self.compare("logits", *({"logits": each} for each in logits))
+            with self.seen.offered("outputs"):
+                if found[0] or found[1]:
+                    yield self.compare("outputs", *found)
+            if any(each is None for each in logits):
+                raise NotOffered(_NO_LOGITS)
+            yield self.compare("logits", *({"logits": each} for each in logits))
         with self.seen.offered("outputs of lengths"):
-            swept, of_each = lengths.sweep(images)
-            found = [side.forward_lengths(swept, of_each) for side in self.sides]
+            repeated, of_each = lengths.sweep(images)
+            found = self._answers(lambda side: side.forward_lengths(repeated, of_each))
             self.seen.see_states(*map(lengths.states, found[:2]), lengths=of_each)
             yield self.compare("outputs of lengths", *found)
 
@@ -129,14 +147,15 @@ class _Ladder:
             losses, gradients = zip(*(side.gradients(*batch) for side in self.sides), strict=True)
             yield self.compare("loss", *({"loss": loss} for loss in losses))
             with self.seen.offered("accuracy"):
-                accuracies = [side.accuracy(*batch) for side in self.sides]
+                accuracies = self._answers(lambda side: side.accuracy(*batch))
                 yield self.compare("accuracy", *({"accuracy": each} for each in accuracies))
             self.seen.see_gradients(*gradients[:2], dtype=self.dtype)
             yield self.compare("gradients", *gradients)
 
     def training(self, batches, *, exact):
         """One step, then all of them."""
-        with self.seen.offered("stepped weights", "losses of 200 steps"):
+        horizons = _horizons(self.config, self.dtype).values()
+        with self.seen.offered("stepped weights", *horizons):
             first = [side.train_steps(batches[:1]) for side in self.sides]
             with self.seen.offered("slots"):
                 slots = [side.slots() for side in self.sides]
@@ -145,25 +164,30 @@ class _Ladder:
             yield self._weights("stepped weights")
             rest = [side.train_steps(batches[1:]) for side in self.sides]
             losses = [np.concatenate(both) for both in zip(first, rest, strict=True)]
-            yield from self._trained(losses, batches, exact=exact)
+            yield from self._trained(losses, batches)
+            if exact is not None:
+                with self.seen.offered(_EXACT_LOSSES, _EXACT_WEIGHTS):
+                    yield from self._exactly_trained(losses, batches, exact=exact)
 
-    def _trained(self, losses, batches, *, exact):
+    def _trained(self, losses, batches):
         self.seen.losses = dict(zip(("legacy", "modern"), losses[:2], strict=True))
-        found = loss_rungs(*losses, dtype=self.dtype, config=self.config, compare=self.compare)
-        yield from found
-        with self.seen.offered("losses of 200 steps"):
-            if not found:
-                raise NotOffered(f"{len(batches)} steps are too few: give 200")
+        yield from loss_rungs(*losses, dtype=self.dtype, config=self.config, compare=self.compare)
+        for n, quantity in _horizons(self.config, self.dtype).items():
+            with self.seen.offered(quantity):
+                _check_count(batches, n)
         together = self.dtype == "float64" or len(batches) <= self.config.float32_horizon
         if self.config.optimizer == "sgd" and together:
-            yield self._weights("weights after SGD")
-        if exact is not None:
-            self.seen.losses["exact"] = third = exact.train_steps(batches)
+            with self.seen.offered("weights after SGD"):
+                yield self._weights("weights after SGD")
+
+    def _exactly_trained(self, losses, batches, *, exact):
+        self.seen.losses["exact"] = third = exact.train_steps(batches)
+        with self.seen.offered(_EXACT_LOSSES):
+            _check_count(batches, STEPS)
             series = [losses[0], third, *losses[2:]]
-            name = "losses of 200 steps, TF1's powers"
-            yield self.compare(name, *({"step": each} for each in series))
-            sides = [self.sides[0], exact, *self.sides[2:]]
-            yield self.compare("weights, TF1's powers", *(side.weights() for side in sides))
+            yield self.compare(_EXACT_LOSSES, *({"step": each} for each in series))
+        sides = [self.sides[0], exact, *self.sides[2:]]
+        yield self.compare(_EXACT_WEIGHTS, *(side.weights() for side in sides))
 
     def resumed(self, batches, *, modern):
         """Legacy trains, modern goes on from its state, then legacy from modern's: as alone."""
@@ -171,7 +195,7 @@ class _Ladder:
         if self.dtype == "float32":
             leg = min(leg, self.config.float32_horizon // 3)
         legs = [batches[n * leg : (n + 1) * leg] for n in range(3)]
-        with self.seen.offered("resumed losses"):
+        with self.seen.offered("resumed losses", "resumed weights"):
             if not leg:
                 raise NotOffered("fewer than three batches: a resumed training takes one a leg")
             yield from self._there_and_back(legs, modern=modern)
@@ -211,12 +235,34 @@ class _Ladder:
                     modern.restore(legacy.state())
                 target = os.path.join(self.exports, name)
                 side.export(target)
-                logits[f"{name}'s"] = side.forward(images)["logits"]
+                own = side.forward(images).get("logits")
+                if own is None:
+                    raise NotOffered(_NO_LOGITS)
+                logits[f"{name}'s"] = own
                 answers[f"{name}'s"] = exported(target)(images)
         if len(answers) == 2:
             logits["of both"], answers["of both"] = answers["legacy's"], answers["modern's"]
-        if answers:
-            yield self.compare("exported logits", logits, answers)
+        with self.seen.offered("exported logits"):
+            if answers:
+                yield self.compare("exported logits", logits, answers)
 
     def _weights(self, quantity):
         return self.compare(quantity, *(side.weights() for side in self.sides))
+
+    def _answers(self, ask):
+        """What each side answers. What applies to one of them alone is missing in the other."""
+        found, missing = [], []
+        for side in self.sides:
+            try:
+                found.append(ask(side))
+            except NotApplicable as why:
+                missing.append(why)
+        if missing:
+            raise NotOffered(f"of one side alone: {missing[0]}") if found else missing[0]
+        return found
+
+
+def _check_count(batches, wanted):
+    """Raises NotOffered where there are fewer batches than wanted."""
+    if len(batches) < wanted:
+        raise NotOffered(f"{len(batches)} steps are too few: give {wanted}")

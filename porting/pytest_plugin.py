@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from porting.comparison import rungs
+from porting.comparison import outcome, rungs
 
 # Rung 9 is one of many trainings, and exports are compared in float32 alone.
 _RUNGS = {"float32": rungs.NAMES[:8], "float64": rungs.NAMES[:7]}
@@ -35,22 +35,27 @@ class RungOfPort(NamedTuple):
     breaks: dict[str, Any] | None
 
     def check(self):
-        """Fails the test where a quantity parts, skips it where nothing was compared."""
+        """Fails the test where a quantity differs or one that the claim needs was not compared.
+
+        Skips it where the claim needs nothing and nothing was compared.
+        """
         if not self.entries:
             pytest.fail(f"the ladder says nothing of {self.name} in {self.dtype}", pytrace=False)
         compared = [entry for entry in self.entries if entry["applies"]]
+        failed = [outcome.difference(entry, compared) for entry in compared if not entry["passed"]]
+        failed += self._diagnosis() if failed else []
+        failed += [f"not compared: {line}" for line in outcome.not_compared(self.entries)]
+        if failed:
+            pytest.fail("\n".join(failed), pytrace=False)
         if not compared:
             pytest.skip("; ".join(entry["why"] for entry in self.entries))
-        failed = [_line(entry) for entry in compared if not entry["passed"]]
-        if failed:
-            pytest.fail("\n".join([*failed, *self._diagnosis()]), pytrace=False)
 
     def _diagnosis(self):
         found = self.breaks
         if found is None or found["rung"] != self.name:
             return []
         causes = [cause["cause"] for cause in found["diagnosis"]]
-        return [f"explained by: {'; '.join(causes) or 'no mistake that is known'}"]
+        return [f"probable cause: {'; '.join(causes) or outcome.cause(found)}"]
 
 
 def pytest_generate_tests(metafunc):
@@ -76,11 +81,6 @@ def rung(request, ladder_of_port):
     entries = [
         entry
         for entry in ladder_of_port["rungs"]
-        if entry["rung"] == name and entry.get("dtype") == dtype
+        if entry["rung"] == name and entry.get("dtype", dtype) == dtype
     ]
     return RungOfPort(name, dtype, entries, ladder_of_port["breaks"])
-
-
-def _line(entry):
-    gap = f"{entry['max_abs']:.2g} > {entry['bound']:.2g}"
-    return f"{entry['quantity']} ({entry['dtype']}) parts at {entry['place']}: {gap}"

@@ -10,7 +10,7 @@ def lines(report):
     if report["losses"]:
         tables += [loss_lines(report["losses"]), end_lines(report)]
     found = [line for table in tables if table for line in (*table, "")]
-    return [*found, *_last_words(report, applying)]
+    return [*found, report["verdict"], *_first_place(report["breaks"])]
 
 
 def rung_lines(rungs):
@@ -78,31 +78,19 @@ def finite(value):
 
 def _left_out_lines(entries):
     """What was not compared, and why: one line for all entries of a kind."""
+    words = {True: "not compared", False: "left out"}
     return list(
         dict.fromkeys(
-            f"rung {entry['number']}, {entry.get('quantity', entry['rung'])}: not climbed, "
-            f"{entry['why']}"
+            f"check {entry['number']}, {entry.get('quantity', entry['rung'])}: "
+            f"{words[entry['needed']]}, {entry['why']}"
             for entry in entries
             if not entry["applies"]
         )
     )
 
 
-def _last_words(report, applying):
-    found = report["breaks"]
-    if found is None:
-        return ["the two sides agree" if report["passed"] else report["verdict"]]
-    failed = next(
-        entry
-        for entry in applying
-        if all(entry[name] == found[name] for name in ("quantity", "dtype", "place"))
-    )
-    place = f"{found['quantity']} ({found['dtype']}) at {found['place']}"
-    gap = f"{failed['max_abs']:.2g} > {failed['bound']:.2g}"
-    causes = [cause["cause"] for cause in found["diagnosis"]]
-    first = [
-        f"{key} {found[key]}" for key in ("layer", "step", "gradient") if found[key] is not None
-    ]
-    words = [f"THE TWO SIDES PART: {place}: {gap}"]
-    words += [f"first at {', '.join(first)}"] if first else []
-    return [*words, f"explained by: {'; '.join(causes) or 'no mistake that is known'}"]
+def _first_place(found):
+    """The layer, step and gradient where a comparison breaks, as one line or none."""
+    names = ("layer", "step", "gradient") if found else ()
+    first = [f"{name} {found[name]}" for name in names if found[name] is not None]
+    return [f"first at {', '.join(first)}"] if first else []

@@ -6,11 +6,12 @@ import tensorflow as tf
 
 from porting.comparison.legacy_side import LegacySide
 from porting.comparison.modern_side import ModernSide, eagerly, floatx
-from porting.comparison.side import NotOffered, Side, State
+from porting.comparison.side import NotApplicable, NotOffered, Side, State
 
 __all__ = [
     "LegacySide",
     "ModernSide",
+    "NotApplicable",
     "NotOffered",
     "Side",
     "State",

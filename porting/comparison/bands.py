@@ -96,7 +96,8 @@ def entries(bands, config):
     """The entries of the report's rungs; `bands` is None where nothing was trained for it."""
     if bands is None:
         why = f"no trainings from several seeds: --seeds {SEEDS[config.model]} adds them"
-        return [rungs.left_out(9, why, quantity=_quantity(config), dtype="float32")]
+        more = {"quantity": _quantity(config), "dtype": "float32"}
+        return [rungs.left_out(9, why, needed=False, **more)]
     return [compared(bands), *([_in_band(bands)] if bands["band"] else [])]
 
 

@@ -1,13 +1,22 @@
 """What a climb sees besides its rungs: gaps by layer and time step, by parameter; the losses."""
 
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from porting.comparison.side import NotOffered
 from porting.differences import difference
 from porting.tolerances import tolerance
+from shared.errors import UserError
+
+
+class LeftOut(NamedTuple):
+    """A quantity that was not compared, why, and whether the claim needs it."""
+
+    quantity: str
+    why: str
+    needed: bool
 
 
 class Findings:
@@ -17,22 +26,37 @@ class Findings:
         heat: {"layers": names, "max_abs": [layer][time step]}; one column without time steps.
         gradients: a dict per parameter: name, max_abs, bound.
         losses: series [steps] by "legacy", "modern" and, with TF1's powers, "exact".
-        left_out: pairs of a quantity and why a side does not offer it.
+        compared: the quantities that were compared.
+        left_out: LeftOuts.
     """
 
     def __init__(self):
         self.heat: dict[str, list[Any]] = {"layers": [], "max_abs": []}
         self.gradients: list[dict[str, Any]] = []
         self.losses: dict[str, Any] = {}
-        self.left_out: list[tuple[str, str]] = []
+        self.compared: set[str] = set()
+        self.left_out: list[LeftOut] = []
 
     @contextmanager
     def offered(self, *quantities):
-        """Takes note of quantities that a side turns out not to offer."""
+        """Takes note of quantities that a side turns out not to offer, or raises at.
+
+        Raises:
+            UserError: what was raised is one.
+        """
         try:
             yield
         except NotOffered as why:
-            self.left_out += [(quantity, str(why)) for quantity in quantities]
+            self._leave_out(quantities, str(why), needed=why.needed)
+        except UserError:
+            raise
+        except Exception as error:  # of one check: the others are compared all the same
+            self._leave_out(quantities, raised(error), needed=True)
+
+    def _leave_out(self, quantities, why, *, needed):
+        found = [LeftOut(quantity, why, needed) for quantity in quantities]
+        new = [one for one in found if one not in self.left_out]  # by the other side already
+        self.left_out += [one for one in new if one.quantity not in self.compared]
 
     def see_layers(self, legacy, modern):
         """Takes every layer's output; layers with a time axis alone where there are such."""
@@ -62,6 +86,12 @@ class Findings:
         gaps = [difference({layer: one}, {layer: other}).max_abs for one, other in pairs]
         self.heat["layers"].append(layer)
         self.heat["max_abs"].append(gaps)
+
+
+def raised(error):
+    """An exception in one line."""
+    words = f"raised {type(error).__name__}: {error}"
+    return words.partition("\n")[0].rstrip(": ")
 
 
 def first_gap(heat, bound):

@@ -9,15 +9,15 @@ import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from legacy_tf1.nested_rnn import MemoryCell
-from porting.comparison.side import NotOffered
+from porting.comparison.side import NotApplicable
 
 
 def check(config):
-    """Raises NotOffered where the config's model takes no lengths."""
+    """Raises NotApplicable where the config's model takes no lengths."""
     if config.model not in _LEGACY:
-        raise NotOffered("the model has no time steps")
+        raise NotApplicable("the model has no time steps")
     if getattr(config, "kernel", None) == "fused-cpu":
-        raise NotOffered("the fused kernels take one length for the whole batch")
+        raise NotApplicable("the fused kernels take one length for the whole batch")
 
 
 def sweep(images, *, examples=16):
@@ -32,11 +32,11 @@ def sweep(images, *, examples=16):
         and so on up to T.
 
     Raises:
-        NotOffered: there are no time steps.
+        NotApplicable: there are no time steps.
     """
     first = keras.tree.flatten(images)[0]
     if first.ndim < 2:
-        raise NotOffered("the inputs have no time steps")
+        raise NotApplicable("the inputs have no time steps")
     count, steps = first.shape[:2]
     repeated = keras.tree.map_structure(
         lambda array: np.concatenate([array[:examples]] * (steps + 1)), images

@@ -11,9 +11,9 @@ import tensorflow.compat.v1 as tf1
 from legacy_tf1 import training as legacy_training
 from porting import diagnosis, ladder
 from porting.comparison import breaks, rungs
-from porting.comparison.findings import Findings
+from porting.comparison.findings import Findings, raised
 from porting.comparison.progress import progress
-from porting.sides import LegacySide, ModernSide
+from porting.sides import LegacySide, ModernSide, NotOffered
 from shared import batches
 from shared.config import train_split
 
@@ -30,7 +30,8 @@ def left_out(config):
     """Entries of the report for the dtypes that are missing."""
     why = "the fused kernels compute in float32 only"
     missing = [dtype for dtype in rungs.DTYPES if dtype not in dtypes(config)]
-    return [entry for dtype in missing for entry in rungs.without(dtype, why)]
+    without = [rungs.without(rungs.ALL, dtype, why, needed=False) for dtype in missing]
+    return [entry for entries in without for entry in entries]
 
 
 def initial_weights(config):
@@ -85,32 +86,38 @@ def prove(config, dataset, weights, *, dtype):
     return climb(make, steps, dtype=dtype, exact=exact)
 
 
-def climb(make, batches, *, dtype, **options):
+def climb(make, batches, *, dtype, only=rungs.ALL, **options):
     """Climbs the ladder from rung 1 to rung 8, and says where it breaks and what explains it.
 
     Args:
         make: a function without arguments to the two sides, before their first step.
+        only: the numbers of the rungs that are reported.
         batches, dtype, options: as for porting.ladder.climb.
 
     Returns:
         A dict for JSON: `rungs`, entries of the report; `heat` and `gradients`, as there; `losses`,
-        series by side; `breaks`, None where all rungs pass; `seconds` by the names of the rungs.
+        series by side; `breaks`, None where all rungs pass (with `undiagnosed` where the search for
+        a cause raised something); `seconds` by the names of the rungs.
     """
     seen, climbed = Findings(), []
     seconds: dict[str, float] = defaultdict(float)
     with tempfile.TemporaryDirectory() as folder:
         exports = folder if dtype == "float32" else None
         legacy, modern = make()
-        options.update(seen=seen, exports=exports)
+        options.update(seen=seen, exports=exports, only=only)
         found = ladder.climb(legacy, modern, batches, dtype=dtype, **options)
         start = time.perf_counter()
         for rung in progress(found, f"ladder, {dtype}", unit=" rungs"):
-            climbed.append(rung)
-            now = time.perf_counter()
-            seconds[rungs.name(rungs.number(rung.quantity))] += now - start
+            number, now = rungs.number(rung.quantity), time.perf_counter()
+            seconds[rungs.name(number)] += now - start
             start = now
+            if number in only:
+                climbed.append(rung)
     return {
-        "rungs": [rungs.compared(rung) for rung in climbed] + _not_offered(seen, dtype),
+        "rungs": [
+            *map(rungs.compared, climbed),
+            *_not_compared(seen, climbed, dtype, only),
+        ],
         "heat": seen.heat,
         "gradients": seen.gradients,
         "losses": {name: series.tolist() for name, series in seen.losses.items()},
@@ -124,16 +131,25 @@ def _break(climbed, seen, make, batches):
     failed = next((rung for rung in climbed if not rung.passed), None)
     if failed is None:
         return None
+    found = breaks.described(rungs.compared(failed), seen)
     legacy, modern = make()
-    causes = []
-    with seen.offered():  # a diagnosis asks for more than the rung that failed
+    try:
         causes = diagnosis.diagnose(legacy, modern, batches, dtype=failed.dtype, failed=failed)
-    return {**breaks.described(rungs.compared(failed), seen), "diagnosis": causes}
+        return {**found, "diagnosis": causes}
+    except NotOffered:  # it asks for more than the rung that failed
+        return found
+    except Exception as error:  # what differs is known, and not to be lost for want of a cause
+        return {**found, "undiagnosed": raised(error)}
 
 
-def _not_offered(seen, dtype):
+def _not_compared(seen, climbed, dtype, only):
     """Entries of the report for what the sides do not offer."""
-    return [
-        rungs.left_out(rungs.number(quantity), why, quantity=quantity, dtype=dtype)
-        for quantity, why in seen.left_out
+    found = [
+        rungs.left_out(rungs.number(quantity), why, needed=needed, quantity=quantity, dtype=dtype)
+        for quantity, why, needed in seen.left_out
     ]
+    told = {rungs.number(rung.quantity) for rung in climbed} | {one["number"] for one in found}
+    silent = [number for number in only if number not in told]
+    why = "there was nothing to compare"
+    found = [entry for entry in found if entry["number"] in only]
+    return found + rungs.without(silent, dtype, why, needed=True)

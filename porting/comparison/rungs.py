@@ -1,5 +1,7 @@
 """The nine rungs of the ladder: their numbers, names, and the quantities compared on each."""
 
+from shared.errors import UserError
+
 NAMES = (
     "variables",
     "outputs",
@@ -12,6 +14,7 @@ NAMES = (
     "bands",
 )
 
+ALL = tuple(range(1, len(NAMES) + 1))
 DTYPES = ("float32", "float64")
 
 # Keys of porting.tolerances.TABLE by the number of their rung.
@@ -68,12 +71,34 @@ def compared(rung):
     }
 
 
-def without(dtype, why):
+def without(numbers, dtype, why, *, needed):
     """The entries of a dtype in which nothing is compared; exports are in float32 alone."""
     last = 8 if dtype == "float32" else 7
-    return [left_out(number, why, dtype=dtype) for number in range(1, last + 1)]
+    return [
+        left_out(number, why, needed=needed, dtype=dtype) for number in numbers if number <= last
+    ]
 
 
-def left_out(number, why, **more):
-    """A rung, or a part of it, that does not apply, as an entry of the report."""
-    return {"number": number, "rung": name(number), **more, "applies": False, "why": why}
+def left_out(number, why, *, needed, **more):
+    """A check, or a part of it, that was not compared, as an entry of the report.
+
+    Args:
+        needed: whether the claim needs it: then nothing is proved without.
+        more: the quantity and the dtype, unless it is all of them.
+    """
+    found = {"number": number, "rung": name(number), **more}
+    return {**found, "applies": False, "needed": needed, "why": why}
+
+
+def selected(words):
+    """The checks and dtypes that are named, as `one step` or `one-step`: a tuple of names.
+
+    Raises:
+        UserError: there is none of a name.
+    """
+    known = (*NAMES, *DTYPES)
+    found = tuple(word.strip().replace("-", " ") for word in words)
+    for word in found:
+        if word not in known:
+            raise UserError(f"--only names {word!r}: give some of {', '.join(known)}")
+    return found

@@ -20,15 +20,26 @@ class State(NamedTuple):
 
 
 class NotOffered(Exception):
-    """A side cannot answer; the message says why. The rung that asked is left out."""
+    """A side cannot answer; the message says why. What was asked counts as not compared.
+
+    needed: whether the claim that the two sides are equal needs the answer.
+    """
+
+    needed = True
+
+
+class NotApplicable(NotOffered):
+    """There is no such thing to compare, as no time steps in a net without any."""
+
+    needed = False
 
 
 class Side(Protocol):
     """A model with an optimizer, seen from outside. Arrays have the side's dtype.
 
     A side of one's own derives from this and defines what it offers: what it leaves out is not
-    compared. Beside the methods it has `config`, a porting.ports.traits.Traits or
-    what has the same fields.
+    compared, and so not proved. Beside the methods it has `config`, a porting.ports.traits.Traits
+    or what has the same fields.
     """
 
     def weights(self):
@@ -41,7 +52,7 @@ class Side(Protocol):
 
     def forward_lengths(self, images, lengths):
         """The recurrent layer's outputs and final states, by name, for lengths [B] of 0 to T."""
-        raise NotOffered("forward_lengths is not offered")
+        raise NotApplicable("the side takes no lengths")
 
     def accuracy(self, images, labels):
         """The fraction of a batch that is classified rightly, outside of training: float64."""
@@ -76,11 +87,11 @@ def accuracy(logits, labels):
     """The fraction of labels [...] to whose class logits [..., C] give the most: float64.
 
     Raises:
-        NotOffered: the labels are no classes of the logits.
+        NotApplicable: the labels are not classes of the logits.
     """
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu" or labels.shape != logits.shape[:-1]:
-        raise NotOffered("the labels are no classes of what the logits are of")
+        raise NotApplicable("the labels are not classes of the logits")
     return np.mean(logits.argmax(axis=-1) == labels)
 
 

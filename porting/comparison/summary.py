@@ -1,4 +1,4 @@
-"""The report of a comparison: the dict that report.json holds, and the sentence that sums it up."""
+"""The report of a comparison: the dict that report.json holds."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ import platform
 import numpy as np
 
 from porting.comparison import bands as bands_of
-from porting.comparison import breaks, proof, rungs, trainings
+from porting.comparison import breaks, outcome, proof, rungs, trainings
 from shared import versions
 
 POINTS = 400  # of a curve, at most
@@ -43,11 +43,14 @@ def report(begin, entries, *, climbs, timings, trained=None, bands=None, control
     """
     entries = sorted(entries, key=lambda entry: entry["number"])
     found = _break(entries, climbs)
+    came_to = outcome.outcome(entries, controls)
     losses = [run.steps()[0] for run in trained.values()] if trained else []
     return {
         **begin,
-        "passed": found is None and all(control["caught"] for control in controls or []),
-        "verdict": verdict(entries, found, controls=controls, mode=begin["mode"]),
+        "passed": came_to == outcome.EQUAL,
+        "outcome": came_to,
+        "verdict": outcome.verdict(entries, found, controls=controls, mode=begin["mode"]),
+        "checks": outcome.counts(entries),
         "breaks": found,
         "rungs": entries,
         "curves": {side: _curve(run) for side, run in (trained or {}).items()},
@@ -76,23 +79,6 @@ def entries_of(config, climbs, trained, bands):
     found += proof.left_out(config)
     found += trainings.entries(trained) if trained else []
     return found + bands_of.entries(bands, config)
-
-
-def verdict(entries, found, *, controls, mode):
-    """One sentence: what was proved, or where it breaks first."""
-    missed = [control["name"] for control in controls or [] if not control["caught"]]
-    if found:
-        place = f"{found['quantity']} ({found['dtype']}) at {found['place']}"
-        return f"The two sides part on rung {found['number']}, {found['rung']}: {place}."
-    if missed:
-        return f"The ladder does not notice {len(missed)} wrong ports: {', '.join(missed)}."
-    numbers = sorted({entry["number"] for entry in entries if entry["applies"]})
-    climbed = ", ".join(rungs.name(number) for number in numbers)
-    dtypes = " and ".join(dict.fromkeys(entry["dtype"] for entry in entries if entry["applies"]))
-    more = "; quick: nothing was trained to its end" if mode == "quick" else ""
-    if controls:
-        more = f"; {len(controls)} of {len(controls)} wrong ports are noticed"
-    return f"The two sides agree in {dtypes} on {len(numbers)} rungs: {climbed}{more}."
 
 
 def _break(entries, climbs):

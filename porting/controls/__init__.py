@@ -7,7 +7,7 @@ own, is a fault of the ladder.
 import dataclasses
 import functools
 
-from porting.comparison import proof
+from porting.comparison import outcome, proof
 from porting.comparison.progress import progress as progress_bar
 from porting.controls import of_models, of_training
 from porting.controls.bench import MANY, RUNGS, Bench
@@ -38,8 +38,8 @@ def matrix(config, weights, batches, *, progress=None):
 
     Returns:
         A row per control: "name", "what", the "rung" that must notice it, "found" ("passes",
-        "fails" or "not reached" by rung), "caught" (at its rung, and at none before) and
-        "diagnosis", the cause found best or None.
+        "fails" or "not reached" by rung), "caught" (at its rung, and at none before), "not_run"
+        (why its rung was not compared, or None) and "diagnosis", the cause found best or None.
     """
     if "float64" not in proof.dtypes(config):
         config = dataclasses.replace(config, kernel="auto")
@@ -74,9 +74,11 @@ def of_dataset(config, dataset):
         return matrix(config, weights, batches, progress=lambda row: bar.update())
 
 
-def passed(rows):
-    """Whether every control was noticed where it must be."""
-    return all(row["caught"] for row in rows)
+def exit_code(rows):
+    """0; 1 where a control was not noticed where it must be, 3 where that did not run."""
+    if outcome.missed(rows):
+        return outcome.EXIT_CODES[outcome.DIFFERENT]
+    return outcome.EXIT_CODES[outcome.NOT_PROVED if outcome.untried(rows) else outcome.EQUAL]
 
 
 def lines(rows):
@@ -84,10 +86,16 @@ def lines(rows):
     marks = {"passes": "passes", "fails": "FAILS", "not reached": "-"}
     table = [["wrong port", *RUNGS, "diagnosis"]]
     for row in rows:
-        missed = "" if row["caught"] else f"  not noticed at {row['rung']}"
+        missed = "" if row["caught"] else f"  {_missed(row)}"
         cells = [marks[row["found"][name]] for name in RUNGS]
         table.append([row["name"], *cells, (row["diagnosis"] or "-") + missed])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     text = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
     count = sum(row["caught"] for row in rows)
     return [*text, f"{count} of {len(rows)} wrong ports are noticed where they have to be"]
+
+
+def _missed(row):
+    if row.get("not_run"):
+        return f"not tried: {row['rung']} was not compared: {row['not_run']}"
+    return f"not noticed at {row['rung']}"

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from porting import ladder
 from porting.comparison import rungs
+from porting.comparison.findings import Findings
 from porting.comparison.side import NotOffered
 from porting.controls.recorded import Recorded
 from porting.diagnosis import diagnose
@@ -39,7 +40,8 @@ class Bench:
 
     def row(self, control):
         """What the ladder finds of a control: a row of porting.controls.matrix."""
-        found, failed, wrong = self.climb(control)
+        found, failed, wrong, seen = self.climb(control)
+        not_run = why_not_run(control, found, seen)
         causes = []
         if failed is not None and failed.dtype == self.dtype:
             with suppress(NotOffered):  # a diagnosis asks for more than the rung that failed
@@ -55,7 +57,10 @@ class Bench:
             "what": control.what,
             "rung": rungs.name(control.rung),
             "found": found,
-            "caught": failed is not None and self._is_due(rungs.number(failed.quantity), control),
+            "caught": not not_run
+            and failed is not None
+            and self._is_due(rungs.number(failed.quantity), control),
+            "not_run": not_run,
             "diagnosis": causes[0]["cause"] if causes else None,
         }
 
@@ -63,8 +68,9 @@ class Bench:
         """Up to the first rung that fails.
 
         Returns:
-            What was found by rung, the rung that failed or None, and the wrong side.
+            What was found by rung, the rung that failed or None, the wrong side, and Findings.
         """
+        seen = Findings()
         dtype = "float32" if control.rung == _EXPORTS else self.dtype
         batches = self._batches(control)
         legacy = self._of_legacy(dtype, len(batches))
@@ -73,12 +79,13 @@ class Bench:
         found = dict.fromkeys(RUNGS, "not reached")
         with tempfile.TemporaryDirectory() as folder:
             options["exports"] = folder if control.rung == _EXPORTS else None
+            options["seen"] = seen
             for rung in ladder.climb(legacy, wrong, batches, dtype=dtype, **options):
                 name = rungs.name(rungs.number(rung.quantity))
                 found[name] = "passes" if rung.passed else "fails"
                 if not rung.passed:
-                    return found, rung, wrong
-        return found, None, wrong
+                    return found, rung, wrong, seen
+        return found, None, wrong, seen
 
     def _is_due(self, number, control):
         return number == control.rung or (self.later and number > control.rung)
@@ -103,6 +110,18 @@ class Bench:
         if key not in self._recorded:
             self._recorded[key] = Recorded(self.legacy(dtype))
         return self._recorded[key].replay()
+
+
+def why_not_run(control, found, seen):
+    """Why the check that must fail for a control was not compared; None where it was.
+
+    Args:
+        found, seen: of a climb.
+    """
+    if found[rungs.name(control.rung)] != "not reached":
+        return None
+    left_out = [one for one in seen.left_out if rungs.number(one.quantity) == control.rung]
+    return "; ".join(dict.fromkeys(one.why for one in left_out)) or None
 
 
 def _eager(train_steps):

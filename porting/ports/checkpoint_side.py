@@ -7,7 +7,15 @@ import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from porting import optimizers
-from porting.comparison.side import NotOffered, Side, State, accuracy, cast, of_slot
+from porting.comparison.side import (
+    NotApplicable,
+    NotOffered,
+    Side,
+    State,
+    accuracy,
+    cast,
+    of_slot,
+)
 from porting.graphs.graph_run import of_run, static_sizes, tensors_of
 from porting.graphs.probing import row_order
 from porting.graphs.whole_graph import WholeGraph
@@ -18,6 +26,8 @@ from porting.ports.port_map import input_changes, with_lengths
 from porting.ports.traits import traits
 from porting.ports.weight_map import WeightMap
 from shared.errors import UserError
+
+_NO_LOGITS = "no logits are found: name them in [graph]"
 
 
 class CheckpointSide(Side):
@@ -108,9 +118,10 @@ class CheckpointSide(Side):
         return {**found, **self._cells(feed)}
 
     def forward_lengths(self, inputs, lengths):
+        inputs = with_lengths(self.map, inputs, lengths)
         if any(shape is None or shape[0] for shape in self.shapes.values()):
             raise NotOffered("the graph takes batches of one size alone")
-        return self._cells(self._feed(with_lengths(self.map, inputs, lengths)))
+        return self._cells(self._feed(inputs))
 
     def _cells(self, feed):
         """The outputs and final states of the map's cells, by name."""
@@ -150,13 +161,16 @@ class CheckpointSide(Side):
 
     def accuracy(self, inputs, labels):
         if self.places.logits is None:
-            raise NotOffered("the logits were not found: name them in [graph]")
+            raise NotOffered(_NO_LOGITS)
         logits = self.whole.run(self.whole.tensor(self.places.logits), self._feed(inputs))
         return accuracy(self._in_order(logits, inputs), labels)
 
     def export(self, folder):
-        if self.places.logits is None or self._has_rows(self.whole.tensor(self.places.logits)):
-            raise NotOffered("its logits are not found, or rows of all steps: the model's are held")
+        if self.places.logits is None:
+            raise NotOffered(_NO_LOGITS)
+        if self._has_rows(self.whole.tensor(self.places.logits)):
+            # The export of the port is compared with the port, whose logits are the graph's.
+            raise NotApplicable("the graph's own logits are rows of all steps")
         exporting.write(self.whole, self.places.logits, self.map, folder)
 
     def train_steps(self, batches):

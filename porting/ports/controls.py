@@ -11,7 +11,7 @@ import numpy as np
 
 from porting.comparison import rungs
 from porting.comparison.progress import progress
-from porting.controls.bench import Bench
+from porting.controls.bench import Bench, why_not_run
 from porting.controls.control import Control
 from porting.diagnosis.keras_models import same
 from porting.mistakes.layers import changes
@@ -35,6 +35,8 @@ def matrix(port):
     Args:
         port: porting.ports.port.Port whose modern side is a porting.ports.keras_side.KerasSide.
 
+    A mistake whose own check the port does not offer is not tried; its row says why.
+
     Raises:
         UserError: the port itself fails.
     """
@@ -48,13 +50,18 @@ def matrix(port):
         later=True,  # how much a mistake does to a first step depends on the model
         twin=port.twin(dtype),
     )
-    found, failed, _ = bench.climb(_control("right", "no mistake", lambda side: side, 7, None))
+    found, failed, _, seen = bench.climb(
+        _control("right", "no mistake", lambda side: side, 7, None)
+    )
     if failed is not None:
-        raise UserError(f"the port itself parts: {failed.quantity}; mend it before --controls")
-    compared = {name for name, result in found.items() if result == "passes"}
+        raise UserError(f"the port itself differs: {failed.quantity}; fix it before --controls")
     tried = of(bench.laboratory, port.modern_in(dtype)(dtype), port.batches[0])
-    tried = [control for control in tried if rungs.name(control.rung) in compared]
-    return [bench.row(control) for control in progress(tried, "wrong ports", unit="")]
+    tried = [control for control in tried if control.rung in port.checks]
+    rows = []
+    for control in progress(tried, "wrong ports", unit=""):
+        why = why_not_run(control, found, seen)
+        rows.append(_not_tried(control, found, why) if why else bench.row(control))
+    return rows
 
 
 def of(legacy, modern, batch):
@@ -68,6 +75,19 @@ def of(legacy, modern, batch):
     if modern.compiled:
         found += [*_loss(), *_options(legacy, modern), *_states(legacy, modern.state())]
     return found
+
+
+def _not_tried(control, found, why):
+    """The row of a control whose own check was not compared with the right port either."""
+    return {
+        "name": control.name,
+        "what": control.what,
+        "rung": rungs.name(control.rung),
+        "found": dict.fromkeys(found, "not reached"),
+        "caught": False,
+        "not_run": why,
+        "diagnosis": None,
+    }
 
 
 def _control(name, what, make, rung, cause):

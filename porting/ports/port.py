@@ -12,7 +12,7 @@ import numpy as np
 from porting import ladder
 from porting.compare import show, writable
 from porting.comparison import bands, proof, rungs, summary
-from porting.comparison.side import Side, cast
+from porting.comparison.side import NotApplicable, NotOffered, Side, cast
 from porting.conversion import read
 from porting.differences import difference
 from porting.models.loading import open_model
@@ -25,6 +25,9 @@ from shared.errors import UserError
 # How many times its own rounding, measured against the other dtype, a right port may part.
 ROUNDINGS = 8
 _OWN = f"{ROUNDINGS} times what the legacy side itself parts from itself in the other dtype"
+_BY_NAME = "left out by --only"
+_NOT_ASKED = "the port was not asked for it"
+_NO_ACCURACIES = "no accuracies of independent trainings: [accuracies] of the map takes them"
 _PER_DTYPE = {"float32": 1.0, "float64": 2.0**-29}  # of the rounding in float32
 # Of the values: TF1's own sequence_loss divides by the weights of its examples plus 1e-12.
 _SHARE = {"float32": 0.0, "float64": 4e-12}
@@ -39,7 +42,9 @@ class Port(NamedTuple):
     dtypes: of "float32" and "float64". With both, the legacy side's own rounding is measured, and
         a gap of eight times that passes.
     facts: {name: value} for the report.
-    missing: {dtype: why} of a dtype that is not among `dtypes`.
+    missing: {dtype: NotOffered} of a dtype in which a side cannot be: why. Of one that is neither
+        there nor in `dtypes` nothing is claimed.
+    only: names of the checks, and of the dtypes, of which something is claimed; empty: of all.
     accuracies: final accuracies of independent trainings, two and more by side, "legacy" and
         "modern", and "margin", within which they are to be equivalent; None: no rung 9.
     """
@@ -50,8 +55,21 @@ class Port(NamedTuple):
     dtypes: tuple[str, ...] = rungs.DTYPES
     exact: Callable[[str], Side] | None = None
     facts: dict[str, Any] = {}  # noqa: RUF012  (a default of NamedTuple, never changed)
-    missing: dict[str, str] = {}  # noqa: RUF012
+    missing: dict[str, NotOffered] = {}  # noqa: RUF012
+    only: tuple[str, ...] = ()
     accuracies: dict[str, Any] | None = None
+
+    @property
+    def checks(self):
+        """The numbers of the checks that are claimed."""
+        named = rungs.selected(self.only)
+        return tuple(n for n in rungs.ALL if rungs.name(n) in named) or rungs.ALL
+
+    @property
+    def claimed(self):
+        """The dtypes of which something is claimed."""
+        named = rungs.selected(self.only)
+        return tuple(dtype for dtype in rungs.DTYPES if dtype in named) or rungs.DTYPES
 
     def modern_in(self, dtype):
         """The function to the modern side that is held against legacy in a dtype.
@@ -66,7 +84,9 @@ class Port(NamedTuple):
         return self.legacy(other[0]) if other else None
 
 
-def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, steps=STEPS):
+def load(
+    checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, steps=STEPS, only=()
+):
     """The Port of a TF1 checkpoint with its graph to a Keras model of one's own.
 
     Args:
@@ -78,10 +98,12 @@ def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, 
         trust: also take a graph whose ops run Python or touch files.
         seed: of random batches.
         steps: of training.
+        only: as of a Port.
 
     Raises:
         UserError: one of the three is missing or damaged, or does not fit the others.
     """
+    only = rungs.selected(only)
     port_map = load_map(map_file)
     conversion = read(checkpoint, trust=trust)
     if conversion.graph is None:
@@ -108,6 +130,7 @@ def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, 
             "carry": carry,
         },
         missing=missing,
+        only=only,
         accuracies=port_map.accuracies,
     )
 
@@ -115,13 +138,12 @@ def load(checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, 
 def prove(port, *, name="port", command=""):
     """Climbs the ladder in every dtype of a Port; returns the report's dict."""
     began = time.perf_counter()
-    climbs = {dtype: _climb(port, dtype) for dtype in port.dtypes}
+    climbs = {dtype: _climb(port, dtype) for dtype in port.dtypes if dtype in port.claimed}
+    trained = _bands(port.accuracies) if 9 in port.checks else None
     entries = [entry for climb in climbs.values() for entry in climb["rungs"]]
-    for dtype in sorted({*rungs.DTYPES} - {*port.dtypes}):
-        entries += rungs.without(dtype, port.missing.get(dtype, "the port was not asked for it"))
-    trained = _bands(port.accuracies)
-    why = "no accuracies of independent trainings: [accuracies] of the map takes them"
-    entries.append(bands.compared(trained) if trained else rungs.left_out(9, why))
+    entries += _left_out(port)
+    if trained:
+        entries.append(bands.compared(trained))
     begin = summary.facts(
         name,
         f"{port.facts.get('batches', 'given')} batches",
@@ -140,7 +162,10 @@ def prove(port, *, name="port", command=""):
 
 
 def compare(port, out, *, name, command, as_json=False):
-    """Proves a port, prints the tables and writes the report into `out`: whether it holds.
+    """Proves a port, prints the tables and writes the report into `out`.
+
+    Returns:
+        The outcome, one of porting.comparison.outcome.
 
     Raises:
         UserError: `out` cannot be written.
@@ -148,7 +173,23 @@ def compare(port, out, *, name, command, as_json=False):
     folder = writable(out)
     found = prove(port, name=name, command=command)
     show(found, folder, as_json=as_json)
-    return found["passed"]
+    return found["outcome"]
+
+
+def _left_out(port):
+    """Entries of the report for what is not claimed, and for the dtypes that a side lacks."""
+    others = [number for number in rungs.ALL if number not in port.checks]
+    found = [rungs.left_out(number, _BY_NAME, needed=False) for number in others]
+    for dtype in rungs.DTYPES:
+        if dtype not in port.claimed:
+            found += rungs.without(port.checks, dtype, _BY_NAME, needed=False)
+        elif dtype not in port.dtypes:
+            why = port.missing.get(dtype, NotApplicable(_NOT_ASKED))
+            needed = why.needed or dtype in port.only
+            found += rungs.without(port.checks, dtype, str(why), needed=needed)
+    if 9 in port.checks and not port.accuracies:
+        found.append(rungs.left_out(9, _NO_ACCURACIES, needed=rungs.name(9) in port.only))
+    return found
 
 
 def _bands(accuracies):
@@ -170,6 +211,7 @@ def _climb(port, dtype):
         compare=rung,
         twin=port.twin(dtype),
         exact=modern(dtype) if modern is port.exact else None,
+        only=port.checks,
     )
 
 
@@ -214,11 +256,11 @@ def carried(model, legacy):
 def _dtypes(conversion, legacy):
     """The dtypes in which the graph runs here, and why it does not in another."""
     if conversion.blueprint.dtype == "float64":
-        return ("float64",), {"float32": "the checkpoint is of float64"}
+        return ("float64",), {"float32": NotApplicable("the checkpoint is of float64")}
     try:
         legacy("float64")
     except UserError as error:
-        return ("float32",), {"float64": str(error)}
+        return ("float32",), {"float64": NotOffered(str(error))}
     return rungs.DTYPES, {}
 
 

@@ -40,7 +40,7 @@ from typing import Any
 
 import numpy as np
 
-from porting.comparison.side import NotOffered
+from porting.comparison.side import NotApplicable
 from porting.toml_file import read_toml
 from shared.errors import UserError
 
@@ -155,11 +155,11 @@ def with_lengths(port_map, inputs, lengths):
     """The inputs of a model with a mask of the lengths [B], each of 0 to T.
 
     Raises:
-        NotOffered: the map names no placeholder of lengths.
+        NotApplicable: the map names no placeholder of lengths.
     """
     masks = [name for name, source in port_map.inputs.items() if source.lengths]
     if not masks:
-        raise NotOffered("the map names no placeholder of lengths")
+        raise NotApplicable("the map names no placeholder of lengths")
     mask = np.arange(inputs[masks[0]].shape[1]) < lengths[:, None]
     return {**inputs, **dict.fromkeys(masks, mask)}
 

@@ -4,8 +4,9 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from porting.comparison.outcome import DIFFERENT, EQUAL, NOT_PROVED
 from porting.reports.parts import Command, Picture, Table
-from porting.reports.sections import headline, highlights, sections, sentences
+from porting.reports.sections import SIGNS, headline, highlights, sections
 from porting.reports.svg import svg
 
 STYLE = Path(__file__).with_name("style.css")
@@ -39,6 +40,7 @@ $sections</main>
 </html>
 """)
 
+_OUTCOMES = {EQUAL: "passed", DIFFERENT: "failed", NOT_PROVED: "not proved"}
 _SIGNED = {("result", "✓"): " good", ("result", "✗"): " bad", ("mark", "✗"): " hit"}
 _WRAPPERS = {
     "cards": 'class="wide"',
@@ -51,18 +53,16 @@ _WRAPPERS = {
 def html(report):
     """The text of report.html from the dict of report.json."""
     made = sections(report)
-    passed = report["passed"]
+    words = _OUTCOMES[report["outcome"]]
     subject = f"{report['model']} on {report['dataset']}"
     return _PAGE.substitute(
-        title=escape(f"{subject}: {'passed' if passed else 'failed'}"),
+        title=escape(f"{subject}: {words}"),
         style=STYLE.read_text(encoding="utf-8"),
-        outcome="passed" if passed else "failed",
+        outcome=words.replace(" ", "-"),
         subject=escape(f"{subject} · TF1 against Keras 3 · {report['mode']}"),
-        sign="✓" if passed else "✗",
+        sign=SIGNS[report["outcome"]],
         heading=headline(report),
-        verdict="".join(
-            f'<p class="verdict">{escape(sentence)}</p>\n' for sentence in sentences(report)
-        ),
+        verdict=f'<p class="verdict">{escape(report["verdict"])}</p>\n',
         highlights="".join(_highlight(*pair) for pair in highlights(report)),
         links="".join(f'<li><a href="#{s.key}">{escape(s.title)}</a></li>\n' for s in made),
         sections="".join(_section(section) for section in made),

@@ -1,7 +1,7 @@
 """A report as Markdown: the same facts as the page's, in tables, for a pull request."""
 
 from porting.reports.parts import Command, Table
-from porting.reports.sections import headline, highlights, sections, sentences
+from porting.reports.sections import SIGNS, headline, highlights, sections
 
 # What Markdown, or the HTML within it, would take for markup.
 _SPECIAL = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]<>|#~$&"} | {"\n": " "})
@@ -9,10 +9,10 @@ _SPECIAL = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]<>|#~$&"} | {"\n
 
 def markdown(report):
     """The text of report.md from the dict of report.json."""
-    sign = "✓" if report["passed"] else "✗"
+    sign = SIGNS[report["outcome"]]
     facts = " · ".join(f"**{_text(value)}** {_text(name)}" for value, name in highlights(report))
     title = f"# {sign} {headline(report)}: {_text(report['model'])} on {_text(report['dataset'])}"
-    parts = [title, *map(_text, sentences(report)), facts]
+    parts = [title, _text(report["verdict"]), facts]
     for section in sections(report):
         parts += [f"## {_text(section.title)}", *(_text(line) for line in section.text)]
         parts += [_block(block) for block in section.blocks]

@@ -1,5 +1,6 @@
 """The sections that prove: where it breaks, the ladder, the wrong ports that must fail."""
 
+from porting.comparison.outcome import cause
 from porting.reports.parts import Column, Section, Table, listed
 from porting.reports.text import absent, margin, number, result
 
@@ -29,20 +30,9 @@ def breaks(report):
         )
         blocks.append(_diagnosis(found["diagnosis"]))
     else:
-        text.append(explanation(report))
+        text.append(f"Probable cause: {cause(found)}.")
     title = f"Where it breaks: rung {found['number']}, {found['rung']}"
     return Section("breaks", title, text, blocks)
-
-
-def explanation(report):
-    """Which known mistake explains a failure, in a sentence; empty where nothing breaks."""
-    found = report.get("breaks")
-    if not found:
-        return ""
-    causes = [cause["cause"] for cause in found.get("diagnosis") or [] if cause["explains"]]
-    return (
-        f"What explains it: {causes[0]}." if causes else "None of the known mistakes explains it."
-    )
 
 
 def ladder(report):
@@ -81,14 +71,16 @@ def ladder(report):
             f"{rung['number']} {rung['rung']}",
             rung.get("quantity", "all"),
             rung.get("dtype", "both"),
+            "yes" if rung["needed"] else "no",
             rung["why"],
         ]
         for rung in report["rungs"]
         if not rung["applies"]
     ]
     if others:
-        columns = [*map(Column, ("Rung", "Compared", "dtype")), Column("Why not", "prose")]
-        blocks.insert(1, Table("Not climbed", columns, others, "cards"))
+        names = ("Rung", "Compared", "dtype", "Part of the claim")
+        columns = [*map(Column, names), Column("Why not", "prose")]
+        blocks.insert(1, Table("Not compared", columns, others, "cards"))
     return Section("ladder", "The ladder", [text], blocks)
 
 
@@ -113,7 +105,7 @@ def controls(report):
             *(_SIGNS.get(control["found"].get(name), "·") for name in rungs),
             control["rung"],
             control["diagnosis"] or "–",
-            "✓ caught" if control["caught"] else "✗ missed",
+            _caught(control),
         ]
         for control in found
     ]
@@ -128,6 +120,12 @@ def controls(report):
             Table("What each one does", columns_of_what, what, "cards", folded=True),
         ],
     )
+
+
+def _caught(control):
+    if control.get("not_run"):
+        return f"– not tried: {control['not_run']}"
+    return "✓ caught" if control["caught"] else "✗ missed"
 
 
 def _place(rung):

@@ -1,9 +1,10 @@
 """The sections of a report, in the order in which they are read."""
 
+from porting.comparison import outcome
 from porting.reports.bands import bands
 from porting.reports.evidence import curves, gradients, heat, loss_gap
 from porting.reports.parts import Column, Command, Section, Table, listed
-from porting.reports.proof import applying, breaks, controls, explanation, ladder
+from porting.reports.proof import applying, breaks, controls, ladder
 from porting.reports.text import megabytes, number, seconds, times
 
 
@@ -24,23 +25,23 @@ def sections(report):
     return [section for section in made if section is not None]
 
 
+SIGNS = {outcome.EQUAL: "✓", outcome.DIFFERENT: "✗", outcome.NOT_PROVED: "?"}
+
+
 def headline(report):
     """The outcome in a few words."""
-    if report["passed"]:
-        return "The two sides agree"
-    return "The two sides part" if report["breaks"] else "A wrong port is not noticed"
-
-
-def sentences(report):
-    """The verdict, and what explains a failure."""
-    return [text for text in (report["verdict"], explanation(report)) if text]
+    if report["outcome"] == outcome.EQUAL:
+        return "Equal in all that was compared"
+    if report["outcome"] == outcome.NOT_PROVED:
+        return "Not proved"
+    return "The two sides differ" if report["breaks"] else "A known mistake is not noticed"
 
 
 def highlights(report):
     """The few numbers above the first section, as pairs of a value and what it is."""
     rungs = applying(report)
     passed = sum(rung["passed"] for rung in rungs)
-    found = [(f"{passed} of {len(rungs)}", "comparisons hold")]
+    found = [(f"{passed} of {len(rungs)}", "checks are equal")]
     worst = [rung for rung in rungs if rung["margin"]]
     if worst and report["passed"]:
         least = min(worst, key=lambda rung: rung["margin"])

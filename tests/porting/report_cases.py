@@ -1,4 +1,4 @@
-"""Comparisons made up to the form of report.json: one that holds, one that breaks, a quick one."""
+"""Comparisons made up to the form of report.json: equal, different, quick, not proved."""
 
 import numpy as np
 
@@ -50,7 +50,9 @@ def passing():
         "versions": {"python": "3.12.3", "tensorflow": "2.21.0", "keras": "3.15.1"},
         "machine": {"system": "Linux", "processor": "x86_64", "cores": 2},
         "passed": True,
-        "verdict": "Both sides compute the same on every rung, in float32 and in float64.",
+        "outcome": "equal",
+        "verdict": "PASS: equal on 21 of 21 checks",
+        "checks": {"equal": 21, "different": 0, "not compared": 0},
         "breaks": None,
         "rungs": [_rung(*row) for row in _FOUND],
         "curves": {side: _curve(random) for side in ("legacy", "modern")},
@@ -72,9 +74,10 @@ def failing():
     """A comparison that breaks on the outputs, with what would explain it."""
     case = passing()
     verdict = (
-        "The outputs part in float64 at rnn_2[0, 4, 29]: gates reordered i, c, f, o explain it."
+        "FAIL: outputs differ at rnn_2[0, 4, 29] (float64): 0.73 > 1e-12; "
+        "probable cause: gates reordered i, c, f, o"
     )
-    case.update(passed=False, verdict=verdict)
+    case.update(passed=False, outcome="different", verdict=verdict)
     case["breaks"] = {
         "number": 2,
         "rung": "outputs",
@@ -110,12 +113,25 @@ def quick():
     case["loss_gap"] = {"float32": [0.0] * 50, "float64": [0.0] * 50}
     case["heat"] = {}
     case["rungs"] = [rung for rung in case["rungs"] if rung["number"] < 7] + [
-        {"number": 7, "rung": "resume", "applies": False, "why": "left out by --quick"},
-        {"number": 8, "rung": "exports", "applies": False, "why": "left out by --quick"},
-        {"number": 9, "rung": "bands", "applies": False, "why": "left out by --quick"},
+        _left_out(7, "left out by --quick"),
+        _left_out(8, "left out by --quick"),
+        _left_out(9, "left out by --quick"),
     ]
     case["timings"]["seconds_per_step"]["modern"] = None
     return case
+
+
+def unproved():
+    """A comparison in which a check that the claim needs raised something."""
+    case = quick()
+    case["rungs"][-1] = _left_out(9, "raised KeyError: 'bands'", needed=True)
+    verdict = "NOT PROVED: equal on 18 of 19 checks; not compared: bands: raised KeyError: 'bands'"
+    return {**case, "passed": False, "outcome": "not proved", "verdict": verdict}
+
+
+def _left_out(number, why, *, needed=False):
+    rung = {"number": number, "rung": RUNGS[number - 1], "applies": False}
+    return {**rung, "needed": needed, "why": why}
 
 
 _SIZES = {"float32": 5e-8, "float64": 1e-16}

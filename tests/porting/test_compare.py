@@ -1,6 +1,7 @@
 """`python -m porting compare`: what it writes and says, how it goes on, and that it can fail."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from modern_tf2 import training as modern_training
 from porting import compare, controls, report
 from porting.__main__ import main
-from porting.comparison import proof, trainings
+from porting.comparison import proof, rungs, trainings
 from porting.sides import ModernSide
 
 FLAGS = ["window-rnn", "--data", "digits", "--window", "5", "--steps", "210", "--batch-size", "32"]
@@ -33,8 +34,8 @@ def comparison(tmp_path_factory):
 
 KEYS = [
     *("model", "dataset", "mode", "command", "seed", "config", "versions", "machine"),
-    *("passed", "verdict", "breaks", "rungs", "curves", "loss_gap", "heat", "gradients"),
-    *("losses", "bands", "controls", "timings"),
+    *("passed", "outcome", "verdict", "checks", "breaks", "rungs", "curves", "loss_gap", "heat"),
+    *("gradients", "losses", "bands", "controls", "timings"),
 ]
 
 
@@ -43,8 +44,13 @@ def test_sides_agree_and_all_of_it_is_written(comparison):
     code, out, found = comparison
     assert code == 0
     assert list(found) == KEYS
-    assert found["passed"] is True
-    assert found["breaks"] is None
+    assert (found["passed"], found["outcome"], found["breaks"]) == (True, "equal", None)
+    count = len([entry for entry in found["rungs"] if entry["applies"]])
+    assert found["checks"] == {"equal": count, "different": 0, "not compared": 0}
+    assert found["verdict"] == (
+        f"PASS: equal on {count} of {count} checks (claim: checks 1 to 8); "
+        "1 of 1 known mistakes are noticed"
+    )
     assert [entry for entry in found["rungs"] if entry["applies"] and not entry["passed"]] == []
     numbers = [entry["number"] for entry in found["rungs"]]
     assert numbers == sorted(numbers)
@@ -98,11 +104,12 @@ def test_two_runs_write_the_same_but_for_the_timings(tmp_path, capsys):
         assert main([*QUICK, "--out", str(tmp_path / name)]) == 0
         found = read(tmp_path / name)
         assert found["mode"] == "quick"
-        assert "quick" in found["verdict"]
+        assert found["verdict"].startswith("PASS: equal on ")
+        assert "(claim: checks 1 to 8; nothing was trained to its end)" in found["verdict"]
         del found["timings"]
         texts.append(json.dumps(found))
     assert texts[0] == texts[1]
-    assert "rung 9, test accuracy: not climbed" in capsys.readouterr().out
+    assert "check 9, test accuracy: left out, no trainings" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -121,10 +128,9 @@ def test_a_wrong_port_fails_and_is_explained(tmp_path, monkeypatch, capsys):
     found = read(tmp_path)
     assert found["passed"] is False
     assert (found["breaks"]["rung"], found["breaks"]["layer"]) == ("outputs", "logits")
-    assert "rung 2, outputs: logits (float32)" in found["verdict"]
-    said = capsys.readouterr().out
-    assert "THE TWO SIDES PART: logits (float32) at logits[" in said
-    assert "first at layer logits" in said
+    assert found["outcome"] == "different"
+    assert re.match(r"FAIL: logits differ at logits\[.*\] \(float32\): ", found["verdict"])
+    assert f"{found['verdict']}\nfirst at layer logits\n" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -139,7 +145,7 @@ def test_a_side_that_trains_otherwise_fails_the_comparison(tmp_path, monkeypatch
     monkeypatch.setattr(proof, "prove", lambda *_, **__: passing())
     monkeypatch.setattr(controls, "matrix", lambda *_, **__: CAUGHT)
     assert main(["compare", *FLAGS, "--out", str(tmp_path / "out")]) == 1
-    assert "THE TWO SIDES PART: losses of 50 steps (float32)" in capsys.readouterr().out
+    assert "\nFAIL: losses of 50 steps differ at training, step[" in capsys.readouterr().out
 
 
 # Without a climb and a training: how a comparison is put together
@@ -189,7 +195,9 @@ def test_a_quick_comparison_climbs_in_both_dtypes(climbs, tmp_path, capsys):
     )
     assert (found["curves"], found["losses"], found["bands"]) == ({}, [], None)
     assert found["timings"]["rungs"] == {"variables": 1.0}
-    assert "the two sides agree" in capsys.readouterr().out
+    claim = "(claim: variables; nothing was trained to its end)"
+    assert found["verdict"] == f"PASS: equal on 2 of 2 checks {claim}"
+    assert f"\n{found['verdict']}\n" in capsys.readouterr().out
 
 
 def test_json_is_the_report(climbs, tmp_path, capsys):
@@ -212,7 +220,8 @@ def test_a_rung_that_fails_and_infinite_gaps_can_be_written(climbs, tmp_path, mo
     found = read(tmp_path)
     assert found["rungs"][0]["max_abs"] == "inf"
     assert found["breaks"]["place"] == "kernel[0, 0]"
-    assert "no mistake that is known" in capsys.readouterr().out
+    line = "FAIL: weights differ at kernel[0, 0] (float32): inf > 0; probable cause: unknown"
+    assert line in capsys.readouterr().out
 
 
 def test_a_wrong_port_that_goes_unnoticed_fails_the_comparison(
@@ -222,8 +231,33 @@ def test_a_wrong_port_that_goes_unnoticed_fails_the_comparison(
     rows = [*CAUGHT, dict(CAUGHT[0], name="gates reordered", caught=False)]
     monkeypatch.setattr(controls, "matrix", lambda *_, **__: rows)
     assert main([*QUICK[:-1], "--out", str(tmp_path)]) == 1
-    assert read(tmp_path)["verdict"] == "The ladder does not notice 1 wrong ports: gates reordered."
+    line = "FAIL: 1 of 2 known mistakes is not noticed: gates reordered"
+    assert read(tmp_path)["verdict"] == line
     assert "gates reordered" in capsys.readouterr().out
+
+
+def test_a_check_that_did_not_run_leaves_it_unproved(climbs, tmp_path, monkeypatch, capsys):
+    def prove(*_, dtype):
+        climb, names = passing(dtype=dtype), {"quantity": "loss", "dtype": dtype}
+        climb["rungs"].append(rungs.left_out(3, "raised KeyError: 'x'", needed=True, **names))
+        return climb
+
+    monkeypatch.setattr(proof, "prove", prove)
+    assert main([*QUICK, "--out", str(tmp_path), "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert (found["passed"], found["outcome"]) == (False, "not proved")
+    assert found["checks"] == {"equal": 2, "different": 0, "not compared": 2}
+    assert found["verdict"] == (
+        "NOT PROVED: equal on 2 of 4 checks (claim: variables, loss; nothing was trained to its"
+        " end); not compared: loss (float32, float64): raised KeyError: 'x'"
+    )
+
+
+def test_an_exception_elsewhere_is_an_internal_error(monkeypatch, capsys):
+    monkeypatch.setattr(proof, "dtypes", lambda config: {}[config.model])
+    assert main(QUICK) == 4
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("internal error: KeyError: 'dense' (tests/porting/test_compare.py:")
 
 
 def test_an_interrupted_comparison_goes_on(climbs, tmp_path, monkeypatch):
@@ -318,6 +352,7 @@ def test_calibration_prints_what_the_tolerances_leave(climbs, tmp_path, monkeypa
         (["compare", "dense", "--jobs", "0", "--data", "digits"], "--jobs is 0"),
         (["bench", "window-rnn", "--rounds", "0", "--data", "digits"], "--rounds is 0"),
         (["compare", "no-such-model"], "no-such-model"),
+        (["compare", "dense", "--only", "loss"], "--only goes with a port of your own"),
         (["climb"], "climb"),
     ],
 )

@@ -115,14 +115,14 @@ def test_what_one_step_or_one_example_hides_is_left_out():
 def test_rows_hold_what_the_report_asks_for(rows):
     assert [row["rung"] for row in rows] == list(rungs.NAMES[:5])
     for row in rows:
-        assert list(row) == ["name", "what", "rung", "found", "caught", "diagnosis"]
+        assert list(row) == ["name", "what", "rung", "found", "caught", "not_run", "diagnosis"]
         assert row["caught"] is True
         assert list(row["found"]) == list(rungs.NAMES[:8])
         before = rungs.NAMES.index(row["rung"])
         expected = ["passes"] * before + ["fails"] + ["not reached"] * (7 - before)
         assert list(row["found"].values()) == expected
     assert json.loads(json.dumps(rows)) == rows
-    assert controls.passed(rows)
+    assert controls.exit_code(rows) == 0
 
 
 def test_lines_show_wrong_ports_by_rungs(rows):
@@ -140,7 +140,7 @@ def test_a_right_port_in_the_list_is_a_fault(dense, monkeypatch):
     assert not row["caught"]
     assert row["diagnosis"] is None
     assert "fails" not in row["found"].values()
-    assert not controls.passed([row])
+    assert controls.exit_code([row]) == 1
     assert controls.lines([row])[1].endswith("not noticed at one step")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from porting import conversion
 from porting.__main__ import main
+from porting.comparison import rungs
 from porting.comparison.side import accuracy
 from porting.models.build import build
 from porting.ports import controls as port_controls
@@ -205,11 +206,13 @@ def test_the_example_passes_every_rung(example, capsys):
     words = ["--legacy", example.checkpoint, "--modern", example.model, "--map", MAP, "--carry"]
     assert main(["compare", *words, "--out", str(out)]) == 0
     told = capsys.readouterr().out
-    assert "the two sides agree" in told
+    (verdict,) = re.findall(r"^PASS: equal on (\d+) of (\d+) checks \((.*)\)$", told, re.MULTILINE)
+    assert verdict[0] == verdict[1]
+    assert (int(verdict[0]) > 25, verdict[2]) == (True, "claim: checks 1 to 8")
     for quantity in ("outputs of lengths", "accuracy", "gradients", "slots", "resumed slots"):
         assert re.search(rf"^{quantity}.*float32.* ok ", told, re.MULTILINE), quantity
     assert re.search(r"^exported logits +float32.* ok ", told, re.MULTILINE)
-    assert "its logits are not found" not in told
+    assert "not compared" not in told
     assert re.search(r"^losses of 200 steps, TF1's powers.*float64.* ok ", told, re.MULTILINE)
     assert (out / "report.html").stat().st_size > 1000
 
@@ -231,7 +234,7 @@ def test_a_checkpoint_is_exported_to_take_what_the_model_takes(example):
 def test_without_the_weights_the_first_rung_parts(example, capsys):
     words = ["--legacy", example.checkpoint, "--modern", example.model, "--map", MAP]
     assert main(["compare", *words, "--steps", "3", "--out", str(example.folder / "raw")]) == 1
-    assert "THE TWO SIDES PART: weights with forget bias" in capsys.readouterr().out
+    assert "\nFAIL: weights with forget bias differ at " in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -247,8 +250,8 @@ def test_the_rungs_are_tests_of_ones_own_suite(example):
     optimized(example, epsilon=1e-7).save(broken / "model.keras")
     done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", EXAMPLE, OWN_PORT=broken)
     assert done.returncode == 1
-    assert "stepped weights (float64) parts at" in done.stdout
-    assert "explained by: epsilon is 1e-07, not 1e-08" in done.stdout
+    assert "stepped weights differ at" in done.stdout
+    assert "probable cause: epsilon is 1e-07, not 1e-08" in done.stdout
 
 
 @pytest.mark.slow
@@ -315,7 +318,7 @@ def test_a_public_character_model_is_proved(tmp_path):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=model.optimizer, loss=loss)
     proof = ports.prove(ports.load(prefix, model, str(path), steps=6))
-    assert proof["verdict"].startswith("The two sides agree in float32 and float64 on 8 rungs")
+    assert proof["checks"]["different"] == 0
 
 
 def to_one(labels, made):
@@ -363,11 +366,14 @@ def outcome(*entries):
 def test_a_rung_of_ones_own_suite_passes_fails_or_is_skipped():
     entry = {"quantity": "loss", "dtype": "float32", "place": "loss[]", "max_abs": 1, "bound": 0.1}
     right = {**entry, "applies": True, "passed": True}
-    without = {"applies": False, "why": "not compiled"}
+    without = rungs.left_out(3, "no time steps", needed=False, quantity="loss", dtype="float32")
     assert outcome(right) == outcome(right, without) == ("passed", "")
-    assert outcome(without) == ("Skipped", "not compiled")
-    told = "loss (float32) parts at loss[]: 1 > 0.1\nexplained by: loss summed"
+    assert outcome(without) == ("Skipped", "no time steps")
+    told = "loss differs at loss (float32): 1 > 0.1\nprobable cause: loss summed"
     assert outcome(right, {**right, "passed": False}) == ("Failed", told)
+    needed = {**without, "needed": True, "why": "not compiled"}
+    assert outcome(needed) == ("Failed", "not compared: loss (float32): not compiled")
+    assert outcome(right, needed) == outcome(needed)
     assert outcome() == ("Failed", "the ladder says nothing of loss in float32")
 
 
@@ -452,14 +458,21 @@ def weights_alone(values):
 def test_every_rung_says_what_became_of_it():
     """What is not offered, and a dtype that is not there: each with its reason."""
     side = weights_alone(np.ones(2, "float32"))
-    missing = {"float64": "no kernel of float64"}
+    missing = {"float64": NotOffered("no kernel of float64")}
     port = ports.Port(
         side, side, [({"x": np.ones((2, 3, 1))}, None)] * 2, dtypes=("float32",), missing=missing
     )
-    found = {(e.get("dtype"), e["number"]): e for e in ports.prove(port)["rungs"]}
+    proof = ports.prove(port)
+    found = {(e.get("dtype"), e["number"]): e for e in proof["rungs"]}
     assert set(found) >= {("float32", n) for n in range(1, 9)}
     assert {found["float64", n]["why"] for n in range(1, 8)} == {"no kernel of float64"}
     assert [key for key, entry in found.items() if entry["applies"]] == [("float32", 1)]
+    assert proof["outcome"] == "not proved"
+    unneeded = [entry for entry in proof["rungs"] if not entry.get("needed", True)]
+    assert [entry.get("quantity", entry["rung"]) for entry in unneeded] == [
+        "outputs of lengths",
+        "bands",
+    ]
 
 
 ACCURACIES = {"legacy": [0.94, 0.938, 0.942], "modern": [0.939, 0.941, 0.94, 0.94]}
@@ -478,7 +491,9 @@ def test_accuracies_of_ones_own_trainings_are_the_ninth_rung(margin, lower, pass
     found = ports.prove(port)
     (entry,) = [entry for entry in found["rungs"] if entry["number"] == 9]
     assert (entry["applies"], entry["passed"], entry["bound"]) == (True, passed, margin)
-    assert found["passed"] == passed
+    assert found["outcome"] == ("not proved" if passed else "different")  # of the weights alone
+    named = ports.prove(port._replace(only=("variables", "bands")))
+    assert named["passed"] == passed
     report_files.write(found, tmp_path)
     page = (tmp_path / "report.md").read_text()
     assert "3 and 4 trainings, each from weights of its own" in page
@@ -525,7 +540,7 @@ def test_a_wrong_port_that_is_not_noticed_fails_the_command(example, capsys, mon
     wrong = str(example.folder / "wrong.keras")
     optimized(example, learning_rate=0.001).save(wrong)
     assert main(["compare", *words[:2], "--modern", wrong, *words[4:-1], "--controls"]) == 2
-    assert "the port itself parts: stepped weights; mend it" in capsys.readouterr().err
+    assert "the port itself differs: stepped weights; fix it" in capsys.readouterr().err
 
     def blind(*arguments, **options):
         return ports.rung(*arguments, **options)._replace(bound=1e9)
@@ -547,7 +562,7 @@ def test_the_accuracy_is_of_classes():
     assert accuracy(logits, np.array([1, 0, 0])) == pytest.approx(2 / 3)
     assert accuracy(logits[None], np.array([[1, 0, 1]])) == 1
     for labels in (np.array([1.0, 0, 0]), np.array([1, 0]), np.eye(3, 2)):
-        with pytest.raises(NotOffered, match="no classes"):
+        with pytest.raises(NotOffered, match="not classes"):
             accuracy(logits, labels)
 
 
@@ -597,10 +612,12 @@ def test_a_map_of_another_model_is_one_line(tmp_path, text, message):
 
 def test_sides_of_ones_own_as_the_page_shows():
     with open(os.path.join(ROOT, "docs", "proving.md"), encoding="utf-8") as file:
-        *_, block = re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL)
+        page = file.read()
+    *_, block = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names = {}
     exec(block, names)
     assert names["report"]["passed"]
+    assert f"```\n{names['report']['verdict']}\n```" in page
     wrong = type("Wrong", (names["Service"],), {})
     wrong.forward = lambda self, inputs: {
         "logits": names["Service"].forward(self, inputs)["logits"] * 1.01

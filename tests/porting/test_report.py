@@ -71,7 +71,8 @@ class Read(HTMLParser):
 
 @pytest.fixture(scope="module")
 def pages():
-    cases = {name: getattr(report_cases, name)() for name in ("passing", "failing", "quick")}
+    names = ("passing", "failing", "quick", "unproved")
+    cases = {name: getattr(report_cases, name)() for name in names}
     return {name: (case, html(case)) for name, case in cases.items()}
 
 
@@ -188,34 +189,44 @@ def test_a_failure_says_where_and_why_first(pages):
     assert read.values("id")[0] == "breaks"
     first = read.text[: read.text.index("The ladder", read.text.index("The first rung"))]
     for said in (
-        "The two sides part",
+        "The two sides differ",
         case["verdict"],
-        "What explains it: gates reordered i, c, f, o.",
         "rnn_2[0, 4, 29]",
         "0.731",
         "cell_2/kernel",
     ):
         assert said in first
-    assert "The two sides agree" in pages["passing"][1]
-    assert "What explains it: gates reordered i, c, f, o." in markdown(case)
-    assert "What explains it" not in pages["passing"][1]
-    assert markdown(case).startswith("# ✗ The two sides part: window-rnn on mnist")
+    assert "probable cause: gates reordered i, c, f, o" in markdown(case)
+    assert markdown(case).startswith("# ✗ The two sides differ: window-rnn on mnist")
+
+
+def test_what_is_equal_and_what_is_not_proved_say_so_first(pages):
+    for name, sign, words in (("passing", "✓", "passed"), ("unproved", "?", "not proved")):
+        case, page = pages[name]
+        read = Read(page)
+        assert sign in read.words
+        assert case["verdict"] in read.text
+        assert f'<header class="{words.replace(" ", "-")}">' in page
+        assert f"<title>{case['model']} on mnist: {words}</title>" in page
+        assert read.values("id")[0] == "ladder"
+    assert "Equal in all that was compared" in pages["passing"][1]
+    assert markdown(case).startswith("# ? Not proved: dense on mnist\n\nNOT PROVED: equal on 18")
 
 
 def test_a_failure_that_nothing_explains_says_so(pages):
     case = copy.deepcopy(pages["failing"][0])
     case["breaks"].update(diagnosis=[], gradient=None)
-    assert "None of the known mistakes explains it" in markdown(case)
+    assert "Probable cause: unknown." in markdown(case)
     assert "worst gradient" not in markdown(case)
 
 
 def test_a_wrong_port_that_is_missed_fails_the_report(pages):
     case = copy.deepcopy(pages["quick"][0])
-    case.update(passed=False, verdict="One wrong port is not noticed.")
+    case.update(passed=False, outcome="different", verdict="FAIL: 1 of 2 is not noticed: a")
     case["controls"] = report_cases.passing()["controls"][:2]
     case["controls"][1]["caught"] = False
     text = markdown(case)
-    assert text.startswith("# ✗ A wrong port is not noticed: dense on mnist")
+    assert text.startswith("# ✗ A known mistake is not noticed: dense on mnist")
     assert "**1 of 2** wrong ports caught" in text
     assert "Where it breaks" not in text
 
@@ -247,7 +258,9 @@ def test_what_was_left_out_says_why(pages):
         "equal to the bit at every step",
     ):
         assert said in read.text
-    assert ["7 resume", "all", "both", "left out by --quick"] in read.tables["Not climbed"]
+    assert ["7 resume", "all", "both", "no", "left out by --quick"] in read.tables["Not compared"]
+    rows = Read(pages["unproved"][1]).tables["Not compared"]
+    assert ["9 bands", "all", "both", "yes", "raised KeyError: 'bands'"] in rows
     assert not re.search(r"\b(None|nan|null)\b", read.text)
 
 

@@ -84,8 +84,9 @@ def _reverse(arguments):
 
 def _verify(arguments):
     from porting import report
+    from porting.comparison.outcome import EQUAL, EXIT_CODES
     from porting.comparison.progress import progress
-    from porting.verify import verify
+    from porting.verify import outcome, verdict, verify
 
     verification = verify(
         arguments.checkpoint,
@@ -93,15 +94,16 @@ def _verify(arguments):
         steps=arguments.steps,
         **_options(arguments),
     )
-    rungs = progress(verification.rungs, "verify", unit=" rungs")
+    rungs = list(progress(verification.rungs, "verify", unit=" rungs"))
     found = [{**rung._asdict(), "passed": rung.passed} for rung in rungs]
-    passed, against = all(rung["passed"] for rung in found), verification.against
-    verdict = "the model computes what it does" if passed else "the model is another one"
-    notes = verification.notes
-    lines = [*report.rung_lines(found), "", f"held against {against}", *notes, verdict]
-    told = {"passed": passed, "against": against, "notes": notes, "rungs": found}
+    against, unproved, notes = verification.against, verification.unproved, verification.notes
+    came = outcome(rungs, unproved)
+    said = verdict(rungs, unproved, verification.claim)
+    lines = [*report.rung_lines(found), "", f"single cells against {against}", *notes, said]
+    told = {"passed": came == EQUAL, "outcome": came, "verdict": said, "against": against}
+    told |= {"notes": notes, "not_compared": unproved, "rungs": found}
     _print(report.finite(told), lines, as_json=arguments.json)
-    return 0 if passed else 1
+    return EXIT_CODES[came]
 
 
 def _print(held, lines, *, as_json):

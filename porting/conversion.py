@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from porting.checkpoint import inventory, open_checkpoint
-from porting.graph import Graph, check_trusted, load_graph
+from porting.graph import Graph, load_graph
+from porting.graphs.ends import Ends, find_ends
 from porting.graphs.equations import ACTIVATIONS, Constants
+from porting.graphs.graph_run import made_by
+from porting.graphs.importing import check_needed
 from porting.graphs.network import Level, Network, RecurrentLayer, find_network
 from porting.graphs.probing import with_takes
 from porting.graphs.runs import UnknownCell
@@ -33,6 +36,40 @@ class Conversion(NamedTuple):
     counters: dict[str, str]  # the checkpoint's, by what is counted
     notes: list[str]  # lines on what was not taken over as it stands
     mapped: bool = False  # the layers after the cells are a map's
+    ends: Ends | None = None  # None where there is no graph, or none that tells
+    unchecked: tuple[str, ...] = ()  # what of the model was not compared with the graph, and why
+    output: str = "0"  # what Keras calls the output of the model
+
+    @property
+    def inputs(self):
+        """The graph's tensor for each input of the model, as its map has them."""
+        if self.ends is None:
+            return {}
+        found = {"inputs": {"tensor": self.ends.inputs.tensor}}
+        if self.blueprint.masked and self.ends.lengths is not None:
+            found["mask"] = {"lengths": self.ends.lengths.tensor}
+        return found
+
+    @property
+    def outputs(self):
+        """The graph's tensor for the output of the model, or its tensors of all steps."""
+        names = self.ends.outputs if self.ends is not None else []
+        return {self.output: ", ".join(names)} if names else {}
+
+    @property
+    def left_out(self):
+        """What of the program is not in the model, a line each; empty: all of it is."""
+        found = [f"the variable {name}" for name in self.blueprint.unused]
+        if self.ends is None:
+            return [*found, "whatever stands around the cells, which no graph tells"]
+        entries = {"inputs": self.ends.inputs, "lengths": self.ends.lengths}
+        found += [
+            f"what makes the {what} {entry.tensor} in the graph"
+            for what, entry in entries.items()
+            if entry is not None and not entry.fed
+        ]
+        found += self.unchecked
+        return found + [f"what {name} makes of the outputs" for name in self.ends.beyond]
 
 
 def read(path, *, trust=False, averages=False, forget_bias=None, activation=None, head_map=None):
@@ -64,14 +101,13 @@ def read(path, *, trust=False, averages=False, forget_bias=None, activation=None
             f"{checkpoint.meta} knows the forget bias and the activation: leave them out"
         )
     graph_def = load_graph(checkpoint.meta)
-    if not trust:
-        check_trusted(graph_def)
     with _searching(checkpoint.meta):
-        graph = Graph(graph_def)
+        graph = Graph(graph_def, trust=trust)
         network = find_network(graph, cells)
         _check_same_model(checkpoint, graph, network)
-        found = with_takes(graph, network, checkpoint.read)
-        notes = _notes(graph, found if head_map else network, found)
+        check_needed(graph, made_by(network))
+        found, fault = with_takes(graph, network, checkpoint.read)
+        notes = _notes(graph, found if head_map else network, found, fault)
         return _planned(checkpoint, held, found, graph=graph, notes=notes, head_map=head_map)
 
 
@@ -127,8 +163,13 @@ def _no_cell(path, held):
     return f"{path} holds no cell of a known kind ({name} is {held.notes[name]}): {see}"
 
 
-def _notes(graph, network, found):
-    """What of a graph is left out of its model."""
+def _notes(graph, network, found, fault):
+    """What of a graph is left out of its model.
+
+    Args:
+        network, found: as the graph's operations were read, and what a run of it proved of that.
+        fault: why it was not run; None: it was.
+    """
     notes = []
     if graph.dropped:
         notes.append(f"dropout is left out: {', '.join(graph.dropped)}")
@@ -136,10 +177,12 @@ def _notes(graph, network, found):
         if layer.kind == "batch_normalization" and layer.options["momentum"] is None:
             notes.append(f"how {layer.variables['moving_mean']} is averaged is not known: 0.99")
     if network.after and not found.after:
+        why = "takes neither the last output nor the final state nor the outputs of all steps"
+        if fault:
+            why = f"takes something of the cells that is not known, as {fault}"
         notes.append(
-            f"{_first_variable(network.after)} takes neither the last output nor the final "
-            "state nor the outputs of all steps: the cells alone are converted, unless there is a "
-            "--map"
+            f"{_first_variable(network.after)} {why}: the cells alone are converted, unless there "
+            "is a --map"
         )
     return notes
 
@@ -205,7 +248,25 @@ def _planned(checkpoint, held, network, *, graph, notes, head_map):
     unused = sorted(checkpoint.shapes.keys() - used)
     blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
     mapped = head_map is not None
-    return Conversion(checkpoint, network, graph, blueprint, held.counters, notes, mapped)
+    ends = _ends(checkpoint, graph, network)
+    return Conversion(checkpoint, network, graph, blueprint, held.counters, notes, mapped, ends)
+
+
+def _ends(checkpoint, graph, network):
+    """The Ends of a network; None where no graph tells.
+
+    Raises:
+        UserError: its outputs depend on something fed that no layer takes.
+    """
+    if graph is None or any(layer.run is None for layer in network.recurrent):
+        return None
+    ends = find_ends(graph, network)
+    if ends.foreign:
+        raise UserError(
+            f"{checkpoint.meta}: {ends.outputs[-1]} also depends on {', '.join(ends.foreign)}, "
+            "which no layer takes: convert knows models of one sequence and its lengths alone"
+        )
+    return ends
 
 
 def _is_masked(graph, network):

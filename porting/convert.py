@@ -1,4 +1,8 @@
-"""A TF1 checkpoint as a `.keras` model, with its source and a map of what went where."""
+"""A TF1 checkpoint as a `.keras` model, with its source and a map of what went where.
+
+What was read of a graph is compared with the graph before anything is written: a model that
+computes something else is refused.
+"""
 
 import errno
 import functools
@@ -17,6 +21,7 @@ from shared.errors import UserError
 from shared.files import replacing
 
 _CHUNK = 2**22  # bytes that are copied at a time
+_CHECKED = 2**28  # bytes of weights up to which a model is compared, which takes it in float64
 
 
 def convert(path, target, **options):
@@ -25,13 +30,15 @@ def convert(path, target, **options):
     Takes the options of porting.conversion.read, and returns what that does.
 
     Raises:
-        UserError: as `read`, or `target` cannot be written.
+        UserError: as `read`, or the model computes something else than the graph, or `target`
+            cannot be written.
     """
     from porting.models import build
 
     paths = _paths(target)
     conversion = read(path, **options)
     model = build.build(conversion.blueprint, keep=False)
+    conversion = _checked(conversion, model)._replace(output=model.output_names[0])
     conversion.checkpoint.check()  # what no layer takes as well: a damaged file is no good source
     name = os.path.basename(conversion.checkpoint.prefix)
     title = f"The Keras model of the TF1 checkpoint {name}."
@@ -46,6 +53,29 @@ def convert(path, target, **options):
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror or error}") from None
     return conversion
+
+
+def _checked(conversion, model):
+    """The conversion with what could not be compared. Raises UserError where the model differs."""
+    from porting.models import layer_weights
+    from porting.verification.end_to_end import end_to_end
+
+    if conversion.graph is None or model.count_params() * 4 > _CHECKED:
+        return conversion
+    names = [spec.name for spec in conversion.blueprint.specs]
+    weights = {name: layer_weights.weights(model.get_layer(name)) for name in names}
+    unchecked: list[str] = []
+    for rung in end_to_end(conversion, model, weights, unchecked):
+        if not rung.passed:
+            gap = f"differs by {rung.max_abs:.2g} at {rung.place}"
+            raise UserError(
+                f"the layers of the map compute something else than {conversion.checkpoint.meta}: "
+                f"a model with them {gap}"
+                if conversion.mapped
+                else f"{conversion.checkpoint.meta} has something around its cells that convert "
+                f"does not know: a model of what it knows {gap}"
+            )
+    return conversion._replace(unchecked=tuple(unchecked))
 
 
 def _save(model, path):

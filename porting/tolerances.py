@@ -41,10 +41,13 @@ TABLE = {
     ("cell outputs of a sequence", "float64"): Tolerance(1e-9, 1.5e-12, _TRAINED),
     ("cell states of a sequence", "float64"): Tolerance(1e-9, 1.5e-12, _TRAINED),
     ("logits of a sequence", "float64"): Tolerance(1e-9, 8.6e-12, _TRAINED),
+    ("outputs, end to end", "float32"): Tolerance(1e-4, 3.0e-7, _SHORT),
+    ("outputs, end to end", "float64"): Tolerance(1e-9, 1.0e-11, _TRAINED),
     ("layers before the cells", "float32"): Tolerance(1e-4, 2.4e-7, _SHORT),
     ("layers before the cells", "float64"): Tolerance(
         1e-9, 1.0e-14, _ORDER.format("any number of")
     ),
+    ("optimizer", "float32"): Tolerance(0.0, 0.0, "constants, as TF1 holds them: float32 (D13)"),
     ("carried slots", "float32"): Tolerance(0.0, 0.0, _EXACT),
     ("carried slots", "float64"): Tolerance(0.0, 0.0, _EXACT),
     ("gradients of a batch", "float32"): Tolerance(1e-4, 2.4e-7, _SHORT),

@@ -1,4 +1,8 @@
-"""Holds a converted Keras model against the checkpoint's own graph.
+"""Compares a converted Keras model with the checkpoint's own graph.
+
+The graph as it stands carries the verdict (porting.verification.end_to_end); runs from the middle
+of it, cell by cell, say where a difference is. What could not be compared makes a verdict "not
+proved".
 
 A trained cell may be chaotic: a rounding grows a millionfold over a hundred steps, and two right
 computations part. So whole sequences are compared in float64, the graph's float32 made wider; and
@@ -13,17 +17,19 @@ from typing import NamedTuple
 import numpy as np
 
 from porting import ladder
+from porting.comparison.outcome import DIFFERENT, EQUAL, NOT_PROVED
 from porting.conversion import read
 from porting.differences import difference
 from porting.graphs.probing import order, top
 from porting.graphs.training_run import NoTraining
 from porting.models.blueprint import to_variables
-from porting.models.keras_run import from_cells, widened
 from porting.models.loading import check_map, load
 from porting.sides import floatx
 from porting.verification import cases as verify_cases
 from porting.verification.before import before_rungs
-from porting.verification.learning import slots_rung, training_rungs
+from porting.verification.end_to_end import end_to_end
+from porting.verification.learning import training_rungs
+from porting.verification.optimizer import optimizer_rungs
 from porting.verification.pairs import Pair, rung_at
 from porting.verification.references import references
 from porting.verification.single_steps import single_steps
@@ -35,13 +41,17 @@ SHORT = 5  # steps over which two float32 computations stay together, chaotic or
 class Verification(NamedTuple):
     """What a comparison found.
 
-    rungs: a generator of porting.ladder.Rung. against: what the model is held against.
-    notes: lines on what was not compared, complete once the rungs are.
+    rungs: a generator of porting.ladder.Rung. against: what single cells are compared with.
+    notes: lines on what was not compared and need not be. unproved: lines on what was not compared
+    and is claimed: the outputs, and with steps the training. Both are complete once the rungs are.
+    claim: what a pass claims to be equal.
     """
 
     rungs: Iterator[ladder.Rung]
     against: str
     notes: list[str]
+    unproved: list[str]
+    claim: str
 
 
 def verify(path, keras_file, *, steps=0, seed=0, **options):
@@ -67,37 +77,83 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     if others:
         rung = _weights(conversion.blueprint, weights)
         note = f"nothing more is compared: the model has other weights in {', '.join(others)}"
-        return Verification(iter([rung]), "the checkpoint", [note])
+        return Verification(iter([rung]), "the checkpoint", [note], [], "the weights")
     held = references(conversion)
-    notes: list[str] = []
-    left = len(conversion.network.after) - conversion.network.compared * held.graph
-    if left and conversion.mapped:
-        why = "it names no output of theirs" if held.graph else "the graph does not run here"
-        notes.append(f"the last {left} of the map's layers are not compared: {why}")
-    parts = [_rungs(conversion, model, weights, notes, held=held, seed=seed)]
-    parts += [_learning(conversion, model, weights, held, notes, steps=steps, seed=seed)]
-    return Verification(itertools.chain(*parts), held.against, notes)
+    left = conversion.ends and conversion.left_out
+    notes = [f"INCOMPLETE, the model does not have {line}" for line in left or []]
+    unproved: list[str] = []
+    learned = unproved if steps else notes
+    parts = {
+        "single cells": _cell_by_cell(conversion, weights, notes, held=held, seed=seed),
+        "outputs": end_to_end(conversion, model, weights, unproved, seed=seed),
+        "training": _learning(conversion, model, weights, held, learned, steps=steps, seed=seed),
+    }
+    guarded = (_guarded(part, name, unproved) for name, part in parts.items())
+    rungs = itertools.chain.from_iterable(guarded)
+    return Verification(rungs, held.against, notes, unproved, _claim(conversion, steps))
+
+
+def _claim(conversion, steps):
+    """What is claimed to be equal."""
+    outputs = ", ".join(conversion.outputs.values()) or "the outputs"
+    return f"{outputs} and {steps} steps of training" if steps else outputs
+
+
+def _guarded(rungs, name, unproved):
+    """Rungs up to an error of this program's own, which leaves the others standing."""
+    try:
+        yield from rungs
+    except UserError:
+        raise
+    except Exception as error:
+        line = str(error).strip().partition("\n")[0]
+        unproved.append(f"{name}: raised {type(error).__name__}: {line}")
+
+
+def outcome(rungs, unproved):
+    """EQUAL, DIFFERENT or NOT_PROVED of porting.comparison.outcome."""
+    if not all(rung.passed for rung in rungs):
+        return DIFFERENT
+    return NOT_PROVED if unproved or not rungs else EQUAL
+
+
+def verdict(rungs, unproved, claim):
+    """The outcome of a verification in a sentence."""
+    came = outcome(rungs, unproved)
+    if came == DIFFERENT:
+        first = next(rung for rung in rungs if not rung.passed)
+        gap = f"{first.max_abs:.2g} > {first.bound:.2g}"
+        return f"FAIL: {first.quantity} differ at {first.place} ({first.dtype}): {gap}"
+    count, all_ = len(rungs), len(rungs) + len(unproved)
+    if came == EQUAL:
+        said = f"PASS: the model matches the graph on {count} of {all_} checks"
+        return f"{said} (claim: {claim})"
+    return f"NOT PROVED: {count} of {all_} compared; not compared: {'; '.join(unproved)}"
 
 
 def _learning(conversion, model, weights, held, notes, *, steps, seed):
-    """Slots, gradients and steps of training, where the graph has them."""
-    blueprint = conversion.blueprint
-    if blueprint.optimizer is not None and blueprint.optimizer.sources:
-        if getattr(model, "optimizer", None) is None:
-            notes.append("slots are not compared: the model has no optimizer")
-        else:
-            yield slots_rung(conversion, model)
-    dtype = "float64" if held.wide else blueprint.dtype
+    """The optimizer, gradients and steps of training, where the graph has them."""
+    yield from optimizer_rungs(conversion, model, notes)
+    dtype = "float64" if held.wide else conversion.blueprint.dtype
     cast = {name: _cast(arrays, dtype) for name, arrays in weights.items()}
     try:
         if not held.graph:
             raise NoTraining("there is no graph that runs here")
-        yield from training_rungs(conversion, cast, dtype=dtype, steps=steps, seed=seed)
+        options = {"model": model, "dtype": dtype, "steps": steps, "seed": seed}
+        yield from training_rungs(conversion, cast, **options)
     except NoTraining as reason:
         notes.append(f"gradients and steps are not compared: {reason}")
 
 
-def _rungs(conversion, model, weights, notes, *, held, seed):
+def _cell_by_cell(conversion, weights, notes, *, held, seed):
+    """Runs from the middle of the graph: they say where a difference is, and prove nothing."""
+    try:
+        yield from _rungs(conversion, weights, notes, held=held, seed=seed)
+    except UserError as reason:
+        notes.append(f"single cells are not compared further: {reason}")
+
+
+def _rungs(conversion, weights, notes, *, held, seed):
     blueprint = conversion.blueprint
     yield _weights(blueprint, weights)
     wide = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
@@ -109,7 +165,6 @@ def _rungs(conversion, model, weights, notes, *, held, seed):
     yield ladder.rung("weights with forget bias", *sides, dtype=blueprint.dtype)
     whole = Pair(conversion, wide, back, dtype="float64", graph=held.wide)
     narrow = Pair(conversion, weights, variables, dtype=blueprint.dtype, graph=held.graph)
-    model = from_cells(widened(model, wide), blueprint)
     stream = np.random.default_rng(seed)
     if held.graph:
         yield from before_rungs(whole if held.wide else narrow, notes, seed=seed)
@@ -117,7 +172,6 @@ def _rungs(conversion, model, weights, notes, *, held, seed):
         case = verify_cases.case(conversion, stream, *sizes)
         with floatx("float64"):
             yield from _whole(whole, case)
-            yield from _model(whole, model, case)
         if blueprint.dtype == "float32":
             yield from single_steps(narrow, case.cast("float32"))
             if held.graph and not held.wide and sizes[1] <= SHORT:
@@ -159,23 +213,6 @@ def _whole(pair, case, *, kind="sequence"):
         made = pair.keras.head(taken, count=count)
         name = pair.blueprint.after[count - 1].name
         yield rung(f"logits of a {kind}", name, *_rows(pair, expected, made))
-
-
-def _model(pair, model, case):
-    """The model as it stands, in float64, from initial states of zeros."""
-    zeros = [tuple(np.zeros_like(value) for value in state) for state in case.states]
-    expected = pair.run(case.inputs, zeros, lengths=case.lengths)
-    inputs = case.inputs if case.ids is None else case.ids
-    if pair.blueprint.masked:
-        inputs = [inputs, np.arange(case.inputs.shape[1]) < case.lengths[:, None]]
-    found = np.array(model(inputs))
-    rung = functools.partial(rung_at, dtype="float64", where=f"the whole model, {case.where}")
-    after = pair.blueprint.after
-    if not after:
-        made, _ = top(pair.network, expected)
-        yield rung("cell outputs of a sequence", "outputs", made, found)
-    elif expected.head is not None and pair.network.compared == len(after):
-        yield rung("logits of a sequence", after[-1].name, *_rows(pair, expected, found))
 
 
 def _rows(pair, expected, made):

@@ -8,6 +8,7 @@ from porting.graphs.convolutions import shortest
 from porting.graphs.cudnn import cudnn_levels
 from porting.graphs.equations import Constants
 from porting.graphs.layer import Layer
+from porting.graphs.refusals import check_single_use, check_stack
 from porting.graphs.runs import MOVING, Run, UnknownCell
 from porting.graphs.surroundings import layers_after, layers_before
 from porting.graphs.wiring import find_wiring
@@ -111,8 +112,8 @@ def find_network(graph: Graph, cells):
     """The network that a graph makes of its cells (porting.checkpoints.naming.Cell).
 
     Raises:
-        UnknownCell: a cell is not used in the graph, or not in a known way, or the cells are not
-            stacked one upon the other.
+        UnknownCell: a cell is not used in the graph, or not in a known way, or the cells are no
+            plain stack (porting.graphs.refusals).
     """
     kernels = {name for cell in cells for name in cell.variables.values()}
     cudnn = cudnn_levels(graph, cells)
@@ -127,6 +128,7 @@ def find_network(graph: Graph, cells):
         after, takes = layers_after(graph, cudnn.ends, kernels=kernels)
         return Network(layers_before(graph, cudnn.inputs), levels, after, takes)
     levels = _levels(graph, _layers(graph, cells))
+    check_stack(graph, levels)
     top, first = levels[-1].tops[0].run, levels[0].cells[0].run
     after, takes = layers_after(graph, _ends(top), kernels=kernels)
     return Network(layers_before(graph, first.first_inputs), levels, after, takes)
@@ -144,6 +146,7 @@ def _layers(graph, cells):
         if cell.scope not in wiring.runs:
             raise UnknownCell(_hidden(graph, cell))
         constants, runs = wiring.constants[cell.scope], wiring.runs[cell.scope]
+        check_single_use(graph, cell.scope, runs)
         layers.append(RecurrentLayer(cell, constants, runs[0]))
     return layers
 

@@ -14,28 +14,31 @@ from shared.errors import UserError
 
 
 def with_takes(graph, network: Network, read):
-    """The network with what the layers behind its cells are seen to take.
+    """The network with what the layers behind its cells are seen to take, and why it was not seen.
 
-    A graph that does not run here is taken as its operations are. Without those layers where
-    they take something that no Keras model here gives.
+    Without those layers where they take something that no Keras model here gives, or where the
+    graph does not run here: what its operations look like proves nothing.
 
     Args:
         graph: porting.graph.Graph.
         network: of that graph.
         read: a function from a variable's name to its array.
+
+    Returns: the network, and a reason or None.
     """
     network = network._replace(after=_fitting(network.after, read))
+    without = network._replace(after=[], takes="steps")
     if not network.after or network.recurrent[0].run is None:
-        return network
+        return network, None
     try:
         outputs = _run(graph, network, read)
-    except UserError:
-        return network
+    except UserError as error:
+        return without, str(error)
     convolved = any(layer.kind == "conv1d" for layer in network.after)
     for takes in ["steps"] if convolved else (network.takes, "last", "state", "steps"):
         if order(graph, network._replace(takes=takes), outputs) is not None:
-            return _picked(graph, network._replace(takes=takes), read)
-    return network._replace(after=[], takes="steps")
+            return _picked(graph, network._replace(takes=takes), read), None
+    return without, None
 
 
 def _picked(graph, network, read):

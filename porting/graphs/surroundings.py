@@ -67,7 +67,7 @@ def layers_after(graph, ends, *, kernels):
     for tensor, takes in ends:
         # Outputs that a fused op makes are multiplied by a mask of the lengths.
         through = MOVING | {"Mul"} if takes != "steps" else MOVING - _SELECTING
-        found = _layers_over(graph, tensor, through=through, kernels=kernels) if tensor else []
+        found = layers_over(graph, tensor, through=through, kernels=kernels) if tensor else []
         if found and takes == "steps":
             return found + _picking(graph, found, kernels=kernels), takes
         if found:
@@ -75,8 +75,13 @@ def layers_after(graph, ends, *, kernels):
     return [], "steps"
 
 
-def _layers_over(graph, tensor, *, through, kernels):
-    """The layers over a tensor, one upon the other."""
+def layers_over(graph, tensor, *, kernels, through=MOVING - _SELECTING):
+    """The layers over a tensor, one upon the other.
+
+    Args:
+        kernels: the variables of the cells themselves.
+        through: the ops that may stand between.
+    """
     found: list[Layer] = []
     while layers := _next_layers(graph, tensor, through=through, kernels=kernels):
         found += layers
@@ -86,7 +91,7 @@ def _layers_over(graph, tensor, *, through, kernels):
 
 def _picking(graph, found, *, kernels):
     """Marks the last of some layers over all steps as picked from, and gives those over that."""
-    over = _layers_over(graph, found[-1].output, through=MOVING, kernels=kernels)
+    over = layers_over(graph, found[-1].output, through=MOVING, kernels=kernels)
     if over:
         found[-1] = found[-1]._replace(picked=True)
     return over

@@ -140,6 +140,8 @@ def draw(network: Network, read, *, masked=False):
     for index, cells in enumerate(groups):
         top = index == len(groups) - 1
         level = network.levels[index]
+        if index:
+            _check_width(network.levels[index - 1], groups[index - 1], cells)
         residual = _is_residual(level) and not (top and network.takes == "state")
         two = len(level.tops) == 2
         options = _sequence_options(network, top=top, picked=two or residual)
@@ -184,6 +186,18 @@ def _features(before, cell):
         for value in spec.weights.values():  # a kernel's rows, or one number per feature
             return value.shape[-2] if value.ndim > 1 else len(value)
     return len(cell.weights["kernel"])
+
+
+def _check_width(level, below, cells):
+    """Raises ValueError where cells take another width than the level below them gives."""
+    tops = [below[len(level.forward) - 1], *below[len(level.forward) :][-1:]]
+    given = sum(top.options.get("projection") or top.options["units"] for top in tops)
+    taken = len(cells[0].weights["kernel"])
+    if taken != given:
+        raise ValueError(
+            f"{cells[0].sources['kernel']} takes {taken} features, the layer below gives {given}: "
+            "convert knows nothing between two recurrent layers"
+        )
 
 
 def _is_residual(level):

@@ -10,6 +10,10 @@ def report(conversion):
     blueprint, shapes = conversion.blueprint, conversion.checkpoint.shapes
     found = {
         "checkpoint": os.path.basename(conversion.checkpoint.prefix),
+        "complete": not conversion.left_out,
+        "left_out": conversion.left_out,
+        "inputs": conversion.inputs,
+        "outputs": conversion.outputs,
         "dtype": blueprint.dtype,
         "layers": [
             {
@@ -69,7 +73,7 @@ def diagram(conversion):
     """The wiring that was found, from the inputs down, as lines of text."""
     blueprint = conversion.blueprint
     took = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
-    lines = [took]
+    lines = [*_incomplete(conversion), took]
     runs = {layer.cell.scope: layer.run for layer in conversion.network.recurrent}
     for level, spec in zip(_levels(conversion), blueprint.specs, strict=True):
         lines += ["  |", f"{spec.name}: {spec.kind}({_arguments(spec.options)})"]
@@ -93,6 +97,14 @@ def diagram(conversion):
         lines += [f"  {note}" for note in optimizer.notes]
     lines += ["", *conversion.notes]
     return [*lines, "not taken over: " + (", ".join(blueprint.unused) or "nothing")]
+
+
+def _incomplete(conversion):
+    """What the model is not of, said first; nothing where it is of the whole program."""
+    left = conversion.left_out
+    return (
+        ["INCOMPLETE, the model does not have", *(f"  {line}" for line in left), ""] if left else []
+    )
 
 
 def _levels(conversion):

@@ -1,7 +1,8 @@
-"""For the tests that climb the ladder: the digits, and the `SMALL` of each module made for them."""
+"""For the tests that compare the two sides: the digits, and the `SMALL` of each module."""
 
 import pytest
 
+from porting import convert
 from porting.comparison.proof import first_batches
 from shared import datasets
 from shared.config import for_dataset
@@ -21,3 +22,9 @@ def config(request, digits):
 def batches(config, digits):
     """The first 200 batches of a training."""
     return first_batches(config, digits, 200)
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """convert writes what it read without comparing it with the graph first: verify has to see."""
+    monkeypatch.setattr(convert, "_checked", lambda conversion, model: conversion)

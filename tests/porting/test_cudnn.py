@@ -67,9 +67,11 @@ def test_the_saved_cells_become_a_model(checkpoint, tmp_path, capsys):
     target = str(tmp_path / "model.keras")
     assert main(["convert", prefix, "--to", target]) == 0
     capsys.readouterr()
-    assert main(["verify", prefix, target, "--json"]) == 0
+    assert main(["verify", prefix, target, "--json"]) == 3
     told = json.loads(capsys.readouterr().out)
     assert told["against"].startswith("cells in NumPy, as cuDNN")
+    assert all(rung["passed"] for rung in told["rungs"])
+    assert "cuDNN's op runs on a GPU alone" in told["verdict"]
     inputs = np.random.RandomState(4).normal(size=(3, 5, F)).astype("float32")
     expected = _by_hand(case, values, inputs)
     made = np.array(keras.models.load_model(target)(inputs))

@@ -119,7 +119,15 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_map_is_seen(saved, tmp_path, capsys, name):
+def test_a_wrong_map_is_refused(saved, tmp_path, capsys, name):
+    code, target, _ = converted(saved, WRONG[name](LAST), tmp_path)
+    assert code == 2
+    assert not os.path.exists(target)
+    assert "the layers of the map compute something else" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_map_is_seen(saved, tmp_path, capsys, unchecked, name):
     code, target, path = converted(saved, WRONG[name](LAST), tmp_path)
     assert code == 0
     told = verified(capsys, saved.prefix, target, path)
@@ -131,8 +139,8 @@ def test_a_head_that_is_not_compared_is_said_to_be(saved, tmp_path, capsys):
     code, target, path = converted(saved, LAST.replace('output = "Relu:0"\n', ""), tmp_path)
     assert code == 0
     told = verified(capsys, saved.prefix, target, path)
-    assert told["passed"]
-    assert "the last 1 of the map's layers are not compared" in told["notes"][0]
+    assert told["outcome"] == "not proved"
+    assert "the map names no output of its last layer" in told["verdict"]
 
 
 REFUSED = {
@@ -235,6 +243,4 @@ def test_convolutions_in_two_dimensions_are_described(tmp_path, capsys):
     assert same(saved, target)
     assert main(["verify", saved.prefix, target, "--map", path]) == 0
     wrong = PLANES.replace('"relu"', '"linear"')
-    code, target, path = converted(saved, wrong, tmp_path)
-    assert code == 0
-    assert main(["verify", saved.prefix, target, "--map", path]) == 1
+    assert converted(saved, wrong, tmp_path)[0] == 2

@@ -345,7 +345,9 @@ SLOW = [
 
 
 @pytest.mark.parametrize("wrong", [learned_exchanged, *SLOW])
-def test_a_normalization_read_wrongly_is_seen(plain, tmp_path, monkeypatch, capsys, wrong):
+def test_a_normalization_read_wrongly_is_seen(
+    plain, tmp_path, monkeypatch, capsys, unchecked, wrong
+):
     wrong(monkeypatch)
     target = str(tmp_path / "wrong.keras")
     assert main(["convert", plain, "--to", target]) == 0
@@ -380,7 +382,7 @@ MISREAD = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "wrong"), MISREAD)
-def test_a_layer_read_wrongly_is_seen(tmp_path, monkeypatch, capsys, name, wrong):
+def test_a_layer_read_wrongly_is_seen(tmp_path, monkeypatch, capsys, unchecked, name, wrong):
     saved = save(CASES[name][0], tmp_path)
     wrong(monkeypatch)
     target = str(tmp_path / "wrong.keras")

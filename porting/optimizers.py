@@ -109,7 +109,8 @@ class TF1PowersAdam(keras.optimizers.Adam):
         """Updates one variable, with the learning rate times TF1's correction over Keras'."""
         step = keras.ops.cast(self.iterations + 1, variable.dtype)
         correction = self._tf1_correction(variable.dtype) / self._keras_correction(step)
-        super().update_step(gradient, variable, learning_rate * correction)
+        rate = keras.ops.cast(learning_rate, variable.dtype)  # a schedule's is float32
+        super().update_step(gradient, variable, rate * correction)
 
     def _tf1_correction(self, dtype):
         power_1, power_2 = (

@@ -14,7 +14,7 @@ from porting.comparison.progress import progress
 from porting.graph import scalar
 from porting.graphs.clipping import clip_options, find_clipping
 from porting.models import layer_weights
-from porting.optimizers import CLIPS, count_of_power
+from porting.optimizers import count_of_power
 
 
 class Kind(NamedTuple):
@@ -105,8 +105,8 @@ class OptimizerSpec(NamedTuple):
     read: a function from a variable's name to its array: slots may be twice what the weights are,
         so that nothing here holds them.
     notes: lines on what the graph did not say.
-    unknown: of an option, or of "iterations", why the graph does not say it: what stands here is
-        a stand-in that nothing can be held against.
+    unknown: why the graph does not say an option, or the "class", "clipping" or "iterations": what
+        stands here is a stand-in that nothing can be held against.
     """
 
     kind: str
@@ -118,6 +118,11 @@ class OptimizerSpec(NamedTuple):
     notes: list[str]
     variables: list[str]  # TF1's, that are accounted for by this
     unknown: dict[str, str]
+
+    @property
+    def unproved(self):
+        """Lines on what of it nothing can be held against."""
+        return [f"{name} {why}: not compared" for name, why in self.unknown.items()]
 
     def slot(self, slot, layer):
         """The arrays of a slot of a layer by Keras' role."""
@@ -192,9 +197,9 @@ def find_optimizer(graph, specs, checkpoint, held):
     variables = [n for layers in sources.values() for of in layers.values() for n in of.values()]
     counted = [held.counters[key] for key in sorted(held.counters)]
     powers = _by_powers(graph, applied, checkpoint, options, notes, unknown)
-    iterations = _iterations(checkpoint, held.counters, powers, notes, unknown)
-    if name != "Adam":
-        unknown.pop("iterations", None)  # of which no update of theirs depends
+    iterations = _iterations(checkpoint, held.counters, powers, notes)
+    if iterations is None and name == "Adam":  # the others' updates do not depend on it
+        unknown["iterations"] = "are counted by nothing in the checkpoint"
     if kind.slots and any(spec.kind == "Embedding" for spec in specs):
         notes.append(
             "of an embedding Keras squares and carries on the gradients of single rows in another "
@@ -208,7 +213,7 @@ def find_optimizer(graph, specs, checkpoint, held):
     used = [*variables, *counted, *dict.fromkeys(read)]
     parts = {spec.name: spec.parts for spec in specs}
     return OptimizerSpec(
-        kind.keras, options, sources, parts, checkpoint.read, iterations, notes, used, unknown
+        kind.keras, options, sources, parts, checkpoint.read, iterations or 0, notes, used, unknown
     )
 
 
@@ -274,7 +279,7 @@ def _clips(graph, applied, notes, unknown, *, recurrent):
     clippings = [find_clipping(graph, one.arguments["grad"]) for one in applied.values()]
     options = clip_options(clippings, recurrent, notes=notes)
     if options is None:
-        unknown.update(dict.fromkeys(CLIPS, "is not all that the graph does to gradients"))
+        unknown["clipping"] = "is done in a way that Keras' optimizers do not know"
     return options or {}
 
 
@@ -282,7 +287,7 @@ def _looking_ahead(name, notes, unknown):
     """The option of a momentum that looks ahead; Adam's is another optimizer in Keras."""
     if name == "Momentum":
         return {"nesterov": True}
-    unknown["class"] = "looks ahead in the graph, as Keras' Adam does not"
+    unknown["class"] = "is an Adam that looks ahead (Nadam), which Keras' own is not"
     notes.append("Adam's momentum looks ahead in the graph (Nadam): training goes on differently")
     return {}
 
@@ -348,10 +353,10 @@ def _sources(specs, names, kind, checkpoint, options):
     return sources
 
 
-def _iterations(checkpoint, counters, powers, notes, unknown):
+def _iterations(checkpoint, counters, powers, notes):
     """Steps taken: as Adam's powers of beta tell, else of the global step, else of the file's name.
 
-    powers: the count of the former; None: they tell nothing.
+    powers: the count of the former; None: they tell nothing. Returns None where nothing does.
     """
     step = int(checkpoint.read(counters["global_step"])) if "global_step" in counters else None
     if powers is not None:
@@ -369,8 +374,7 @@ def _iterations(checkpoint, counters, powers, notes, unknown):
         )
         return int(number[1])
     notes.append("iterations is 0: nothing in the checkpoint counts them")
-    unknown["iterations"] = "nothing in the checkpoint counts them"
-    return 0
+    return None
 
 
 def _by_powers(graph, applied, checkpoint, options, notes, unknown):

@@ -1,10 +1,12 @@
 """Holds how a converted model learns against how the checkpoint's own graph does.
 
 The graph is the one that knows its loss: it is asked for the loss of the model's outputs and for
-the gradient by them, which the model then takes back through its layers to its weights.
+the gradient by them, which the model then takes back through its layers to its weights. Layers,
+penalties and optimizer are those of the `.keras` file.
 """
 
 import functools
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -12,20 +14,20 @@ import tensorflow as tf
 
 from porting import ladder, optimizers
 from porting.graphs.probing import row_order
-from porting.graphs.training_run import TrainingRun
+from porting.graphs.training_run import NoTraining, TrainingRun
 from porting.models import layer_weights
 from porting.models.blueprint import to_variables
-from porting.models.build import build
-from porting.models.keras_run import from_cells, widened
+from porting.models.keras_run import from_cells, in_dtype
 from porting.sides import floatx
 
 
-def training_rungs(conversion, weights, *, dtype, steps=0, seed=0):
+def training_rungs(conversion, weights, *, model, dtype, steps=0, seed=0):
     """Yields a porting.ladder.Rung for the gradients of a batch, and for the losses of some steps.
 
     Args:
         conversion: porting.conversion.Conversion.
         weights: of the model, by layer and role.
+        model: keras.Model as it was loaded, with its optimizer; it is left as it is.
         dtype: "float64", or "float32" where the graph knows no other.
         steps: how many both train, from the checkpoint with its optimizer's state.
         seed: of the random batches.
@@ -37,17 +39,22 @@ def training_rungs(conversion, weights, *, dtype, steps=0, seed=0):
     # The graph takes the variables as the model has them, with its rounding of the forget bias.
     variables = to_variables(weights, conversion.blueprint)
     run = TrainingRun(conversion, variables, dtype=dtype)
-    model = _Model(conversion, weights, dtype=dtype)
+    model = _Model(conversion, model, dtype=dtype)
     feed = run.batch(stream)
     expected = run.gradients(feed)
     found, _ = model.gradients(run, feed)
     names = expected.keys() & found.keys()  # not those of layers before the cells, nor untrained
+    if not names:
+        raise NoTraining("the model trains nothing that the graph trains")
     scale = max(1.0, *(np.abs(expected[name]).max() for name in names))
     sides = ({name: of[name] / scale for name in sorted(names)} for of in (expected, found))
     yield ladder.rung("gradients of a batch", *sides, dtype=dtype)
     if not steps:
         return
     run.check_clipping(found.keys())
+    if conversion.blueprint.optimizer.unproved:
+        raise NoTraining("; ".join(conversion.blueprint.optimizer.unproved))
+    model.restore_optimizer()
     losses = []
     for _ in range(steps):
         feed = run.batch(stream)
@@ -57,49 +64,17 @@ def training_rungs(conversion, weights, *, dtype, steps=0, seed=0):
     yield ladder.rung("losses of resumed steps", *sides, dtype=dtype)
 
 
-def slots_rung(conversion, model):
-    """The slots of a model's optimizer as TF1's, against those of the checkpoint."""
-    optimizer, read = conversion.blueprint.optimizer, conversion.checkpoint.read
-    specs = {spec.name: spec for spec in conversion.blueprint.specs}
-    expected, found = {}, {}
-    for slot, layers in optimizer.sources.items():
-        for name, sources in layers.items():
-            held = layer_weights.slots(model, model.get_layer(name), slot)
-            values = {role: np.array(variable) for role, variable in held.items()}
-            values = layer_weights.to_tf1(specs[name].parts, values, linear=True)
-            for role, variable in sources.items():
-                expected[variable] = optimizer.as_keras(read(variable))
-                found[variable] = values.get(role, np.array(np.nan))
-    return ladder.rung("carried slots", expected, found, dtype=conversion.blueprint.dtype)
-
-
-def _optimizer(blueprint):
-    """Keras' optimizer with TF1's powers of beta (D8) and its constants, rounded as there (D13)."""
-    found = blueprint.optimizer
-    options = found.options
-    if blueprint.dtype == "float32":
-        options = {
-            name: float(np.float32(value)) if isinstance(value, float) else value
-            for name, value in options.items()
-        }
-    adam = found.kind == "Adam"
-    return (optimizers.TF1PowersAdam if adam else getattr(keras.optimizers, found.kind))(**options)
-
-
 class _Model:
-    """The part of the Keras model behind what its cells take, in one dtype, with its optimizer."""
+    """The part of a Keras model behind what its cells take, in one dtype, with its optimizer."""
 
-    def __init__(self, conversion, weights, *, dtype):
+    def __init__(self, conversion, model, *, dtype):
         self.conversion, self.blueprint, self.dtype = conversion, conversion.blueprint, dtype
+        self._own = getattr(model, "optimizer", None)
         with floatx(dtype):
-            built = build(self.blueprint)
-            if dtype == "float64":
-                built = widened(built, weights)
-            for name, arrays in weights.items():
-                layer_weights.set_weights(built.get_layer(name), arrays)
-            built.compile(_optimizer(self.blueprint))
-            self.blueprint.optimizer.restore(built)
-        self.whole, self.cells = built, from_cells(built, self.blueprint, ids=False)
+            copy = type(model).from_config(in_dtype(model.get_config(), dtype))
+            for variable, held in zip(copy.weights, model.weights, strict=True):
+                variable.assign(np.array(held).astype(variable.dtype))
+        self.whole, self.cells = copy, from_cells(copy, self.blueprint, ids=False)
         self._row_order = functools.cache(functools.partial(row_order, conversion))
 
     def gradients(self, run, feed):
@@ -111,16 +86,50 @@ class _Model:
             own = layer_weights.variables(self.whole.get_layer(spec.name))
             learning = {role: by_id.get(id(variable)) for role, variable in own.items()}
             arrays = {role: np.array(v) for role, v in learning.items() if v is not None}
+            if not arrays:
+                continue  # a layer that the file does not train
             arrays = layer_weights.to_tf1(spec.parts, arrays, linear=True)
             sources = spec.sources.items()
             found.update({name: arrays[role] for role, name in sources if role in arrays})
         return found, loss
 
+    def restore_optimizer(self):
+        """Takes the model's own optimizer over, with its state.
+
+        Its constants are rounded as TF1 holds them (D13), an Adam has TF1's powers of beta (D8).
+
+        Raises:
+            NoTraining: there is none, or it is not of this model's weights.
+        """
+        if self._own is None:
+            raise NoTraining("the model has no optimizer")
+        kind = type(self._own)
+        kind = optimizers.TF1PowersAdam if kind is keras.optimizers.Adam else kind
+        options = optimizers.as_held(self._own.get_config(), dtype=self.blueprint.dtype)
+        with floatx(self.dtype), self._guarded():
+            self.optimizer = kind.from_config(options)
+            self.optimizer.build(self.whole.trainable_variables)
+            pairs = zip(self.optimizer.variables, self._own.variables, strict=True)
+            for variable, held in pairs:
+                variable.assign(np.array(held).astype(variable.dtype))
+
     def step(self, run, feed):
-        """Trains one step; returns the loss before it."""
+        """Trains one step; returns the loss before it. Raises NoTraining where Keras does not."""
         variables, gradients, loss = self._pulled(run, feed)
-        self.whole.optimizer.apply(gradients, variables)
+        with self._guarded():
+            self.optimizer.apply(gradients, variables)
         return loss
+
+    @contextmanager
+    def _guarded(self):
+        """Of any optimizer that a file may hold."""
+        try:
+            yield
+        except (tf.errors.OpError, ValueError, TypeError) as error:
+            line = str(error).partition("\n")[0]
+            raise NoTraining(
+                f"the model's optimizer does not run in {self.dtype}: {line}"
+            ) from None
 
     def _pulled(self, run, feed):
         """The variables, their gradients, the loss."""
@@ -132,6 +141,7 @@ class _Model:
         variables = self.cells.trainable_variables
         with floatx(self.dtype), tf.GradientTape() as tape:
             made = self.cells(inputs, training=run.training)
+            penalties = list(self.cells.losses)
         rows = made.numpy().reshape(-1, made.shape[-1])
         order = np.arange(len(rows))
         if len(made.shape) == 3:
@@ -143,4 +153,6 @@ class _Model:
         back[order] = pull
         pulled = tf.constant(back.reshape(made.shape))
         values = [variable.value for variable in variables]
-        return variables, tape.gradient(made, values, output_gradients=pulled), loss
+        ones = [tf.ones_like(penalty) for penalty in penalties]
+        gradients = tape.gradient([made, *penalties], values, output_gradients=[pulled, *ones])
+        return variables, gradients, loss

@@ -73,7 +73,7 @@ def test_beyond_both_powers_the_name_counts(tmp_path):
 def test_where_nothing_counts_the_steps_it_is_said(tmp_path):
     prefix = recounted(ADAM, tmp_path, **dict.fromkeys(["global_step", *BETAS]))
     optimizer = conversion.read(prefix).blueprint.optimizer
-    assert optimizer.unknown == {"iterations": "nothing in the checkpoint counts them"}
+    assert optimizer.unknown == {"iterations": "are counted by nothing in the checkpoint"}
     assert optimizer.notes == ["iterations is 0: nothing in the checkpoint counts them"]
 
 

@@ -5,8 +5,10 @@ tensors lead into them: tf.gradients puts them below a scope of its own, `gradie
 """
 
 import re
-from collections import defaultdict
+from collections import deque
 from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf2
@@ -16,21 +18,12 @@ from google.protobuf.message import DecodeError
 from porting.checkpoints.parts import whole_name
 from porting.graphs.conditions import unconditional
 from porting.graphs.outside import outside_of_training
+from porting.graphs.trust import check_acyclic
 from shared.errors import UserError
 
 ADD = {"Add", "AddV2"}
 PASSING = {"Identity", "Enter", "ReadVariableOp", "StopGradient", "PreventGradient"}
 VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}
-UNIMPORTABLE = (ValueError, TypeError, tf1.errors.OpError)  # of a graph, or of what is damaged
-
-# What a graph of a stranger could do to the machine that runs it: run Python, touch files, connect.
-# Restoring is by values, so that a Saver's own ops are never run; they stay in the graph unused.
-UNTRUSTED = re.compile(
-    r"(Eager)?PyFunc(Stateless)?$|ReadFile$|WriteFile$|MatchingFiles$|.*ReaderV?2?$|.*DatasetV?\d?$"
-    r"|LoadLibrary|Print(V2)?$|Recv$|Send$|.*SummaryWriter$|(Save|Restore)Dataset|Rpc|TryRpc|Debug"
-)
-SAVERS = {"SaveV2", "RestoreV2", "Save", "SaveSlices", "RestoreSlice", "Restore"}
-SAVERS |= {"MergeV2Checkpoints", "ShardedFilename"}
 
 
 def load_graph(path):
@@ -54,23 +47,6 @@ def load_graph(path):
     return meta.graph_def
 
 
-def check_trusted(graph_def):
-    """Refuses a graph with ops that run Python, touch files or connect.
-
-    Raises:
-        UserError: there are such ops; it names them.
-    """
-    nodes = list(graph_def.node)
-    for function in graph_def.library.function:
-        nodes.extend(function.node_def)
-    found = sorted({node.op for node in nodes if UNTRUSTED.match(node.op)} - SAVERS)
-    if found:
-        raise UserError(
-            f"the graph runs Python or touches files ({', '.join(found)}): "
-            "say --trust if you know where it comes from"
-        )
-
-
 class Graph:
     """An index over the forward nodes of a GraphDef, as they are outside of training.
 
@@ -79,20 +55,27 @@ class Graph:
     together count as a variable. With `backward` the nodes of backpropagation are there as well,
     and all of this as it stands.
 
+    Args:
+        trust: whatever its ops do, parts of it may be run.
+
     Attributes:
         outside: porting.graphs.outside.Outside; None with `backward`.
         dropped: the names of the nodes of dropout, which stand for an Identity each.
         joined: the names of the variables that are in parts.
+
+    Raises:
+        UserError: the nodes go in a circle.
     """
 
-    def __init__(self, graph_def, *, backward=False):
-        self.graph_def = graph_def
+    def __init__(self, graph_def, *, backward=False, trust=False):
+        self.graph_def, self.trust = graph_def, trust
         self.joined: list[str] = []
         self._imported = None
         self.nodes = {
             node.name: node for node in graph_def.node if backward or not is_backward(node.name)
         }
         self._given = dict(self.nodes)
+        check_acyclic(self.nodes)
         self._index()
         self.outside = None if backward else outside_of_training(self)
         self.dropped = self.outside.dropped if self.outside else []
@@ -101,13 +84,18 @@ class Graph:
             self._index()
             self.joined = [name for name in self.nodes if self._is_joined(name)]
             self.nodes.update((name, _variable(self.nodes[name])) for name in self.joined)
+            check_acyclic(self.nodes)
             self._index()
 
     def _index(self):
-        self._consumers = defaultdict(list)
+        self._consumers: dict[str, list[Any]] = {}
+        self._outputs: dict[str, list[str]] = {}
+        self._origins: dict[str, str] = {}
         for node in self.nodes.values():
             for tensor in self.inputs(node):
-                self._consumers[tensor].append(node)
+                self._consumers.setdefault(tensor, []).append(node)
+        for tensor in self._consumers:
+            self._outputs.setdefault(tensor.rpartition(":")[0], []).append(tensor)
 
     @staticmethod
     def full(name):
@@ -134,15 +122,21 @@ class Graph:
 
     def consumers(self, tensor, ops=None):
         """The forward nodes that take a tensor, of the given ops, in the order of the graph."""
-        return [node for node in self._consumers[tensor] if ops is None or node.op in ops]
+        nodes = self._consumers.get(tensor, ())
+        return [node for node in nodes if ops is None or node.op in ops]
 
     def origin(self, tensor):
         """The tensor that another one is the same as: back through Identity and the like."""
-        node = self.node(tensor)
-        while node is not None and node.op in PASSING:
-            tensor = self.inputs(node)[0]
+        passed = []
+        while tensor not in self._origins:
+            passed.append(tensor)
             node = self.node(tensor)
-        return tensor
+            if node is None or node.op not in PASSING:
+                self._origins[tensor] = tensor
+            else:
+                tensor = self.inputs(node)[0]
+        self._origins.update(dict.fromkeys(passed, self._origins[tensor]))
+        return self._origins[tensor]
 
     def unconditioned(self, tensor):
         """The same tensor before it went into a tf.cond."""
@@ -183,9 +177,9 @@ class Graph:
 
     def ahead(self, tensors: Iterable[str], *, through, ops):
         """The nodes of some ops that tensors lead into, by way of nodes of the ops `through`."""
-        found, queue, seen = [], list(tensors), set()
+        found, queue, seen = [], deque(tensors), set()
         while queue:
-            for node in self._consumers[queue.pop(0)]:
+            for node in self._consumers.get(queue.popleft(), ()):
                 if node.name in seen:
                     continue
                 seen.add(node.name)
@@ -197,38 +191,37 @@ class Graph:
 
     def behind(self, tensor, *, through):
         """All tensors that lead to one by way of nodes of the ops `through`, the nearest first."""
-        found = [tensor]
-        for other in found:  # it grows
-            node = self.node(other)
+        found, queue = {tensor: None}, deque([tensor])
+        while queue:
+            node = self.node(queue.popleft())
             if node is not None and node.op in through:
-                found.extend(name for name in self.inputs(node) if name not in found)
-        return found
+                further = [name for name in self.inputs(node) if name not in found]
+                found.update(dict.fromkeys(further))
+                queue.extend(dict.fromkeys(further))
+        return list(found)
 
     def shape(self, tensor):
         """The sizes of a tensor as far as the graph knows them, None for any; None: not even how
         many there are.
 
-        The graph as a whole is imported for it once, as its shapes are not written down.
+        What leads to it is imported for that, as shapes are not written down, and not run.
         """
+        from porting.graphs.importing import Imported  # which needs this module
+
         if self._imported is None:
-            self._imported = tf1.Graph()
-            with self._imported.as_default():
-                try:
-                    tf1.import_graph_def(self.graph_def, name="")
-                except UNIMPORTABLE:  # an op that does not exist here
-                    self._imported = tf1.Graph()
+            given = SimpleNamespace(nodes=self._given, graph_def=self.graph_def, trust=self.trust)
+            self._imported = Imported(given, running=False)
         try:
-            shape = self._imported.get_tensor_by_name(tensor).shape
-        except KeyError:
+            shape = self._imported.tensor(tensor).shape
+        except (KeyError, UserError):  # an op that does not exist here, or is not trusted
             return None
         return None if shape.rank is None else shape.as_list()
 
     def outputs(self, node):
-        """Those tensors of a node that a forward node takes."""
-        prefix = node.name + ":"
-        count = {"Split": 64, "SplitV": 64, "Unpack": 1024, "Unstack": 1024}.get(node.op, 8)
-        names = (f"{prefix}{port}" for port in range(count))
-        return [name for name in names if name in self._consumers]
+        """Those tensors of a node that a forward node takes, in the order of its outputs."""
+        return sorted(
+            self._outputs.get(node.name, ()), key=lambda name: int(name.rpartition(":")[2])
+        )
 
     def operands(self, node):
         """What a concatenation, split or sum computes from: its inputs but for the axis."""

@@ -50,7 +50,13 @@ def _scopes(nodes):
         if node.op == "Switch" and _of_variable(nodes, node.input[0])
         for scope in all_ & {_plain(node.input[1]).removesuffix("/pred_id")}
     }
-    return {s for s in all_ if s in using or any(s.startswith(outer + "/") for outer in using)}
+    return {scope for scope in all_ if not using.isdisjoint(_around(scope))}
+
+
+def _around(scope):
+    """A scope and those that it is in."""
+    parts = scope.split("/")
+    return ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
 
 
 def _of_variable(nodes, name):

@@ -229,10 +229,18 @@ def _sigmoid(graph, gate, *, through):
 
 def _added(graph, tensor):
     """The sum of the constants among the terms that a tensor is the sum of."""
-    node = graph.node(tensor)
-    if node is not None and node.op in ADD:
-        return sum(_added(graph, name) for name in graph.inputs(node))
-    return scalar(graph.constant(tensor)) or 0.0
+    sums: dict[str, float] = {}
+    stack = [tensor]
+    while stack:
+        node = graph.node(stack[-1])
+        terms = graph.inputs(node) if node is not None and node.op in ADD else []
+        missing = [name for name in terms if name not in sums]
+        if missing:
+            stack += missing
+            continue
+        name = stack.pop()
+        sums[name] = sum(sums[t] for t in terms) if terms else scalar(graph.constant(name)) or 0.0
+    return sums[tensor]
 
 
 def _activated(graph, tensor):

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
-from porting.graph import PASSING, UNIMPORTABLE, Graph
+from porting.graph import PASSING, Graph
+from porting.graphs import sessions
+from porting.graphs.pruning import behind
 from porting.graphs.widening import graph_def_of
-from shared.errors import UserError
 
-# What TensorFlow says of ops that do not exist here, or of inputs that they do not take.
 _WHOLE = {tf1.int32.as_datatype_enum, tf1.int64.as_datatype_enum}
 
 
@@ -47,7 +47,7 @@ class GraphRun:
         widened: compute in float64 what the graph computes in float32.
 
     Raises:
-        UserError: an op of the graph does not exist or has no kernel here.
+        UserError: an op of the graph does not exist or has no kernel here, or is not trusted.
     """
 
     def __init__(self, graph: Graph, network, variables, *, widened=False):
@@ -66,15 +66,8 @@ class GraphRun:
             given = {**self._feeds, **given}
             fetches = [name for run in self._runs for name in _made(run)] + self._head_tensors()
             part = part_of(graph, fetches, given=given, widened=widened)
-            used = {name for node in part.node for name in graph.inputs(node)}
-            given = {name: tensor for name, tensor in given.items() if name in used}
-            try:
-                tf1.import_graph_def(part, input_map=given, name="")
-            except UNIMPORTABLE as error:
-                raise UserError(f"the graph cannot be imported: {_first_line(error)}") from None
-        config = tf1.ConfigProto()  # as the graph stands: it runs a few times only
-        config.graph_options.rewrite_options.disable_meta_optimizer = True
-        self.session = tf1.Session(graph=session_graph, config=config)
+            sessions.import_part(part, given)
+        self.session = sessions.session(session_graph)
 
     def __call__(self, inputs, states, *, lengths=None, head=True):
         """Runs the cells and, with `head`, what comes after them.
@@ -91,12 +84,8 @@ class GraphRun:
         """
         fetches = [tensors_of(run) for run in self._runs]
         tensors = self._head_tensors() if head else []
-        try:
-            *cells, dense = self.session.run(
-                [*fetches, tensors], self._fed(inputs, states, lengths)
-            )
-        except (tf1.errors.OpError, ValueError) as error:
-            raise UserError(f"the graph does not run here: {_first_line(error)}") from None
+        fed = self._fed(inputs, states, lengths)
+        *cells, dense = sessions.run(self.session, [*fetches, tensors], fed)
         found = [
             of_run(layer, values, state, lengths)
             for layer, values, state in zip(self.network.recurrent, cells, states, strict=True)
@@ -173,6 +162,13 @@ def with_residual(inputs, outputs, lengths=None):
     return np.where(on, inputs + outputs, np.zeros_like(outputs))
 
 
+def made_by(network):
+    """The tensors that a network's cells and the layers around them give."""
+    runs = [layer.run for layer in network.recurrent if layer.run is not None]
+    layers = [layer.output for layer in (*network.before, *network.after) if layer.output]
+    return [*(name for run in runs for name in _made(run)), *layers]
+
+
 def _first(layer):
     """The tensors of a run that its inputs are put into."""
     run = layer.run
@@ -229,14 +225,14 @@ def _at(lengths, steps):
 
 
 def part_of(graph, fetches, *, given, widened):
-    """The GraphDef of what leads to some tensors from the given ones, without devices."""
-    needed, queue = set(), [name for name in fetches if name not in given]
-    while queue:
-        node = graph.node(queue.pop())
-        if node is None or node.name in needed:
-            continue
-        needed.add(node.name)
-        queue.extend(name for name in graph.inputs(node) if name not in given)
+    """The GraphDef of what leads to some tensors from the given ones, without devices.
+
+    What is only waited for by control inputs is left out: it changes no value.
+
+    Raises:
+        UserError: it does more than compute, and the graph is not trusted.
+    """
+    needed = behind(graph.nodes, fetches, cut=given, controls=False)
     return graph_def_of(graph, needed, widened=widened)
 
 
@@ -249,7 +245,3 @@ def _dtype(graph, tensor):
             if node is not None and key in node.attr and node.attr[key].type in _WHOLE:
                 return tf1.as_dtype(node.attr[key].type)
     return tf1.int32
-
-
-def _first_line(error):
-    return str(error).strip().splitlines()[0]

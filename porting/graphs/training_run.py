@@ -52,7 +52,9 @@ class TrainingRun:
         self._masked = conversion.blueprint.masked
         try:
             widened = dtype != conversion.blueprint.dtype
-            self._whole = WholeGraph(conversion.graph.graph_def, widened=widened)
+            self._whole = WholeGraph(
+                conversion.graph.graph_def, widened=widened, trust=conversion.graph.trust
+            )
             self._check(conversion, self._whole.graph)
             self._whole.restore(conversion.checkpoint)
             self._whole.assign(variables)
@@ -69,8 +71,14 @@ class TrainingRun:
         self._loss = self._tensor(find_loss(whole))
         self._logits = self._tensor(self.network.after[-1].output)
         with self.graph.as_default():
-            (self._pull,) = tf1.gradients(self._loss, self._logits)
-        self._train = self.graph.get_operation_by_name(find_train_op(whole, self._applied))
+            try:
+                (self._pull,) = tf1.gradients(self._loss, self._logits)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                # An imported tf.cond knows nothing of the contexts that its gradient needs.
+                raise NoTraining(
+                    f"the gradient of its loss cannot be built here ({error})"
+                ) from None
+        self._train = self._known(self._whole.operation, find_train_op(whole, self._applied))
         self._sizes = self._find_sizes()
 
     def batch(self, stream):
@@ -159,11 +167,16 @@ class TrainingRun:
         return self._outside.fixed or by_flag
 
     def _tensor(self, name):
-        return self._whole.tensor(name)
+        return self._known(self._whole.tensor, name)
 
     def _run(self, fetches, feed):
+        return self._known(self._whole.run, fetches, feed)
+
+    @staticmethod
+    def _known(function, *arguments):
+        """What the whole graph gives; raises NoTraining where it gives nothing."""
         try:
-            return self._whole.run(fetches, feed)
+            return function(*arguments)
         except UserError as error:
             raise NoTraining(str(error)) from None
 
@@ -192,14 +205,7 @@ class TrainingRun:
         for name, outside in self._outside.flags.items():
             found[self._tensor(name)] = outside != self.training
         runs = [layer.run for layer in self.network.recurrent]
-        first = self._tensor(self._first.first_inputs).shape
-        batch = first[0 if self._first.inputs is None else 1] if first.rank else None
         for run in runs:
-            for name in run.initial:  # the model starts from zeros
-                tensor = self._tensor(name)
-                rows, width = tensor.shape.as_list() if tensor.shape.rank else (None, None)
-                if width is not None:
-                    found[tensor] = np.zeros((rows or batch or ROWS, width), self.dtype)
             if run.lengths is not None and self._masked:
                 found[self._tensor(run.lengths)] = self._lengths(run)
         return found

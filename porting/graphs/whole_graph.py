@@ -1,66 +1,70 @@
-"""A session on a whole TF1 graph, with a checkpoint's values in its variables."""
-
-import re
+"""A session on a TF1 graph as it stands, with a checkpoint's values in its variables."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
-from porting.graph import UNIMPORTABLE, VARIABLES, Graph, is_backward
-from porting.graphs.widening import graph_def_of
-from shared.errors import UserError
-
-_PLACES = re.compile("defined at|^Node: |^Detected at node|^<stack traces|^File ")
+from porting.graph import VARIABLES, Graph, is_backward
+from porting.graphs import sessions
+from porting.graphs.importing import Imported
 
 
 class WholeGraph:
-    """A graph with its training, in one dtype.
+    """A graph with its training, in one dtype; what is asked for of it runs, with what that needs.
 
     Args:
         graph_def: of a `.meta`.
         widened: float64 stands where the graph has float32.
+        targets: names of tensors and operations that are imported at once, rather than when they
+            are asked for.
+        fed: full names of tensors that are always fed: what makes them is left out.
+        trust: its ops may run Python and touch files.
 
     Attributes:
         graph: porting.graph.Graph, with the nodes of backpropagation.
         imported: the tf.Graph of the session.
 
     Raises:
-        UserError: an op does not exist here, or not in float64.
+        UserError: an op does not exist here, or not in float64; it is not to be trusted.
+            So do `want`, `tensor`, `operation` and whatever takes names.
     """
 
-    def __init__(self, graph_def, *, widened):
-        self.graph = Graph(graph_def, backward=True)
-        self._assignments = {}
-        with tf1.Graph().as_default() as self.imported:
-            part = graph_def_of(self.graph, self.graph.nodes, widened=widened)
-            try:
-                tf1.import_graph_def(part, name="")
-            except UNIMPORTABLE as error:
-                line = str(error).strip().splitlines()[0]
-                raise UserError(f"the graph cannot be imported: {line}") from None
-            self.session = tf1.Session(graph=self.imported, config=as_it_stands())
+    def __init__(self, graph_def, *, widened, targets=None, fed=(), trust=False):
+        self.graph = Graph(graph_def, backward=True, trust=trust)
+        self._assignments, self._reads = {}, {}
+        self._checkpoint = None
+        self._part = Imported(self.graph, widened=widened, fed=fed)
+        self.imported = self._part.graph
+        self.session = sessions.session(self.imported)
+        self.want(targets or ())
+
+    def want(self, names):
+        """Imports tensors and operations by their names, with what they need."""
+        self._start(self._part.add(names))
 
     def tensor(self, name):
-        """The tensor of a full name or of an op's first output."""
-        return self.imported.get_tensor_by_name(name if ":" in name else name + ":0")
+        """The tensor of a full name or of an op's first output; raises KeyError for no such one."""
+        self.want([name])
+        return self._part.tensor(name)
+
+    def operation(self, name):
+        """The operation of a name; raises KeyError for no such one."""
+        self.want([name])
+        return self._part.operation(name)
 
     def run(self, fetches, feed=None):
         """Runs tensors and operations. Raises UserError where TensorFlow does not."""
-        try:
-            return self.session.run(fetches, feed)
-        except (tf1.errors.OpError, ValueError) as error:
-            missing = re.search("feed a value for placeholder tensor '([^']+)'", str(error))
-            if missing:
-                raise UserError(f"the graph has to be fed {missing[1]}, and is not") from None
-            raise UserError(f"the graph does not run here: {reason(error)}") from None
+        return sessions.run(self.session, fetches, feed)
 
     def read(self, names):
         """The values of variables: {name: array}."""
-        return self.run({name: self._value(name) for name in names})
+        values = {name: self._value(name) for name in names}
+        return self.run(values) if values else {}
 
     def assign(self, values):
         """Sets variables: {name: array}."""
         pairs = [(*self._assignment(name), value) for name, value in values.items()]
-        self.run([op for _, op, _ in pairs], {taken: value for taken, _, value in pairs})
+        if pairs:
+            self.run([op for _, op, _ in pairs], {taken: value for taken, _, value in pairs})
 
     def round(self, names):
         """Rounds variables to float32, in whatever dtype they are."""
@@ -68,25 +72,42 @@ class WholeGraph:
         self.assign({name: np.float32(value) for name, value in values.items()})
 
     def restore(self, checkpoint):
-        """Gives the variables a checkpoint's values; those it has not start as in the graph."""
-        own = [node.name for node in self.graph.nodes.values() if node.op in VARIABLES]
-        self.assign({name: checkpoint.read(name) for name in own if name in checkpoint.shapes})
-        starts = [f"{name}/Assign" for name in own if name not in checkpoint.shapes]
-        self.run([self.imported.get_operation_by_name(s) for s in starts if s in self.graph.nodes])
+        """Gives the variables a checkpoint's values; those it has not start as in the graph.
+
+        That holds for variables that are asked for later as well.
+        """
+        self._checkpoint = checkpoint
+        self._start([one.name for one in self.imported.get_operations()])
+
+    def _start(self, names):
+        """Gives variables among some new nodes their first values, once there is a checkpoint."""
+        if self._checkpoint is None:
+            return
+        nodes = [self.graph.nodes[name] for name in names if name in self.graph.nodes]
+        own = [node.name for node in nodes if node.op in VARIABLES]
+        known = self._checkpoint.shapes
+        self.assign({name: self._checkpoint.read(name) for name in own if name in known})
+        starts = [f"{name}/Assign" for name in own if name not in known]
+        starts = [self.operation(name) for name in starts if name in self.graph.nodes]
+        if starts:
+            self.run(starts)
 
     def _value(self, name):
-        with self.imported.as_default():
-            variable = self.imported.get_operation_by_name(name)
-            if variable.type != "VarHandleOp":
-                return variable.outputs[0]
-            reads = self.graph.uses(name, {"ReadVariableOp"})
-            return self.tensor(reads[0].name)
+        if name not in self._reads:
+            variable = self.operation(name)
+            (self._reads[name],) = variable.outputs
+            if variable.type == "VarHandleOp":
+                with self.imported.as_default():
+                    self._reads[name] = tf1.raw_ops.ReadVariableOp(
+                        resource=variable.outputs[0], dtype=variable.get_attr("dtype")
+                    )
+        return self._reads[name]
 
     def _assignment(self, name):
         """A placeholder, and the op that gives its value to a variable."""
         if name not in self._assignments:
+            variable = self.operation(name)
             with self.imported.as_default():
-                variable = self.imported.get_operation_by_name(name)
                 (tensor,) = variable.outputs
                 taken = tf1.placeholder(tf1.as_dtype(variable.get_attr("dtype")))
                 if variable.type == "VarHandleOp":
@@ -110,17 +131,3 @@ def row_gradients(graph, variable):
             if name.endswith(f"{node.name}_grad/Reshape") and is_backward(name):
                 found.append((f"{name}:0", f"{name}_1:0"))
     return found
-
-
-def reason(error):
-    """What TensorFlow says of an error, on one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not line.endswith("error:") and not _PLACES.search(line)]
-    return (told or lines)[0]
-
-
-def as_it_stands():
-    """The configuration of a session that runs a graph a few times: no rewriting of it first."""
-    config = tf1.ConfigProto()
-    config.graph_options.rewrite_options.disable_meta_optimizer = True
-    return config

@@ -4,23 +4,30 @@ import tensorflow as tf2
 import tensorflow.compat.v1 as tf1
 
 from porting.graph import PASSING
+from porting.graphs.pruning import functions_of, gradients_of
+from porting.graphs.trust import check
 
 _HANDING = {"Enter", "Merge", "Switch", "NextIteration", "Exit", "Identity"}
 _HANDING |= {"Add", "AddV2", "AddN"}  # of gradients
 _WIDER = {tf1.float32.as_datatype_enum: tf1.float64.as_datatype_enum}
 
 
-def graph_def_of(graph, needed, *, widened):
-    """The GraphDef of some nodes, without devices.
+def graph_def_of(graph, needed, *, widened, flows=None, present=(), running=True):
+    """The GraphDef of some nodes, without devices, and with the functions that they call.
 
     Args:
         graph: porting.graph.Graph.
         needed: names of nodes.
         widened: float64 stands where the graph has float32.
+        flows: what flows_of says of the graph, where that is known.
+        present: names of nodes that are there already, to be waited for.
+        running: as for porting.graphs.trust.check.
+
+    Raises:
+        UserError: it does more than compute, and the graph is not trusted.
     """
-    flows = _flows(graph) if widened else ()
+    flows = flows_of(graph) if widened and flows is None else flows
     part = tf1.GraphDef()
-    part.library.CopyFrom(graph.graph_def.library)
     part.versions.CopyFrom(graph.graph_def.versions)
     for name, node in graph.nodes.items():
         if name in needed:
@@ -29,14 +36,28 @@ def graph_def_of(graph, needed, *, widened):
             copy.device = ""
             for name_of in ("_class", "_output_shapes"):  # other versions see other shapes
                 copy.attr.pop(name_of, None)
-            controls = [i for i in node.input if i.startswith("^") and i[1:] in needed]
+            controls = [i for i in node.input if i[:1] == "^" and _is_any(i[1:], needed, present)]
             copy.input[:] = [*(i for i in node.input if not i.startswith("^")), *controls]
             if widened:
                 _widen(copy, flow=name in flows)
+    library = graph.graph_def.library
+    part.library.function.extend(functions_of(part.node, library))
+    part.library.gradient.extend(gradients_of(part.library.function, library))
+    if not graph.trust:
+        check(part.node, part.library.function, running=running)
     return part
 
 
-def _flows(graph):
+def _is_any(name, needed, present):
+    return name in needed or name in present
+
+
+def wider(dtype):
+    """The enum of float64 for that of float32, any other for itself."""
+    return _WIDER.get(dtype, dtype)
+
+
+def flows_of(graph):
     """The nodes that hand on a TensorArray's flow: a float32 that means nothing, in any graph."""
     arrays = [node for node in graph.nodes.values() if node.op.startswith("TensorArray")]
     made = ("TensorArrayV3", "TensorArrayGradV3")

@@ -1,7 +1,7 @@
 """A TF1 checkpoint with its graph behind the protocol of porting/comparison/side.py."""
 
 import functools
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import tensorflow.compat.v1 as tf1
@@ -18,6 +18,7 @@ from porting.comparison.side import (
 )
 from porting.graphs.graph_run import of_run, static_sizes, tensors_of
 from porting.graphs.probing import row_order
+from porting.graphs.pruning import full_name
 from porting.graphs.whole_graph import WholeGraph
 from porting.mistakes.layers import changes
 from porting.ports import exporting
@@ -52,14 +53,31 @@ class CheckpointSide(Side):
         optimizer = conversion.blueprint.optimizer
         self.config = traits(optimizer, forget_bias=self.weight_map.adds_forget_bias)
         widened = dtype != conversion.blueprint.dtype
-        self.whole = WholeGraph(conversion.graph.graph_def, widened=widened)
+        sources = [one for one in (*port_map.inputs.values(), port_map.labels) if one is not None]
+        self.whole = WholeGraph(
+            conversion.graph.graph_def,
+            widened=widened,
+            fed=[full_name(name) for name in (*(s.name for s in sources), *port_map.feed)],
+            trust=conversion.graph.trust,
+        )
         self.whole.restore(conversion.checkpoint)
         self._steps = 0 if optimizer is None else optimizer.iterations
         self.places = Places(conversion, port_map, self.weight_map.variables, self.whole.graph)
         self._layers = _recurrent_layers(conversion.network, port_map)
         self._row_order = functools.cache(functools.partial(row_order, conversion))
+        self.whole.want(self._compared())
         if widened:
             self._round_start()
+
+    def _compared(self):
+        """The names of what is run: what does not exist here is noticed at once."""
+        runs = [layer.run for layer in self._layers.values()]
+        found = [tensors_of(run) for run in runs]
+        found += [one.name for one in self.map.outputs.values()]
+        for part in ("logits", "loss", "train", "gradients", "row_gradients"):
+            with suppress(NotOffered):
+                found.append(getattr(self.places, part))
+        return [name for name in tf1.nest.flatten(found) if name is not None]
 
     # What it computes.
 
@@ -176,7 +194,7 @@ class CheckpointSide(Side):
     def train_steps(self, batches):
         losses = []
         loss = self.whole.tensor(self.places.loss)
-        train = self.whole.imported.get_operation_by_name(self.places.train)
+        train = self.whole.operation(self.places.train)
         for inputs, labels in batches:
             feed = self._feed(inputs, labels=labels, training=True)
             losses.append(self.whole.run([loss, train], feed)[0])

@@ -14,8 +14,8 @@ def write(whole, logits, port_map, folder):
         port_map: porting.ports.port_map.PortMap.
         folder: must not exist.
     """
-    definition = whole.imported.as_graph_def()
     op = whole.tensor(logits).op.name
+    definition = whole.imported.as_graph_def()
     frozen = tf1.graph_util.convert_variables_to_constants(whole.session, definition, [op])
     with tf1.Graph().as_default(), tf1.Session() as session:
         inputs, given = {}, {}

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
+from porting.graphs import sessions
 from porting.graphs.graph_run import part_of, variables_of
 from porting.verification.pairs import rung_at
 from shared.errors import UserError
@@ -47,20 +48,14 @@ def _run(pair, fetches, stream):
     with tf1.Graph().as_default() as imported:
         given, values = variables_of(graph, pair.variables, dtype=pair.dtype)
         part = part_of(graph, fetches, given=given, widened=widened)
-        used = {name for node in part.node for name in graph.inputs(node)}
-        given = {name: tensor for name, tensor in given.items() if name in used}
-        try:
-            tf1.import_graph_def(part, input_map=given, name="")
-            feed = {
-                imported.get_tensor_by_name(f"{node.name}:0"): _drawn(pair, node, stream)
-                for node in part.node
-                if node.op.startswith("Placeholder")
-            }
-            with tf1.Session(graph=imported) as session:
-                return session.run(fetches, {**values, **feed})
-        except (ValueError, KeyError, tf1.errors.OpError) as error:
-            line = str(error).strip().splitlines()[0]
-            raise UserError(f"the graph does not run from its inputs: {line}") from None
+        sessions.import_part(part, given)
+        feed = {
+            imported.get_tensor_by_name(f"{node.name}:0"): _drawn(pair, node, stream)
+            for node in part.node
+            if node.op.startswith("Placeholder")
+        }
+        with sessions.session(imported) as session:
+            return sessions.run(session, fetches, {**values, **feed})
 
 
 def _drawn(pair, node, stream):

@@ -1,0 +1,43 @@
+"""What TensorFlow's own definitions say of the ops that it knows."""
+
+import functools
+
+import tensorflow.compat.v1 as tf1
+
+
+@functools.cache
+def op_def(op):
+    """The OpDef of an op by its name; None of one that is not registered here."""
+    graph_def = tf1.GraphDef()
+    graph_def.node.add(name="op", op=op)
+    try:
+        with tf1.Graph().as_default():
+            meta = tf1.train.export_meta_graph(graph_def=graph_def)
+    except (ValueError, KeyError, TypeError):  # of no such op
+        return None
+    return next((one for one in meta.meta_info_def.stripped_op_list.op if one.name == op), None)
+
+
+def is_stateful(op):
+    """Whether an op does more than compute its outputs; False of one that is not registered."""
+    definition = op_def(op)
+    return definition is not None and definition.is_stateful
+
+
+def output_type(node, port):
+    """The dtype (an enum of DataType) of one of a node's outputs; None: it is not known."""
+    types: list[int] = []
+    definition = op_def(node.op)
+    for argument in definition.output_arg if definition else ():
+        if argument.type_list_attr:
+            types += _attr(node, argument.type_list_attr).list.type
+            continue
+        one = _attr(node, argument.type_attr).type if argument.type_attr else argument.type
+        count = _attr(node, argument.number_attr).i if argument.number_attr else 1
+        types += [one] * count
+    return types[port] if port < len(types) else None
+
+
+def _attr(node, name):
+    # Asking a node for an attribute that is not there would put it there.
+    return node.attr[name] if name in node.attr else tf1.AttrValue()

@@ -147,6 +147,13 @@ def test_the_place_names_the_option_with_both_values(opened):
     )
 
 
+def test_constants_are_compared_as_float32_has_them(opened):
+    read, model = opened("Adam")
+    assert compared(read, recompiled(model, beta_2=float(np.float32(0.999)))) == ({}, [])
+    nearest = float(np.nextafter(np.float32(0.999), np.float32(1)))
+    assert list(compared(read, recompiled(model, beta_2=nearest))[0]) == ["optimizer"]
+
+
 def test_no_clipping_is_seen(opened):
     read, model = opened("clipped")
     failed, _ = compared(read, recompiled(model, global_clipnorm=None))

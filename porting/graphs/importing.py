@@ -1,6 +1,7 @@
 """A tf.Graph that parts of a third party's graph are imported into as they are asked for."""
 
 import re
+from typing import Any
 
 import tensorflow.compat.v1 as tf1
 
@@ -24,7 +25,9 @@ class Imported:
         running: it is for a session; else its shapes alone are looked at.
 
     Attributes:
-        graph: the tf.Graph. The names of all nodes are reserved in it.
+        graph: the tf.Graph. The names of all nodes are reserved in it; yet a node may have another
+            one there, where its own is that of a scope.
+        operations: {name of a node: tf.Operation}, in the order of their import.
     """
 
     def __init__(self, graph, *, widened=False, fed=(), running=True):
@@ -38,6 +41,7 @@ class Imported:
             _reserve(self.graph, graph.nodes)
             self._cut |= set() if graph.trust else sources(graph)
         self._there = set(self._cut)  # and the names of the nodes
+        self.operations: dict[str, Any] = {}
 
     def add(self, names):
         """Imports what tensors or operations need that is not there; returns the new nodes' names.
@@ -56,7 +60,7 @@ class Imported:
                 running=self._running,
             )
             with self.graph.as_default():
-                import_part(part, self._given(part))
+                self.operations |= import_part(part, self._given(part))
             self._there.update(new)
         return list(new)
 
@@ -66,12 +70,18 @@ class Imported:
         if name in self._cut:
             return self._placeholder(name)
         self.add([name])
-        return self.graph.get_tensor_by_name(name)
+        return self._tensor(name)
 
     def operation(self, name):
         """The operation of a name; raises KeyError for no such one."""
         self.add([name])
-        return self.graph.get_operation_by_name(name)
+        return self.operations[name]
+
+    def _tensor(self, name):
+        outputs, port = self.operations[node_name(name)].outputs, int(name.rpartition(":")[2])
+        if port >= len(outputs):
+            raise KeyError(name)
+        return outputs[port]
 
     def _given(self, part):
         """What is there already of the inputs of a part, by their names."""
@@ -81,15 +91,14 @@ class Imported:
                 given[name] = self._placeholder(name)
             elif node_name(name) in self._there:
                 is_control = name.startswith("^")
-                here = self._marker(name[1:]) if is_control else self.graph.get_tensor_by_name(name)
-                given[name] = here
+                given[name] = self._marker(name[1:]) if is_control else self._tensor(name)
         return given
 
     def _marker(self, name):
         """A tensor that is there once an operation is done."""
         if name not in self._markers:
             with self.graph.as_default():
-                with tf1.control_dependencies([self.graph.get_operation_by_name(name)]):
+                with tf1.control_dependencies([self.operations[name]]):
                     self._markers[name] = tf1.constant(0, name="done")
         return self._markers[name]
 

@@ -39,7 +39,7 @@ def run(session, fetches, feed=None):
 
 
 def import_part(part, given):
-    """Imports a GraphDef into the default tf.Graph, under the names that it has.
+    """Imports a GraphDef into the default tf.Graph; returns {name of a node: tf.Operation}.
 
     Args:
         given: {name: tensor} that stand for inputs; those that nothing takes are left out.
@@ -50,9 +50,11 @@ def import_part(part, given):
     used = {full_name(name) for node in part.node for name in node.input}
     given = {name: tensor for name, tensor in given.items() if name in used}
     try:
-        tf1.import_graph_def(part, input_map=given, name="")
+        names = [node.name for node in part.node]
+        made = tf1.import_graph_def(part, input_map=given, return_elements=names, name="")
     except UNIMPORTABLE as error:
         raise UserError(f"the graph cannot be imported: {reason(error)}") from None
+    return dict(zip(names, made, strict=True))
 
 
 def reason(error):

@@ -212,10 +212,9 @@ class TrainingRun:
 
     def _placeholders(self):
         """The placeholders of the graph but for those of a Saver."""
-        operations = self.graph.get_operations()
-        own = [one for one in operations if one.name in self._whole.graph.nodes]
-        found = [one for one in own if one.type.startswith("Placeholder")]
-        return [one for one in found if not one.name.startswith("save")]
+        imported = self._whole.operations.items()
+        found = [(name, one) for name, one in imported if one.type.startswith("Placeholder")]
+        return [one for name, one in found if not name.startswith("save")]
 
     def _lengths(self, run):
         tensor = self._tensor(run.lengths)

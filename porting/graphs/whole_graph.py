@@ -51,6 +51,11 @@ class WholeGraph:
         self.want([name])
         return self._part.operation(name)
 
+    @property
+    def operations(self):
+        """What has been imported: {name of a node: tf.Operation}."""
+        return self._part.operations
+
     def run(self, fetches, feed=None):
         """Runs tensors and operations. Raises UserError where TensorFlow does not."""
         return sessions.run(self.session, fetches, feed)
@@ -77,14 +82,13 @@ class WholeGraph:
         That holds for variables that are asked for later as well.
         """
         self._checkpoint = checkpoint
-        self._start([one.name for one in self.imported.get_operations()])
+        self._start(list(self.operations))
 
     def _start(self, names):
         """Gives variables among some new nodes their first values, once there is a checkpoint."""
         if self._checkpoint is None:
             return
-        nodes = [self.graph.nodes[name] for name in names if name in self.graph.nodes]
-        own = [node.name for node in nodes if node.op in VARIABLES]
+        own = [name for name in names if self.graph.nodes[name].op in VARIABLES]
         known = self._checkpoint.shapes
         self.assign({name: self._checkpoint.read(name) for name in own if name in known})
         starts = [f"{name}/Assign" for name in own if name not in known]

@@ -1,5 +1,6 @@
 """Training and testing: a Session, feed_dict per step, Saver and FileWriter."""
 
+import os
 import sys
 
 import numpy as np
@@ -44,7 +45,7 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
         UserError: a loss is not finite, or the checkpoint does not fit the config.
     """
     config, log = run.config, step_log.StepLog(run.config, run.say, final_tests)
-    with tf.Graph().as_default() as graph:
+    with run, tf.Graph().as_default() as graph:
         tf.set_random_seed(config.seed)
         model = MODELS[config.model].build_model(config)
         trainer = _Trainer(run, model, log)
@@ -77,10 +78,8 @@ def session_config():
 
 
 def restore(session, saver, run):
-    """Loads the last checkpoint of a run. Raises UserError where there is none that fits."""
-    checkpoint = tf.train.latest_checkpoint(run.path)
-    if checkpoint is None:
-        raise UserError("%s has no checkpoint: train a run first" % run.path)
+    """Loads the last whole checkpoint of a run. Raises UserError where there is none that fits."""
+    checkpoint = run.checkpoint() or _unrecorded(run)
     try:
         saver.restore(session, checkpoint)
     except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, ValueError):
@@ -106,7 +105,8 @@ class _Trainer:
         tf.summary.scalar(runs.LOSS, model.loss)
         tf.summary.scalar(runs.TRAIN_ACCURACY, model.accuracy)
         self.summary = tf.summary.merge_all()
-        self.saver = tf.train.Saver(max_to_keep=2)
+        # All are kept until the records name others; a path of its own would outlive a move.
+        self.saver = tf.train.Saver(max_to_keep=None, save_relative_paths=True)
         graph = tf.get_default_graph()
         self.writers = {
             split: tf.summary.FileWriter(run.events(split), graph) for split in ("train", "test")
@@ -123,6 +123,7 @@ class _Trainer:
             values = MODELS[self.config.model].to_variables(initial_weights, self.config)
             assign(session, self.variables, values)
         self._save_initial_weights(session)
+        self.save(session)
 
     def train_to_test(self, session, split, interrupt):
         """Trains until the next test is due, or to the step at which Ctrl-C came."""
@@ -150,12 +151,15 @@ class _Trainer:
         self.writers["test"].add_summary(summary, self.log.step)
 
     def save(self, session):
-        """Writes the checkpoint with slots and the .meta graph, then the records."""
-        self.saver.save(session, self.run.file("model.ckpt"), global_step=self.log.step)
+        """Writes the checkpoint with slots and the .meta graph, then the records, which name it."""
+        name = "model.ckpt-%d" % self.log.step
+        if not self.run.has_checkpoint(name):  # a test changes no weight
+            self.saver.save(session, self.run.file("model.ckpt"), global_step=self.log.step)
         for writer in self.writers.values():
             writer.flush()
         self.run.save_records(
             self.log,
+            name,
             parameters=sum(variable.shape.num_elements() for variable in self.variables),
             versions=versions.installed("tensorflow"),
             peak_memory_bytes=versions.peak_memory_bytes(),
@@ -175,6 +179,15 @@ class _Trainer:
         values = dict(zip([v.op.name for v in self.variables], session.run(self.variables)))
         named = MODELS[self.config.model].from_variables(values, self.config)
         weights.save(self.run.file("initial_weights.npz"), named)
+
+
+def _unrecorded(run):
+    """The last checkpoint in a folder whose records name none."""
+    state = tf.train.get_checkpoint_state(run.path)
+    if state is None:
+        raise UserError("%s has no checkpoint: train a run first" % run.path)
+    # The state file may hold the path that the folder had before it was moved or copied.
+    return run.file(os.path.basename(state.model_checkpoint_path))
 
 
 def _test(session, model, config, *, split):

@@ -11,7 +11,7 @@ from modern_tf2 import feedforward, input_pipeline, nested_rnn, row_lstm, window
 from shared import runs, step_log, versions, weights
 from shared.config import train_split
 from shared.errors import UserError
-from shared.files import replacing
+from shared.files import link, replacing
 from shared.interrupt import Interrupt
 
 MODELS = {
@@ -45,8 +45,8 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
     """
     config, log = run.config, step_log.StepLog(run.config, run.say, final_tests)
     keras.utils.set_random_seed(config.seed)
-    trainer = _Trainer(run, log)
-    with Interrupt() as interrupt:
+    with run, Interrupt() as interrupt:
+        trainer = _Trainer(run, log)
         trainer.start(initial_weights)
         while not log.finished and not interrupt.requested:
             if log.test_due:
@@ -84,11 +84,9 @@ def recorded(model, *, capacity):
 
 
 def restore(run):
-    """Loads the last checkpoint of a run. Raises UserError where there is none that fits."""
+    """Loads the last whole checkpoint of a run. Raises UserError where there is none that fits."""
     feedforward.check_layout(run.config)
-    path = run.file("model.keras")
-    if not tf.io.gfile.exists(path):
-        raise UserError(f"{run.path} has no checkpoint: train a run first")
+    path = run.checkpoint() or _unrecorded(run)
     try:
         model = keras.models.load_model(path)
         values = {variable.path: variable for variable in model.weights}
@@ -202,6 +200,8 @@ class _Trainer:
         if initial_weights is not None:
             assign(variables, self._side.to_variables(initial_weights, self.config))
         self._save_initial_weights(variables)
+        self.model.optimizer.build(self.model.trainable_variables)  # else the first step would
+        self.save()
 
     def train_to_test(self, split, interrupt):
         """Trains until the next test is due, or to the execution at which Ctrl-C came."""
@@ -236,13 +236,17 @@ class _Trainer:
             tf.summary.scalar(runs.TEST_ACCURACY, test["accuracy"])
 
     def save(self):
-        """Writes the `.keras` file with the optimizer's state, then the records."""
-        with replacing(self.run.file("model.keras")) as beside:
-            self.model.save(beside)
+        """Writes the `.keras` file with the optimizer's state, then the records, which name it."""
+        name = f"model-{self.log.step}.keras"
+        if not self.run.has_checkpoint(name):  # a test changes no weight
+            with replacing(self.run.file(name)) as beside:
+                self.model.save(beside)
+            link(self.run.file(name), self.run.file("model.keras"))
         for writer in self.writers.values():
             writer.flush()
         self.run.save_records(
             self.log,
+            name,
             parameters=self.model.count_params(),
             versions=versions.installed("tensorflow", "keras"),
             peak_memory_bytes=versions.peak_memory_bytes(),
@@ -256,6 +260,14 @@ class _Trainer:
     @property
     def _side(self):
         return MODELS[self.config.model]
+
+
+def _unrecorded(run):
+    """The last checkpoint in a folder whose records name none."""
+    path = run.file("model.keras")
+    if not tf.io.gfile.exists(path):
+        raise UserError(f"{run.path} has no checkpoint: train a run first")
+    return path
 
 
 def _test(model, recorder, config, *, split):

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -17,11 +18,14 @@ from shared.errors import UserError
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError, TypeError)
 
 
+_PART = ".part-%d-"  # with the number of the process that writes it
+
+
 @contextmanager
 def replacing(path):
     """Yields a path beside `path` to write to, renamed to it at the end or removed on failure."""
     folder, name = os.path.split(str(path))
-    beside = os.path.join(folder, ".part-%d-%s" % (os.getpid(), name))
+    beside = os.path.join(folder, _PART % os.getpid() + name)
     try:
         yield beside
         os.replace(beside, str(path))
@@ -35,6 +39,29 @@ def write_json(path, value):
     with replacing(path) as beside, open(beside, "w", encoding="utf-8") as file:
         json.dump(value, file, indent=2, allow_nan=False)
         file.write("\n")
+
+
+def link(source, target):
+    """Makes `target` another name of the file `source`, or a copy where there are no such names."""
+    with replacing(target) as beside:
+        try:
+            os.link(source, beside)
+        except OSError:
+            shutil.copyfile(source, beside)
+
+
+def remove(path):
+    """Removes a file, or a folder with all that is in it."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        os.remove(path)
+
+
+def is_abandoned(name):
+    """Whether a file of this name is one of `replacing`, whose process is gone."""
+    found = re.match(r"\.part-((\d+)-)?", name)
+    return found is not None and not (found.group(2) and _is_other(int(found.group(2))))
 
 
 def read_npz(path):
@@ -69,7 +96,7 @@ def replacing_folder(path):
     target = os.path.abspath(str(path))
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        beside = tempfile.mkdtemp(prefix=".part-", dir=os.path.dirname(target))
+        beside = tempfile.mkdtemp(prefix=_PART % os.getpid(), dir=os.path.dirname(target))
     except OSError as error:
         raise UserError("cannot write to %s: %s" % (path, error.strerror or error)) from None
     try:
@@ -78,3 +105,18 @@ def replacing_folder(path):
         os.rename(folder, target)
     finally:
         shutil.rmtree(beside)
+
+
+def _is_other(process):
+    """Whether a process other than this one runs under a number."""
+    if process == os.getpid():
+        return False
+    if os.name != "posix":
+        return True  # Windows' kill ends what it is asked about
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True

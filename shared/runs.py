@@ -1,24 +1,28 @@
 """A run's folder, and the records that both sides keep of a training.
 
 config.json    what was asked for: side, model, dataset, hyper-parameters
-result.json    what came of it so far, written with every checkpoint
-steps.npz      loss and accuracy of every step
+result.json    what came of it up to its checkpoint, which it names
+steps.npz      loss and accuracy of every step, up to the checkpoint or further
 log.txt        the log lines
 events/train, events/test    TensorBoard
-and the side's own checkpoint
+.lock          held by the training that goes on in the folder
+and the side's own checkpoints, the last two
+
+result.json is written last, and on resuming all else is cut back to it: a training may be killed
+at any moment.
 """
 
 import dataclasses
 import json
 import os
 import shlex
-import shutil
 
 import numpy as np
 
+from shared import checkpoints, locks
 from shared.config import CONFIGS
 from shared.errors import UserError
-from shared.files import read_npz, replacing, write_json
+from shared.files import read_npz, remove, replacing, write_json
 
 # TensorBoard tags: the same on both sides, so that one TensorBoard shows them over each other.
 LOSS, TRAIN_ACCURACY, TEST_ACCURACY = "loss", "train_accuracy", "test_accuracy"
@@ -33,7 +37,7 @@ _CONFIG, _RESULT, _STEPS, _LOG, _EVENTS = (
 
 
 class Run:
-    """One run's folder.
+    """One run's folder. While entered, no other training has it.
 
     Attributes:
         path: the folder.
@@ -42,6 +46,7 @@ class Run:
         dataset: the name of the dataset, "mnist" or "digits".
         resumed: whether the run goes on from its checkpoint.
         quiet: whether log lines and progress bars stay off the terminal.
+        checkpoints: the shared.checkpoints.Checkpoints that the next records name, newest first.
     """
 
     def __init__(self, path, side, *, config, dataset, resumed=False):
@@ -51,6 +56,33 @@ class Run:
         self.dataset = dataset
         self.resumed = resumed
         self.quiet = False
+        self.checkpoints = []
+        self._lock = None
+
+    def __enter__(self):
+        self.hold()
+        return self
+
+    def __exit__(self, *exception):
+        lock, self._lock = self._lock, None
+        if lock:
+            lock.release()
+
+    def hold(self):
+        """Keeps other trainings out of the folder, from now to the end of the `with` block.
+
+        Raises:
+            UserError: one is in it, or the folder cannot be written.
+        """
+        try:
+            self._lock = self._lock or locks.Lock(self.path)
+        except BlockingIOError:
+            raise UserError(
+                "another training is at work in %s: wait for its end or choose another --out"
+                % self.path
+            ) from None
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
 
     @property
     def name(self):
@@ -82,7 +114,9 @@ class Run:
     def result(self):
         """The content of result.json, or None before the first checkpoint."""
         try:
-            return _read_json(self.file(_RESULT), "train", "test", "train_seconds")
+            result = _read_json(self.file(_RESULT), "train", "test", "train_seconds")
+            checkpoints.recorded(result)
+            return result
         except FileNotFoundError:
             return None
         except (OSError, ValueError):
@@ -96,20 +130,48 @@ class Run:
         except (OSError, ValueError, KeyError):
             raise UserError("%s is missing or broken: train anew" % self.file(_STEPS)) from None
 
+    def checkpoint(self):
+        """The path, or prefix, of the newest whole checkpoint; None where the records name none.
+
+        Raises:
+            UserError: none that they name is whole, or they are broken.
+        """
+        result = self.result()
+        if not (result and result.get("checkpoints")):
+            return None
+        self.checkpoints = checkpoints.whole(self.path, checkpoints.recorded(result))
+        return self.file(self.checkpoints[0].name)
+
+    def has_checkpoint(self, name):
+        """Whether the records name a checkpoint already."""
+        return name in [checkpoint.name for checkpoint in self.checkpoints]
+
     def save_config(self):
         """Writes config.json, by which the folder is known as a run."""
         write_json(self.file(_CONFIG), self._description())
 
-    def save_records(self, log, **facts):
-        """Writes result.json and steps.npz: what `log` holds and the facts that it cannot know.
+    def save_records(self, log, checkpoint=None, **facts):
+        """Writes steps.npz and result.json: what `log` holds and the facts that it cannot know.
 
         And config.json again, because a resumed run may have become longer.
+
+        Args:
+            log: shared.step_log.StepLog.
+            checkpoint: the name of the checkpoint of its last step, written before.
         """
         with replacing(self.file(_STEPS)) as beside, open(beside, "wb") as file:
             np.savez(file, loss=log.losses[: log.step], accuracy=log.accuracies[: log.step])
         result = dict(self._description(), seed=self.config.seed, **log.summary())
+        if checkpoint is not None and not self.has_checkpoint(checkpoint):
+            new = checkpoints.describe(
+                self.path, checkpoint, step=log.step, train_seconds=result["train_seconds"]
+            )
+            self.checkpoints = [new, *self.checkpoints][: checkpoints.KEPT]
+        result["checkpoints"] = [one._asdict() for one in self.checkpoints]
         write_json(self.file(_RESULT), dict(result, **facts))
         self.save_config()
+        if self.checkpoints:
+            checkpoints.remove_others(self.path, self.checkpoints)
 
     def resume_command(self, *, data_dir=None):
         """The command that goes on with this run; `data_dir` is where it found its data."""
@@ -137,19 +199,20 @@ class Run:
 
 
 def create_run(path, side, *, config, dataset):
-    """Makes an empty run folder; one that held a run of ours before is cleared.
+    """Makes an empty run folder and holds it; one that held a run of ours before is cleared.
 
     Raises:
-        UserError: the folder cannot be written, or holds something else.
+        UserError: the folder cannot be written, holds something else, or a training is in it.
     """
     run = Run(path, side, config=config, dataset=dataset)
+    _check_ours(run.path)
     try:
-        _clear(run.path)
         os.makedirs(run.path, exist_ok=True)
+        run.hold()
+        _clear(run.path)
         run.save_config()
     except OSError as error:
-        reason = error.strerror or error
-        raise UserError("cannot write to %s: %s; choose another --out" % (path, reason)) from None
+        raise _unwritable(path, error) from None
     return run
 
 
@@ -164,7 +227,8 @@ def open_run(path, side, *, model):
         stored = _read_config(path)
         run.dataset = stored["dataset"]
         kind = (stored["side"], stored["model"])
-        run.config = CONFIGS[stored["model"]](**stored["config"])
+        # A run that was made longer may have been killed before config.json said so too.
+        run.config = CONFIGS[stored["model"]](**_recorded_config(run) or stored["config"])
     except OSError:
         raise UserError("%s holds no run: train one with --out %s" % (path, path)) from None
     except (KeyError, TypeError, ValueError):
@@ -175,10 +239,11 @@ def open_run(path, side, *, model):
 
 
 def resume_run(path, side, *, model, changes):
-    """Opens a run to go on with; only its length may be changed.
+    """Opens and holds a run to go on with; only its length may be changed.
 
     Raises:
-        UserError: there is no run or no checkpoint, or `changes` ask for another model.
+        UserError: there is no run or no checkpoint, `changes` ask for another model, or a training
+            is in the folder.
     """
     run = open_run(path, side, model=model)
     for name, value in changes.items():
@@ -193,6 +258,8 @@ def resume_run(path, side, *, model, changes):
         raise UserError("%s has no checkpoint to resume: leave out --resume" % path)
     run.config = dataclasses.replace(run.config, **changes)
     run.resumed = True
+    run.hold()
+    checkpoints.remove_unfinished(run.path)
     return run
 
 
@@ -209,14 +276,35 @@ def _read_json(path, *keys):
     return value
 
 
-def _clear(path):
-    """Empties a run folder, and refuses to touch any other."""
-    if not os.path.isdir(path) or not os.listdir(path):
+def _recorded_config(run):
+    """The fields of the config in result.json; None where it has none or is broken."""
+    try:
+        return (run.result() or {}).get("config")
+    except UserError:
+        return None
+
+
+def _unwritable(path, error):
+    reason = error.strerror or error
+    return UserError("cannot write to %s: %s; choose another --out" % (path, reason))
+
+
+def _check_ours(path):
+    """Refuses a folder that holds anything but a run, or the little of one that was killed."""
+    if not os.path.isdir(path):
         return
     try:
         _read_config(path)
     except (OSError, ValueError):
-        raise UserError("%s is not empty and holds no run: choose another --out" % path) from None
-    if not os.access(path, os.W_OK):
-        raise PermissionError(13, "Permission denied")
-    shutil.rmtree(path)
+        names = [name for name in os.listdir(path) if name != locks.NAME]
+        if not all(map(checkpoints.is_unfinished, names)):
+            raise UserError(
+                "%s is not empty and holds no run: choose another --out" % path
+            ) from None
+
+
+def _clear(path):
+    """Empties a run's folder, first of its result; config.json, which shows it ours, stays."""
+    for name in sorted(os.listdir(path), key=lambda name: name != _RESULT):
+        if name not in (locks.NAME, _CONFIG):
+            remove(os.path.join(path, name))

@@ -48,7 +48,7 @@ class StepLog:
         self.losses[:step], self.accuracies[:step] = losses[:step], accuracies[:step]
         self.lines = [line for line in result["train"] if line["step"] <= step]
         self.tests = [test for test in result["test"] if test["step"] <= step]
-        self.train_seconds = result["train_seconds"]
+        self.train_seconds = _train_seconds(result, step)
         self._line_start = self.lines[-1]["step"] if self.lines else 0
         if self.finished:
             raise UserError("%s is finished: give more --steps or --epochs to go on" % run.path)
@@ -156,6 +156,12 @@ class StepLog:
         before, step = self._clock
         self._clock = (now, end)
         return (now - before) / (end - step) if self._warm and end > step else None
+
+
+def _train_seconds(result, step):
+    """Seconds that were spent on the first `step` steps, as far as result.json knows."""
+    of_step = {one["step"]: one["train_seconds"] for one in result.get("checkpoints", [])}
+    return of_step.get(step, result["train_seconds"])
 
 
 def _tests_due(config, final_tests):

@@ -51,7 +51,7 @@ def contents(path):
 
 def test_a_new_run_says_what_was_asked_for(tmp_path):
     run = create(tmp_path / "deep" / "run", "modern")
-    assert os.listdir(run.path) == ["config.json"]
+    assert sorted(os.listdir(run.path)) == [".lock", "config.json"]
     assert json.loads((tmp_path / "deep" / "run" / "config.json").read_text()) == {
         "side": "modern",
         "model": "window-rnn",
@@ -79,6 +79,7 @@ def test_records_come_back_bit_by_bit(trained):
         "train_seconds": 1.5,
         "train": [],
         "test": [],
+        "checkpoints": [],
         "parameters": 7,
     }
 
@@ -247,10 +248,40 @@ def test_broken_steps(trained, content):
 def test_resuming_writes_nothing_before_the_next_checkpoint(trained):
     before = contents(trained)
     run = resume(trained, steps=70)
-    assert contents(trained) == before
+    assert contents(trained) == dict(before, **{".lock": b""})
     run.save_records(LOG)
+    del run
     # What is resumed once more, by the printed command, must know of the new length.
     assert resume(trained).config.steps == 70
+
+
+def test_a_longer_run_that_was_killed_before_its_config_was_written(trained):
+    old = (trained / "config.json").read_bytes()
+    resume(trained, steps=70).save_records(LOG)
+    (trained / "config.json").write_bytes(old)
+    assert reopen(trained).config.steps == resume(trained).config.steps == 70
+
+
+def test_a_clearing_that_was_killed_leaves_a_run(trained, monkeypatch):
+    for name in ("a", "events", "z"):
+        (trained / name).mkdir()
+    for left in (5, 4, 3, 2, 1):
+        with monkeypatch.context() as patch:
+            patch.setattr(runs, "remove", dying_after_one(runs.remove))
+            with pytest.raises(ZeroDivisionError):
+                create(trained)
+        assert len(os.listdir(str(trained))) == left
+        assert reopen(trained).result() is None
+    create(trained)
+    assert os.listdir(str(trained)) == ["config.json"]
+
+
+def dying_after_one(remove):
+    def once(path):
+        remove(path)
+        raise ZeroDivisionError
+
+    return once
 
 
 def test_records_with_a_number_that_is_not_finite_leave_the_former_ones(trained):

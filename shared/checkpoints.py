@@ -1,0 +1,107 @@
+"""The checkpoints that a run's records vouch for: the last two, with a digest of every file.
+
+result.json names them and is written after them. So a folder is always as its result.json says,
+whenever a training is killed: what is not named there was never finished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from typing import NamedTuple
+
+from shared.errors import UserError
+from shared.files import is_abandoned, remove
+
+KEPT = 2
+
+# Files of either side's checkpoints, and what TensorFlow has not renamed yet while it writes them.
+_OF_CHECKPOINTS = re.compile(r"model\.ckpt-\d+\.(index|meta|data-.+)|model-\d+\.keras")
+_UNFINISHED = re.compile(r"model\.ckpt-\d+(\..+\.(tempstate|tmp)|_temp_).*|checkpoint\.tmp.+")
+
+
+class Checkpoint(NamedTuple):
+    """What result.json holds of a checkpoint."""
+
+    name: str  # of its file, or the prefix that its files have in common
+    step: int  # training steps done before it
+    train_seconds: float  # s, spent on them
+    files: dict[str, str]  # SHA-256 by file name, hexadecimal
+
+
+def describe(folder, name, *, step, train_seconds):
+    """The Checkpoint whose files, `name` or `name`.…, were just written to the folder."""
+    names = [file for file in os.listdir(folder) if file == name or file.startswith(name + ".")]
+    files = {file: _digest(os.path.join(folder, file)) for file in sorted(names)}
+    return Checkpoint(name, step, train_seconds, files)
+
+
+def recorded(result):
+    """The Checkpoints in the content of result.json, newest first; none in that of old runs.
+
+    Raises:
+        ValueError: they are no checkpoints.
+    """
+    try:
+        return [Checkpoint(**fields) for fields in result.get("checkpoints", [])]
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
+def whole(folder, checkpoints):
+    """The checkpoints from the newest whole one on; a line on standard error names those before.
+
+    Raises:
+        UserError: none of them is whole.
+    """
+    for number, checkpoint in enumerate(checkpoints):
+        if _is_whole(folder, checkpoint):
+            for other in checkpoints[:number]:
+                path = os.path.join(folder, other.name)
+                line = "%s is missing or damaged: using %s, the checkpoint before"
+                print(line % (path, checkpoint.name), file=sys.stderr)
+            return checkpoints[number:]
+    names = " and ".join(checkpoint.name for checkpoint in checkpoints)
+    raise UserError("no checkpoint of %s is whole (%s damaged): train anew" % (folder, names))
+
+
+def remove_others(folder, checkpoints):
+    """Removes the files of all other checkpoints."""
+    kept = {file for checkpoint in checkpoints for file in checkpoint.files}
+    _remove(folder, lambda name: _OF_CHECKPOINTS.fullmatch(name) and name not in kept)
+
+
+def remove_unfinished(folder):
+    """Removes what a killed process was writing."""
+    _remove(folder, is_unfinished)
+
+
+def is_unfinished(name):
+    """Whether a file of this name is something that a killed process was writing."""
+    return bool(is_abandoned(name) or _UNFINISHED.fullmatch(name))
+
+
+def _remove(folder, unwanted):
+    for name in filter(unwanted, os.listdir(folder)):
+        remove(os.path.join(folder, name))
+
+
+def _is_whole(folder, checkpoint):
+    try:
+        return all(
+            _digest(os.path.join(folder, name)) == digest
+            for name, digest in checkpoint.files.items()
+        )
+    except OSError:
+        return False
+
+
+def _digest(path):
+    """The SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,77 @@
+"""Trainings that are killed at a chosen write, and damage to what they left."""
+
+import json
+import os
+import re
+
+import pytest
+
+from shared import runs
+from shared.errors import UserError
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: no `except Exception` stops it."""
+
+
+def train_killed(train, run, *, write):
+    """Trains until the file number `write` is about to get its name; False if there are fewer."""
+    rename, count = os.replace, [0]
+
+    def replace(source, target):
+        count[0] += 1
+        if count[0] == write:
+            raise Killed
+        rename(source, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", replace)
+        try:
+            train(run)
+        except Killed:
+            return True
+    return False
+
+
+def go_on(train, path, side, *, config):
+    """Resumes a run, or starts it anew where it has no checkpoint yet; whether it was resumed."""
+    result = runs.open_run(path, side, model=config.model).result()
+    if result is None:
+        train(runs.create_run(path, side, config=config, dataset="digits"))
+        return False
+    run = runs.resume_run(path, side, model=config.model, changes={})
+    if result["finished"]:
+        with pytest.raises(UserError, match="is finished"):
+            train(run)
+    else:
+        train(run)
+    return True
+
+
+def records(path):
+    """What a run's folder holds but for times and the bytes of checkpoints."""
+    result = json.loads((path / "result.json").read_text())
+    for line in result["train"]:
+        del line["seconds_per_step"]
+    parts = {name: result[name] for name in ("steps", "finished", "train", "test", "config")}
+    files = [one["files"] for one in result["checkpoints"]]
+    log = re.sub(r"  \S+ s/step", "", (path / "log.txt").read_text())
+    steps = (path / "steps.npz").read_bytes()
+    return parts, [sorted(names) for names in files], log, steps, sorted(os.listdir(str(path)))
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def lose(path):
+    path.unlink()
+
+
+DAMAGE = [truncate, flip_a_bit, lose]

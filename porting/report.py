@@ -81,12 +81,17 @@ def _left_out_lines(entries):
     words = {True: "not compared", False: "left out"}
     return list(
         dict.fromkeys(
-            f"check {entry['number']}, {entry.get('quantity', entry['rung'])}: "
-            f"{words[entry['needed']]}, {entry['why']}"
+            f"check {entry['number']}, {_name(entry)}: {words[entry['needed']]}, {entry['why']}"
             for entry in entries
             if not entry["applies"]
         )
     )
+
+
+def _name(entry):
+    """The quantity; of a whole check its name, with the dtype if the other one may be compared."""
+    dtype = f" ({entry['dtype']})" if "dtype" in entry else ""
+    return entry.get("quantity", f"{entry['rung']}{dtype}")
 
 
 def _first_place(found):

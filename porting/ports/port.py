@@ -25,7 +25,7 @@ from shared.errors import UserError
 # How many times its own rounding, measured against the other dtype, a right port may part.
 ROUNDINGS = 8
 _OWN = f"{ROUNDINGS} times what the legacy side itself parts from itself in the other dtype"
-_BY_NAME = "left out by --only"
+_BY_NAME = "not named by --only"
 _NOT_ASKED = "the port was not asked for it"
 _NO_ACCURACIES = "no accuracies of independent trainings: [accuracies] of the map takes them"
 _PER_DTYPE = {"float32": 1.0, "float64": 2.0**-29}  # of the rounding in float32

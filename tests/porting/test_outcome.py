@@ -1,18 +1,22 @@
 """A verdict claims what was compared, and no more; an exception is the outcome of one check."""
 
+import re
+
 import numpy as np
 import pytest
 
-from porting import controls, ladder
+from porting import controls, conversion, ladder
 from porting.__main__ import main
 from porting.comparison import outcome, proof, rungs
 from porting.comparison.findings import Findings
 from porting.controls.bench import Bench
 from porting.controls.control import Control
+from porting.models.build import build
 from porting.ports import port as ports
 from porting.ports.traits import Traits
 from porting.sides import NotApplicable, NotOffered, Side, State
 from shared.errors import UserError
+from tests.porting import graphs
 
 BATCHES = [({"x": np.full((4, 3), step + 1.0, "float32")}, np.zeros(4)) for step in range(3)]
 
@@ -40,8 +44,8 @@ class Small(Side):
 
     def train_steps(self, batches):
         losses = []
-        for batch in batches:
-            losses.append(self.gradients(*batch)[0])
+        for _ in batches:
+            losses.append(self.held["kernel"].sum())
             self.held = {name: value - 0.125 for name, value in self.held.items()}
         return np.array(losses)
 
@@ -107,7 +111,7 @@ def test_an_exception_is_the_outcome_of_its_check_and_the_others_go_on():
         ("loss", "raised KeyError: 'x'"),
         ("gradients", "raised KeyError: 'x'"),
     }
-    assert {entry["number"] for entry in found["rungs"] if entry["applies"]} == {1, 2}
+    assert {entry["number"] for entry in found["rungs"] if entry["applies"]} == {1, 2, 5, 6, 7}
 
 
 def test_a_difference_counts_whatever_else_did_not_run():
@@ -176,6 +180,9 @@ def test_only_makes_the_claim_smaller():
     assert found["verdict"] == "PASS: equal on 1 of 1 checks (claim: variables in float64)"
     found = ports.prove(port(only=("bands",)))
     assert (found["outcome"], found["checks"]["equal"]) == ("not proved", 0)
+    found = ports.prove(port(only=("exports", "float64")))  # exports are of float32
+    words = "NOT PROVED: equal on 0 of 0 checks; not compared: nothing was there to compare"
+    assert found["verdict"] == words
     with pytest.raises(UserError, match="--only names 'weights': give some of variables, outputs"):
         ports.prove(port(only=("weights",)))
     assert rungs.selected(["one-step", " resume"]) == ("one step", "resume")
@@ -208,13 +215,41 @@ def test_exit_codes_of_a_port(modern, code, tmp_path, monkeypatch, capsys):
     told = capsys.readouterr().out
     assert ("\nPASS: " if code == 0 else "\nNOT PROVED: ") in told
     assert ("check 3, loss: not compared, " in told) == (code == 3)
+    assert "check 9, bands: left out, no accuracies" in told
     assert main([*words, "--only", "variables,outputs", "--json"]) == 0
+
+
+MAP = """
+[layers]
+lstm = "rnn/basic_lstm_cell"
+logits = { kernel = "logits/kernel", bias = "logits/bias" }
+[inputs]
+inputs = "Placeholder"
+"""
+
+
+@pytest.mark.slow
+def test_a_checkpoint_for_inference_proves_what_it_has_by_name_alone(tmp_path, capsys):
+    saved = graphs.save(graphs.Case("BasicLSTMCell", optimizer=""), tmp_path)
+    build(conversion.read(saved.prefix).blueprint).save(tmp_path / "model.keras")
+    (tmp_path / "map.toml").write_text(MAP)
+    words = ["compare", "--legacy", saved.prefix, "--modern", str(tmp_path / "model.keras")]
+    words += ["--map", str(tmp_path / "map.toml"), "--steps", "3", "--out", str(tmp_path / "out")]
+    assert main(words) == 3
+    told = capsys.readouterr().out
+    assert "\nNOT PROVED: equal on " in told
+    assert re.search(r"; not compared: .*\bloss\b.*: name the loss in \[graph\]", told)
+    assert main([*words, "--only", "variables,outputs,exports"]) == 0
+    verdict = "PASS: equal on 7 of 7 checks (claim: variables, outputs, exports)\n"
+    assert verdict in capsys.readouterr().out
 
 
 def test_the_check_that_must_fail_for_a_mistake_has_to_run():
     class Wrong(Raising):
         def train_steps(self, batches):
-            return super(Raising, self).train_steps(batches) + 1
+            losses = super().train_steps(batches)
+            self.held = {"kernel": self.held["kernel"] + 1}
+            return losses
 
     mistake = Control("loss", "another loss", (), None, rungs.NAMES.index("loss") + 1, None)
     bench = Bench(Exported, lambda control, dtype: Wrong(dtype), BATCHES, later=True)

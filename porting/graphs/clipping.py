@@ -6,7 +6,7 @@ from porting.graph import ADD, Graph, is_backward, scalar
 
 # From a factor of tf.clip_by_global_norm back to the halves of squares that its norm is of.
 _NORM = ADD | {"Select", "SelectV2", "IsFinite", "Sub", "Mul", "Minimum", "RealDiv", "Sqrt", "Sum"}
-_NORM |= {"Pack", "Identity"}
+_NORM |= {"Pack", "Identity", "Div"}  # of 2016, which had no RealDiv
 
 
 class Clipping(NamedTuple):
@@ -116,6 +116,7 @@ def _by_value(graph, node):
 _READERS = {
     "Mul": _by_global_norm,
     "RealDiv": _by_norm,
+    "Div": _by_norm,
     "ClipByValue": _by_value,
     "Maximum": _by_value,
 }

@@ -265,6 +265,18 @@ def changed_gradients(graph_def, node, number):
     node.input[9] = made.name
 
 
+def of_2016(graph_def, node, number):
+    """As TensorFlow clipped before it had RealDiv and looked for infinite norms."""
+    for one in graph_def.node:
+        if one.op == "RealDiv" and one.name.startswith("clip_by_"):
+            one.op = "Div"
+        if one.op.startswith("Select") and one.name.startswith("clip_by_global_norm"):
+            scale = one.input[1]
+            one.op = "Identity"
+            one.ClearField("input")
+            one.input.append(scale)
+
+
 def nothing_applied(graph_def, node, number):
     node.op = "NoOp"
     node.ClearField("input")
@@ -290,6 +302,19 @@ def test_what_the_graph_does_not_say_is_named_and_the_rest_compared(
     assert compared(read, recompiled(model, **{option: 0.25})) == ({}, [reason])
     failed, unproved = compared(read, recompiled(model, beta_2=0.99))
     assert (list(failed), unproved) == (["optimizer"], [reason])
+
+
+def test_clipping_of_2016_is_known(files, tmp_path):
+    optimizer = edited(files("clipped")[0], tmp_path, of_2016).blueprint.optimizer
+    assert (optimizer.options["global_clipnorm"], optimizer.unknown) == (0.05, {})
+
+
+@pytest.mark.slow
+def test_clipping_of_2016_by_single_norms_is_known(tmp_path):
+    saved = graphs.save(graphs.Case("BasicRNNCell", clip="norm"), tmp_path)
+    (tmp_path / "edited").mkdir()
+    optimizer = edited(saved.prefix, tmp_path / "edited", of_2016).blueprint.optimizer
+    assert (optimizer.options["clipnorm"], optimizer.unknown) == (0.1, {})
 
 
 def test_an_adam_that_looks_ahead_is_not_kerass_adam(files, opened, tmp_path):

@@ -95,7 +95,8 @@ def read(path, *, trust=False, averages=False, forget_bias=None, activation=None
         checkpoint = _averaged(checkpoint, held, cells)
     if checkpoint.meta is None:
         network = _without_graph(cells, forget_bias, activation, path=path)
-        return _planned(checkpoint, held, network, graph=None, notes=[], head_map=head_map)
+        planned = {"notes": [], "head_map": head_map, "trust": trust}
+        return _planned(checkpoint, held, network, graph=None, **planned)
     if forget_bias is not None or activation is not None:
         raise UserError(
             f"{checkpoint.meta} knows the forget bias and the activation: leave them out"
@@ -108,7 +109,8 @@ def read(path, *, trust=False, averages=False, forget_bias=None, activation=None
         check_needed(graph, made_by(network))
         found, fault = with_takes(graph, network, checkpoint.read)
         notes = _notes(graph, found if head_map else network, found, fault)
-        return _planned(checkpoint, held, found, graph=graph, notes=notes, head_map=head_map)
+        planned = {"notes": notes, "head_map": head_map, "trust": trust}
+        return _planned(checkpoint, held, found, graph=graph, **planned)
 
 
 @contextmanager
@@ -229,9 +231,10 @@ def _without_graph(cells, forget_bias, activation, *, path):
     return Network([], order, [], "steps")
 
 
-def _planned(checkpoint, held, network, *, graph, notes, head_map):
+def _planned(checkpoint, held, network, *, graph, notes, head_map, trust):
     if head_map:
-        network = with_map(network, head_map, graph=graph, shapes=checkpoint.shapes)
+        shapes = checkpoint.shapes
+        network = with_map(network, head_map, graph=graph, shapes=shapes, trust=trust)
     try:
         blueprint = draw(network, checkpoint.read, masked=_is_masked(graph, network))
     except ValueError as error:

@@ -18,6 +18,7 @@ import numpy as np
 
 from porting.graphs.layer import Layer
 from porting.models import layer_weights
+from porting.models.trusted_layers import configurations, is_part, runs_code
 from porting.toml_file import read_toml
 from shared.errors import UserError
 
@@ -25,8 +26,11 @@ _TAKES = ("steps", "last", "state")
 _KEYS = {"layer", "name", "options", "output", "weights"}
 
 
-def read_map(path):
+def read_map(path, *, trust=False):
     """What a map says: what is taken of the last cell, and porting.graphs.layer.Layers.
+
+    Args:
+        trust: its layers may run code and read files.
 
     Raises:
         UserError: it cannot be read, or says something that no map says.
@@ -38,14 +42,14 @@ def read_map(path):
     after = told.get("after")
     if not isinstance(after, list) or not after or not all(isinstance(one, dict) for one in after):
         raise UserError(f"{path} has no [[after]]: describe each layer after the cells in one")
-    layers = [_layer(one, f"{path}, layer {i + 1}") for i, one in enumerate(after)]
+    layers = [_layer(one, f"{path}, layer {i + 1}", trust) for i, one in enumerate(after)]
     names = [layer.name for layer in layers if layer.name]
     if len(set(names)) < len(names):
         raise UserError(f"{path} has layers of one name: {', '.join(sorted(names))}")
     return told["takes"], layers
 
 
-def _layer(told, where):
+def _layer(told, where, trust):
     _check_keys(told, _KEYS, where=where)
     kind, options = told.get("layer"), told.get("options", {})
     found = getattr(keras.layers, kind, None) if isinstance(kind, str) else None
@@ -53,6 +57,8 @@ def _layer(told, where):
         raise UserError(f"{where}: keras.layers has no {kind!r}")
     if not isinstance(options, dict) or {"name", "dtype"} & options.keys():
         raise UserError(f"{where}: options are arguments of {kind}, but for name and dtype")
+    if not trust:
+        _check_trusted(kind, options, where)
     for key in ("name", "output"):
         if not isinstance(told.get(key, ""), str):
             raise UserError(f"{where}: {key} = {told[key]!r} is no text")
@@ -69,6 +75,20 @@ def _layer(told, where):
         name=told.get("name"),
         turned={role: axes for role, (_, axes) in held.items() if axes},
     )
+
+
+def _check_trusted(kind, options, where):
+    """Refuses a layer that runs code or reads files, itself or by what its options describe."""
+    if runs_code(kind):
+        raise UserError(
+            f"{where}: {kind} runs code or reads files: say --trust if you know what it does"
+        )
+    for one in configurations(options):
+        if not is_part(one):
+            raise UserError(
+                f"{where}: the options of {kind} describe a {one['class_name']}, which may run "
+                "code: say --trust if you know what it does"
+            )
 
 
 def _weight(told, where):
@@ -93,7 +113,7 @@ def _check_keys(told, known, *, where):
         raise UserError(f"{where}: unknown key {unknown[0]}, there are {', '.join(sorted(known))}")
 
 
-def with_map(network, path, *, graph, shapes):
+def with_map(network, path, *, graph, shapes, trust=False):
     """The network with the layers of a map in place of those that were found after its cells.
 
     Args:
@@ -101,12 +121,13 @@ def with_map(network, path, *, graph, shapes):
         path: of the map.
         graph: porting.graph.Graph; None where there is none.
         shapes: of the checkpoint's variables by name.
+        trust: as for read_map.
 
     Raises:
         UserError: as read_map; it names variables or tensors that are not there, or nothing that
             was not found without it.
     """
-    takes, layers = read_map(path)
+    takes, layers = read_map(path, trust=trust)
     named = [name for layer in layers for name in layer.variables.values()]
     for layer in layers:
         for role, name in layer.variables.items():

@@ -72,7 +72,7 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     conversion = read(path, **options)
     conversion.checkpoint.check()
     check_map(keras_file, mapped=conversion.mapped)
-    model, weights = load(keras_file, conversion.blueprint)
+    model, weights = load(keras_file, conversion.blueprint, trust=options.get("trust", False))
     others = _of_other_shapes(conversion.blueprint, weights)
     if others:
         rung = _weights(conversion.blueprint, weights)

@@ -3,11 +3,13 @@
 import json
 import os
 import warnings
+import zipfile
 
 import keras
 
 import modern_tf2.cells  # noqa: F401  (a file may name them)
 from porting.models import layer_weights
+from porting.models.trusted_layers import foreign_classes
 from shared.errors import UserError
 
 
@@ -28,13 +30,13 @@ def check_map(path, *, mapped):
         raise UserError(f"{path} was made without a map: leave --map out")
 
 
-def load(path, blueprint):
+def load(path, blueprint, *, trust=False):
     """A `.keras` file that has the layers of a Blueprint: the model, its weights by layer and role.
 
     Raises:
-        UserError: it has not, or it cannot be read.
+        UserError: it has not, or as open_model.
     """
-    model = open_model(path)
+    model = open_model(path, trust=trust)
     try:
         found = {s.name: layer_weights.weights(model.get_layer(s.name)) for s in blueprint.specs}
     except (ValueError, KeyError, TypeError) as error:
@@ -42,22 +44,47 @@ def load(path, blueprint):
     return model, found
 
 
-def open_model(path):
+def open_model(path, *, trust=False):
     """The model of a `.keras` file.
 
+    Args:
+        trust: its layers may run code and read files.
+
     Raises:
-        UserError: there is none, it is damaged, or it needs a class that is not registered.
+        UserError: there is none, it is damaged, it needs a class that is not registered, or one
+            that runs code.
     """
     if not os.path.isfile(path):
         raise UserError(
             f"there is no {path}: give a .keras file, as python -m porting convert writes it"
         )
+    if not trust:
+        _check_trusted(path)
     try:
         with warnings.catch_warnings():  # of an optimizer that was saved before its first step
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-            return keras.models.load_model(path)
+            return keras.models.load_model(path, safe_mode=not trust)
     except (ValueError, OSError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged or no .keras file: {_line(error)}") from None
+
+
+def _check_trusted(path):
+    """Refuses a file whose model has layers that run code or read other files.
+
+    Raises:
+        UserError: it has, or it is no `.keras` file; an older format may hold code unseen.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged or no .keras file: {_line(error)}") from None
+    found = foreign_classes(config)
+    if found:
+        raise UserError(
+            f"{path} has layers that run code or read files ({', '.join(found)}): "
+            "say --trust if you know where it comes from"
+        )
 
 
 def _line(error):

@@ -65,7 +65,7 @@ def test_parts_are_joined(parted):
 def test_parts_are_verified_on_their_graph(parted, capsys):
     saved, target = parted
     assert main(["verify", saved.prefix, target]) == 0
-    assert "held against the graph of the checkpoint" in capsys.readouterr().out
+    assert "PASS: the model matches the graph on" in capsys.readouterr().out
 
 
 def test_parts_come_back_as_they_were(parted, tmp_path):
@@ -113,7 +113,7 @@ def test_averages_take_the_place_of_weights(averaged):
 def test_averages_are_verified_on_their_graph(averaged, capsys):
     saved, target = averaged
     assert main(["verify", saved.prefix, target, "--averages"]) == 0
-    assert "held against the graph of the checkpoint" in capsys.readouterr().out
+    assert "PASS: the model matches the graph on" in capsys.readouterr().out
     assert main(["verify", saved.prefix, target]) == 1
 
 

@@ -76,7 +76,8 @@ def _reverse(arguments):
     if arguments.map is not None:
         raise UserError("leave --map out of --reverse: the .json beside the model knows it")
 
-    names = reverse(arguments.checkpoint, arguments.to, rest=arguments.rest)
+    options = {"rest": arguments.rest, "trust": arguments.trust}
+    names = reverse(arguments.checkpoint, arguments.to, **options)
     lines = [*names, "", f"wrote {arguments.to}"]
     _print({"variables": names}, lines, as_json=arguments.json)
     return 0

@@ -21,19 +21,20 @@ from porting.models.loading import open_model
 from shared.errors import UserError
 
 
-def reverse(keras_file, prefix, *, rest=None):
+def reverse(keras_file, prefix, *, rest=None, trust=False):
     """Writes `prefix`.index and its data file; returns the names of the variables, sorted.
 
     Args:
         keras_file: a `.keras` file with the `.json` map that porting.convert wrote beside it.
         prefix: path of the checkpoint.
         rest: an older checkpoint, whose further variables are copied.
+        trust: the model's layers may run code and read files.
 
     Raises:
         UserError: either file is missing, damaged or of another model, or nothing can be written.
     """
     told = _map(keras_file)
-    variables = _variables(told, open_model(keras_file), path=keras_file)
+    variables = _variables(told, open_model(keras_file, trust=trust), path=keras_file)
     if rest is not None:
         older = open_checkpoint(rest)
         further = older.shapes.keys() - variables.keys()

@@ -110,7 +110,9 @@ def load(
         raise UserError(f"{checkpoint} has no .meta beside it: compare needs its graph")
     if conversion.graph.joined:
         raise UserError(f"{checkpoint} has variables in parts: save it anew without a partitioner")
-    model = keras_file if isinstance(keras_file, keras.Model) else open_model(keras_file)
+    model = keras_file
+    if not isinstance(model, keras.Model):
+        model = open_model(keras_file, trust=trust)
     check(port_map, model)
     legacy = functools.partial(_legacy, conversion, port_map)
     first = legacy(conversion.blueprint.dtype)

@@ -34,8 +34,9 @@ def graph_def_of(graph, needed, *, widened, flows=None, present=(), running=True
             copy = part.node.add()
             copy.CopyFrom(node)
             copy.device = ""
-            for name_of in ("_class", "_output_shapes"):  # other versions see other shapes
-                copy.attr.pop(name_of, None)
+            copy.attr.pop("_class", None)
+            if running:  # other versions see other shapes
+                copy.attr.pop("_output_shapes", None)
             controls = [i for i in node.input if i[:1] == "^" and _is_any(i[1:], needed, present)]
             copy.input[:] = [*(i for i in node.input if not i.startswith("^")), *controls]
             if widened:

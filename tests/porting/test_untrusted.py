@@ -230,7 +230,7 @@ def queued():
         tf1.identity(queue.dequeue(name="taken") * 2.0, name="made")
         with tf1.control_dependencies([queue.close(name="closed")]):
             tf1.constant(1.0, name="waits")
-    return graph.as_graph_def()
+    return graph.as_graph_def(add_shapes=True)
 
 
 def test_what_a_queue_gives_is_fed():
@@ -242,6 +242,10 @@ def test_what_a_queue_gives_is_fed():
         whole.run(made)
     with pytest.raises(UserError, match=r"waits for a queue \(FIFOQueueV2 queue, QueueClose"):
         whole.tensor("waits")
+
+
+def test_the_shape_of_what_a_queue_gives_is_as_the_graph_says():
+    assert Graph(queued()).shape("made:0") == [2]
 
 
 def test_a_run_has_a_limit_of_time(monkeypatch):

@@ -62,7 +62,8 @@ class Conversion(NamedTuple):
         found = [f"the variable {name}" for name in self.blueprint.unused]
         if self.ends is None:
             return [*found, "whatever stands around the cells, which no graph tells"]
-        entries = {"inputs": self.ends.inputs, "lengths": self.ends.lengths}
+        entries = {"inputs": self.ends.inputs}
+        entries |= {"lengths": self.ends.lengths} if self.blueprint.masked else {}
         found += [
             f"what makes the {what} {entry.tensor} in the graph"
             for what, entry in entries.items()

@@ -82,22 +82,23 @@ def find_ends(graph: Graph, network):
 
 
 def entry(graph, tensor):
-    """The Entry of a tensor: what is fed, where it was only moved about since; else itself."""
-    found, seen = deque([tensor]), {tensor}
-    fed = set()
-    while found:
-        name = found.popleft()
+    """The Entry of a tensor: what it was moved about from, which is fed or computed."""
+    queue, seen, origins = deque([tensor]), {tensor}, set()
+    while queue:
+        name = queue.popleft()
         node = graph.node(name)
-        if node is None or (node.op not in SOURCES and node.op not in MOVING | {"Cast"}):
-            return Entry(tensor, False)
-        if node.op in SOURCES:
-            fed.add(name)
+        if node is None or node.op not in MOVING | {"Cast"}:
+            origins.add(name)
             continue
         for other in data_of(graph, node):
             if other not in seen:
                 seen.add(other)
-                found.append(other)
-    return Entry(fed.pop(), True) if len(fed) == 1 else Entry(tensor, False)
+                queue.append(other)
+    if len(origins) != 1:
+        return Entry(tensor, False)
+    (origin,) = origins
+    node = graph.node(origin)
+    return Entry(origin, node is not None and node.op in SOURCES)
 
 
 def data_of(graph, node):

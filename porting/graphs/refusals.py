@@ -56,8 +56,9 @@ def check_single_use(graph: Graph, scope, runs):
         also = _reached(graph, run.made)
         if follows or {_node(tensor) for tensor in taken[0]} & also or reached & also:
             raise UnknownCell(
-                f"{scope} is run {len(runs)} times for one result, as one cell in several layers "
-                "or a shared cell: convert makes a layer that runs once"
+                f"{scope} is run {len(runs)} times for one result, as a cell that several layers "
+                "share, or one whose states change between its steps: convert makes a layer that "
+                "runs once"
             )
 
 

@@ -4,7 +4,7 @@ Of how it was read only its ends are used: its placeholders are fed and it start
 states. Dropout alone is left out.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf1
@@ -123,13 +123,15 @@ class GraphAsItStands:
         lengths = self.ends.lengths
         if kind == "PlaceholderWithDefault" and not is_input:
             return None
-        if tensor.shape.rank is None and not is_input:
-            raise UserError(f"its input {name} has no shape")
-        rank = 2 if self.conversion.blueprint.features is None else 3
+        if lengths is not None and name == lengths.tensor and tensor.shape.rank is None:
+            return np.resize(self._some_lengths(steps), batch).astype(dtype)
+        # Where the graph does not even say how many axes there are: a sequence, or ids of one.
+        features = self.conversion.blueprint.features
+        rank = 3 if is_input and features is not None else 2
         sizes_of = tensor.shape.as_list() if tensor.shape.rank is not None else [None] * rank
         open_ = [batch] if len(sizes_of) == 1 else [*sizes, *[steps] * len(sizes_of)]
-        if is_input and tensor.shape.rank is None and rank == 3:
-            open_[2] = self.conversion.blueprint.features
+        if tensor.shape.rank is None and rank == 3:
+            open_[2] = features
         shape: list[Any] = [one or other for one, other in zip(sizes_of, open_, strict=False)]
         if lengths is not None and name == lengths.tensor:
             return np.resize(self._some_lengths(steps), shape).astype(dtype)
@@ -168,13 +170,17 @@ class GraphAsItStands:
         batch, steps = cells.shape[:2]
         features = self.conversion.blueprint.features
         wide = () if features is None else (features,)
+        found = []
         if entry.ndim == 2 + len(wide):
-            found = [entry] if entry.shape[0] == batch else []
-            return found + ([entry.swapaxes(0, 1)] if entry.shape[1] == batch else [])
-        if entry.size != batch * steps * int(np.prod(wide)):
-            raise UserError(f"{self.ends.inputs.tensor} is of another size than the sequence")
-        turned = entry.reshape(steps, batch, *wide).swapaxes(0, 1)
-        return [entry.reshape(batch, steps, *wide), turned]
+            ways = (entry, entry.swapaxes(0, 1))
+            found = [way for axis, way in enumerate(ways) if entry.shape[axis] == batch]
+        elif entry.size == batch * steps * int(np.prod(wide)):
+            turned = entry.reshape(steps, batch, *wide).swapaxes(0, 1)
+            found = [entry.reshape(batch, steps, *wide), turned]
+        if not found:
+            tensor, shape = self.ends.inputs.tensor, list(entry.shape)
+            raise UserError(f"{tensor} is {shape}, for {batch} rows of {steps} steps")
+        return found
 
     def _made(self, outputs, lengths):
         """The outputs as one array: of a head as they are, of cells [B, T, U]."""

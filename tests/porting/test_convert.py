@@ -125,8 +125,8 @@ def test_verify_agrees(made, monkeypatch, capsys):
         monkeypatch.setattr(verify_cases, "STEPS", verify_cases.STEPS[:1])
     assert main(["verify", made.saved.prefix, str(made.target)]) == 0
     text = capsys.readouterr().out
-    assert text.endswith("\nthe model computes what it does\n")
-    quantities = ["weights", "cell states of a sequence"]
+    assert "\nPASS: the model matches the graph on " in text
+    quantities = ["weights", "cell states of a sequence", "outputs, end to end"]
     quantities += ["logits of a sequence"] * (made.case.head != "none")
     quantities += ["cell states of a step"] * (made.case.dtype == "float32")
     assert all(f"\n{quantity} " in text for quantity in quantities)

@@ -470,6 +470,10 @@ CHECKPOINTS = os.environ.get("CHECKPOINTS_DIR")
 PUBLISHED = sorted(pathlib.Path(CHECKPOINTS).rglob("*.meta")) if CHECKPOINTS else []
 
 
+# One-hot vectors of what is fed, and rows of a constant: no model takes what these are fed.
+MAKE_THEIR_INPUTS = {"gru-2016-names", "lstm-cell-unrolled"}
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not PUBLISHED, reason="$CHECKPOINTS_DIR has no checkpoints with a .meta")
 @pytest.mark.parametrize("meta", PUBLISHED, ids=lambda path: path.parent.name)
@@ -477,4 +481,4 @@ def test_checkpoints_that_others_published(meta, tmp_path, capsys):
     prefix, target = str(meta.with_suffix("")), str(tmp_path / "model.keras")
     assert main(["convert", prefix, "--to", target]) == 0
     code, failed = verified(capsys, prefix, target)
-    assert (code, failed) == (0, [])
+    assert (code, failed) == (3 if meta.parent.name in MAKE_THEIR_INPUTS else 0, [])

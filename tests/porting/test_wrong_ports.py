@@ -144,7 +144,7 @@ WRONG = {
     gates_of_a_gru: ("gru", "weights"),
     gates_of_the_slots: ("lstm", "carried slots"),
     rows_exchanged: ("lstm", "weights"),
-    states_exchanged: ("lstm", "logits of a sequence"),
+    states_exchanged: ("lstm", "outputs, end to end"),
     reset_after: ("gru", "weights"),
     layers_exchanged: ("lstm", "weights"),
     directions_exchanged: ("two ways", "weights"),

@@ -10,13 +10,16 @@ import pytest
 
 from modern_tf2 import training
 from shared import datasets, runs
-from shared.config import DenseConfig, for_dataset
+from shared.config import DenseConfig, WindowRNNConfig, for_dataset
 from shared.errors import UserError
 from tests.killed import DAMAGE, Killed, flip_a_bit, go_on, records, train_killed
 
 DIGITS = datasets.load_digits()
 # Two steps; `train` tests after each.
 SHORT = dataclasses.replace(for_dataset(DenseConfig(batch_size=20), DIGITS), steps=2)
+WITH_SLOTS = dataclasses.replace(
+    for_dataset(WindowRNNConfig(batch_size=20, window=28), DIGITS), steps=2
+)
 
 
 def train(run):
@@ -143,7 +146,8 @@ def test_the_file_without_a_number_is_the_newest(whole):
 
 
 @pytest.mark.slow
-def test_a_stop_before_the_first_step_is_resumed(whole, tmp_path, monkeypatch):
+@pytest.mark.parametrize("config", [SHORT, WITH_SLOTS], ids=["dense", "window-rnn"])
+def test_a_stop_before_the_first_step_is_resumed(tmp_path, monkeypatch, config):
     class Stopped(training.Interrupt):
         def __enter__(self):
             self.requested = True
@@ -151,7 +155,8 @@ def test_a_stop_before_the_first_step_is_resumed(whole, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "Interrupt", Stopped)
-        result = train(create(tmp_path / "run"))
+        result = train(create(tmp_path / "run", config))
     assert (result["steps"], result["finished"]) == (0, False)
-    assert go_on(train, tmp_path / "run", "modern", config=SHORT)
-    assert_as_uninterrupted(tmp_path / "run", whole)
+    assert go_on(train, tmp_path / "run", "modern", config=config)
+    train(create(tmp_path / "whole", config))
+    assert_as_uninterrupted(tmp_path / "run", tmp_path / "whole")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import UserError
-from shared.files import read_npz, replacing, replacing_folder, write_json
+from shared.files import link, read_npz, replacing, replacing_folder, write_json
 
 ARRAYS = {"a/b": np.arange(6, dtype=np.float32).reshape(2, 3), "c": np.array(7)}
 
@@ -59,6 +59,20 @@ def test_the_name_relative_to_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_json("file.json", [1])
     assert json.loads((tmp_path / "file.json").read_text()) == [1]
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_another_name_of_a_file(tmp_path, monkeypatch, able):
+    def refuse(source, target):
+        raise PermissionError("no hard links")
+
+    if not able:
+        monkeypatch.setattr(os, "link", refuse)
+    for content in ("one", "two", "two"):
+        (tmp_path / "file").write_text(content)
+        link(tmp_path / "file", tmp_path / "name")
+        assert (tmp_path / "name").read_text() == content
+    assert sorted(os.listdir(str(tmp_path))) == ["file", "name"]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])

@@ -27,7 +27,7 @@ class Evidence:
         self.quantity, self.bound = failed.quantity, failed.bound
         self.images, self.labels = batches[0]
         self.start = legacy.state()
-        self._forward = self._series = None
+        self._forward = self._series = self._stepped = None
 
     @property
     def weights(self):
@@ -65,6 +65,19 @@ class Evidence:
             parts = self.batches[:1], self.batches[1:]
             self._series = np.concatenate([self.modern.train_steps(part) for part in parts])
         return self._series
+
+    @property
+    def stepped(self):
+        """The legacy side's arrays of the quantity, slots or weights, after the first step."""
+        if self._stepped is None:
+            self.legacy.train_steps(self.batches[:1])
+            self._stepped = self.after_a_step(self.legacy)
+            self.put_back()
+        return self._stepped
+
+    def after_a_step(self, side):
+        """The arrays of the quantity, slots or weights, of a side as it stands."""
+        return side.slots() if self.quantity == "slots" else side.weights()
 
     def put_back(self):
         """The legacy side as it was."""

@@ -62,9 +62,7 @@ def _steps(evidence):
     """Weights after a step: another update of the weights, or other statistics beside them."""
     batch, config = evidence.batches[0], optimizers.as_tf1(evidence.config)
     _, gradients = evidence.legacy.gradients(*batch)
-    evidence.legacy.train_steps([batch])
-    stepped = evidence.legacy.weights()
-    evidence.put_back()
+    stepped = evidence.stepped
     evidence.modern.train_steps([batch])
     actual = evidence.modern.weights()
     trained = {name: evidence.weights[name] for name in gradients}

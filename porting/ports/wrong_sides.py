@@ -74,7 +74,7 @@ def optimized(name, value, side):
 def begun(change, side):
     """Another state of the optimizer from the start, whenever the side is made."""
     again = side.again
-    side.again = lambda changes=None: begun(change, again(changes))
+    side.again = lambda *changed, **others: begun(change, again(*changed, **others))
     side.restore(change(side.state()))
     return side
 

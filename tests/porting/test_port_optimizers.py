@@ -90,3 +90,13 @@ def test_an_optimizer_of_ones_own_goes_by_the_class_that_it_derives_from(tmp_pat
     assert found["breaks"]["quantity"] == "stepped weights"
     causes = [one["cause"] for one in found["breaks"]["diagnosis"]]
     assert causes == ["epsilon is 0.001, not 1e-05"]
+
+
+@pytest.mark.slow
+def test_what_another_optimizer_does_not_explain_alone_is_explained_by_nothing(tmp_path):
+    wrong = {"learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-5}
+    prefix, model, path = made(tmp_path, "Adam", keras.optimizers.AdamW(**wrong))
+    model.get_layer("lstm").cell.kernel_constraint = keras.constraints.MaxNorm(0.1)
+    found = ports.prove(ports.load(prefix, model, path, carry=True, steps=3))
+    assert found["breaks"]["quantity"] == "stepped weights"
+    assert found["breaks"]["diagnosis"] == []

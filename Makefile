@@ -27,10 +27,10 @@ modern: .venv/.made ## train MODEL as the Keras 3 program
 	$(PY) -m modern_tf2 train $(MODEL) $(ARGS)
 
 compare: .venv/.made ## train both sides on the same batches and prove them equal
-	$(PY) -m porting compare $(MODEL) $(ARGS)
+	$(PY) -m equivalence $(MODEL) $(ARGS)
 
 bench: .venv/.made ## measure the training speed of both sides
-	$(PY) -m porting bench $(MODEL) $(ARGS)
+	$(PY) -m bench $(MODEL) $(ARGS)
 
 golden: .venv-tf1/.made ## record the golden traces anew under TensorFlow 1.15.5 (Python 3.7)
 	$(PY1) -m tests.goldens.record --write $(ARGS)

@@ -1,1 +1,1 @@
-"""What carries a model across and proves it. Imports both sides; neither knows of it."""
+"""The former name of the tool: see tf1port, equivalence and bench."""

@@ -1,14 +1,14 @@
-"""Keras' layers for the families of porting/cells.py, built with given weights and run."""
+"""Keras' layers for the families of tf1port/cells/families.py, built with given weights and run."""
 
 from functools import partial
 
 import keras
 import numpy as np
 
-from modern_tf2.cells import ExtendedLSTMCell, LayerNormLSTMCell
-from porting.cells import FAMILIES
-from porting.differences import difference
-from porting.tolerances import tolerance
+from tf1port.cells.families import FAMILIES
+from tf1port.cells.keras import ExtendedLSTMCell, LayerNormLSTMCell
+from tf1port.numerics.differences import difference
+from tf1port.numerics.tolerances import tolerance
 
 LAYERS = {
     "rnn": keras.layers.SimpleRNN,

@@ -98,7 +98,7 @@ def _graph(prefix, *, units, layers):
     """Exports the graph; returns the shapes of its variables by name."""
     import tensorflow.compat.v1 as tf1
 
-    from tests.porting.graphs import first_control_flow
+    from tests.tf1port.graphs import first_control_flow
 
     with first_control_flow(), tf1.variable_scope("", use_resource=False):
         cells = [tf1.nn.rnn_cell.BasicLSTMCell(units) for _ in range(layers)]
@@ -138,7 +138,7 @@ def reading(prefix):
 def converting(prefix, folder, *flags):
     """The command that converts a checkpoint, whose files go into a folder."""
     target = os.path.join(folder, "out.keras")
-    return [sys.executable, "-m", "porting", "convert", prefix, "--to", target, *flags]
+    return [sys.executable, "-m", "tf1port", "convert", prefix, "--to", target, *flags]
 
 
 def cost(command):

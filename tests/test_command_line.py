@@ -15,10 +15,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from porting.differences import difference
-from porting.tolerances import tolerance
 from shared import batches, datasets, runs
 from shared.config import CONFIGS
+from tf1port.numerics.differences import difference
+from tf1port.numerics.tolerances import tolerance
 
 SIDES = {"legacy": "legacy_tf1", "modern": "modern_tf2"}
 both_sides = pytest.mark.parametrize("side", SIDES)

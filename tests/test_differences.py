@@ -7,7 +7,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "differences.md"
 CODE = [
     path
-    for folder in ("legacy_tf1", "modern_tf2", "shared", "porting")
+    for folder in ("legacy_tf1", "modern_tf2", "shared", "tf1port", "equivalence", "bench")
     for path in sorted((ROOT / folder).glob("**/*.py"))
 ]
 NUMBER = re.compile(r"\bD\d+\b")

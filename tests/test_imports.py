@@ -1,4 +1,8 @@
-"""Who may import whom: porting → {legacy_tf1, modern_tf2} → shared, and which TensorFlow."""
+"""Who may import whom, package by package and floor by floor, and which TensorFlow.
+
+{equivalence, bench} → {tf1port, legacy_tf1, modern_tf2}, {legacy_tf1, modern_tf2} → shared. The
+tool imports nothing of the demonstration, and each of its floors only what is below it.
+"""
 
 import ast
 from pathlib import Path
@@ -7,13 +11,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-OURS = {"shared", "legacy_tf1", "modern_tf2", "porting", "tests"}
+OURS = {"shared", "legacy_tf1", "modern_tf2", "tf1port", "equivalence", "bench", "tests"}
 MAY_IMPORT = {
     "shared": {"shared"},
     "legacy_tf1": {"legacy_tf1", "shared"},
     "modern_tf2": {"modern_tf2", "shared"},
-    "porting": {"porting", "legacy_tf1", "modern_tf2", "shared"},
+    "tf1port": {"tf1port"},
+    "equivalence": {"equivalence", "tf1port", "legacy_tf1", "modern_tf2", "shared"},
+    "bench": {"bench", "equivalence", "tf1port", "legacy_tf1", "modern_tf2", "shared"},
 }
+# Of the tool, from the top down; what stands in none of them is above all or, LEAVES, below all.
+FLOORS = ["compare", "verify", "convert", "keras_model", "tf1", "pitfalls", "cells", "numerics"]
+LEAVES = ["errors", "files", "progress", "versions"]
 FILES = {package: sorted((ROOT / package).rglob("*.py")) for package in MAY_IMPORT}
 
 
@@ -88,13 +97,27 @@ FORBIDDEN = {
     "shared": _no_framework,
     "legacy_tf1": _not_tf1,
     "modern_tf2": _not_public_tf2,
-    "porting": lambda name: False,
+    **dict.fromkeys(("tf1port", "equivalence", "bench"), lambda name: False),
 }
+
+
+def floor(name):
+    """How far down a module of the tool is; the command line and the plugin are above all."""
+    part = name.split(".")[1] if name.startswith("tf1port.") else ""
+    if part in LEAVES:
+        return len(FLOORS)
+    return FLOORS.index(part) if part in FLOORS else -1
+
+
+def upward(source, module):
+    """The names of the tool's own that a module uses from a floor above its own."""
+    found = uses(source, module.rpartition(".")[0])
+    return {name for name in found if within(name, "tf1port") and floor(name) < floor(module)}
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_there_is_something_to_look_at(package):
-    assert len(FILES[package]) > 3
+    assert len(FILES[package]) > 2
 
 
 @pytest.mark.parametrize(
@@ -106,12 +129,24 @@ def test_the_arrows_go_one_way(package, path):
     assert not faults(path.read_text(encoding="utf-8"), package)
 
 
+@pytest.mark.parametrize("path", FILES["tf1port"], ids=lambda path: path.name)
+def test_each_floor_of_the_tool_uses_what_is_below_it(path):
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    assert not upward(path.read_text(encoding="utf-8"), module)
+
+
+def test_a_floor_that_uses_what_is_above_it_is_found():
+    source = "from tf1port.compare.ladder import rungs\nfrom tf1port.errors import UserError"
+    assert upward(source, "tf1port.convert.plan") == {"tf1port.compare.ladder.rungs"}
+    assert upward("from tf1port.cells import maps", "tf1port.errors") == {"tf1port.cells.maps"}
+
+
 @pytest.mark.parametrize(
     ("package", "source", "fault"),
     [
         ("shared", "import legacy_tf1", "legacy_tf1"),
         ("shared", "from modern_tf2.training import train", "modern_tf2.training.train"),
-        ("shared", "def f():\n    from porting import scan", "porting.scan"),
+        ("shared", "def f():\n    from tf1port import scan", "tf1port.scan"),
         ("shared", "import tests.goldens", "tests.goldens"),
         ("shared", "def f():\n    import tensorflow as tf", "tensorflow"),
         ("shared", "import keras", "keras"),
@@ -127,7 +162,7 @@ def test_the_arrows_go_one_way(package, path):
             "tensorflow.compat.v1.contrib.rnn.LSTMCell",
         ),
         ("legacy_tf1", "import tf_keras", "tf_keras"),
-        ("modern_tf2", "import porting", "porting"),
+        ("modern_tf2", "import tf1port", "tf1port"),
         ("modern_tf2", "import legacy_tf1.training", "legacy_tf1.training"),
         ("modern_tf2", "import tensorflow.compat.v1 as tf", "tensorflow.compat.v1"),
         ("modern_tf2", "from tensorflow.compat import v1", "tensorflow.compat.v1"),
@@ -140,7 +175,10 @@ def test_the_arrows_go_one_way(package, path):
         ("modern_tf2", "from tensorflow.python.ops import math_ops",
          "tensorflow.python.ops.math_ops"),
         ("modern_tf2", "from keras.src import ops", "keras.src.ops"),
-        ("porting", "from tests import conftest", "tests.conftest"),
+        ("tf1port", "from shared.errors import UserError", "shared.errors.UserError"),
+        ("tf1port", "def f():\n    import modern_tf2.cells", "modern_tf2.cells"),
+        ("tf1port", "from equivalence import proof", "equivalence.proof"),
+        ("equivalence", "from tests import conftest", "tests.conftest"),
     ],
 )  # fmt: skip
 def test_a_wrong_import_is_found(package, source, fault):
@@ -155,7 +193,8 @@ def test_a_wrong_import_is_found(package, source, fault):
         ("legacy_tf1", "import tensorflow.compat.v1 as tf\ntf.nn.rnn_cell.GRUCell(3)"),
         ("legacy_tf1", "from shared import runs\nfrom legacy_tf1 import window_rnn"),
         ("modern_tf2", "import keras\nimport tensorflow as tf\ntf.data.Dataset.range(3)"),
-        ("porting", "import keras, tensorflow.compat.v1\nfrom legacy_tf1 import serving"),
+        ("equivalence", "import keras, tensorflow.compat.v1\nfrom legacy_tf1 import serving"),
+        ("tf1port", "import keras, tensorflow.compat.v1\nfrom tf1port import errors"),
     ],
 )
 def test_a_right_import_is_no_fault(package, source):

@@ -23,7 +23,6 @@ EXEMPT = {
     ("training.py", "only modern", "recorded"): "D6",
     ("kernels.py", "only modern", ""): "D14",
     ("__main__.py", "only modern", "kernel"): "D14",
-    ("cells.py", "only modern", ""): "D17",
 }
 
 

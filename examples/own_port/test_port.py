@@ -1,12 +1,12 @@
-"""Every rung of the ladder is a test in the port's own suite: see porting/pytest_plugin.py."""
+"""Every rung of the ladder is a test in the port's own suite: see tf1port/pytest_plugin.py."""
 
 import os
 
 import pytest
 
-from porting.ports.port import load
+from tf1port.compare.port.port import load
 
-pytest_plugins = ["porting.pytest_plugin"]
+pytest_plugins = ["tf1port.pytest_plugin"]
 
 MAP = os.path.join(os.path.dirname(__file__), "map.toml")
 

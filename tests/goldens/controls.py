@@ -2,7 +2,7 @@
 
 from typing import Callable, NamedTuple
 
-from porting.mistakes.weights import (
+from tf1port.pitfalls.weights import (
     flattened_by_channel,
     forget_bias_dropped,
     gates_exchanged,

@@ -14,12 +14,12 @@ import tempfile
 
 import numpy as np
 
-from porting.differences import difference
 from shared import versions
 from shared.errors import UserError
 from shared.files import replacing, write_json
 from tests import goldens
 from tests.goldens import MODELS, traces
+from tf1port.numerics.differences import difference
 
 COMMAND = "python -m tests.goldens.record --write"
 

@@ -14,11 +14,11 @@ import zipfile
 
 import numpy as np
 
-from porting.differences import difference
 from shared import versions
 from shared.errors import UserError
 from shared.files import replacing, write_json
 from tests.goldens import carried, record, record_cells
+from tf1port.numerics.differences import difference
 
 COMMAND = "python -m tests.goldens.record_carried --write"
 NEVER = (1980, 1, 1, 0, 0, 0)  # the date of every file in a zip

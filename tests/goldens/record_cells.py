@@ -11,12 +11,12 @@ import sys
 
 import numpy as np
 
-from porting.differences import difference
 from shared import versions
 from shared.errors import UserError
 from shared.files import replacing, write_json
 from tests import goldens
 from tests.goldens import cells, record
+from tf1port.numerics.differences import difference
 
 COMMAND = "python -m tests.goldens.record_cells --write"
 

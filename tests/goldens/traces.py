@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from porting.differences import difference
-from porting.tolerances import TABLE, tolerance
 from shared.config import WindowRNNConfig
 from tests import goldens
+from tf1port.numerics.differences import difference
+from tf1port.numerics.tolerances import TABLE, tolerance
 
 # The row of the table of tolerances for each group of arrays but the losses.
 ROWS = {
@@ -49,7 +49,7 @@ def start_gap(initial, side):
 def trace(side, batches):
     """What a side computes from its initial weights on: groups of named arrays.
 
-    `side` is like porting.sides.Side. It is trained on the first STEPS of the batches.
+    `side` is like Side. It is trained on the first STEPS of the batches.
     """
     found = untrained_trace(side, batches[0])
     losses = [side.train_steps(batches[:1])]
@@ -104,7 +104,7 @@ def gaps(expected, actual, *, dtype, powers="tf1", config=WindowRNNConfig):
     """Compares the groups that `actual` has with those expected: a dict of Gaps.
 
     The losses are held over every horizon that they reach and that has a tolerance.
-    powers: whose powers of beta `actual` has, "tf1" or "keras" (see porting.optimizers).
+    powers: whose powers of beta `actual` has, "tf1" or "keras" (see tf1port.numerics.optimizers).
     config: the model's, or its class.
     """
     found = {}

@@ -1,12 +1,8 @@
 """Wrong ports of the window RNN: whatever compares two sides has to see each of them."""
 
-from porting.mistakes.weights import (
-    kernel_rows_exchanged,
-    layers_exchanged,
-    state_not_carried,
-)
 from shared import batches, datasets
 from tests import goldens
+from tf1port.pitfalls.weights import kernel_rows_exchanged, layers_exchanged, state_not_carried
 
 WEIGHTS = {
     wrong.__name__: wrong for wrong in (kernel_rows_exchanged, layers_exchanged, state_not_carried)

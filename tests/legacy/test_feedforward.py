@@ -8,10 +8,10 @@ import tensorflow.compat.v1 as tf
 
 from legacy_tf1 import feedforward
 from legacy_tf1.__main__ import main
-from porting.differences import difference
-from porting.tolerances import tolerance
 from shared.config import ConvConfig, DenseConfig
 from shared.errors import UserError
+from tf1port.numerics.differences import difference
+from tf1port.numerics.tolerances import tolerance
 
 SMALL_CONV = ConvConfig(filters_0=3, filters_1=4)
 SMALL = {"dense": DenseConfig(units=7), "conv": SMALL_CONV}

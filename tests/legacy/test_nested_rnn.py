@@ -9,12 +9,12 @@ import tensorflow.compat.v1 as tf
 
 from legacy_tf1 import input_pipeline, nested_rnn
 from legacy_tf1.__main__ import main
-from porting.differences import difference
 from shared import batches, datasets
 from shared.config import CONFIGS, NestedRNNConfig, for_dataset
 from tests import goldens, oracles
 from tests.goldens import traces
 from tests.goldens.graph import LegacyGraph
+from tf1port.numerics.differences import difference
 
 DIGITS = datasets.load_digits()
 CONFIG = for_dataset(NestedRNNConfig(units=6, slots=2, width=5), DIGITS)

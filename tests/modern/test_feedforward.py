@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from modern_tf2 import feedforward
 from modern_tf2.__main__ import main
-from porting.differences import difference
 from shared.config import ConvConfig, DenseConfig
 from shared.errors import UserError
+from tf1port.numerics.differences import difference
 
 CONV = ConvConfig(filters_0=3, filters_1=4)
 NCHW = dataclasses.replace(CONV, data_format="nchw")

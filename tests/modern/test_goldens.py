@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from porting.sides import ModernSide
+from equivalence.modern_side import ModernSide
 from tests import goldens
 from tests.goldens import controls, traces, wrong
 

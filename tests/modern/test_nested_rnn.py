@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from equivalence.modern_side import ModernSide
 from modern_tf2 import input_pipeline, nested_rnn, training
 from modern_tf2.__main__ import main
-from porting import ladder
-from porting.differences import difference
-from porting.sides import ModernSide
 from shared import batches, datasets, runs
 from shared.config import CONFIGS, NestedRNNConfig, for_dataset
 from shared.errors import UserError
 from tests import goldens, oracles
+from tf1port.numerics import comparison
+from tf1port.numerics.differences import difference
 
 DIGITS = datasets.load_digits()
 CONFIG = for_dataset(NestedRNNConfig(units=6, slots=2, width=5), DIGITS)
@@ -33,7 +33,7 @@ def agrees_with_oracle(side, config=CONFIG, **changes):
     weights = {name: value.astype(side.dtype) for name, value in WEIGHTS.items()}
     inputs = {name: value.astype(side.dtype) for name, value in {**IMAGES, **changes}.items()}
     expected = oracles.nested_forward(weights, inputs, config)
-    return ladder.rung("outputs", expected, side.forward(IMAGES), dtype=side.dtype).passed
+    return comparison.rung("outputs", expected, side.forward(IMAGES), dtype=side.dtype).passed
 
 
 def test_inputs_and_outputs_of_the_model(side):
@@ -175,7 +175,7 @@ def test_scan_computes_the_same():
     last, every = keras.ops.scan(step, layer.initial_state(len(LABELS)), rows)
     found = {"rnn": np.swapaxes(every["hidden"], 0, 1), **{n: np.array(p) for n, p in last.items()}}
     expected = {"rnn": outputs.numpy(), **{name: part.numpy() for name, part in state.items()}}
-    assert ladder.rung("outputs", expected, found, dtype="float32").passed
+    assert comparison.rung("outputs", expected, found, dtype="float32").passed
 
 
 @pytest.mark.slow
@@ -206,7 +206,7 @@ def test_train_evaluate_predict_and_export(tmp_path, capsys):
     logits = serve(**{name: tf.constant(part) for name, part in IMAGES.items()})["logits"].numpy()
     run = runs.open_run(path, "modern", model="nested-rnn")
     restored = training.restore(run)(IMAGES).numpy()
-    assert ladder.rung("logits", {"": restored}, {"": logits}, dtype="float32").passed
+    assert comparison.rung("logits", {"": restored}, {"": logits}, dtype="float32").passed
 
 
 @pytest.mark.slow

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from equivalence.modern_side import ModernSide
 from modern_tf2 import input_pipeline, training, window_rnn
-from porting.sides import ModernSide
 from shared import batches, datasets
 from shared.config import WindowRNNConfig, for_dataset
 from tests import goldens, oracles
@@ -29,7 +29,8 @@ model = keras.models.load_model(sys.argv[1])
 np.savez(sys.argv[3], logits=np.array(model(np.load(sys.argv[2]))),
          **{v.path.replace("/", "."): np.array(v) for v in model.optimizer.variables})
 names = [name.partition(".")[0] for name in sys.modules]
-print(json.dumps(sorted({"modern_tf2", "legacy_tf1", "shared", "porting"} & set(names))))
+ours = {"modern_tf2", "legacy_tf1", "shared", "tf1port", "equivalence"}
+print(json.dumps(sorted(ours & set(names))))
 """
 
 

@@ -192,7 +192,9 @@ def pins(lock):
     [
         (
             "requirements.lock",
-            PYPROJECT["project"]["dependencies"] + PYPROJECT["dependency-groups"]["dev"],
+            PYPROJECT["project"]["dependencies"]
+            + PYPROJECT["dependency-groups"]["demo"]
+            + PYPROJECT["dependency-groups"]["dev"],
         ),
         ("requirements-tf1.lock", PYPROJECT["dependency-groups"]["tf1"]),
     ],

@@ -1,0 +1,1 @@
+"""How fast both sides are."""

@@ -1,0 +1,120 @@
+"""The proof of this project's own pairs: python -m equivalence MODEL (make compare)."""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+
+from shared import command_line, datasets
+from shared.config import CONFIGS
+from shared.errors import UserError
+from tf1port import errors
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow looks at it when it is imported
+
+EXAMPLES = """examples:
+  python -m equivalence dense --data digits --quick
+  python -m equivalence row-lstm --data-dir mnist --seeds 5 --jobs 2
+  python -m equivalence window-rnn --data digits --quick --json > report.json
+  python -m equivalence nested-rnn --controls"""
+
+
+def main(argv=None):
+    """Proves a model's two sides equal.
+
+    Returns:
+        0; 1 where they differ, 2 for bad input, 3 where they are not proved equal, 4 for an
+        internal error.
+    """
+    return command_line.reporting(lambda: _run(argv))
+
+
+def _run(argv):
+    arguments = parser().parse_args(argv)
+    changes = command_line.config_changes(arguments)
+    CONFIGS[arguments.model](**changes)  # refuse a wrong flag before anything is loaded
+    dataset = datasets.load(arguments.data, data_dir=arguments.data_dir)
+    config = command_line.new_config(arguments.model, changes, dataset)
+    try:
+        return _compare(arguments, config, dataset)
+    except errors.UserError as error:  # the tool's own
+        raise UserError(str(error)) from None
+
+
+def parser():
+    """The parser of the command line."""
+    made = command_line.Parser(
+        prog="python -m equivalence",
+        description="Train both sides on the same batches and prove them equal; exit 1 if they "
+        "differ, 3 if that is not proved.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
+    made.add_argument("--out", metavar="DIR", help="(default: runs/compare/MODEL)")
+    made.add_argument(
+        "--quick", action="store_true", help="train neither side to its end: under a minute"
+    )
+    made.add_argument(
+        "--seeds", type=int, metavar="N", help="trainings of each side for check 9; 0 for none"
+    )
+    made.add_argument(
+        "--jobs", type=int, default=2, metavar="N", help="of them at a time (default: 2)"
+    )
+    made.add_argument(
+        "--controls", action="store_true", help="only try wrong ports; exit 1 if one is missed"
+    )
+    made.add_argument(
+        "--calibrate", action="store_true", help="print what the tolerances leave on this machine"
+    )
+    made.add_argument("--json", action="store_true", help="the same for programs")
+    command_line.add_data_flags(made)
+    command_line.add_config_flags(made)
+    return made
+
+
+def _compare(arguments, config, dataset):
+    from equivalence.compare import Options, compare
+    from tf1port.numerics.outcome import EXIT_CODES
+
+    if arguments.json and arguments.calibrate:
+        raise UserError("--calibrate prints a table: leave out --json")
+    if arguments.controls:
+        return _controls(config, dataset, as_json=arguments.json)
+    out = arguments.out or os.path.join("runs", "compare", arguments.model)
+    options = Options(
+        quick=arguments.quick,
+        seeds=arguments.seeds,
+        jobs=arguments.jobs,
+        calibrate=arguments.calibrate,
+        command=_command(arguments),
+        json=arguments.json,
+    )
+    return EXIT_CODES[compare(config, dataset, out, options=options)]
+
+
+def _controls(config, dataset, *, as_json):
+    from equivalence.controls.matrix import of_dataset
+    from tf1port.compare.controls import matrix
+    from tf1port.compare.report import terminal
+
+    rows = of_dataset(config, dataset)
+    text = json.dumps(terminal.finite(rows), indent=1) if as_json else "\n".join(matrix.lines(rows))
+    print(text)
+    return matrix.exit_code(rows)
+
+
+def _command(arguments):
+    """The command line of a comparison, but for the folder that it writes to."""
+    words = ["python", "-m", "equivalence", arguments.model]
+    for name, value in sorted(vars(arguments).items()):
+        if name in ("model", "out", "json") or value in (None, False):
+            continue
+        flag = "--" + name.replace("_", "-")
+        words += [flag] if value is True else [flag, str(value)]
+    return shlex.join(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""What the tolerances leave: each bound beside the largest gap in the table and on this machine."""
+
+from tf1port.numerics.tolerances import tolerance
+
+CLIMBS = 4  # with other seeds than the comparison's
+
+
+def lines(entries):
+    """A row per tolerance used in entries of the report.
+
+    The last column is the bound over the larger gap of the two: below 4 it is tight for a machine
+    that rounds otherwise.
+    """
+    worst: dict[tuple[str, str], float] = {}
+    for entry in entries:
+        if entry["applies"]:
+            key = entry["quantity"], entry["dtype"]
+            worst[key] = max(worst.get(key, 0.0), entry["max_abs"])
+    row = "{:<36} {:<8} {:>9} {:>9} {:>9}  {}"
+    found = [row.format("tolerance", "dtype", "bound", "in table", "here", "bound / largest")]
+    for (quantity, dtype), here in worst.items():
+        bound, observed, _ = tolerance(quantity, dtype)
+        largest = max(here, observed)
+        ratio = f"{bound / largest:.2g}" if largest else "-"
+        numbers = (f"{number:.2g}" for number in (bound, observed, here))
+        found.append(row.format(quantity, dtype, *numbers, ratio))
+    return found

@@ -1,0 +1,1 @@
+"""Known porting mistakes in this project's own models and trainings."""

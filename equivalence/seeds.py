@@ -1,0 +1,197 @@
+"""Rung 9: independent trainings of both sides end alike on average.
+
+Each training draws its initial weights on its own side; of one seed the sides share the batch order
+and the test batches. What is compared is how the final accuracies are distributed. Single steps
+move a test's accuracy as much as another seed does, and some of Adam's by far more: the final
+accuracy of a training is the median of several tests over its last tenth.
+"""
+
+import dataclasses
+import functools
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from equivalence.trainings import SIDES
+from shared import runs
+from shared.config import for_dataset
+from shared.errors import UserError
+from tf1port.compare.ladder import rungs
+from tf1port.compare.ladder.bands import QUANTITY, RISING, compared, judged
+from tf1port.numerics.comparison import Rung
+from tf1port.numerics.tolerances import tolerance
+from tf1port.progress import progress
+
+MEAN = "mean test accuracy"
+# Where the mean accuracy of a model's default config ends, as under TensorFlow 1.15.
+BANDS = {("window-rnn", "mnist"): (0.930, 0.955)}
+MAX_SEEDS, MAX_JOBS = 1000, 64
+FINAL_TESTS = 7  # of which a training's final accuracy is the median
+# Trainings of each side on MNIST: the more their accuracies scatter, the more of them it takes
+# until equal sides nearly always pass.
+SEEDS = {"window-rnn": 5, "row-lstm": 12, "nested-rnn": 10, "dense": 6, "conv": 6}
+
+
+@contextmanager
+def begun(config, dataset, *, seeds, jobs, store):
+    """Trains, as `measure` would, beside what is done within, and waits for the rest at the end.
+
+    What is done within may leave a core idle, as the ladder does.
+    """
+    plan = [(side, seed) for seed in _numbers(config, seeds) for side in SIDES]
+    missing = [one for one in plan if store.take(_part(*one)) is None]
+    if not missing:
+        yield
+        return
+    with _training(config, dataset, missing, jobs=jobs, store=store) as futures:
+        yield
+        done = as_completed(futures)
+        for future in progress(done, "seeds", unit=" trainings", total=len(missing)):
+            future.result()
+
+
+def measure(config, dataset, *, seeds, jobs, store):
+    """Trains each side from so many seeds, unless the store knows the accuracies.
+
+    Args:
+        config: the model's config, whose seed comes first.
+        seeds: how many, 2 or more.
+        jobs: processes that train beside each other.
+        store: equivalence.parts_store.PartsStore.
+
+    Returns:
+        `bands` of the report.
+    """
+    numbers = _numbers(config, seeds)
+    with begun(config, dataset, seeds=seeds, jobs=jobs, store=store):
+        pass  # but wait for them
+    found = {side: [store.take(_part(side, seed)) for seed in numbers] for side in SIDES}
+    quantity = _quantity(config)
+    margin = tolerance(quantity, "float32").bound
+    told = judged(found, margin=margin, quantity=quantity)
+    return {"seeds": numbers, "tests": FINAL_TESTS, **told, "band": _band(config, dataset)}
+
+
+def entries(bands, config):
+    """The entries of the report's rungs; `bands` is None where nothing was trained for it."""
+    if bands is None:
+        why = f"no trainings from several seeds: --seeds {SEEDS[config.model]} adds them"
+        more = {"quantity": _quantity(config), "dtype": "float32"}
+        return [rungs.left_out(9, why, needed=False, **more)]
+    return [compared(bands), *([_in_band(bands)] if bands["band"] else [])]
+
+
+def _in_band(bands):
+    """How far the sides' means are from the middle of the band, against half its width."""
+    low, high = bands["band"]
+    means = {side: float(np.mean(bands[side])) for side in SIDES}
+    gap = max(abs(mean - (low + high) / 2) for mean in means.values())
+    place = ", ".join(f"{side} {mean:.4f}" for side, mean in means.items())
+    allowed = tolerance(MEAN, "float32")
+    return rungs.compared(Rung(MEAN, "float32", gap, place, allowed.bound, allowed.reason))
+
+
+def _quantity(config):
+    """What is compared: one epoch of plain SGD leaves the row LSTM far from its end."""
+    return RISING if config.model == "row-lstm" and config.epochs == 1 else QUANTITY
+
+
+def _band(config, dataset):
+    default = for_dataset(type(config)(seed=config.seed), dataset)
+    band = BANDS.get((config.model, dataset.name))
+    return list(band) if band and config == default else None
+
+
+def _part(side, seed):
+    return f"seed-{seed}-{side}"
+
+
+def _numbers(config, seeds):
+    return [(config.seed + number) % 2**32 for number in range(seeds)]
+
+
+@contextmanager
+def _training(config, dataset, missing, *, jobs, store):
+    """The futures of trainings, each kept in the store as it ends; on leaving, none is begun."""
+    pool = ProcessPoolExecutor(
+        jobs,
+        mp_context=multiprocessing.get_context("spawn"),  # a process with TensorFlow can't fork
+        initializer=_begin,
+        initargs=(config, dataset),
+    )
+    try:
+        with _interrupts_ignored(), _one_thread_each():
+            futures = [pool.submit(_train, *one) for one in missing]
+        for one, future in zip(missing, futures, strict=True):
+            future.add_done_callback(functools.partial(_keep, store, _part(*one)))
+        yield futures
+    finally:
+        pool.shutdown(cancel_futures=True)  # waits for those that run, and for what keeps them
+
+
+def _keep(store, name, future):
+    if not future.cancelled() and future.exception() is None:
+        store.keep(name, future.result())
+
+
+@contextmanager
+def _interrupts_ignored():
+    """For processes that start within: of Ctrl-C a training alone takes notice."""
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+@contextmanager
+def _one_thread_each():
+    """For processes that start within: beside each other they would fight over the cores."""
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    former = {name: os.environ.get(name) for name in names}
+    os.environ.update({name: value or "1" for name, value in former.items()})
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                del os.environ[name]
+
+
+_held: dict[str, Any] = {}  # of a process that trains: config and dataset, sent once
+
+
+def _begin(config, dataset):
+    _held.update(config=config, dataset=dataset)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent():
+    """A pool's process would wait for ever for work from a parent that was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _train(side, seed):
+    """The final accuracy of one training, in a process of the pool."""
+    config, dataset = dataclasses.replace(_held["config"], seed=seed), _held["dataset"]
+    interrupted = UserError(f"interrupted at seed {seed} of {side}: the same command goes on")
+    if "interrupted" in _held:  # what was queued before that can't be cancelled
+        raise interrupted
+    with tempfile.TemporaryDirectory() as folder:
+        run = runs.create_run(folder, side, config=config, dataset=dataset.name)
+        run.quiet = True
+        result = SIDES[side].train(run, dataset, final_tests=FINAL_TESTS)
+    if not result["finished"]:
+        _held["interrupted"] = True
+        raise interrupted
+    return float(np.median([test["accuracy"] for test in result["test"][-FINAL_TESTS:]]))

@@ -1,0 +1,63 @@
+"""The two whole trainings of a comparison: from the same weights, on the same batches."""
+
+import os
+
+import numpy as np
+
+from legacy_tf1 import training as legacy_training
+from modern_tf2 import training as modern_training
+from shared import runs
+from shared.errors import UserError
+from tf1port.compare.ladder import ladder, rungs
+from tf1port.numerics import comparison
+
+SIDES = {"legacy": legacy_training, "modern": modern_training}
+LAST = 500  # steps over which the final training loss is the mean
+
+
+def train_both(config, dataset, weights, *, out, store):
+    """Trains both sides into `out`/legacy and `out`/modern, unless the store knows them finished.
+
+    Returns:
+        Their Runs by side.
+
+    Raises:
+        UserError: a folder cannot be written, or a training was interrupted.
+    """
+    return {
+        side: _train(side, config, dataset, weights, folder=os.path.join(out, side), store=store)
+        for side in SIDES
+    }
+
+
+def entries(trained):
+    """Compares two whole trainings, of Runs by side: entries of the report."""
+    losses = [trained[side].steps()[0] for side in SIDES]
+    config = trained["legacy"].config
+    found = ladder.loss_rungs(*losses, dtype="float32", config=config, where="training, ")
+    ends = {
+        "final loss": [np.mean(series[-LAST:], dtype=np.float64) for series in losses],
+        "final accuracy": [trained[side].result()["test"][-1]["accuracy"] for side in SIDES],
+    }
+    for quantity, (first, second) in ends.items():
+        found.append(
+            comparison.rung(quantity, {"value": first}, {"value": second}, dtype="float32")
+        )
+    return [rungs.compared(rung) for rung in found]
+
+
+def _train(side, config, dataset, weights, *, folder, store):
+    part = f"training-{side}"
+    if store.take(part):
+        run = runs.open_run(folder, side, model=config.model)
+        if run.config == config and (run.result() or {}).get("finished"):
+            return run
+    print(f"{side}:", flush=True)
+    run = runs.create_run(folder, side, config=config, dataset=dataset.name)
+    result = SIDES[side].train(run, dataset, initial_weights=weights)
+    if not result["finished"]:
+        raise UserError(
+            f"interrupted at step {result['steps']} of {side}: the same command goes on"
+        )
+    store.keep(part, True)
+    return run

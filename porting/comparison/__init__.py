@@ -1,1 +1,0 @@
-"""What porting/compare.py is made of: both sides, the rungs, the trainings, what came of them."""

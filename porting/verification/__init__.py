@@ -1,1 +1,0 @@
-"""What porting/verify.py compares a converted model on."""

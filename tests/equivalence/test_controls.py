@@ -1,0 +1,277 @@
+"""Every wrong port is noticed at its rung and its cause is named; missing one is a failure."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from equivalence import proof
+from equivalence.controls import matrix as controls
+from equivalence.legacy_side import LegacySide
+from equivalence.modern_side import ModernSide
+from shared.config import CONFIGS, for_dataset
+from tf1port.compare.controls import matrix
+from tf1port.compare.controls.control import ALL, Control
+from tf1port.compare.ladder import rungs
+from tf1port.compare.sides.protocol import State
+from tf1port.compare.sides.recorded import Recorded
+from tf1port.pitfalls import images as image_changes
+from tf1port.pitfalls import sequences, states, weights
+
+SIZES = {
+    "window-rnn": {"window": 4, "units": 8, "batch_size": 32},
+    "row-lstm": {"units": 8, "batch_size": 32},
+    "nested-rnn": {"rows": 4, "units": 8, "slots": 3, "width": 4, "batch_size": 32},
+    "dense": {"units": 9, "batch_size": 16},
+    "conv": {"filters_0": 3, "filters_1": 4, "batch_size": 16},
+}
+
+
+def small(model, digits):
+    return for_dataset(CONFIGS[model](**SIZES[model]), digits)
+
+
+def short(config, digits):
+    """The first batches; of a config with fewer rows, which are unrolled, the middle ones."""
+    whole = dataclasses.replace(config, rows=28)
+    batches = proof.first_batches(whole, digits, controls.MANY)
+    if config.rows == 28:
+        return batches
+    rows = slice(12, 12 + config.rows)
+    return [({name: x[:, rows] for name, x in images.items()}, y) for images, y in batches]
+
+
+def named(name):
+    return next(control for control in controls.CONTROLS if control.name == name)
+
+
+def try_only(monkeypatch, *chosen):
+    monkeypatch.setattr(controls, "CONTROLS", chosen)
+
+
+@pytest.fixture(scope="module")
+def dense(digits):
+    """A model whose controls take a moment: config, weights and batches."""
+    config = small("dense", digits)
+    return config, proof.initial_weights(config), proof.first_batches(config, digits, 200)
+
+
+@pytest.fixture(scope="module")
+def rows(dense):
+    """What became of one wrong port for each of the rungs 1 to 5."""
+    with pytest.MonkeyPatch.context() as patch:
+        names = ("biases left behind", "relu forgotten", "softmax twice", "averaged twice")
+        try_only(patch, *map(named, (*names, "weight decay")))
+        return controls.matrix(*dense)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", CONFIGS)
+def test_every_wrong_port_is_noticed_at_its_rung_and_its_cause_is_named(digits, model):
+    config = small(model, digits)
+    batches = short(config, digits)
+    rows = controls.matrix(config, proof.initial_weights(config), batches)
+    assert [row for row in rows if not row["caught"]] == []
+    causes = {control.name: control.cause for control in controls.of(config)}
+    assert {row["name"] for row in rows} == set(causes)
+    wrong = [
+        (row["name"], row["diagnosis"])
+        for row in rows
+        if not (row["diagnosis"] or "").startswith(causes[row["name"]] or "")
+        or (row["diagnosis"] is None) != (causes[row["name"]] is None)
+    ]
+    assert wrong == []
+
+
+def test_each_rung_has_wrong_ports_that_it_must_notice_first():
+    assert {control.rung for control in controls.CONTROLS} == set(range(1, 9))
+
+
+@pytest.mark.parametrize("model", CONFIGS)
+def test_every_model_has_wrong_ports_on_each_rung(digits, model):
+    assert {control.rung for control in controls.of(small(model, digits))} == set(range(1, 9))
+
+
+def test_wrong_ports_have_names_and_one_line_each():
+    names = [control.name for control in controls.CONTROLS]
+    assert len(set(names)) == len(names) >= 20
+    assert {model for control in controls.CONTROLS for model in control.models} == set(CONFIGS)
+    assert [c for c in controls.CONTROLS if "\n" in c.what or not c.what] == []
+
+
+def test_what_one_step_or_one_example_hides_is_left_out():
+    one = CONFIGS["window-rnn"](window=1, batch_size=1)
+    hidden = {c.name for c in controls.of(CONFIGS["window-rnn"]())} - {
+        c.name for c in controls.of(one)
+    }
+    assert hidden == {
+        "recurrent kernels transposed",
+        "state not carried",
+        "rows read backwards",
+        "gradients cut between steps",
+        "summed loss",
+        "averaged twice",
+    }
+
+
+def test_rows_hold_what_the_report_asks_for(rows):
+    assert [row["rung"] for row in rows] == list(rungs.NAMES[:5])
+    for row in rows:
+        assert list(row) == ["name", "what", "rung", "found", "caught", "not_run", "diagnosis"]
+        assert row["caught"] is True
+        assert list(row["found"]) == list(rungs.NAMES[:8])
+        before = rungs.NAMES.index(row["rung"])
+        expected = ["passes"] * before + ["fails"] + ["not reached"] * (7 - before)
+        assert list(row["found"].values()) == expected
+    assert json.loads(json.dumps(rows)) == rows
+    assert matrix.exit_code(rows) == 0
+
+
+def test_lines_show_wrong_ports_by_rungs(rows):
+    head, *body, last = matrix.lines(rows)
+    assert head.split()[:4] == ["wrong", "port", "variables", "outputs"]
+    assert "FAILS" in body[0]
+    assert body[0].endswith("biases left behind")
+    assert last == "5 of 5 wrong ports are noticed where they have to be"
+
+
+def test_a_right_port_in_the_list_is_a_fault(dense, monkeypatch):
+    right = Control("right", "no mistake", ALL, ModernSide, 5, None)
+    try_only(monkeypatch, right)
+    (row,) = controls.matrix(*dense)
+    assert not row["caught"]
+    assert row["diagnosis"] is None
+    assert "fails" not in row["found"].values()
+    assert matrix.exit_code([row]) == 1
+    assert matrix.lines([row])[1].endswith("not noticed at one step")
+
+
+@pytest.mark.parametrize("rung", [1, 3])
+def test_a_wrong_port_noticed_at_another_rung_is_a_fault(dense, monkeypatch, rung):
+    try_only(monkeypatch, named("relu forgotten")._replace(rung=rung))
+    (row,) = controls.matrix(*dense)
+    assert row["found"]["outputs"] == "fails"
+    assert not row["caught"]
+
+
+def test_progress_sees_every_row(dense, monkeypatch):
+    try_only(monkeypatch, named("relu forgotten"), named("summed loss"))
+    seen = []
+    assert controls.matrix(*dense, progress=seen.append) == seen
+    assert len(seen) == 2
+
+
+def test_fused_kernels_are_tried_by_way_of_another(monkeypatch):
+    """They have no float64; a ladder for them would need other wrong ports."""
+    made = []
+    monkeypatch.setattr(controls, "Bench", lambda legacy, *rest: made.append(legacy.args[0]))
+    monkeypatch.setattr(controls, "CONTROLS", ())
+    config = CONFIGS["row-lstm"](kernel="fused-cpu")
+    assert controls.matrix(config, {}, []) == []
+    assert [one.kernel for one in made] == ["auto"]
+
+
+def test_a_replay_answers_as_the_side_did(dense):
+    config, start, batches = dense
+    recorded = Recorded(LegacySide(config, start, dtype="float64"))
+    first, second = recorded.replay(), recorded.replay()
+    answers = [
+        (one.weights(), one.train_steps(batches[:2]), one.weights()) for one in (first, second)
+    ]
+    before, losses, after = answers[0]
+    assert np.array_equal(losses, answers[1][1])
+    for name in before:
+        assert np.array_equal(before[name], answers[1][0][name])
+        assert np.array_equal(after[name], answers[1][2][name])
+        assert not np.array_equal(before[name], after[name])
+
+
+def test_a_replay_that_asks_in_another_order_is_refused(dense):
+    config, start, batches = dense
+    recorded = Recorded(LegacySide(config, start, dtype="float64"))
+    recorded.replay().train_steps(batches[:1])
+    with pytest.raises(RuntimeError, match="weights is asked in another order"):
+        recorded.replay().weights()
+
+
+def test_a_replay_that_was_restored_is_live(dense):
+    config, start, batches = dense
+    side = LegacySide(config, start, dtype="float64")
+    recorded = Recorded(side)
+    replay = recorded.replay()
+    state = replay.state()
+    replay.train_steps(batches[:1])
+    replay.restore(state)
+    assert np.array_equal(replay.weights()["hidden/bias"], state.weights["hidden/bias"])
+    replay.train_steps(batches[:2])
+    assert np.array_equal(replay.weights()["hidden/bias"], side.weights()["hidden/bias"])
+    with pytest.raises(RuntimeError, match="another order"):
+        recorded.replay().slots()
+
+
+def drawn(config):
+    stream = np.random.RandomState(3)
+    return {name: stream.normal(size=shape) for name, shape in config.weight_shapes().items()}
+
+
+CHANGES = [(model, change) for model in CONFIGS for change in weights.of(model)]
+
+
+@pytest.mark.parametrize(("model", "change"), CHANGES, ids=lambda v: getattr(v, "cause", v))
+def test_a_change_of_weights_changes_some_and_leaves_what_it_was_given(digits, model, change):
+    before = drawn(small(model, digits))
+    kept = {name: value.copy() for name, value in before.items()}
+    after = change.apply(before)
+    assert {n: v.shape for n, v in after.items()} == {n: v.shape for n, v in before.items()}
+    assert any(not np.array_equal(after[name], before[name]) for name in before)
+    for name, value in kept.items():
+        assert np.array_equal(before[name], value)
+
+
+@pytest.mark.parametrize(("model", "change"), CHANGES, ids=lambda v: getattr(v, "cause", v))
+def test_a_change_that_moves_values_is_undone(digits, model, change):
+    before = drawn(small(model, digits))
+    after = change.apply(before)
+    moves = sorted(np.concatenate([v.ravel() for v in after.values()])) == sorted(
+        np.concatenate([v.ravel() for v in before.values()])
+    )
+    assert moves == change.moves
+    if moves:
+        back = weights.undone(change.apply, after)
+        for name, value in before.items():
+            assert np.array_equal(back[name], value)
+
+
+@pytest.mark.parametrize("model", CONFIGS)
+def test_changes_of_images_change_a_batch(digits, model):
+    config = small(model, digits)
+    images, _ = short(config, digits)[0]
+    for change in image_changes.of(model).values():
+        pairs = zip(*map(parts, (images, change(images))), strict=True)
+        assert any(not np.array_equal(before, after) for before, after in pairs)
+
+
+def parts(images):
+    return list(images.values()) if isinstance(images, dict) else [images]
+
+
+def test_the_last_output_is_repeated_beyond_a_length():
+    outputs = np.arange(12, dtype="float32").reshape(3, 4, 1)
+    found = sequences.last_repeated(outputs, np.array([0, 2, 4], np.int32))
+    assert found[:, :, 0].tolist() == [[0, 0, 0, 0], [4, 5, 5, 5], [8, 9, 10, 11]]
+    assert found.dtype == np.float32
+
+
+def test_changes_of_a_state_lose_what_they_say():
+    ones = {"w": np.ones(2), "normalization/moving_mean": np.ones(2)}
+    state = State(ones, {"w/m": np.ones(2)}, 7)
+    own = State({name: value * 5 for name, value in ones.items()}, {}, 0)
+    changed = {cause: change(state, own) for cause, change in states.RESUMED.items()}
+    assert not changed["slots not taken over"].slots["w/m"].any()
+    assert changed["step count not taken over"] == state._replace(count=0)
+    assert changed["optimizer's state not taken over"].count == 0
+    assert changed["nothing taken over"] is own
+    kept = changed["moving statistics not taken over"].weights
+    assert kept["normalization/moving_mean"].tolist() == [5, 5]
+    assert kept["w"].tolist() == [1, 1]

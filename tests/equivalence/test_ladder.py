@@ -1,0 +1,148 @@
+"""The ladder passes for the right port, and every wrong port fails at the rung named for it."""
+
+import numpy as np
+import pytest
+
+from equivalence.controls import matrix as controls
+from equivalence.legacy_side import LegacySide
+from equivalence.modern_side import ModernSide
+from modern_tf2 import window_rnn
+from shared.config import WindowRNNConfig
+from tf1port.compare.ladder import ladder
+from tf1port.compare.ladder import rungs as numbers
+from tf1port.compare.sides.protocol import State
+from tf1port.numerics import comparison
+
+# Small, so that a control takes a second; three layers, so that two of them have equal shapes.
+SMALL = WindowRNNConfig(window=4, units=8, batch_size=32)
+
+
+@pytest.fixture(scope="module")
+def weights(config):
+    """Weights without a zero: TF1's initial biases would hide a bias that is not carried over."""
+    stream = np.random.RandomState(5)
+    shapes = config.weight_shapes()
+    return {name: stream.normal(0, 0.4, shape).astype("float32") for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "float64"])
+def test_right_port_climbs_every_rung(config, weights, batches, dtype):
+    exact = ModernSide(config, weights, dtype=dtype, powers="tf1") if dtype == "float64" else None
+    legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
+    rungs = list(ladder.climb(legacy, modern, batches, dtype=dtype, exact=exact))
+    assert [rung for rung in rungs if not rung.passed] == []
+    assert {numbers.number(rung.quantity) for rung in rungs} == {1, 2, 3, 4, 5, 6, 7}
+    quantities = [rung.quantity for rung in rungs]
+    assert ("losses of 200 steps, TF1's powers" in quantities) is (dtype == "float64")
+    assert len(quantities) == {"float32": 14, "float64": 15}[dtype]
+    assert {rung.dtype for rung in rungs} == {dtype}
+
+
+# The quantity that shows a wrong port first: within a rung there may be several.
+NOTICED = {
+    "biases left behind": "weights",
+    "float32 for float64": "weights",
+    "rows of x and h exchanged": "outputs",
+    "layers exchanged": "outputs",
+    "relu for tanh": "outputs",
+    "rows read backwards": "outputs",
+    "kernel reshaped": "logits",
+    "mask ignored": "outputs of lengths",
+    "last output repeated": "outputs of lengths",
+    "summed loss": "loss",
+    "an example too many": "accuracy",
+    "averaged twice": "gradients",
+    "beta_1 of 0.95": "slots",
+    "beta_2 of 0.99": "slots",
+    "learning rate doubled": "stepped weights",
+    "Keras' epsilon": "stepped weights",
+    "batches in another order": "losses of 200 steps",
+}
+# Those that others of the same quantity stand for; all are tried with the controls of the models.
+_SLOW = {"batches in another order", "last output repeated", "an example too many"}
+_SLOW |= {"beta_2 of 0.99", "learning rate doubled", "rows read backwards", "relu for tanh"}
+_SLOW |= {"beta_1 of 0.95"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n in _SLOW)) for n in NOTICED],
+)
+def test_wrong_port_fails_at_its_quantity(config, weights, batches, name):
+    wrong = next(control.make for control in controls.CONTROLS if control.name == name)
+    legacy = LegacySide(config, weights, dtype="float64")
+    rungs = ladder.climb(legacy, wrong(config, weights, dtype="float64"), batches, dtype="float64")
+    assert next(rung.quantity for rung in rungs if not rung.passed) == NOTICED[name]
+
+
+def restoring(change):
+    """A port that goes on from another State than it is given."""
+
+    class Side(ModernSide):
+        def restore(self, state):
+            super().restore(change(state))
+
+    return Side
+
+
+def without_slots(state):
+    return state._replace(slots={name: np.zeros_like(x) for name, x in state.slots.items()})
+
+
+RESUMED = {
+    "slots left behind": without_slots,
+    "count left behind": lambda state: state._replace(count=0),
+    "count one more": lambda state: state._replace(count=state.count + 1),
+    "m and v exchanged": lambda state: state._replace(
+        slots={name[:-1] + {"m": "v", "v": "m"}[name[-1]]: x for name, x in state.slots.items()}
+    ),
+    "weights left behind": lambda state: state._replace(
+        weights={name: np.zeros_like(x) for name, x in state.weights.items()}
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def resuming(config, weights, batches):
+    """Climbs with a port that trains rightly and restores wrongly, and what fails then."""
+    legacy = LegacySide(config, weights, dtype="float64")
+    few = batches[:9]
+
+    def failed(change):
+        legacy.restore(State(weights, without_slots(legacy.state()).slots, 0))
+        modern = restoring(change)(config, weights, dtype="float64", powers="tf1")
+        rungs = ladder.climb(legacy, modern, few, dtype="float64")
+        return [rung.quantity for rung in rungs if not rung.passed]
+
+    return failed
+
+
+@pytest.mark.slow
+def test_a_right_port_resumes(resuming):
+    assert resuming(lambda state: state) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RESUMED)
+def test_a_port_that_resumes_wrongly_fails(resuming, name):
+    assert resuming(RESUMED[name])[0] == "resumed losses"
+
+
+@pytest.mark.slow
+def test_stock_powers_are_not_within_the_tolerance_of_tf1s(config, weights, batches):
+    legacy = LegacySide(config, weights, dtype="float64")
+    stock = ModernSide(config, weights, dtype="float64")
+    found = comparison.rung(
+        "losses of 200 steps, TF1's powers",
+        {"step": legacy.train_steps(batches)},
+        {"step": stock.train_steps(batches)},
+        dtype="float64",
+    )
+    assert not found.passed
+
+
+def test_wrong_maps_of_a_side_are_noticed(config, weights):
+    values = window_rnn.to_variables(weights, config)
+    values["cell_1/kernel"] = values["cell_1/kernel"].T
+    back = window_rnn.from_variables(values, config)
+    assert not comparison.rung("weights", weights, back, dtype="float32").passed

@@ -1,0 +1,219 @@
+"""The graph as it stands carries the verdict: what was misread of it cannot be called proved."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from tests.tf1port import graphs
+from tests.tf1port.test_refusals import (
+    REFUSED,
+    T,
+    U,
+    attention,
+    cell,
+    inputs,
+    rows,
+    saved,
+    state_of,
+    unroll,
+)
+from tf1port.__main__ import main
+from tf1port.tf1.graph import network
+
+# isort: split
+import tensorflow.compat.v1 as tf1
+
+# Those that are a stack of layers to whoever looks at its variables alone.
+MISREAD = sorted(REFUSED.keys() - {attention}, key=lambda build: build.__name__)
+
+
+@pytest.fixture
+def trusting(monkeypatch):
+    """What is refused by name is read as a plain stack, as anything unknown would be."""
+    monkeypatch.setattr(network, "check_stack", lambda graph, levels: None)
+    monkeypatch.setattr(network, "check_single_use", lambda graph, scope, runs: None)
+
+
+def converted(prefix, folder):
+    """The exit code of convert, and the model's file."""
+    target = str(folder / "model.keras")
+    return main(["convert", prefix, "--to", target]), target
+
+
+def map_of(target):
+    """What the map beside a model says."""
+    with open(target.replace(".keras", ".json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def verified(capsys, prefix, target, *flags):
+    """The exit code of verify and its report."""
+    capsys.readouterr()
+    code = main(["verify", prefix, target, "--json", *flags])
+    return code, json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("build", MISREAD, ids=lambda build: build.__name__)
+def test_a_misread_graph_makes_no_whole_model(trusting, tmp_path, build):
+    code, target = converted(saved(tmp_path, build), tmp_path)
+    assert (code == 2 and not os.path.exists(target)) or not map_of(target)["complete"]
+
+
+def test_a_state_that_was_never_trained_shows_with_other_variables(trusting, tmp_path, capsys):
+    def build():
+        x = inputs()
+        zeros = [tf1.get_variable(n, [1, U], initializer=tf1.zeros_initializer()) for n in "ch"]
+        initial = state_of(*(tf1.tile(part, [rows(x), 1]) for part in zeros))
+        return unroll(x, "rnn", initial_state=initial)[0][:, -1]
+
+    code, _ = converted(saved(tmp_path, build), tmp_path)
+    assert code == 2
+    assert "variables drawn anew" in capsys.readouterr().err
+
+
+def test_what_something_else_that_is_fed_changes_is_refused(tmp_path, capsys):
+    def build():
+        scale = tf1.placeholder(tf1.float32, [], name="temperature")
+        return tf1.nn.bias_add(unroll(inputs() * scale, "rnn")[0][:, -1] * scale, tf1.zeros([U]))
+
+    def between():
+        extra = tf1.placeholder(tf1.float32, [None, T, U], name="extra")
+        return unroll(unroll(inputs(), "lower")[0] + 0 * extra, "upper")[0][:, -1]
+
+    for number, graph in enumerate((build, between)):
+        (tmp_path / str(number)).mkdir()
+        code, target = converted(saved(tmp_path / str(number), graph), tmp_path / str(number))
+        assert code == 2 or not map_of(target)["complete"]
+
+
+def test_steps_picked_by_something_fed_are_not_in_the_model(tmp_path):
+    def build():
+        steps = unroll(inputs(), "rnn")[0]
+        place = tf1.placeholder(tf1.int32, [None], name="place")
+        flat = tf1.reshape(steps, [-1, U])
+        return tf1.gather(flat, tf1.range(rows(steps)) * tf1.shape(steps)[1] + place)
+
+    code, target = converted(saved(tmp_path, build), tmp_path)
+    assert code == 0
+    assert "the variable logits/kernel" in map_of(target)["left_out"]
+
+
+def scaled_inputs():
+    return unroll(inputs() / 255.0, "rnn")[0][:, -1]
+
+
+def test_inputs_that_the_graph_computes_are_not_proved(tmp_path, capsys):
+    prefix = saved(tmp_path, scaled_inputs)
+    code, target = converted(prefix, tmp_path)
+    assert code == 0
+    assert "INCOMPLETE" in capsys.readouterr().out
+    code, report = verified(capsys, prefix, target)
+    assert code == 3
+    assert report["outcome"] == "not proved"
+    assert "what the graph makes" in report["verdict"]
+    assert all(rung["passed"] for rung in report["rungs"])
+
+
+def test_outputs_that_go_on_are_named_as_left_out(tmp_path):
+    def build():
+        return tf1.multiply(tf1.layers.dense(unroll(inputs(), "rnn")[0][:, -1], 2), 0.5, "halved")
+
+    code, target = converted(saved(tmp_path, build, head=False), tmp_path)
+    assert code == 0
+    held = map_of(target)
+    assert held["left_out"] == ["what halved makes of the outputs"]
+    assert not held["complete"]
+    assert held["outputs"] == {"get_item": "dense/BiasAdd:0"} or "dense/BiasAdd:0" in str(held)
+    assert held["inputs"] == {"inputs": {"tensor": "x:0"}}
+
+
+LOSSES = {
+    "squares": lambda y, out: tf1.losses.mean_squared_error(y, out),
+    "logistic": lambda y, out: tf1.losses.sigmoid_cross_entropy(y, out),
+    "softmax": lambda y, out: tf1.losses.softmax_cross_entropy(y, out),
+    "by hand": lambda y, out: -tf1.reduce_sum(y * tf1.log(tf1.nn.softmax(out) + 1e-8)),
+    "logarithms": lambda y, out: -tf1.reduce_mean(y * tf1.nn.log_softmax(out)),
+    "absolute": lambda y, out: tf1.reduce_mean(tf1.abs(out - y)),
+}
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_a_loss_is_nothing_that_the_model_lacks(tmp_path, kind):
+    def build():
+        out = tf1.layers.dense(unroll(inputs(), "rnn")[0][:, -1], 2, name="out")
+        y = tf1.placeholder(tf1.float32, [None, 2], name="y")
+        return LOSSES[kind](y, out)
+
+    code, target = converted(saved(tmp_path, build, head=False), tmp_path)
+    assert code == 0
+    assert map_of(target)["left_out"] == []
+
+
+def test_one_batch_size_and_one_length_are_proved_at_these(tmp_path, capsys):
+    def build():
+        x = tf1.placeholder(tf1.float32, [8, 7, 3], name="x")
+        initial = cell().zero_state(8, tf1.float32)
+        steps = tf1.nn.dynamic_rnn(cell(), x, initial_state=initial)[0]
+        return steps[:, -1]
+
+    prefix = saved(tmp_path, build)
+    code, target = converted(prefix, tmp_path)
+    assert code == 0
+    code, report = verified(capsys, prefix, target)
+    assert code == 0
+    assert any("8 rows, 7 steps" in rung["place"] for rung in report["rungs"])
+
+
+def test_no_graph_is_no_proof(tmp_path, capsys):
+    prefix = saved(tmp_path, lambda: unroll(inputs(), "rnn")[0], head=False)
+    os.remove(prefix + ".meta")
+    flags = ["--forget-bias", "1.0", "--activation", "tanh"]
+    target = str(tmp_path / "model.keras")
+    assert main(["convert", prefix, "--to", target, *flags]) == 0
+    code, report = verified(capsys, prefix, target, *flags)
+    assert code == 3
+    assert "there is no .meta beside the checkpoint" in report["verdict"]
+
+
+def test_steps_that_cannot_be_compared_are_not_proved(tmp_path, capsys):
+    case = graphs.Case(optimizer="")
+    prefix = graphs.save(case, tmp_path).prefix
+    code, target = converted(prefix, tmp_path)
+    assert code == 0
+    assert verified(capsys, prefix, target)[0] == 0
+    code, report = verified(capsys, prefix, target, "--steps", "3")
+    assert code == 3
+    assert "gradients and steps" in report["verdict"]
+
+
+def test_an_error_of_the_program_leaves_the_other_checks_standing(tmp_path, capsys, monkeypatch):
+    from tf1port.verify import verify
+
+    prefix = saved(tmp_path, lambda: unroll(inputs(), "rnn")[0][:, -1])
+    _, target = converted(prefix, tmp_path)
+
+    def broken(*arguments, **options):
+        raise KeyError("lost")
+        yield
+
+    monkeypatch.setattr(verify, "single_steps", broken)
+    code, report = verified(capsys, prefix, target)
+    assert code == 3
+    assert "raised KeyError: 'lost'" in report["verdict"]
+    assert any(rung["quantity"] == "outputs, end to end" for rung in report["rungs"])
+
+
+def test_the_whole_output_is_compared_of_steps_that_share_a_head(tmp_path, capsys):
+    def build():
+        steps, _ = tf1.nn.static_rnn(cell(), tf1.unstack(inputs(), axis=1), dtype=tf1.float32)
+        w, b = tf1.get_variable("w", [U, 2]), tf1.get_variable("b", [2])
+        return tf1.stack([tf1.matmul(step, w) + b for step in steps], axis=1)
+
+    prefix = saved(tmp_path, build, head=False)
+    code, target = converted(prefix, tmp_path)
+    assert code == 0
+    code, report = verified(capsys, prefix, target)
+    assert code == 0
+    assert np.all([rung["passed"] for rung in report["rungs"]])

@@ -1,0 +1,208 @@
+"""Graphs that no stack of layers is a model of are refused by name, and nothing is written."""
+
+import numpy as np
+import pytest
+
+from tests.tf1port.graphs import UNOPTIMIZED, first_control_flow
+from tf1port.__main__ import main
+
+# isort: split
+import tensorflow.compat.v1 as tf1
+
+U, T, F = 4, 6, 3
+
+
+def cell():
+    return tf1.nn.rnn_cell.LSTMCell(U)
+
+
+def inputs(name="x", width=F):
+    return tf1.placeholder(tf1.float32, [None, T, width], name=name)
+
+
+def unroll(x, scope, **options):
+    if "initial_state" not in options:
+        options["dtype"] = tf1.float32
+    return tf1.nn.dynamic_rnn(cell(), x, scope=scope, **options)
+
+
+def rows(x):
+    return tf1.shape(x)[0]
+
+
+def state_of(c, h):
+    return tf1.nn.rnn_cell.LSTMStateTuple(c, h)
+
+
+def learned_state():
+    x = inputs()
+    one = [tf1.get_variable(name, [1, U]) for name in ("c0", "h0")]
+    initial = state_of(*(tf1.tile(part, [rows(x), 1]) for part in one))
+    return unroll(x, "rnn", initial_state=initial)[0][:, -1]
+
+
+def state_of_features():
+    features = tf1.placeholder(tf1.float32, [None, 5], name="features")
+    initial = state_of(*(tf1.layers.dense(features, U, name=name) for name in ("c", "h")))
+    return unroll(inputs(), "rnn", initial_state=initial)[0][:, -1]
+
+
+def fed_state():
+    parts = [tf1.placeholder(tf1.float32, [None, U], name=name) for name in ("c", "h")]
+    return unroll(inputs(), "rnn", initial_state=state_of(*parts))[0][:, -1]
+
+
+def ones_for_a_state():
+    x = inputs()
+    ones = tf1.ones([rows(x), U])
+    return unroll(x, "rnn", initial_state=state_of(ones, ones))[0][:, -1]
+
+
+def encoder_of_what_is_reversed():
+    _, state = unroll(tf1.reverse(inputs("question"), [1]), "encoder")
+    return unroll(inputs("answer"), "decoder", initial_state=state)[0][:, -1]
+
+
+def encoder_below_its_decoder():
+    steps, state = unroll(inputs(), "encoder")
+    return unroll(steps, "decoder", initial_state=state)[0][:, -1]
+
+
+def unrolled_encoder():
+    with tf1.variable_scope("encoder"):
+        _, state = tf1.nn.static_rnn(cell(), tf1.unstack(inputs(), axis=1), dtype=tf1.float32)
+    with tf1.variable_scope("decoder"):
+        taken = tf1.unstack(inputs("y"), axis=1)
+        return tf1.nn.static_rnn(cell(), taken, initial_state=state)[0][-1]
+
+
+def one_cell_in_two_layers():
+    one = tf1.nn.rnn_cell.GRUCell(F)
+    stack = tf1.nn.rnn_cell.MultiRNNCell([one] * 2)
+    return tf1.nn.dynamic_rnn(stack, inputs(), dtype=tf1.float32)[0][:, -1]
+
+
+def one_cell_over_two_inputs():
+    one = cell()
+    ends = []
+    for name in ("left", "right"):
+        with tf1.variable_scope("tower", reuse=tf1.AUTO_REUSE):
+            ends.append(tf1.nn.dynamic_rnn(one, inputs(name), dtype=tf1.float32)[1].h)
+    return tf1.abs(ends[0] - ends[1])
+
+
+def states_for_a_sequence():
+    x = tf1.placeholder(tf1.float32, [None, 2, T, F], name="documents")
+    _, state = unroll(tf1.reshape(x, [-1, T, F]), "words")
+    return unroll(tf1.reshape(state.h, [-1, 2, U]), "sentences")[0][:, -1]
+
+
+def every_second_step():
+    return unroll(unroll(inputs(), "lower")[0][:, ::2], "upper")[0][:, -1]
+
+
+def the_inputs_beside_the_steps():
+    x = inputs()
+    return unroll(tf1.concat([unroll(x, "lower")[0], x], -1), "upper")[0][:, -1]
+
+
+def the_last_step_repeated():
+    last = unroll(inputs(), "lower")[0][:, -1:]
+    return unroll(tf1.tile(last, [1, T, 1]), "upper")[0][:, -1]
+
+
+def two_sequences():
+    one, _ = unroll(inputs("left"), "left")
+    other, _ = unroll(tf1.reverse(inputs("right"), [1]), "right")
+    return tf1.concat([one[:, -1], other[:, -1]], -1)
+
+
+def attention():
+    x = inputs()
+    wide = tf1.get_variable("wide", [F + U, F])
+
+    def body(t, h, c, before):
+        taken = tf1.matmul(tf1.concat([x[:, t], before], -1), wide)
+        made, state = cell()(taken, state_of(c, h))
+        return t + 1, state.h, state.c, made
+
+    zeros = [tf1.zeros([rows(x), U]) for _ in range(3)]
+    with tf1.variable_scope("rnn"):
+        return tf1.while_loop(lambda t, *_: t < T, body, [0, *zeros])[1]
+
+
+REFUSED = {
+    learned_state: "the initial state of rnn/lstm_cell is not zero",
+    state_of_features: "the initial state of rnn/lstm_cell is not zero",
+    fed_state: "the initial state of rnn/lstm_cell is not zero, it is h:0",
+    ones_for_a_state: "the initial state of rnn/lstm_cell is not zero",
+    encoder_of_what_is_reversed: "is not zero, it is the final state of encoder/lstm_cell",
+    encoder_below_its_decoder: "is not zero, it is the final state of encoder/lstm_cell",
+    unrolled_encoder: "are not stacked one upon the other",
+    one_cell_in_two_layers: "is run 2 times for one result",
+    one_cell_over_two_inputs: "is run 2 times for one result",
+    states_for_a_sequence: "takes the final state of words/lstm_cell as its sequence",
+    every_second_step: "which is not the steps of the layer below alone",
+    the_inputs_beside_the_steps: "takes x:0 (Placeholder), which is not the steps of",
+    the_last_step_repeated: "are not stacked one upon the other",
+    two_sequences: "take different sequences, one of them reversed",
+    attention: "takes at each step what its own loop made in the one before",
+}
+
+
+def saved(folder, build, *, head=True):
+    """The prefix of a checkpoint of a graph with a dense layer over what `build` gives."""
+    with first_control_flow(), tf1.Graph().as_default():
+        tf1.set_random_seed(2)
+        made = build()
+        if head:
+            made = tf1.layers.dense(made, 2, name="logits")
+        tf1.reduce_mean(tf1.square(made - 1), name="loss")
+        with tf1.Session(config=UNOPTIMIZED) as session:
+            session.run(tf1.global_variables_initializer())
+            return tf1.train.Saver().save(session, str(folder / "model.ckpt"))
+
+
+@pytest.mark.parametrize("build", REFUSED, ids=lambda build: build.__name__)
+def test_what_is_no_plain_stack_is_refused_by_name(tmp_path, capsys, build):
+    prefix = saved(tmp_path, build)
+    assert main(["convert", prefix, "--to", str(tmp_path / "model.keras")]) == 2
+    said = capsys.readouterr().err
+    assert REFUSED[build] in said
+    assert said.count("\n") == 1
+    assert not list(tmp_path.glob("model.keras*"))
+
+
+def test_one_cell_in_graphs_of_their_own_is_taken_once(tmp_path, capsys):
+    """As language models have it: one graph to train, one to test, which share their variables."""
+
+    def both():
+        for name in ("train", "test"):
+            with tf1.variable_scope("model", reuse=tf1.AUTO_REUSE):
+                made = unroll(inputs(name), "rnn")[0][:, -1]
+                logits = tf1.layers.dense(made, 2, name="logits")
+            tf1.reduce_mean(tf1.square(logits - 1))
+        return logits
+
+    prefix, target = saved(tmp_path, both, head=False), str(tmp_path / "model.keras")
+    assert main(["convert", prefix, "--to", target]) == 0
+    assert main(["verify", prefix, target]) == 0
+
+
+ZEROS = {
+    "fill": lambda x: cell().zero_state(rows(x), tf1.float32),
+    "constant": lambda x: state_of(*np.zeros([2, 3, U], "float32")),
+    "alike": lambda x: state_of(*[tf1.zeros_like(tf1.tile(x[:, 0, :1], [1, U]))] * 2),
+    "tiled": lambda x: state_of(*[tf1.tile(tf1.zeros([1, U]), [rows(x), 1])] * 2),
+    "split": lambda x: state_of(*tf1.split(tf1.zeros([rows(x), 2 * U]), 2, axis=1)),
+}
+
+
+@pytest.mark.parametrize("kind", ZEROS)
+def test_zeros_are_zeros_however_they_are_made(tmp_path, kind):
+    def build():
+        x = inputs()
+        return unroll(x, "rnn", initial_state=ZEROS[kind](x))[0][:, -1]
+
+    prefix, target = saved(tmp_path, build), str(tmp_path / "model.keras")
+    assert main(["convert", prefix, "--to", target]) == 0

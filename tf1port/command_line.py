@@ -1,0 +1,162 @@
+"""The command line of `python -m tf1port`: commands, flags, examples; exceptions as exit codes."""
+
+import argparse
+import functools
+import os
+import sys
+import traceback
+
+from tf1port.errors import UserError
+
+INTERRUPTED = 130  # what a shell reports after Ctrl-C
+INTERNAL = 4
+TRACEBACK = "PORTING_TRACEBACK"  # set in the environment, an internal error shows where it was
+
+# What stands below the flags of a command's --help.
+EXAMPLES = {
+    "compare": """
+  python -m tf1port compare --legacy model.ckpt-100 --modern model.keras --map map.toml
+  python -m tf1port compare --legacy model.ckpt-100 --modern model.keras --map map.toml --carry
+  python -m tf1port compare --legacy … --modern … --map … --only variables,outputs --json""",
+    "inspect": """
+  python -m tf1port inspect model.ckpt-100
+  python -m tf1port inspect train_dir          (its newest checkpoint)
+  python -m tf1port inspect model.ckpt-100 --json | jq .cells""",
+    "convert": """
+  python -m tf1port convert model.ckpt-100 --to model.keras
+  python -m tf1port convert model.ckpt-100 --to averaged.keras --averages
+  python -m tf1port convert no_meta.ckpt --to cells.keras --forget-bias 1.0 --activation tanh
+  python -m tf1port convert model.keras --reverse --to back.ckpt --rest model.ckpt-100""",
+    "verify": """
+  python -m tf1port verify model.ckpt-100 model.keras
+  python -m tf1port verify model.ckpt-100 model.keras --steps 20
+  python -m tf1port verify model.ckpt-100 averaged.keras --averages
+  python -m tf1port verify model.ckpt-100 model.keras --json | jq .passed""",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports a wrong flag as one line, without the usage text."""
+
+    def error(self, message):
+        raise UserError(f"{message} ({self.prog} --help lists the flags)")
+
+
+def reporting(command):
+    """Runs `command()`; an exception becomes one line on standard error. Returns an exit code.
+
+    That is the command's own, 2 after a UserError, INTERNAL after any other exception.
+    """
+    try:
+        return command() or 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        print(_internal_error(error), file=sys.stderr)
+        return INTERNAL
+
+
+def _internal_error(error):
+    """One line: what was raised, and the last line of this package that it came through."""
+    own = os.path.dirname(os.path.abspath(__file__))
+    frames = traceback.extract_tb(error.__traceback__)
+    last = [frame for frame in frames if frame.filename.startswith(own)] or frames
+    place = f"{os.path.relpath(last[-1].filename, os.path.dirname(own))}:{last[-1].lineno}"
+    words = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(": ")
+    return f"internal error: {words} ({place}): please report it; {TRACEBACK}=1 shows all of it"
+
+
+def parser():
+    """The parser of the command line."""
+    made = Parser(prog="python -m tf1port", description="Convert TF1 recurrent code, and prove it.")
+    parsers = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    add = {name: functools.partial(_add_parser, parsers, name) for name in EXAMPLES}
+    compare = add["compare"](
+        "prove a port of your own; exit 1 if the two differ, 3 if they are not proved equal"
+    )
+    _add_compare_flags(compare)
+    inspect = add["inspect"]("say what a TF1 checkpoint holds: cells, layers, optimizer, the rest")
+    convert = add["convert"](
+        "make a Keras model of a TF1 checkpoint: weights, optimizer state, Python source"
+    )
+    verify = add["verify"](
+        "run a checkpoint's own graph against its Keras model; exit 1 if they differ, 3 if they "
+        "are not proved equal"
+    )
+    _add_checkpoint_flags(inspect, convert, verify)
+    for sub in (inspect, convert, verify, compare):
+        sub.add_argument("--json", action="store_true", help="the same for programs")
+    return made
+
+
+def _add_parser(parsers, name, text):
+    as_it_stands = argparse.RawDescriptionHelpFormatter
+    return parsers.add_parser(
+        name,
+        help=text,
+        description=text,
+        epilog=f"examples:{EXAMPLES[name]}",
+        formatter_class=as_it_stands,
+    )
+
+
+def _add_compare_flags(compare):
+    compare.add_argument("--legacy", metavar="CKPT", required=True, help="with its .meta beside it")
+    compare.add_argument(
+        "--modern", metavar="FILE.keras", required=True, help="a compiled Keras model"
+    )
+    compare.add_argument(
+        "--map", metavar="MAP.toml", required=True, help="which layer is which scope"
+    )
+    compare.add_argument("--out", metavar="DIR", help="(default: runs/compare/NAME of the model)")
+    compare.add_argument(
+        "--carry", action="store_true", help="give the model the checkpoint's weights first"
+    )
+    compare.add_argument(
+        "--controls", action="store_true", help="only try wrong ports; exit 1 if one is missed"
+    )
+    compare.add_argument(
+        "--trust", action="store_true", help="take a graph that runs Python or touches files"
+    )
+    compare.add_argument(
+        "--only", metavar="CHECK,...", help="claim these checks or dtypes alone: variables,outputs"
+    )
+    compare.add_argument("--seed", type=int, default=0, metavar="N", help="of random batches")
+    compare.add_argument("--steps", type=int, metavar="N", help="of training (default: 200)")
+
+
+def _add_checkpoint_flags(inspect, convert, verify):
+    convert.add_argument(
+        "--to", required=True, metavar="FILE.keras", help="also FILE.py, FILE.json"
+    )
+    convert.add_argument(
+        "--reverse", action="store_true", help="the way back: CKPT is FILE.keras, --to a prefix"
+    )
+    convert.add_argument(
+        "--rest", metavar="CKPT", help="with --reverse: copy what else this checkpoint holds"
+    )
+    for sub in (inspect, convert, verify):
+        sub.add_argument("checkpoint", metavar="CKPT", help="its prefix, or its folder")
+    verify.add_argument("keras_file", metavar="FILE.keras", help="what convert made of it")
+    verify.add_argument(
+        "--steps", type=int, default=0, metavar="N", help="train both N steps from the checkpoint"
+    )
+    for sub in (convert, verify):
+        sub.add_argument(
+            "--forget-bias", type=float, help="where there is no .meta (TF1's default: 1.0)"
+        )
+        sub.add_argument("--activation", help="where there is no .meta (TF1's default: tanh)")
+        sub.add_argument(
+            "--map", metavar="FILE.toml", help="the layers after the cells, where none are found"
+        )
+        sub.add_argument(
+            "--trust", action="store_true", help="take a graph that runs Python or touches files"
+        )
+        sub.add_argument(
+            "--averages", action="store_true", help="the moving averages in place of the weights"
+        )

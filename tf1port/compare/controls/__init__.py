@@ -1,0 +1,1 @@
+"""Known porting mistakes, made on purpose: every check must notice its own."""

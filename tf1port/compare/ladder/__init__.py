@@ -1,0 +1,1 @@
+"""The checks, in their order, and what they found."""

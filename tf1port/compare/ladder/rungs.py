@@ -1,0 +1,104 @@
+"""The nine rungs of the ladder: their numbers, names, and the quantities compared on each."""
+
+from tf1port.errors import UserError
+
+NAMES = (
+    "variables",
+    "outputs",
+    "loss",
+    "gradients",
+    "one step",
+    "losses of N steps",
+    "resume",
+    "exports",
+    "bands",
+)
+
+ALL = tuple(range(1, len(NAMES) + 1))
+DTYPES = ("float32", "float64")
+
+# Keys of tf1port.numerics.tolerances.TABLE by the number of their rung.
+_QUANTITIES = {
+    1: ("weights", "weights with forget bias"),
+    2: ("outputs", "logits", "outputs of lengths"),
+    3: ("loss", "accuracy"),
+    4: ("gradients",),
+    5: ("slots", "stepped weights"),
+    6: (
+        "losses of 5 SGD steps",
+        "losses of 50 steps",
+        "losses of 50 SGD steps",
+        "losses of 200 steps",
+        "losses of 200 SGD steps",
+        "weights after SGD",
+        "losses of 200 steps, TF1's powers",
+        "weights, TF1's powers",
+        "final loss",
+        "final accuracy",
+    ),
+    7: ("resumed losses", "resumed weights", "resumed slots"),
+    8: ("exported logits",),
+    9: ("test accuracy", "test accuracy, still rising", "mean test accuracy"),
+}
+_NUMBERS = {quantity: number for number, many in _QUANTITIES.items() for quantity in many}
+
+
+def number(quantity):
+    """The number of the rung on which a quantity is compared, 1 to 9."""
+    return _NUMBERS[quantity]
+
+
+def name(number):
+    """The name of a rung by its number."""
+    return NAMES[number - 1]
+
+
+def compared(rung):
+    """A tf1port.numerics.comparison.Rung as an entry of the report."""
+    rank = number(rung.quantity)
+    return {
+        "number": rank,
+        "rung": name(rank),
+        "quantity": rung.quantity,
+        "dtype": rung.dtype,
+        "applies": True,
+        "max_abs": rung.max_abs,
+        "place": rung.place,
+        "bound": rung.bound,
+        "passed": rung.passed,
+        "margin": rung.bound / rung.max_abs if rung.max_abs else None,
+        "reason": rung.reason,
+    }
+
+
+def without(numbers, dtype, why, *, needed):
+    """The entries of a dtype in which nothing is compared; exports are in float32 alone."""
+    last = 8 if dtype == "float32" else 7
+    return [
+        left_out(number, why, needed=needed, dtype=dtype) for number in numbers if number <= last
+    ]
+
+
+def left_out(number, why, *, needed, **more):
+    """A check, or a part of it, that was not compared, as an entry of the report.
+
+    Args:
+        needed: whether the claim needs it: then nothing is proved without.
+        more: the quantity and the dtype, unless it is all of them.
+    """
+    found = {"number": number, "rung": name(number), **more}
+    return {**found, "applies": False, "needed": needed, "why": why}
+
+
+def selected(words):
+    """The checks and dtypes that are named, as `one step` or `one-step`: a tuple of names.
+
+    Raises:
+        UserError: there is none of a name.
+    """
+    known = (*NAMES, *DTYPES)
+    found = tuple(word.strip().replace("-", " ") for word in words)
+    for word in found:
+        if word not in known:
+            raise UserError(f"--only names {word!r}: give some of {', '.join(known)}")
+    return found

@@ -1,0 +1,1 @@
+"""The protocol of a side, and the sides that there are."""

@@ -1,0 +1,39 @@
+"""What the ladder and a diagnosis ask about a side that is not one of this project's models."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Traits:
+    """The `config` of a side.
+
+    optimizer: "adam", whose powers of beta TF1 rounds (D8), or "sgd" for all others. The numbers
+    are the optimizer's, by Keras' names. float32_horizon: steps over which losses are compared in
+    float32.
+    """
+
+    model: str = "port"
+    optimizer: str = "sgd"
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    options: dict[str, Any] = field(default_factory=dict)
+    float32_horizon: int = 50
+
+
+@dataclass(frozen=True)
+class WithForgetBias(Traits):
+    """Of a side whose biases have taken in a forget bias, and were rounded by that."""
+
+    forget_bias: float = 1.0
+
+
+def traits(optimizer, *, forget_bias):
+    """The Traits of a tf1port.keras_model.optimizer.OptimizerSpec, or of None."""
+    told = {} if optimizer is None else dict(optimizer.options)
+    own = {name: value for name, value in told.items() if name in Traits.__dataclass_fields__}
+    if optimizer is not None and optimizer.kind == "Adam":
+        own["optimizer"] = "adam"
+    return (WithForgetBias if forget_bias else Traits)(**own, options=told)

@@ -1,0 +1,133 @@
+"""What a conversion did: as a map for programs, as a diagram for people."""
+
+import os
+
+from tf1port.keras_model.expressions import Call
+
+
+def report(conversion):
+    """The map, for JSON: each TF1 variable, where it went and what was done to it; the rest."""
+    blueprint, shapes = conversion.blueprint, conversion.checkpoint.shapes
+    found = {
+        "checkpoint": os.path.basename(conversion.checkpoint.prefix),
+        "complete": not conversion.left_out,
+        "left_out": conversion.left_out,
+        "inputs": conversion.inputs,
+        "outputs": conversion.outputs,
+        "dtype": blueprint.dtype,
+        "layers": [
+            {
+                "name": spec.name,
+                "kind": spec.kind,
+                "options": {key: _plain(value) for key, value in spec.options.items()},
+                "cells": [part._asdict() for part in spec.parts if not spec.turned],
+                "turned": [part._asdict() for part in spec.turned],
+            }
+            for spec in blueprint.specs
+        ],
+        "takes": blueprint.takes,
+        "masked": blueprint.masked,
+        "variables": [
+            {
+                "variable": conversion.checkpoint.others.get(variable, variable),
+                "shape": list(shapes[variable]),
+                "layer": spec.name,
+                "role": role,
+                "operation": _operation(spec, role),
+            }
+            for spec in blueprint.specs
+            for role, variable in spec.sources.items()
+        ],
+        "parts": conversion.checkpoint.parts,
+        "unused": blueprint.unused,
+        "mapped": conversion.mapped,
+        "notes": conversion.notes,
+    }
+    if blueprint.optimizer is not None:
+        found["optimizer"] = _optimizer(conversion)
+    return found
+
+
+def _operation(spec, role):
+    axes = {part.role: list(part.axes) for part in spec.turned}.get(role)
+    return f"transposed {axes}" if axes else spec.operation
+
+
+def _optimizer(conversion):
+    optimizer, dtypes = conversion.blueprint.optimizer, conversion.checkpoint.dtypes
+    return {
+        "kind": optimizer.kind,
+        "options": optimizer.options,
+        "iterations": optimizer.iterations,
+        "slots": optimizer.sources,
+        "counters": {
+            key: {"variable": name, "dtype": str(dtypes[name])}
+            for key, name in conversion.counters.items()
+        },
+        "variables": optimizer.variables,
+        "notes": optimizer.notes,
+    }
+
+
+def diagram(conversion):
+    """The wiring that was found, from the inputs down, as lines of text."""
+    blueprint = conversion.blueprint
+    took = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
+    lines = [*_incomplete(conversion), took]
+    runs = {layer.cell.scope: layer.run for layer in conversion.network.recurrent}
+    for level, spec in zip(_levels(conversion), blueprint.specs, strict=True):
+        lines += ["  |", f"{spec.name}: {spec.kind}({_arguments(spec.options)})"]
+        width = max([18, *map(len, spec.sources)])
+        turned = {part.role: f", transposed {list(part.axes)}" for part in spec.turned}
+        lines += [
+            f"  |   {role:<{width}} {name}{turned.get(role, '')}"
+            for role, name in spec.sources.items()
+        ]
+        if level is not None:
+            lines.append(f"  |   {_how(runs[level.cells[0].cell.scope])}{spec.operation}")
+        if spec.residual:
+            lines.append("  |   what it takes is added to what it makes")
+        if blueprint.picks_last(spec):
+            lines += ["  |", "the outputs of the last step"]
+    if blueprint.optimizer is not None:
+        optimizer = blueprint.optimizer
+        lines += ["", f"optimizer: {optimizer.kind}({_arguments(optimizer.options)})"]
+        slots = ", ".join(optimizer.sources) or "none"
+        lines += [f"  after {optimizer.iterations} steps; slots: {slots}"]
+        lines += [f"  {note}" for note in optimizer.notes]
+    lines += ["", *conversion.notes]
+    return [*lines, "not taken over: " + (", ".join(blueprint.unused) or "nothing")]
+
+
+def _incomplete(conversion):
+    """What the model is not of, said first; nothing where it is of the whole program."""
+    left = conversion.left_out
+    return (
+        ["INCOMPLETE, the model does not have", *(f"  {line}" for line in left), ""] if left else []
+    )
+
+
+def _levels(conversion):
+    """The level of every layer, None for one that is not recurrent."""
+    blueprint = conversion.blueprint
+    none = [None] * max(len(blueprint.before), len(blueprint.after))
+    before, after = none[: len(blueprint.before)], none[: len(blueprint.after)]
+    return [*before, *conversion.network.levels, *after]
+
+
+def _how(run):
+    """How a graph runs a cell."""
+    if run is None:
+        return ""
+    if run.looped:
+        return "a loop (dynamic_rnn), "
+    return f"{len(run.steps)} unrolled steps, " if run.steps else "one op for all steps, "
+
+
+def _arguments(options):
+    return ", ".join(f"{name}={_plain(value)}" for name, value in options.items())
+
+
+def _plain(value):
+    """An argument of a constructor as text, if it is a layer or a cell."""
+    return value.text if isinstance(value, Call) else value

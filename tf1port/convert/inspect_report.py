@@ -1,0 +1,164 @@
+"""What a checkpoint holds, as data for `--json` and as lines of text."""
+
+import math
+
+from tf1port.tf1.checkpoint.cell_names import sizes
+
+NOT_KNOWN = "-"
+
+
+def report(checkpoint, found):
+    """A dict of plain numbers and strings.
+
+    Args:
+        checkpoint: tf1port.tf1.checkpoint.reader.Checkpoint.
+        found: its tf1port.tf1.checkpoint.reader.Inventory.
+    """
+    return {
+        "checkpoint": checkpoint.prefix,
+        "format": checkpoint.format,
+        "graph": checkpoint.meta,
+        "variables": len(checkpoint.shapes),
+        "numbers": sum(math.prod(shape) for shape in checkpoint.shapes.values()),
+        "cells": [_cell(cell, checkpoint) for cell in found.cells],
+        "layers": [_layer(layer, checkpoint) for layer in found.layers],
+        "optimizer": {
+            "guess": found.optimizer,
+            "slots": found.slots,
+            "counters": {
+                kind: {"name": name, "value": _number(checkpoint.read(name))}
+                for kind, name in found.counters.items()
+            },
+        },
+        "averages": found.averages,
+        "others": [_noted(name, checkpoint, found) for name in found.others],
+        "unexplained": [_noted(name, checkpoint, found) for name in found.unexplained],
+    }
+
+
+def lines(held):
+    """The text of a report, without a newline at the end of each line."""
+    graph = held["graph"] or "none beside it: forget bias, activation and wiring are not known"
+    yield f"{held['checkpoint']} ({held['format']})"
+    yield f"graph: {graph}"
+    yield f"{held['variables']} variables, {held['numbers']:,} numbers"
+    yield from _section("cells", _cell_rows(held["cells"]))
+    yield from _section("layers", _layer_rows(held["layers"]))
+    parts = held["cells"] + held["layers"]
+    yield from _section("variables of cells and layers", _variable_rows(parts))
+    yield from _section("optimizer, by its slots", _optimizer_rows(held["optimizer"]), always=True)
+    averages = [(shadow, variable) for variable, shadow in held["averages"].items()]
+    yield from _section("moving averages", [("name", "of"), *averages])
+    yield from _section("others, by what they could be", _noted_rows(held["others"]))
+    yield from _section("unexplained", _noted_rows(held["unexplained"]), always=True)
+
+
+def _cell(cell, checkpoint):
+    shapes = {role: checkpoint.shapes[name] for role, name in cell.variables.items()}
+    size = sizes(cell.family, shapes)
+    return {
+        "family": cell.family,
+        "scope": cell.scope,
+        "layer": cell.layer,
+        "direction": cell.direction,
+        "features": size and size.features,
+        "units": size and size.units,
+        "outputs": size and size.outputs,
+        "keras": _keras_layer(cell, size),
+        "variables": _variables(cell, checkpoint),
+    }
+
+
+def _keras_layer(cell, size):
+    """The Keras layer that a cell becomes, as one would write it."""
+    if size is None:
+        return "as many as its graph says"
+    if cell.family == "lstm" and len(cell.variables) > 2:
+        return f"RNN(ExtendedLSTMCell({size.units}))"
+    return {
+        "rnn": "SimpleRNN({})",
+        "lstm": "LSTM({})",
+        "gru": "GRU({}, reset_after=False)",
+        "cudnn_gru": "GRU({}, reset_after=True)",
+        "layer_norm_lstm": "RNN(LayerNormLSTMCell({}))",
+    }[cell.family].format(size.units)
+
+
+def _layer(layer, checkpoint):
+    return {
+        "kind": layer.kind,
+        "scope": layer.scope,
+        "variables": _variables(layer, checkpoint),
+    }
+
+
+def _variables(part, checkpoint):
+    return {
+        role: {"name": name, **_type(name, checkpoint)}
+        for role, name in sorted(part.variables.items())
+    }
+
+
+def _noted(name, checkpoint, found):
+    return {"name": name, **_type(name, checkpoint), "note": found.notes[name]}
+
+
+def _type(name, checkpoint):
+    return {"shape": list(checkpoint.shapes[name]), "dtype": str(checkpoint.dtypes[name])}
+
+
+def _number(array):
+    """A Python number; a string where JSON has no such number."""
+    value = array.item()
+    return value if math.isfinite(value) else str(value)
+
+
+def _section(title, rows, *, always=False):
+    """A titled table whose first row is its header; nothing where it has no other row."""
+    rows = [[NOT_KNOWN if cell is None else str(cell) for cell in row] for row in rows]
+    if len(rows) < 2:
+        yield from ["", f"{title}: none"] if always else []
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    yield from ("", title)
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield ("  " + "  ".join(cells)).rstrip()
+
+
+def _cell_rows(cells):
+    yield "family", "layer", "direction", "F", "U", "becomes in Keras", "TF1 scope"
+    for cell in cells:
+        where = (cell["layer"], cell["direction"], cell["features"], cell["units"])
+        yield cell["family"], *where, cell["keras"], cell["scope"]
+
+
+def _layer_rows(layers):
+    yield "kind", "TF1 scope"
+    for layer in layers:
+        yield layer["kind"], layer["scope"] or "(none)"
+
+
+def _variable_rows(parts):
+    yield "TF1 variable", "role", "shape", "dtype"
+    for part in parts:
+        for role, variable in part["variables"].items():
+            yield variable["name"], role, variable["shape"], variable["dtype"]
+
+
+def _optimizer_rows(optimizer):
+    slots = sorted({slot for of_one in optimizer["slots"].values() for slot in of_one})
+    unknown = "not known" if slots else "none, or one without slots, such as gradient descent"
+    yield "kind", optimizer["guess"] or unknown
+    if slots:
+        yield "slots", f"{', '.join(slots)} of {len(optimizer['slots'])} variables"
+    for kind, counter in optimizer["counters"].items():
+        name = "" if counter["name"] == kind else f" ({counter['name']})"
+        value = counter["value"]
+        yield kind, (f"{value:.6g}" if isinstance(value, float) else f"{value}") + name
+
+
+def _noted_rows(variables):
+    yield "TF1 variable", "shape", "dtype", "note"
+    for variable in variables:
+        yield variable["name"], variable["shape"], variable["dtype"], variable["note"]

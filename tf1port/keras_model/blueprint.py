@@ -1,0 +1,241 @@
+"""A Keras model before it is built: layers as constructor calls, weights and their origins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tf1port.keras_model import cell_specs, layer_weights, plain_layers
+from tf1port.keras_model.cell_specs import CellSpec
+from tf1port.keras_model.expressions import Call
+from tf1port.keras_model.layer_weights import Part, Turned
+from tf1port.keras_model.optimizer import OptimizerSpec
+from tf1port.tf1.graph.network import Network
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One Keras layer.
+
+    call: of its constructor, all that matters written out. weights: by role, as in
+    tf1port.keras_model.layer_weights. sources: TF1's variables by role there. cells: of a recurrent
+    layer.
+    residual: what the layer takes is added to what it makes. turned: weights of other axes.
+    picked: only the last step of what it makes goes on.
+    """
+
+    call: Call
+    weights: dict[str, np.ndarray]
+    sources: dict[str, str]
+    operation: str = "copied"
+    cells: tuple[CellSpec, ...] = ()
+    residual: bool = False
+    turned: tuple[Turned, ...] = ()
+    picked: bool = False
+
+    @property
+    def name(self):
+        return self.call.arguments["name"]
+
+    @property
+    def kind(self):
+        """The class of the layer, without its module."""
+        return self.call.function.rpartition(".")[2]
+
+    @property
+    def options(self):
+        """The arguments of the constructor but for name and dtype."""
+        arguments = self.call.arguments.items()
+        return {key: value for key, value in arguments if key not in ("name", "dtype")}
+
+    @property
+    def parts(self):
+        """The layer's cells or turned weights, for tf1port.keras_model.layer_weights."""
+        return self.turned or tuple(
+            Part(cell.prefix, cell.family, cell.forget_bias) for cell in self.cells
+        )
+
+    def release(self):
+        """Forgets the arrays."""
+        for weights in (self.weights, *(cell.weights for cell in self.cells)):
+            weights.clear()
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A stack of layers.
+
+    features: F of the inputs [B, T, F]; None where the first layer takes ids [B, T].
+    masked: the model has a second input, a mask [B, T], as its graph has sequence lengths.
+    takes: what of the last recurrent layer goes on, as in tf1port.tf1.graph.network.Network.
+    """
+
+    dtype: str
+    features: int | None
+    before: list[Spec]
+    recurrent: list[Spec]
+    after: list[Spec]
+    takes: str
+    masked: bool = False
+    optimizer: OptimizerSpec | None = None
+    unused: list[str] = field(default_factory=list)  # variables that no layer takes
+
+    @property
+    def specs(self):
+        """All layers from the inputs up."""
+        return [*self.before, *self.recurrent, *self.after]
+
+    @property
+    def cells(self):
+        """All cells, in the order of tf1port.tf1.graph.network.Network.recurrent."""
+        return [cell for spec in self.recurrent for cell in spec.cells]
+
+    @property
+    def cell_names(self):
+        """A name for each of the cells: of its layer, and its place in that."""
+        return [
+            f"{spec.name}/{cell.prefix}".rstrip("/")
+            for spec in self.recurrent
+            for cell in spec.cells
+        ]
+
+    @property
+    def width(self):
+        """The number of outputs of the last recurrent layer."""
+        spec = self.recurrent[-1]
+        ways = 2 if spec.kind == "Bidirectional" else 1
+        options: Mapping[str, Any] = spec.cells[-1].options
+        return ways * (options.get("projection") or options["units"])
+
+    def picks_last(self, spec):
+        """Whether the last of all outputs is picked behind a layer.
+
+        A recurrent layer of one direction gives it by itself; two would give their final states.
+        """
+        last = self.recurrent[-1]
+        if spec is not last:
+            return spec.picked
+        several = last.kind == "Bidirectional" or last.residual
+        return bool(self.after) and self.takes == "last" and several
+
+
+def draw(network: Network, read, *, masked=False):
+    """The Blueprint of a network.
+
+    Args:
+        network: tf1port.tf1.graph.network.Network.
+        read: a function from a variable's name to its array.
+        masked: give the model a mask.
+
+    Raises:
+        ValueError: a cell's arrays do not fit each other, or Keras has no layer for them.
+    """
+    groups = [cell_specs.of_level(level, read) for level in network.levels]
+    dtypes = {str(value.dtype) for cells in groups for c in cells for value in c.weights.values()}
+    if len(dtypes) > 1:
+        raise ValueError(f"the cells are of several dtypes: {', '.join(sorted(dtypes))}")
+    (dtype,) = dtypes
+    recurrent = []
+    for index, cells in enumerate(groups):
+        top = index == len(groups) - 1
+        level = network.levels[index]
+        if index:
+            _check_width(network.levels[index - 1], groups[index - 1], cells)
+        residual = _is_residual(level) and not (top and network.takes == "state")
+        two = len(level.tops) == 2
+        options = _sequence_options(network, top=top, picked=two or residual)
+        if masked:
+            # dynamic_rnn has zeros after a row's end; Keras repeats the last output, the state.
+            options["zero_output_for_mask"] = not (top and network.takes == "state")
+        name = cells[0].family + (f"_{index + 1}" if len(groups) > 1 else "")
+        spec = _recurrent(cells, {**options, "dtype": dtype, "name": name})
+        recurrent.append(replace(spec, residual=residual))
+    before, after = plain_layers.named(network.before, network.after)
+    before, after = (
+        [_plain(layer, read, name, dtype) for layer, name in layers] for layers in (before, after)
+    )
+    names = [spec.name for spec in [*before, *recurrent, *after]]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two layers would have one name: {', '.join(names)}")
+    return Blueprint(
+        dtype=dtype,
+        features=_features(before, groups[0][0]),
+        before=before,
+        recurrent=recurrent,
+        after=after,
+        takes=network.takes,
+        masked=masked,
+    )
+
+
+def to_variables(weights, blueprint):
+    """TF1's variables of a model's weights, the way back, in the dtype of the weights."""
+    variables = {}
+    for spec in blueprint.specs:
+        arrays = layer_weights.to_tf1(spec.parts, weights[spec.name])
+        variables.update({name: arrays[role] for role, name in spec.sources.items()})
+    return variables
+
+
+def _features(before, cell):
+    """F of the model's inputs; None where the first layer is an embedding."""
+    for spec in before:
+        if spec.kind == "Embedding":
+            return None
+        for value in spec.weights.values():  # a kernel's rows, or one number per feature
+            return value.shape[-2] if value.ndim > 1 else len(value)
+    return len(cell.weights["kernel"])
+
+
+def _check_width(level, below, cells):
+    """Raises ValueError where cells take another width than the level below them gives."""
+    tops = [below[len(level.forward) - 1], *below[len(level.forward) :][-1:]]
+    given = sum(top.options.get("projection") or top.options["units"] for top in tops)
+    taken = len(cells[0].weights["kernel"])
+    if taken != given:
+        raise ValueError(
+            f"{cells[0].sources['kernel']} takes {taken} features, the layer below gives {given}: "
+            "convert knows nothing between two recurrent layers"
+        )
+
+
+def _is_residual(level):
+    found = {layer.residual for layer in level.cells}
+    if found == {False}:
+        return False
+    if found == {True} and len(level.cells) == 1:
+        return True
+    raise ValueError("residual connections within one of two directions have no layer in Keras")
+
+
+def _sequence_options(network, *, top, picked):
+    """All layers but the last give their outputs at every step, the last one as it is taken.
+
+    picked: the last output is picked from all of them behind the layer.
+    """
+    at_every_step = not top or network.takes == "steps" or not network.after
+    return {"return_sequences": at_every_step or (picked and network.takes == "last")}
+
+
+def _recurrent(cells, options):
+    """The spec of a recurrent layer of some cells, one after the other forwards, then backwards."""
+    forward = [cell for cell in cells if not cell.prefix.startswith("backward")]
+    call = cell_specs.layer_call(forward, options)
+    if len(forward) < len(cells):
+        dtype, name = options["dtype"], options["name"]
+        inner = cell_specs.layer_call(forward, {**options, "name": cells[0].family})
+        arguments = {"layer": inner, "merge_mode": "concat", "dtype": dtype, "name": name}
+        call = Call("keras.layers.Bidirectional", arguments)
+    weights = {c.prefix + role: value for c in cells for role, value in c.weights.items()}
+    sources = {c.prefix + role: name for c in cells for role, name in c.sources.items()}
+    return Spec(call, weights, sources, cells[0].operation, tuple(cells))
+
+
+def _plain(layer, read, name, dtype):
+    """The spec of a layer of no cells: but for a map's its arrays are Keras' as they are."""
+    turned = tuple(Turned(role, axes) for role, axes in layer.turned.items())
+    held = {role: read(variable) for role, variable in layer.variables.items()}
+    weights = layer_weights.to_keras(turned, held)
+    call = plain_layers.layer_call(layer, weights, dtype=dtype, name=name)
+    return Spec(call, weights, layer.variables, turned=turned, picked=layer.picked)

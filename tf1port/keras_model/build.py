@@ -1,0 +1,132 @@
+"""A Blueprint as a Keras model, and as the Python source that builds the same model."""
+
+from contextlib import contextmanager
+
+import keras
+
+from tf1port.keras_model import plain_layers
+from tf1port.keras_model.blueprint import Blueprint
+from tf1port.keras_model.cell_source import definitions
+from tf1port.keras_model.expressions import Call, docstring
+from tf1port.keras_model.layer_weights import set_weights
+from tf1port.progress import progress
+
+_WITHIN = ("forward_layer", "backward_layer", "cell")
+
+
+def build(blueprint: Blueprint, *, keep=True):
+    """The compiled model with its weights: what the source of `source` builds, and the values.
+
+    Without `keep` the blueprint's own arrays are given up one layer after the other: a large model
+    would be in memory twice.
+    """
+    shape, dtype = _inputs(blueprint)
+    inputs = keras.Input(shape, dtype=dtype, name="inputs")
+    mask = keras.Input((None,), dtype="bool", name="mask") if blueprint.masked else None
+    x = inputs
+    for spec in progress(blueprint.specs, "weights", unit=" layers", delay=0.5):
+        called_with = {"mask": mask} if blueprint.masked and spec in blueprint.recurrent else {}
+        layer = spec.call.make()
+        with _nothing_drawn(layer):
+            made = layer(x, **called_with)
+        set_weights(layer, spec.weights)
+        if not keep:
+            spec.release()
+        x = _sum(spec, blueprint).make()([x, made]) if spec.residual else made
+        if blueprint.picks_last(spec):
+            x = x[:, -1]
+    model = keras.Model([inputs, mask] if blueprint.masked else inputs, x, name="model")
+    if blueprint.optimizer is not None:
+        model.compile(optimizer=blueprint.optimizer.make())
+        blueprint.optimizer.restore(model)
+    return model
+
+
+@contextmanager
+def _nothing_drawn(layer):
+    """Zeros for whatever a layer would draw while it is built: an orthogonal matrix takes minutes.
+
+    The weights are set afterwards, and the layer's configuration keeps its initializers.
+    """
+    held = [
+        (part, name, value)
+        for part in _parts(layer)
+        for name, value in vars(part).items()
+        if name.endswith("_initializer") and isinstance(value, keras.initializers.Initializer)
+    ]
+    for part, name, _ in held:
+        setattr(part, name, keras.initializers.Zeros())
+    try:
+        yield
+    finally:
+        for part, name, value in held:
+            setattr(part, name, value)
+
+
+def _parts(layer):
+    """A layer with the layers and cells within it."""
+    found = [layer]
+    for part in found:  # it grows
+        found += [getattr(part, name) for name in _WITHIN if hasattr(part, name)]
+        found += getattr(part, "cells", [])
+    return found
+
+
+def source(blueprint: Blueprint, *, title):
+    """Python source with a function `build_model` for the same model, without the weights."""
+    shape, dtype = _inputs(blueprint)
+    lines = [f'    inputs = keras.Input({shape}, dtype="{dtype}", name="inputs")']
+    if blueprint.masked:
+        lines += ['    mask = keras.Input((None,), dtype="bool", name="mask")']
+    before = "inputs"
+    for spec in blueprint.specs:
+        mask = ", mask=mask" if blueprint.masked and spec in blueprint.recurrent else ""
+        name = "made" if spec.residual else "x"
+        lines += spec.call.lines(indent=4, before=f"{name} = ", after=f"({before}{mask})")
+        if spec.residual:
+            after = f"([{before}, made])"
+            lines += _sum(spec, blueprint).lines(indent=4, before="x = ", after=after)
+        before = "x"
+        if blueprint.picks_last(spec):
+            lines += ["    x = x[:, -1]"]
+    ins = "[inputs, mask]" if blueprint.masked else "inputs"
+    lines += [f'    model = keras.Model({ins}, x, name="model")']
+    if blueprint.optimizer is not None:
+        lines += ["    model.compile(", *blueprint.optimizer.source(), "    )"]
+    head = [docstring(title), "", *_imports(blueprint), "", ""]
+    head += ["def build_model():", f"    {docstring(_contents(blueprint))}"]
+    return "\n".join([*head, *lines, "    return model", ""])
+
+
+def _sum(spec, blueprint):
+    """The layer that adds what a residual layer takes to what it makes."""
+    return Call("keras.layers.Add", {"dtype": blueprint.dtype, "name": f"{spec.name}_sum"})
+
+
+def _inputs(blueprint):
+    """The shape of an input without its batch, and its dtype."""
+    ids = blueprint.features is None
+    return (None,) if ids else (None, blueprint.features), "int32" if ids else blueprint.dtype
+
+
+def _imports(blueprint):
+    """The imports, and the cells that Keras has not: the file needs nothing of this project."""
+    found = {line for spec in blueprint.specs for line in spec.call.imports} - {"import keras"}
+    if not found:
+        return ["import keras"]
+    names = sorted(line.rpartition(" ")[2] for line in found)
+    return ["import keras", "from keras import ops", *definitions(names)]
+
+
+def _contents(blueprint):
+    took = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
+    last = blueprint.specs[-1]
+    if any(layer not in plain_layers.CLASSES for layer in (spec.kind for spec in blueprint.after)):
+        return f"A model from {took} to {last.name}."
+    # Of the calls, not of the weights: those are given up once the model has them.
+    widths = [spec.options.get("units", spec.options.get("filters")) for spec in blueprint.after]
+    width = [blueprint.width, *filter(None, widths)][-1]
+    picked = any(spec.picked for spec in blueprint.after)
+    sequences = (blueprint.takes == "steps" and not picked) or not blueprint.after
+    made = f"[B, T, {width}]" if sequences else f"[B, {width}]"
+    return f"A model from {took} to {last.name} {made}."

@@ -1,0 +1,29 @@
+"""The source of cells that Keras has no layer for, to stand in a file of its own."""
+
+import ast
+import inspect
+
+from tf1port.cells import keras as cells
+
+
+def definitions(names):
+    """The lines that define some classes of tf1port.cells.keras, and all that they use there."""
+    source = inspect.getsource(cells)
+    tree = ast.parse(source)
+    made = {
+        node.name: node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    }
+    needed, queue = set(), list(names)
+    while queue:
+        name = queue.pop()
+        if name in made and name not in needed:
+            needed.add(name)
+            used = (node for node in ast.walk(made[name]) if isinstance(node, ast.Name))
+            queue += [node.id for node in used]
+    lines = source.splitlines()
+    found = []
+    for name, node in made.items():
+        if name in needed:
+            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+            found += ["", "", *lines[first - 1 : node.end_lineno]]
+    return found

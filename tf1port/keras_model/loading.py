@@ -1,0 +1,91 @@
+"""Reads `.keras` files."""
+
+import json
+import os
+import warnings
+import zipfile
+
+import keras
+
+import tf1port.cells.keras  # noqa: F401  (a file may name them)
+from tf1port.errors import UserError
+from tf1port.keras_model import layer_weights
+from tf1port.keras_model.trusted_layers import foreign_classes
+
+
+def check_map(path, *, mapped):
+    """Whether a model was made with a map, as it is verified.
+
+    Raises:
+        UserError: only one of the two knows a map.
+    """
+    try:
+        with open(os.path.splitext(path)[0] + ".json", encoding="utf-8") as file:
+            was = json.load(file).get("mapped", False)
+    except (OSError, ValueError, AttributeError):
+        return  # nothing says so
+    if was and not mapped:
+        raise UserError(f"{path} was made with a map: give --map to verify as well")
+    if mapped and not was:
+        raise UserError(f"{path} was made without a map: leave --map out")
+
+
+def load(path, blueprint, *, trust=False):
+    """A `.keras` file that has the layers of a Blueprint: the model, its weights by layer and role.
+
+    Raises:
+        UserError: it has not, or as open_model.
+    """
+    model = open_model(path, trust=trust)
+    try:
+        found = {s.name: layer_weights.weights(model.get_layer(s.name)) for s in blueprint.specs}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is not of this checkpoint: {_line(error)}") from None
+    return model, found
+
+
+def open_model(path, *, trust=False):
+    """The model of a `.keras` file.
+
+    Args:
+        trust: its layers may run code and read files.
+
+    Raises:
+        UserError: there is none, it is damaged, it needs a class that is not registered, or one
+            that runs code.
+    """
+    if not os.path.isfile(path):
+        raise UserError(
+            f"there is no {path}: give a .keras file, as python -m tf1port convert writes it"
+        )
+    if not trust:
+        _check_trusted(path)
+    try:
+        with warnings.catch_warnings():  # of an optimizer that was saved before its first step
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return keras.models.load_model(path, safe_mode=not trust)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged or no .keras file: {_line(error)}") from None
+
+
+def _check_trusted(path):
+    """Refuses a file whose model has layers that run code or read other files.
+
+    Raises:
+        UserError: it has, or it is no `.keras` file; an older format may hold code unseen.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged or no .keras file: {_line(error)}") from None
+    found = foreign_classes(config)
+    if found:
+        raise UserError(
+            f"{path} has layers that run code or read files ({', '.join(found)}): "
+            "say --trust if you know where it comes from"
+        )
+
+
+def _line(error):
+    return str(error).strip().splitlines()[0]

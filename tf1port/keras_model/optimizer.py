@@ -1,0 +1,271 @@
+"""The optimizer of a TF1 graph, its constants and slots, as a Keras optimizer with its state.
+
+Slots are gradients' sums: the linear part of a cell's map carries them, nothing is added to them.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from tf1port.keras_model import layer_weights
+from tf1port.numerics.optimizers import count_of_power
+from tf1port.progress import progress
+from tf1port.tf1.graph.clipping import clip_options, find_clipping
+from tf1port.tf1.graph.index import scalar
+from tf1port.tf1.graph.optimizers import AVERAGES, KINDS, _slot_names, find_applied
+
+# Of what the graph computes or is fed: Keras' defaults, with the momentum that most choose.
+STAND_INS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+STAND_INS |= {"momentum": 0.9, "rho": 0.9, "learning_rate_power": -0.5}
+STAND_INS |= {"l1_regularization_strength": 0.0, "l2_regularization_strength": 0.0}
+
+
+class OptimizerSpec(NamedTuple):
+    """A Keras optimizer: class, options, where its slots come from, steps taken.
+
+    sources: TF1's variables of the slots, {slot: {layer: {TF1's role: name}}}.
+    parts: by layer its cells, as for tf1port.keras_model.layer_weights.
+    read: a function from a variable's name to its array: slots may be twice what the weights are,
+        so that nothing here holds them.
+    notes: lines on what the graph did not say.
+    unknown: why the graph does not say an option, or the "class", "clipping" or "iterations": what
+        stands here is a stand-in that nothing can be held against.
+    """
+
+    kind: str
+    options: dict[str, object]
+    sources: dict[str, dict[str, dict[str, str]]]
+    parts: dict[str, tuple[layer_weights.Part, ...]]
+    read: Callable[[str], np.ndarray]
+    iterations: int
+    notes: list[str]
+    variables: list[str]  # TF1's, that are accounted for by this
+    unknown: dict[str, str]
+
+    @property
+    def unproved(self):
+        """Lines on what of it nothing can be held against."""
+        return [f"{name} {why}: not compared" for name, why in self.unknown.items()]
+
+    def slot(self, slot, layer):
+        """The arrays of a slot of a layer by Keras' role."""
+        arrays = {role: self.read(name) for role, name in self.sources[slot][layer].items()}
+        arrays = layer_weights.to_keras(self.parts[layer], arrays, linear=True)
+        return {role: self.as_keras(value) for role, value in arrays.items()}
+
+    def as_keras(self, slot):
+        """A slot of TF1's as Keras has it: SGD's momentum is the step, TF1's the gradients' sum."""
+        if self.kind != "SGD":
+            return slot
+        return -slot * self._rate(slot.dtype)
+
+    def as_tf1(self, slot):
+        """The way back of as_keras."""
+        if self.kind != "SGD":
+            return slot
+        return -slot / self._rate(slot.dtype)
+
+    def _rate(self, dtype):
+        """The learning rate as TF1 holds it: float32 in a graph of float64 as well (D13)."""
+        rate: Any = self.options["learning_rate"]
+        return dtype.type(np.float32(rate))
+
+    def make(self):
+        """The optimizer without its state."""
+        return getattr(keras.optimizers, self.kind)(**self.options)
+
+    def source(self):
+        """The Python lines of `make`, as an argument of `compile`."""
+        options = [f"            {name}={value!r}," for name, value in self.options.items()]
+        return [f"        optimizer=keras.optimizers.{self.kind}(", *options, "        ),"]
+
+    def restore(self, model):
+        """Gives the optimizer of a compiled model its slots and its count of steps."""
+        optimizer = model.optimizer
+        optimizer.build(model.trainable_variables)
+        pairs = [(slot, name) for slot, layers in self.sources.items() for name in layers]
+        for slot, name in progress(pairs, "slots", unit=" layers", delay=0.5):
+            found = layer_weights.slots(model, model.get_layer(name), slot)
+            arrays = self.slot(slot, name)
+            for role, variable in found.items():
+                variable.assign(arrays.pop(role))
+        optimizer.iterations.assign(self.iterations)
+
+
+def find_optimizer(graph, specs, checkpoint, held):
+    """The optimizer that a graph applies to the variables of some Specs; None where none is.
+
+    Args:
+        graph: tf1port.tf1.graph.index.Graph. specs: tf1port.keras_model.blueprint.Spec, all layers.
+        checkpoint: tf1port.tf1.checkpoint.reader.Checkpoint. held: its Inventory.
+    """
+    wanted = {variable for spec in specs for variable in spec.sources.values()}
+    applied = {name: one for name, one in find_applied(graph).items() if name in wanted}
+    kinds = {one.kind for one in applied.values()}
+    if len(kinds) != 1:
+        return None
+    (name,) = kinds
+    kind = KINDS[name]
+    notes: list[str] = []
+    unknown: dict[str, str] = {}
+    options, read = _constants(graph, applied, checkpoint, notes, unknown)
+    recurrent = any(spec.cells for spec in specs)
+    options |= _clips(graph, applied, notes, unknown, recurrent=recurrent)
+    if _dtype(specs) == "float32":  # the shortest number of that float32
+        options = {name: _shortest(value) for name, value in options.items()}
+    if any(graph.nodes[one.node].attr["use_nesterov"].b for one in applied.values()):
+        options |= _looking_ahead(name, notes, unknown)
+    names = _slot_names(graph, applied, kind, held)
+    sources = _sources(specs, names, kind, checkpoint, options)
+    variables = [n for layers in sources.values() for of in layers.values() for n in of.values()]
+    counted = [held.counters[key] for key in sorted(held.counters)]
+    powers = _by_powers(graph, applied, checkpoint, options, notes, unknown)
+    iterations = _iterations(checkpoint, held.counters, powers, notes)
+    if iterations is None and name == "Adam":  # the others' updates do not depend on it
+        unknown["iterations"] = "are counted by nothing in the checkpoint"
+    if kind.slots and any(spec.kind == "Embedding" for spec in specs):
+        notes.append(
+            "of an embedding Keras squares and carries on the gradients of single rows in another "
+            "way than TF1: training goes on a little differently"
+        )
+    if any(cell.family == "cudnn_gru" for spec in specs for cell in spec.cells):
+        notes.append(
+            "each gate of a GRU with reset_after has two biases in Keras, which both learn, where "
+            "TF1's cell has one: training goes on differently"
+        )
+    used = [*variables, *counted, *dict.fromkeys(read)]
+    parts = {spec.name: spec.parts for spec in specs}
+    return OptimizerSpec(
+        kind.keras, options, sources, parts, checkpoint.read, iterations or 0, notes, used, unknown
+    )
+
+
+def _dtype(specs):
+    return str(next(value.dtype for spec in specs for value in spec.weights.values()))
+
+
+def _shortest(value):
+    """The float of the fewest digits that is the same float32."""
+    return float(str(np.float32(value))) if isinstance(value, float) else value
+
+
+def _constants(graph, applied, checkpoint, notes, unknown):
+    """The options of Keras' optimizer but for clipping, and the variables among their sources."""
+    kind = KINDS[next(iter(applied.values())).kind]
+    options, read = dict(kind.fixed), []
+    for argument, option in kind.options.items():
+        tensors = {graph.origin(_uncast(graph, o.arguments[argument])) for o in applied.values()}
+        options[option] = _value(graph, tensors, checkpoint, option, notes, unknown)
+        variables = {graph.variable(tensor) for tensor in tensors}
+        read += sorted(variables & checkpoint.shapes.keys())
+    return options, read
+
+
+def _clips(graph, applied, notes, unknown, *, recurrent):
+    """The option of Keras' optimizer that clips, where one does."""
+    clippings = [find_clipping(graph, one.arguments["grad"]) for one in applied.values()]
+    options = clip_options(clippings, recurrent, notes=notes)
+    if options is None:
+        unknown["clipping"] = "is done in a way that Keras' optimizers do not know"
+    return options or {}
+
+
+def _looking_ahead(name, notes, unknown):
+    """The option of a momentum that looks ahead; Adam's is another optimizer in Keras."""
+    if name == "Momentum":
+        return {"nesterov": True}
+    unknown["class"] = "is an Adam that looks ahead (Nadam), which Keras' own is not"
+    notes.append("Adam's momentum looks ahead in the graph (Nadam): training goes on differently")
+    return {}
+
+
+def _value(graph, tensors, checkpoint, option, notes, unknown):
+    """A hyper-parameter: a constant of the graph, or a variable of the checkpoint.
+
+    tensors: what the ops of several variables take of it.
+    """
+    values = {_single(graph, tensor, checkpoint, option, notes) for tensor in sorted(tensors)}
+    if len(values) == 1 and None not in values:
+        return values.pop()
+    several = None not in values
+    unknown[option] = "differs between variables" if several else "is computed or fed in the graph"
+    value = STAND_INS[option]
+    notes.append(f"{option} {unknown[option]}: {value} stands in for it, set your own")
+    return value
+
+
+def _single(graph, tensor, checkpoint, option, notes):
+    """The value of a hyper-parameter's tensor; None: only a run of the graph would tell."""
+    value = scalar(graph.constant(tensor))
+    variable = graph.variable(tensor)
+    if value is None and variable in checkpoint.shapes:
+        value = scalar(checkpoint.read(variable))
+        notes.append(f"{option} is {value:g}, the value of the variable {variable}")
+    return value
+
+
+def _uncast(graph, tensor):
+    """What a tensor is cast from: a graph in float64 casts its constants, which are float32."""
+    node = graph.node(graph.origin(tensor))
+    return graph.inputs(node)[0] if node is not None and node.op == "Cast" else tensor
+
+
+def _sources(specs, names, kind, checkpoint, options):
+    """TF1's variables that become Keras' slots, by slot, layer and role."""
+    sources: dict[str, dict[str, dict[str, str]]] = {}
+    for argument, slot in kind.slots.items():
+        if options.get(slot) == 0:
+            continue  # Keras keeps no momentum where none is wanted, TF1 one that is never read
+        for spec in specs:
+            learning = {role: v for role, v in spec.sources.items() if role not in AVERAGES}
+            of = {role: names.get(v, {}).get(argument) for role, v in learning.items()}
+            if set(of.values()) <= checkpoint.shapes.keys():  # else not trained, or not saved
+                sources.setdefault(slot, {})[spec.name] = of
+    return sources
+
+
+def _iterations(checkpoint, counters, powers, notes):
+    """Steps taken: as Adam's powers of beta tell, else of the global step, else of the file's name.
+
+    powers: the count of the former; None: they tell nothing. Returns None where nothing does.
+    """
+    step = int(checkpoint.read(counters["global_step"])) if "global_step" in counters else None
+    if powers is not None:
+        if step not in (None, powers):
+            notes.append(
+                f"iterations is {powers}, of Adam's powers of beta: the global step is {step}"
+            )
+        return powers
+    if step is not None:
+        return step
+    number = re.search(r"-(\d+)$", checkpoint.prefix)
+    if number:
+        notes.append(
+            f"iterations is {number[1]}, of the checkpoint's name: no variable counts them"
+        )
+        return int(number[1])
+    notes.append("iterations is 0: nothing in the checkpoint counts them")
+    return None
+
+
+def _by_powers(graph, applied, checkpoint, options, notes, unknown):
+    """Steps taken as Adam's powers of beta tell; None: they do not, or not the same.
+
+    The power of beta_1 is 0 in float32 after some hundreds of steps, that of beta_2 later.
+    """
+    arguments = next(iter(applied.values())).arguments
+    found = []
+    for beta, power in (("beta_1", "beta1_power"), ("beta_2", "beta2_power")):
+        variable = graph.variable(_uncast(graph, arguments[power])) if power in arguments else None
+        if variable in checkpoint.shapes and beta not in unknown:
+            found.append(count_of_power(options[beta], checkpoint.read(variable)))
+    told = [count for count in found if count is not None]
+    exact = {count.steps for count in told if count.exact}
+    steps = exact if len(exact) == 1 else {count.steps for count in told}
+    if len(steps) > 1:
+        counts = " and ".join(map(str, sorted(steps)))
+        notes.append(f"Adam's powers of beta tell two counts of steps, {counts}: neither is taken")
+    return steps.pop() if len(steps) == 1 else None

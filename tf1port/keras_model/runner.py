@@ -1,0 +1,151 @@
+"""Runs the layers of a Blueprint with given weights and initial states, cell by cell."""
+
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+
+from tf1port.cells.sequences import turned, with_residual
+from tf1port.keras_model import cell_specs, layer_weights
+from tf1port.numerics.precision import floatx
+
+_ADDED = ("epsilon", "momentum")  # D13: a graph has them in its own dtype
+
+
+class KerasRun:
+    """Keras' layers of a Blueprint in one dtype.
+
+    Args:
+        blueprint: tf1port.keras_model.blueprint.Blueprint.
+        weights: by layer and role.
+    """
+
+    def __init__(self, blueprint, weights, *, dtype):
+        self.blueprint, self.dtype, self.weights = blueprint, dtype, weights
+        with floatx(dtype):
+            self._cells = [
+                _layer(cell, _of(cell, weights[spec.name]), dtype=dtype)
+                for spec in blueprint.recurrent
+                for cell in spec.cells
+            ]
+            self._after = [
+                _plain(spec, weights[spec.name], dtype=dtype) for spec in blueprint.after
+            ]
+
+    def __call__(self, inputs, states, *, lengths=None):
+        """Runs all cells on inputs [B, T, F].
+
+        Returns: outputs [B, T, U], in the order of the inputs, and final (h,) or (h, c), by cell.
+        """
+        sequences: list[np.ndarray] = []
+        finals: list[tuple[np.ndarray, ...]] = []
+        for spec in self.blueprint.recurrent:
+            tops: dict[str, np.ndarray] = {}
+            for cell in spec.cells:
+                way, index = cell.prefix.partition("/")[0], len(finals)
+                back = way == "backward"
+                taken = tops.get(way, turned(inputs, lengths) if back else inputs)
+                made, final = self.single(index, taken, states[index], lengths=lengths)
+                tops[way] = with_residual(taken, made, lengths) if spec.residual else made
+                sequences.append(turned(tops[way], lengths) if back else tops[way])
+                finals.append(final)
+            ends = [turned(top, lengths) if way == "backward" else top for way, top in tops.items()]
+            inputs = np.concatenate(ends, axis=-1)
+        return sequences, finals
+
+    def single(self, index, inputs, states, *, lengths=None):
+        """Runs one cell over [B, T, F] in the order given: outputs and final states."""
+        mask = None if lengths is None else np.arange(inputs.shape[1]) < lengths[:, None]
+        outputs, *final = self._cells[index](inputs, initial_state=list(states), mask=mask)
+        return np.array(outputs), tuple(np.array(value) for value in final)
+
+    def head(self, taken, *, count):
+        """The first layers after the cells, on [B, T, U] or [B, U]."""
+        for spec, layer in zip(self.blueprint.after[:count], self._after, strict=False):
+            taken = layer(taken)
+            taken = taken[:, -1] if spec.picked else taken
+        return np.array(taken)
+
+    def before(self, taken):
+        """The layers before the cells, on what the first one takes."""
+        with floatx(self.dtype):
+            for spec in self.blueprint.before:
+                taken = _plain(spec, self.weights[spec.name], dtype=self.dtype)(taken)
+        return np.array(taken)
+
+
+def widened(model, weights):
+    """The same Keras model in float64, with given weights by layer and role."""
+    with floatx("float64"):
+        made = type(model).from_config(in_dtype(model.get_config(), "float64"))
+    for name, arrays in weights.items():
+        layer_weights.set_weights(made.get_layer(name), arrays)
+    return made
+
+
+def in_dtype(config, dtype):
+    """The configuration of a float32 model or loss in another dtype; any other one as it is.
+
+    What its layers add is rounded as it was: a TF1 graph has those numbers in its own dtype (D13).
+    """
+    text = json.dumps(config)
+    if dtype == "float32" or '"float32"' not in text:
+        return config
+    return _rounded(json.loads(text.replace('"float32"', f'"{dtype}"')))
+
+
+def replaced(config, keys, change):
+    """A configuration with other numbers by some keys, however deep they lie."""
+    if isinstance(config, list):
+        return [replaced(value, keys, change) for value in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: change(value)
+        if key in keys and isinstance(value, float)
+        else replaced(value, keys, change)
+        for key, value in config.items()
+    }
+
+
+def from_cells(model, blueprint, *, ids=True):
+    """The part of a model behind the layers before its cells; with `ids` an embedding stays."""
+    embedded = [spec.kind for spec in blueprint.before] == ["Embedding"]
+    if not blueprint.before or (ids and embedded):
+        return model
+    taken = model.get_layer(blueprint.before[-1].name).output
+    return keras.Model([taken, *model.inputs[1:]] if blueprint.masked else taken, model.outputs[0])
+
+
+def _of(cell, arrays):
+    """The arrays of one cell of a layer, by its own roles."""
+    return {role: arrays[cell.prefix + role] for role in cell.weights}
+
+
+def _layer(cell, weights, *, dtype):
+    options = dict.fromkeys(("return_sequences", "return_state", "zero_output_for_mask"), True)
+    layer = cell_specs.layer_call([cell], {**options, "dtype": dtype, "name": "layer"}).make()
+    layer.build((None, None, len(weights["kernel"])))
+    layer_weights.set_weights(layer, weights)
+    return layer
+
+
+def _rounded(config):
+    """A configuration with the numbers that its layers add as float32 ones have them."""
+    return replaced(config, _ADDED, lambda value: float(np.float32(value)))
+
+
+def _plain(spec, weights, *, dtype):
+    """A layer that sets its weights when it is first called: what it takes tells its shape."""
+    arguments = spec.call.arguments
+    arguments = arguments if arguments["dtype"] == dtype else _rounded(arguments)
+    layer = replace(spec.call, arguments={**arguments, "dtype": dtype}).make()
+
+    def call(taken):
+        if not layer.built:
+            layer.build(taken.shape)
+            layer_weights.set_weights(layer, weights)
+        return layer(taken)
+
+    return call

@@ -1,0 +1,1 @@
+"""What "equal" means: differences, tolerances, outcomes, precision, optimizers."""

@@ -1,0 +1,30 @@
+"""Split off from tf1port/compare/ladder/ladder.py."""
+
+from typing import NamedTuple
+
+from tf1port.numerics.differences import difference
+from tf1port.numerics.tolerances import tolerance
+
+
+class Rung(NamedTuple):
+    """One comparison: what was compared, in which dtype, how far the sides part and where.
+
+    bound: the largest max_abs that passes; reason: why it is not tighter.
+    """
+
+    quantity: str
+    dtype: str
+    max_abs: float
+    place: str
+    bound: float
+    reason: str
+
+    @property
+    def passed(self):
+        return self.max_abs <= self.bound
+
+
+def rung(quantity, legacy, modern, *, dtype):
+    """Compares two dicts of arrays under the tolerance of `quantity`."""
+    found, allowed = difference(legacy, modern), tolerance(quantity, dtype)
+    return Rung(quantity, dtype, found.max_abs, found.place, allowed.bound, allowed.reason)

@@ -1,0 +1,84 @@
+"""The rungs of a port as parametrized tests in a suite of one's own.
+
+Where tf1port is installed, pytest finds it by itself. In conftest.py:
+
+    @pytest.fixture(scope="session")
+    def port():
+        return tf1port.compare.port.port.load("model.ckpt-100", "model.keras", "map.toml")
+
+and a test, which runs once for every rung in float32 and float64:
+
+    def test_port(rung):
+        rung.check()
+
+The ladder is climbed once, for the first of them.
+"""
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from tf1port.compare.ladder import outcome, rungs
+
+# Rung 9 is one of many trainings, and exports are compared in float32 alone.
+_RUNGS = {"float32": rungs.NAMES[:8], "float64": rungs.NAMES[:7]}
+
+
+class RungOfPort(NamedTuple):
+    """What the ladder found on one rung in one dtype: entries of the report."""
+
+    name: str
+    dtype: str
+    entries: list[dict[str, Any]]
+    breaks: dict[str, Any] | None
+
+    def check(self):
+        """Fails the test where a quantity differs or one that the claim needs was not compared.
+
+        Skips it where the claim needs nothing and nothing was compared.
+        """
+        if not self.entries:
+            pytest.fail(f"the ladder says nothing of {self.name} in {self.dtype}", pytrace=False)
+        compared = [entry for entry in self.entries if entry["applies"]]
+        failed = [outcome.difference(entry, compared) for entry in compared if not entry["passed"]]
+        failed += self._diagnosis() if failed else []
+        failed += [f"not compared: {line}" for line in outcome.not_compared(self.entries)]
+        if failed:
+            pytest.fail("\n".join(failed), pytrace=False)
+        if not compared:
+            pytest.skip("; ".join(entry["why"] for entry in self.entries))
+
+    def _diagnosis(self):
+        found = self.breaks
+        if found is None or found["rung"] != self.name:
+            return []
+        causes = [cause["cause"] for cause in found["diagnosis"]]
+        return [f"probable cause: {'; '.join(causes) or outcome.cause(found)}"]
+
+
+def pytest_generate_tests(metafunc):
+    """One test for each rung in each dtype."""
+    if "rung" in metafunc.fixturenames:
+        pairs = [(dtype, name) for dtype, names in _RUNGS.items() for name in names]
+        names = ["-".join(pair).replace(" ", "-") for pair in pairs]
+        metafunc.parametrize("rung", pairs, ids=names, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def ladder_of_port(port):
+    """The report's dict of the fixture `port`, a tf1port.compare.port.port.Port."""
+    from tf1port.compare.port.port import prove
+
+    return prove(port)
+
+
+@pytest.fixture
+def rung(request, ladder_of_port):
+    """A RungOfPort of the fixture `port`."""
+    dtype, name = request.param
+    entries = [
+        entry
+        for entry in ladder_of_port["rungs"]
+        if entry["rung"] == name and entry.get("dtype", dtype) == dtype
+    ]
+    return RungOfPort(name, dtype, entries, ladder_of_port["breaks"])

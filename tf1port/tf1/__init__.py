@@ -1,0 +1,1 @@
+"""What TF1 left behind: checkpoints, graphs, and sessions on them."""

@@ -1,0 +1,108 @@
+"""The files of a TF1 checkpoint: found by a prefix, a folder or one of them, and all there."""
+
+import os
+import re
+
+from tf1port.errors import UserError
+
+_NOT_CHECKPOINTS = {
+    ".keras": "a Keras model",
+    ".h5": "Keras weights",
+    ".hdf5": "Keras weights",
+    ".pb": "a graph without a checkpoint's variables",
+}
+
+
+def find_files(path):
+    """The prefix that a path means, what TensorFlow is to open, and the format, "V1" or "V2".
+
+    Raises:
+        UserError: there is no checkpoint, files of it are missing, or it is something else.
+    """
+    prefix = _prefix(path)
+    if os.path.isfile(prefix + ".index"):
+        _check_data_files(prefix)
+        return prefix, prefix, "V2"
+    return prefix, _v1_files(prefix), "V1"
+
+
+def _prefix(path):
+    """The prefix meant by a path: itself, a folder's newest, or that of one of its own files."""
+    if os.path.isdir(path):
+        return _newest(path)
+    suffix = os.path.splitext(path)[1]
+    if suffix in _NOT_CHECKPOINTS:
+        kind = _NOT_CHECKPOINTS[suffix]
+        raise UserError(f"{path} is {kind}: give the prefix of a TF1 checkpoint")
+    file_of = re.fullmatch(r"(.+?)(\.index|\.meta|(\.data)?-\d{5}-of-\d{5})", path)
+    return file_of.group(1) if file_of else path
+
+
+def _newest(folder):
+    """The prefix that a folder's state file names, also where the folder was moved since."""
+    state = os.path.join(folder, "checkpoint")
+    if os.path.isfile(os.path.join(folder, "saved_model.pb")):
+        inside = os.path.join(folder, "variables", "variables")
+        raise UserError(f"{folder} is a SavedModel: give the checkpoint in it, {inside}")
+    if not os.path.isfile(state):
+        found = ", ".join(_prefixes(folder))
+        if not found:
+            raise UserError(f"{folder} holds no checkpoint: give the prefix or the folder of one")
+        raise UserError(f"{folder} has no file 'checkpoint': give a prefix in it ({found})")
+    with open(state, encoding="utf-8", errors="replace") as file:
+        line = re.search(r'^model_checkpoint_path: "(.+)"', file.read(), re.MULTILINE)
+    if line is None:
+        raise UserError(f"{state} names no checkpoint: give a prefix")
+    named = os.path.join(folder, line.group(1))
+    beside = os.path.join(folder, re.split(r"[/\\]", line.group(1))[-1])
+    return named if _exists(named) else beside
+
+
+def _prefixes(folder):
+    return sorted(name[:-6] for name in os.listdir(folder) if name.endswith(".index"))
+
+
+def _exists(prefix):
+    return os.path.isfile(prefix) or os.path.isfile(prefix + ".index")
+
+
+def _check_data_files(prefix):
+    """Refuses a V2 checkpoint of which data files are missing."""
+    numbers = _shards(prefix + ".data")
+    if not numbers:
+        raise UserError(f"{prefix}.index is there, its data is not: fetch {prefix}.data-* as well")
+    _check_shards(prefix + ".data", numbers)
+
+
+def _check_shards(stem, numbers):
+    """`numbers`: {count: shards found}; a complete set must be among them."""
+    if any(found == set(range(count)) for count, found in numbers.items()):
+        return
+    count, found = max(numbers.items())
+    missing = min(set(range(count)) - found)
+    raise UserError(f"{stem}-{missing:05d}-of-{count:05d} is missing: fetch it as well")
+
+
+def _shards(stem):
+    """By the number of shards that the names promise, which are there."""
+    folder, base = os.path.split(stem)
+    numbers: dict[int, set[int]] = {}
+    for name in os.listdir(folder or "."):
+        match = re.fullmatch(re.escape(base) + r"-(\d{5})-of-(\d{5})", name)
+        if match:
+            numbers.setdefault(int(match.group(2)), set()).add(int(match.group(1)))
+    return numbers
+
+
+def _v1_files(prefix):
+    """What TensorFlow takes for the files of a V1 checkpoint: its one file, or a pattern."""
+    if os.path.isfile(prefix):
+        return prefix
+    folder = os.path.dirname(prefix) or "."
+    numbers = _shards(prefix) if os.path.isdir(folder) else {}
+    if numbers:
+        _check_shards(prefix, numbers)
+        return f"{prefix}-?????-of-{max(numbers):05d}"
+    if os.path.isdir(folder) and _shards(prefix + ".data"):
+        raise UserError(f"{prefix}.index is missing beside its data: fetch it as well")
+    raise UserError(f"no checkpoint {prefix}: give the prefix of its files, such as model.ckpt-100")

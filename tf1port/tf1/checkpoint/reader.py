@@ -1,0 +1,145 @@
+"""TF1 checkpoints, opened by their prefix and read one variable at a time.
+
+`inventory` sorts what a checkpoint holds; TensorFlow is imported only once the files are there.
+"""
+
+import copy
+import os
+import textwrap
+
+import numpy as np
+
+from tf1port.errors import UserError
+from tf1port.progress import progress
+from tf1port.tf1.checkpoint.files import find_files
+from tf1port.tf1.checkpoint.inventory import Cell, Inventory, Layer, group
+from tf1port.tf1.checkpoint.partitions import axis, joined_shape, stored_names
+
+__all__ = ["Cell", "Checkpoint", "Inventory", "Layer", "inventory", "open_checkpoint"]
+
+OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+
+def open_checkpoint(path):
+    """Opens a checkpoint; reads names, shapes and dtypes, no values yet.
+
+    Args:
+        path: a prefix such as `model.ckpt-100` (or one of the prefix's own files), or a folder with
+            the state file `checkpoint`, which names the newest prefix.
+
+    Returns: Checkpoint.
+
+    Raises:
+        UserError: there is none, its files are incomplete or damaged, or it is something else.
+    """
+    prefix, files, format = find_files(os.fspath(path))
+    return Checkpoint(prefix, files, format=format)
+
+
+def inventory(checkpoint):
+    """An Inventory in which every variable of the checkpoint is in exactly one group."""
+    return group(checkpoint.shapes)
+
+
+class Checkpoint:
+    """A TF1 checkpoint. A partitioned variable counts as one, under its own name without `part_0`.
+
+    Attributes:
+        prefix: path that the names of its files begin with.
+        format: "V1" or "V2".
+        meta: path of the graph saved beside it, or None.
+        shapes, dtypes: by variable name: tuple, np.dtype.
+        parts: of what is stored under several names: {name: {stored name: shape}}, in order.
+    """
+
+    def __init__(self, prefix, files, *, format):
+        import tensorflow as tf
+
+        self.prefix, self.format = prefix, format
+        self.meta = prefix + ".meta" if os.path.isfile(prefix + ".meta") else None
+        self._files = files
+        self.others: dict[str, str] = {}
+        self._sound: set[str] = set()  # names of variables that were read
+        self._reader = self._guarded(lambda: tf.train.load_checkpoint(files))
+        shapes = {
+            name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()
+        }
+        self._refuse(shapes)
+        types = self._reader.get_variable_to_dtype_map()
+        self._stored = stored_names(shapes)
+        self.shapes = {
+            name: joined_shape([shapes[part] for part in parts])
+            for name, parts in self._stored.items()
+        }
+        self.parts = {
+            name: {part: shapes[part] for part in parts}
+            for name, parts in self._stored.items()
+            if len(parts) > 1
+        }
+        self.dtypes = {
+            name: np.dtype(types[parts[0]].as_numpy_dtype) for name, parts in self._stored.items()
+        }
+
+    def replaced(self, others):
+        """The same checkpoint where some variables have the values of others: {name: other}."""
+        found = copy.copy(self)
+        found.others = others
+        return found
+
+    def read(self, name):
+        """The value of one variable, an array that nothing else holds.
+
+        Raises:
+            KeyError: the checkpoint has no such variable.
+            UserError: its data is damaged or missing.
+        """
+        return self._value(self.others.get(name, name))
+
+    def _value(self, name):
+        arrays = [self._read(part, dtype=self.dtypes[name]) for part in self._stored[name]]
+        self._sound.add(name)
+        if len(arrays) == 1:
+            return arrays[0]
+        return np.concatenate(arrays, axis=axis([array.shape for array in arrays]))
+
+    def check(self):
+        """Reads what was not read before, one at a time: raises UserError where it is damaged."""
+        rest = sorted(self.shapes.keys() - self._sound)
+        for name in progress(rest, "check", unit=" variables", delay=0.5):
+            self._value(name)
+
+    def _read(self, name, *, dtype):
+        import tensorflow as tf
+
+        def sliced():
+            with tf.init_scope():
+                return tf.raw_ops.Restore(
+                    file_pattern=self._files, tensor_name=name, dt=tf.as_dtype(dtype)
+                ).numpy()
+
+        def whole():
+            try:
+                return self._reader.get_tensor(name)
+            except tf.errors.UnimplementedError:  # a V1 file that holds it in slices
+                return sliced()
+
+        return np.asarray(self._guarded(whole))
+
+    def _guarded(self, function):
+        """Calls `function()`; what TensorFlow says of damaged files becomes a UserError."""
+        import tensorflow as tf
+
+        try:
+            return function()
+        # The reader reports some damage as plain Python errors.
+        except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
+            reason = textwrap.shorten(str(getattr(error, "message", error)), 120, placeholder=" …")
+            raise UserError(
+                f"{self.prefix} is damaged or no TF1 checkpoint: fetch it again ({reason})"
+            ) from error
+
+    def _refuse(self, shapes):
+        if OBJECT_GRAPH in shapes:
+            raise UserError(
+                f"{self.prefix} is a TF2 object checkpoint: give one that a TF1 Saver wrote"
+            )

@@ -1,0 +1,138 @@
+"""How a graph clips gradients before its optimizer applies them, as Keras' optimizers can."""
+
+from typing import NamedTuple
+
+from tf1port.tf1.graph.index import ADD, Graph, is_backward, scalar
+
+# From a factor of tf.clip_by_global_norm back to the halves of squares that its norm is of.
+_NORM = ADD | {"Select", "SelectV2", "IsFinite", "Sub", "Mul", "Minimum", "RealDiv", "Sqrt", "Sum"}
+_NORM |= {"Pack", "Identity", "Div"}  # of 2016, which had no RealDiv
+
+
+class Clipping(NamedTuple):
+    """What is done to one gradient.
+
+    gradient: its tensor before. option: what a Keras optimizer calls it, with its limit; None where
+    nothing is done. of: the tensors that one norm is taken of, for "global_clipnorm".
+    """
+
+    gradient: str
+    option: str | None = None
+    limit: float = 0.0
+    of: frozenset[str] = frozenset()
+
+
+def find_clipping(graph: Graph, tensor):
+    """The Clipping of the gradient that an optimizer applies; None: it is changed in another way.
+
+    Args:
+        tensor: what the optimizer applies.
+    """
+    tensor = _same(graph, tensor)
+    if _is_gradient(tensor):
+        return Clipping(tensor)
+    node = graph.node(tensor)
+    reader = _READERS.get(node.op) if node is not None else None
+    found = reader(graph, node) if reader else None
+    if found is None or not _is_gradient(found.gradient) or found.limit <= 0:
+        return None
+    return found
+
+
+def clip_options(clippings, recurrent, *, notes):
+    """The option of a Keras optimizer that clips likewise: {} where nothing does, None for no such.
+
+    Args:
+        clippings: of the gradients of a model's variables. recurrent: it has cells.
+        notes: a list that lines on what Keras does otherwise are added to.
+    """
+    kinds = {None if one is None else (one.option, one.limit, one.of) for one in clippings}
+    if len(kinds) > 1 or None in kinds:
+        notes.append(
+            "the graph changes gradients before it applies them, in a way that Keras' optimizers "
+            "do not know: it is not carried, training goes on differently"
+        )
+        return None
+    one = clippings[0]
+    if one.option == "clipnorm" and recurrent:
+        notes.append(
+            f"each gradient is clipped by its own norm, {one.limit:g}: Keras does so with kernel "
+            "and recurrent kernel apart, which are one in TF1: training goes on a bit differently"
+        )
+    if one.of and one.of != {each.gradient for each in clippings}:
+        notes.append(
+            f"gradients are clipped by their norm together, {one.limit:g}, among them those of "
+            "variables that the model has not: training goes on a little differently"
+        )
+    return {one.option: one.limit} if one.option else {}
+
+
+def _by_global_norm(graph, node):
+    """tf.clip_by_global_norm: g · limit · min(1 / norm, 1 / limit)."""
+    gradient, factor = graph.inputs(node)
+    behind = graph.behind(factor, through=_NORM)
+    nodes = [found for found in map(graph.node, behind) if found is not None]
+    halves = [found for found in nodes if found.op == "L2Loss"]
+    limits = [
+        scalar(graph.constant(tensor))
+        for found in nodes
+        if found.op == "Mul" and "Minimum" in (_op(graph, name) for name in graph.inputs(found))
+        for tensor in graph.inputs(found)
+        if _op(graph, tensor) != "Minimum"
+    ]
+    if not halves or len(limits) != 1 or limits[0] is None:
+        return None
+    of = frozenset(_same(graph, graph.inputs(half)[0]) for half in halves)
+    return Clipping(_same(graph, gradient), "global_clipnorm", limits[0], of)
+
+
+def _by_norm(graph, node):
+    """tf.clip_by_norm: g · limit / max(norm of g, limit)."""
+    scaled, divisor = map(graph.node, graph.inputs(node))
+    if scaled is None or divisor is None or (scaled.op, divisor.op) != ("Mul", "Maximum"):
+        return None
+    gradient, limit = graph.inputs(scaled)
+    limits = {scalar(graph.constant(name)) for name in (limit, graph.inputs(divisor)[1])}
+    if len(limits) != 1 or None in limits:
+        return None
+    return Clipping(_same(graph, gradient), "clipnorm", limits.pop())
+
+
+def _by_value(graph, node):
+    """tf.clip_by_value between limits of one size: one op, or a minimum and a maximum."""
+    tensor, *limits = graph.inputs(node)
+    if node.op == "Maximum":
+        inner = graph.node(_same(graph, tensor))
+        if inner is None or inner.op != "Minimum":
+            return None
+        tensor, upper = graph.inputs(inner)
+        limits = [*limits, upper]
+    lower, upper = (scalar(graph.constant(name)) for name in limits)
+    if lower is None or upper is None or lower != -upper:
+        return None
+    return Clipping(_same(graph, tensor), "clipvalue", upper)
+
+
+_READERS = {
+    "Mul": _by_global_norm,
+    "RealDiv": _by_norm,
+    "Div": _by_norm,
+    "ClipByValue": _by_value,
+    "Maximum": _by_value,
+}
+
+
+def _same(graph, tensor):
+    """The tensor behind Identities that are no part of backpropagation."""
+    while _op(graph, tensor) == "Identity" and not _is_gradient(tensor):
+        tensor = graph.inputs(graph.node(tensor))[0]
+    return tensor
+
+
+def _op(graph, tensor):
+    node = graph.node(tensor)
+    return None if node is None else node.op
+
+
+def _is_gradient(tensor):
+    return is_backward(tensor.rpartition(":")[0])

@@ -1,0 +1,262 @@
+"""A TF1 graph as data: read from a `.meta` file, searched without running any of it.
+
+Tensors go by their full names, "node:0". The nodes of backpropagation are left out, as forward
+tensors lead into them: tf.gradients puts them below a scope of its own, `gradients`.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf2
+import tensorflow.compat.v1 as tf1
+from google.protobuf.message import DecodeError
+
+from tf1port.errors import UserError
+from tf1port.tf1.checkpoint.partitions import whole_name
+from tf1port.tf1.graph.conditions import unconditional
+from tf1port.tf1.graph.inference import outside_of_training
+from tf1port.tf1.graph.trust import check_acyclic
+
+ADD = {"Add", "AddV2"}
+PASSING = {"Identity", "Enter", "ReadVariableOp", "StopGradient", "PreventGradient"}
+VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}
+
+
+def load_graph(path):
+    """The GraphDef in a `.meta` file.
+
+    Its collections are left alone: they may name objects of contrib that no longer exist.
+
+    Raises:
+        UserError: there is no such file, or it is none of TF1's.
+    """
+    meta = tf1.MetaGraphDef()
+    try:
+        with open(path, "rb") as file:
+            meta.ParseFromString(file.read())
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except DecodeError:
+        raise UserError(f"{path} is damaged or no .meta file: export it again") from None
+    if not meta.graph_def.node:
+        raise UserError(f"{path} holds no graph: give the .meta that a tf.train.Saver wrote")
+    return meta.graph_def
+
+
+class Graph:
+    """An index over the forward nodes of a GraphDef, as they are outside of training.
+
+    Dropout is looked through: what it makes counts as the same as what it takes; a normalization is
+    by its moving averages. So is tf.cond around cells. The parts of a partitioned variable put
+    together count as a variable. With `backward` the nodes of backpropagation are there as well,
+    and all of this as it stands.
+
+    Args:
+        trust: whatever its ops do, parts of it may be run.
+
+    Attributes:
+        outside: tf1port.tf1.graph.inference.Outside; None with `backward`.
+        dropped: the names of the nodes of dropout, which stand for an Identity each.
+        joined: the names of the variables that are in parts.
+
+    Raises:
+        UserError: the nodes go in a circle.
+    """
+
+    def __init__(self, graph_def, *, backward=False, trust=False):
+        self.graph_def, self.trust = graph_def, trust
+        self.joined: list[str] = []
+        self._imported = None
+        self.nodes = {
+            node.name: node for node in graph_def.node if backward or not is_backward(node.name)
+        }
+        self._given = dict(self.nodes)
+        check_acyclic(self.nodes)
+        self._index()
+        self.outside = None if backward else outside_of_training(self)
+        self.dropped = self.outside.dropped if self.outside else []
+        if self.outside:
+            self.nodes = unconditional({**self.nodes, **self.outside.nodes})
+            self._index()
+            self.joined = [name for name in self.nodes if self._is_joined(name)]
+            self.nodes.update((name, _variable(self.nodes[name])) for name in self.joined)
+            check_acyclic(self.nodes)
+            self._index()
+
+    def _index(self):
+        self._consumers: dict[str, list[Any]] = {}
+        self._outputs: dict[str, list[str]] = {}
+        self._origins: dict[str, str] = {}
+        for node in self.nodes.values():
+            for tensor in self.inputs(node):
+                self._consumers.setdefault(tensor, []).append(node)
+        for tensor in self._consumers:
+            self._outputs.setdefault(tensor.rpartition(":")[0], []).append(tensor)
+
+    @staticmethod
+    def full(name):
+        """A tensor's name with its port."""
+        return name if ":" in name else name + ":0"
+
+    def _is_joined(self, name):
+        """Whether a node is what TF1 makes of a partitioned variable of its name."""
+        if self.nodes[name].op != "Identity":
+            return False
+        joint = self.node(self.origin(name + ":0"))
+        if joint is None or joint.op not in {"Concat", "ConcatV2"}:
+            return False
+        parts = [self.variable(tensor) for tensor in self.operands(joint)]
+        return parts == [f"{name}/part_{number}" for number in range(len(parts))]
+
+    def inputs(self, node):
+        """The tensors that a node takes, without control dependencies."""
+        return [self.full(name) for name in node.input if not name.startswith("^")]
+
+    def node(self, tensor):
+        """The node that makes a tensor; None for one of backpropagation."""
+        return self.nodes.get(tensor.rpartition(":")[0])
+
+    def consumers(self, tensor, ops=None):
+        """The forward nodes that take a tensor, of the given ops, in the order of the graph."""
+        nodes = self._consumers.get(tensor, ())
+        return [node for node in nodes if ops is None or node.op in ops]
+
+    def origin(self, tensor):
+        """The tensor that another one is the same as: back through Identity and the like."""
+        passed = []
+        while tensor not in self._origins:
+            passed.append(tensor)
+            node = self.node(tensor)
+            if node is None or node.op not in PASSING:
+                self._origins[tensor] = tensor
+            else:
+                tensor = self.inputs(node)[0]
+        self._origins.update(dict.fromkeys(passed, self._origins[tensor]))
+        return self._origins[tensor]
+
+    def unconditioned(self, tensor):
+        """The same tensor before it went into a tf.cond."""
+        name = tensor.rpartition(":")[0]
+        while self._given[name].op == "Switch" and self.nodes[name].op == "Identity":
+            tensor = self.inputs(self.nodes[name])[0]
+            name = tensor.rpartition(":")[0]
+        return tensor
+
+    def constant(self, tensor):
+        """The array of a Const, also behind an Identity or an Enter; else None."""
+        node = self.node(self.origin(tensor))
+        return tf2.make_ndarray(node.attr["value"].tensor) if _is(node, "Const") else None
+
+    def variable(self, tensor):
+        """The name of the variable that a tensor, or a part of it, is read from; else None."""
+        node = self.node(self.origin(tensor))
+        if node is None or node.op not in VARIABLES:
+            return None
+        whole = whole_name(node.name)
+        of_joined = any(whole == name or whole.startswith(name + "/") for name in self.joined)
+        return whole if of_joined else node.name
+
+    def shape_of(self, variable):
+        """The shape of a variable, where the graph says it as a whole; else None."""
+        node = self.nodes.get(variable)
+        if node is None or node.op not in VARIABLES or "shape" not in node.attr:
+            return None
+        shape = node.attr["shape"].shape
+        known = not shape.unknown_rank and all(size.size >= 0 for size in shape.dim)
+        return tuple(size.size for size in shape.dim) if known else None
+
+    def uses(self, variable, ops):
+        """The nodes of the given ops that take a variable."""
+        if variable not in self.nodes:
+            return []
+        return self.ahead([variable + ":0"], through=PASSING, ops=ops)
+
+    def ahead(self, tensors: Iterable[str], *, through, ops):
+        """The nodes of some ops that tensors lead into, by way of nodes of the ops `through`."""
+        found, queue, seen = [], deque(tensors), set()
+        while queue:
+            for node in self._consumers.get(queue.popleft(), ()):
+                if node.name in seen:
+                    continue
+                seen.add(node.name)
+                if node.op in ops:
+                    found.append(node)
+                if node.op in through:
+                    queue.extend(self.outputs(node))
+        return found
+
+    def behind(self, tensor, *, through):
+        """All tensors that lead to one by way of nodes of the ops `through`, the nearest first."""
+        found, queue = {tensor: None}, deque([tensor])
+        while queue:
+            node = self.node(queue.popleft())
+            if node is not None and node.op in through:
+                further = [name for name in self.inputs(node) if name not in found]
+                found.update(dict.fromkeys(further))
+                queue.extend(dict.fromkeys(further))
+        return list(found)
+
+    def shape(self, tensor):
+        """The sizes of a tensor as far as the graph knows them, None for any; None: not even how
+        many there are.
+
+        What leads to it is imported for that, as shapes are not written down, and not run.
+        """
+        from tf1port.tf1.graph.importing import Imported
+
+        if self._imported is None:
+            given = SimpleNamespace(nodes=self._given, graph_def=self.graph_def, trust=self.trust)
+            self._imported = Imported(given, running=False)
+        try:
+            shape = self._imported.tensor(tensor).shape
+        except (KeyError, UserError):  # an op that does not exist here, or is not trusted
+            return None
+        return None if shape.rank is None else shape.as_list()
+
+    def outputs(self, node):
+        """Those tensors of a node that a forward node takes, in the order of its outputs."""
+        return sorted(
+            self._outputs.get(node.name, ()), key=lambda name: int(name.rpartition(":")[2])
+        )
+
+    def operands(self, node):
+        """What a concatenation, split or sum computes from: its inputs but for the axis."""
+        inputs = self.inputs(node)
+        return {
+            "ConcatV2": inputs[:-1],
+            "Concat": inputs[1:],
+            "Split": inputs[1:],
+            "SplitV": inputs[:1],
+        }.get(node.op, inputs)
+
+    def other(self, node, tensor):
+        """The operand of a binary node that is not the given tensor."""
+        first, second = self.inputs(node)
+        return second if first == tensor else first
+
+
+def scalar(array):
+    """The value of an array of one element as a Python float; None for any other."""
+    if array is None or np.size(array) != 1:
+        return None
+    return float(np.reshape(array, ()))
+
+
+def _variable(node):
+    """A variable in place of a node."""
+    made = tf1.NodeDef(name=node.name, op="VariableV2")
+    made.attr["dtype"].CopyFrom(node.attr["T"])
+    return made
+
+
+def _is(node, op):
+    return node is not None and node.op == op
+
+
+def is_backward(name):
+    """Whether a node's name is below the scope that tf.gradients makes."""
+    return any(re.fullmatch(r"gradients(_\d+)?", part) for part in name.split("/"))

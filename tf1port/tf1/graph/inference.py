@@ -1,0 +1,232 @@
+"""A graph as it is outside of training, as changes of its nodes.
+
+Dropout hands on what it takes; a tf.cond on whether the graph is training is decided; moments of a
+batch that are averaged for later give way to their moving averages. What is training is told by
+what a branch computes: random numbers, or moments of a batch where the other one reads variables.
+"""
+
+import re
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as tf1
+
+# Of dropout: its random numbers, what shifts them, what applies the mask that they become.
+_RANDOM = re.compile("(Stateless)?RandomUniform(V2)?$")
+_SHIFTING = {"Mul", "Add", "AddV2", "Sub"}
+_APPLY = {"Mul", "Select", "SelectV2"}
+
+FUSED = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
+_SWITCHES = {"Switch", "RefSwitch"}
+_LOOPING = {"Enter", "RefEnter", "NextIteration", "RefNextIteration"}
+_MEANS = {"Mean", "Sum", *FUSED}
+# What lies between a mean over a batch and the place where it is used.
+_OF_MOMENTS = {"Squeeze", "Reshape", "Add", "AddV2", "Mul", "Sub", "Square", "SquaredDifference"}
+_OF_MOMENTS |= {"Identity", "StopGradient", "Cast", "Switch", "Reciprocal"}
+_UPDATES = {"AssignSub", "AssignSubVariableOp"}
+
+
+class Outside(NamedTuple):
+    """What of a graph is another thing outside of training.
+
+    nodes: by name, in place of those of the graph. dropped: the names of the nodes of dropout.
+    flags: by tensor of a tf.cond's predicate, its value outside of training.
+    random: those flags that decide over random numbers, too.
+    training: by a decided Merge's output, what it is in training.
+    fixed: whether moments of a batch stand in the graph without a tf.cond.
+    """
+
+    nodes: dict[str, object]
+    dropped: list[str]
+    flags: dict[str, bool]
+    random: set[str]
+    training: dict[str, str]
+    fixed: bool
+
+
+def outside_of_training(graph):
+    """The Outside of a tf1port.tf1.graph.index.Graph."""
+    conditions = _conditions(graph)
+    flags, random = _flags(graph, conditions)
+    nodes = dict(_dropouts(graph))
+    dropped = sorted(nodes)
+    same: dict[str, str] = {}
+    training: dict[str, str] = {}
+    for merge, predicate, sides in conditions:
+        if predicate in flags:
+            nodes[merge.name] = _identity(merge, sides[flags[predicate]])
+            training[f"{merge.name}:0"] = sides[not flags[predicate]]
+    for node in graph.nodes.values():
+        if node.op in _SWITCHES and graph.origin(graph.inputs(node)[1]) in flags:
+            same.update(dict.fromkeys((f"{node.name}:0", f"{node.name}:1"), graph.inputs(node)[0]))
+    averaged = _averaged(graph, flags)
+    same.update({mean: average for mean, average in averaged.items() if _is_plain(graph, mean)})
+    for name, node in _decided(graph, averaged):
+        nodes[name] = node
+    for node in graph.nodes.values():
+        _redirect(graph, node, nodes, same)
+    return Outside(nodes, dropped, flags, random, training, bool(averaged) and not flags)
+
+
+def _dropouts(graph):
+    """Pairs of the name of a node of dropout and an Identity of the tensor that it drops some of.
+
+    It multiplies, or selects, by random numbers that were compared with or floored by a rate,
+    what was scaled up for it.
+    """
+    random = [f"{name}:0" for name, node in graph.nodes.items() if _RANDOM.match(node.op)]
+    masks = graph.ahead(random, through=_SHIFTING, ops={"Floor", "GreaterEqual"})
+    for mask in graph.ahead([f"{node.name}:0" for node in masks], through={"Cast"}, ops=_APPLY):
+        data = graph.inputs(mask)[1 if mask.op.startswith("Select") else 0]
+        scaling = graph.node(data)
+        scaled = scaling is not None and scaling.op in {"Mul", "RealDiv", "Div"}
+        yield mask.name, _identity(mask, graph.inputs(scaling)[0] if scaled else data)
+
+
+def _conditions(graph):
+    """Every Merge of a tf.cond: the node, its predicate, the tensors if that is (false, true)."""
+    found = []
+    for node in graph.nodes.values():
+        sides = graph.inputs(node) if node.op == "Merge" else []
+        makers = [graph.node(side) for side in sides]
+        if len(sides) != 2 or any(one is None or one.op in _LOOPING for one in makers):
+            continue
+        first, second = ({pair for pair, _ in _behind(graph, side)[0]} for side in sides)
+        for predicate, port in sorted(first):
+            if (predicate, not port) in second:
+                found.append((node, predicate, sides[::-1] if port else sides))
+                break
+    return found
+
+
+def _behind(graph, tensor):
+    """What leads to a branch's tensor: pairs of ((predicate, port), Switch), and the nodes."""
+    switches, nodes, queue, seen = [], [], [tensor], {tensor}
+    for name in queue:  # it grows
+        node = graph.node(name)
+        if node is None:
+            continue
+        if node.op in _SWITCHES:
+            predicate = graph.origin(graph.inputs(node)[1])
+            switches.append(((predicate, name.endswith(":1")), node))
+            continue
+        nodes.append(node)
+        inputs = graph.inputs(node) + [f"{i[1:]}:0" for i in node.input if i.startswith("^")]
+        queue += [other for other in inputs if other not in seen]
+        seen.update(inputs)
+    return switches, nodes
+
+
+def _flags(graph, conditions):
+    """The predicates that say whether a graph is training, and those of random numbers."""
+    told: dict[str, set[bool]] = {}
+    random = set()
+    for _, predicate, sides in conditions:
+        nodes = [_behind(graph, side)[1] for side in sides]
+        noisy = [any(_RANDOM.match(node.op) for node in of) for of in nodes]
+        fused = [{by_batch(n) for n in of if n.op in FUSED} for of in nodes]
+        for outside in (False, True):
+            if noisy[not outside] and not noisy[outside]:
+                told.setdefault(predicate, set()).add(outside)
+                random.add(predicate)
+            elif (fused[not outside], fused[outside]) == ({True}, {False}) or (
+                _is_variable(graph, sides[outside]) and _is_moment(graph, sides[not outside])
+            ):
+                told.setdefault(predicate, set()).add(outside)
+    flags = {predicate: values.pop() for predicate, values in told.items() if len(values) == 1}
+    return flags, random & flags.keys()
+
+
+def _is_variable(graph, tensor):
+    """Whether a tensor is a variable's value, also behind a Switch."""
+    return graph.variable(_unswitched(graph, tensor)) is not None
+
+
+def _unswitched(graph, tensor):
+    """The tensor that another one is the same as, also behind a Switch."""
+    tensor = graph.origin(tensor)
+    node = graph.node(tensor)
+    while node is not None and node.op in _SWITCHES:
+        tensor = graph.origin(graph.inputs(node)[0])
+        node = graph.node(tensor)
+    return tensor
+
+
+def _read(graph, tensor):
+    """A tensor before the Switch that it came through."""
+    node = graph.node(tensor)
+    return graph.inputs(node)[0] if node is not None and node.op in _SWITCHES else tensor
+
+
+def _is_moment(graph, tensor):
+    """Whether a tensor is a mean or a variance over something, not a variable."""
+    behind = [graph.node(name) for name in graph.behind(tensor, through=_OF_MOMENTS)]
+    return any(node is not None and node.op in _MEANS for node in behind)
+
+
+def _averaged(graph, flags):
+    """The moving average of every moment of a batch that a graph keeps one of, without a tf.cond.
+
+    Returns: {tensor of the moment: tensor that reads the variable}.
+    """
+    found = {}
+    for node in graph.nodes.values():
+        if node.op not in _UPDATES:
+            continue
+        change = graph.node(graph.inputs(node)[1])
+        for name in graph.inputs(change) if change is not None and change.op == "Mul" else ():
+            gap = graph.node(name)
+            if gap is None or gap.op != "Sub":
+                continue
+            average, moment = (_unswitched(graph, tensor) for tensor in graph.inputs(gap))
+            if graph.variable(average) and _is_moment(graph, moment):
+                maker = graph.node(moment)
+                if maker.op != "Merge":
+                    found[moment] = _read(graph, graph.inputs(gap)[0])
+    return found
+
+
+def by_batch(node):
+    """Whether a fused normalization is by the moments of its batch, as it is by default."""
+    return node.attr["is_training"].b if "is_training" in node.attr else True
+
+
+def _is_plain(graph, tensor):
+    """Whether a moment is computed by itself, rather than by a fused normalization."""
+    return graph.node(tensor).op not in FUSED
+
+
+def _decided(graph, averaged):
+    """Fused normalizations by moments of their batch, with moving averages instead."""
+    for node in graph.nodes.values():
+        moments = [averaged.get(f"{node.name}:{port}") for port in (1, 2)]
+        if node.op in FUSED and by_batch(node) and all(moments):
+            made = tf1.NodeDef()
+            made.CopyFrom(node)
+            made.attr["is_training"].b = False
+            made.input[:] = [*graph.inputs(node)[:3], *moments]
+            yield node.name, made
+
+
+def _redirect(graph, node, nodes, same):
+    """Puts a copy of a node into `nodes` that takes other tensors, where it does."""
+    node = nodes.get(node.name, node)
+    inputs = [name if name.startswith("^") else graph.full(name) for name in node.input]
+    taken = [_last(same, name) for name in inputs]
+    if taken != inputs and node.op not in _SWITCHES:
+        made = tf1.NodeDef()
+        made.CopyFrom(node)
+        made.input[:] = taken
+        nodes[node.name] = made
+
+
+def _last(same, name):
+    while name in same:
+        name = same[name]
+    return name
+
+
+def _identity(node, tensor):
+    """An Identity of a tensor in place of a node."""
+    made = tf1.NodeDef(name=node.name, op="Identity", input=[tensor])
+    made.attr["T"].CopyFrom(node.attr["T"])
+    return made

@@ -1,0 +1,254 @@
+"""The network around a graph's cells: their order, what leads to them, what is made of them."""
+
+from typing import NamedTuple
+
+from tf1port.tf1.checkpoint.cell_names import Cell
+from tf1port.tf1.graph.convolutions import shortest
+from tf1port.tf1.graph.cudnn import cudnn_levels
+from tf1port.tf1.graph.equations import Constants
+from tf1port.tf1.graph.index import PASSING, Graph
+from tf1port.tf1.graph.layer import Layer
+from tf1port.tf1.graph.refusals import check_single_use, check_stack
+from tf1port.tf1.graph.surroundings import layers_after, layers_before
+from tf1port.tf1.graph.unrolls import MOVING, Run, UnknownCell
+from tf1port.tf1.graph.wiring import find_wiring
+
+_FUNCTIONS = {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"}
+_FUNCTIONS |= {"PartitionedCall", "StatefulPartitionedCall"}
+
+
+class RecurrentLayer(NamedTuple):
+    """A cell with what its graph knows of it and its longest run over time.
+
+    backward: the run takes the sequence from its end.
+    """
+
+    cell: Cell
+    constants: Constants
+    run: Run | None  # None where there is no graph, or one op of cuDNN stands for all cells
+    backward: bool = False
+
+    @property
+    def residual(self):
+        """Whether the sum of what the cell takes and what it makes goes on."""
+        return self.run is not None and self.run.residual
+
+
+class Level(NamedTuple):
+    """What takes one sequence: a cell, or cells one upon the other in each of two directions."""
+
+    forward: tuple[RecurrentLayer, ...]
+    backward: tuple[RecurrentLayer, ...] = ()
+
+    @property
+    def cells(self):
+        """The cells of both directions, forwards first."""
+        return [*self.forward, *self.backward]
+
+    @property
+    def firsts(self):
+        """The first cell of each direction, which take what the level takes."""
+        return [direction[0] for direction in self if direction]
+
+    @property
+    def tops(self):
+        """The last cell of each direction, whose outputs side by side are the level's."""
+        return [direction[-1] for direction in self if direction]
+
+
+class Network(NamedTuple):
+    """What a checkpoint's graph computes.
+
+    before: the layers that make the inputs of the first level.
+    levels: from the inputs up.
+    after: the layers from the last level up.
+    takes: "steps" where `after` takes the outputs of all steps, "last" those of the last one,
+        "state" the final state, which is another thing where sequences have lengths or are read
+        backwards.
+    """
+
+    before: list[Layer]
+    levels: list[Level]
+    after: list[Layer]
+    takes: str
+
+    @property
+    def recurrent(self):
+        """All cells, level by level."""
+        return [layer for level in self.levels for layer in level.cells]
+
+    @property
+    def variables(self):
+        """The names of all variables that have found their place."""
+        found = [name for layer in self.before + self.after for name in layer.variables.values()]
+        found += [name for layer in self.recurrent for name in layer.cell.variables.values()]
+        return found
+
+    @property
+    def head_kernel(self):
+        """The variable of the first product found behind the cells; None: there is none."""
+        dense = (layer for layer in self.after if layer.kind == "dense")
+        kernels = (layer.variables["kernel"] for layer in dense)
+        return next((name for name in kernels if name), None)
+
+    @property
+    def shortest(self):
+        """The least number of steps that leaves one behind the layers after the cells."""
+        return shortest(self.after)
+
+    @property
+    def compared(self):
+        """How many of the layers after the cells lead to a known tensor of the graph."""
+        return max([i + 1 for i, layer in enumerate(self.after) if layer.output], default=0)
+
+    @property
+    def top(self):
+        """The positions in `recurrent` of the cells whose outputs the last level gives."""
+        scopes = [layer.cell.scope for layer in self.recurrent]
+        return [scopes.index(layer.cell.scope) for layer in self.levels[-1].tops]
+
+
+def find_network(graph: Graph, cells):
+    """The network that a graph makes of its cells (tf1port.tf1.checkpoint.cell_names.Cell).
+
+    Raises:
+        UnknownCell: a cell is not used in the graph, or not in a known way, or the cells are no
+            plain stack (tf1port.tf1.graph.refusals).
+    """
+    kernels = {name for cell in cells for name in cell.variables.values()}
+    cudnn = cudnn_levels(graph, cells)
+    if cudnn is not None:
+        levels = [
+            Level(
+                tuple(RecurrentLayer(cell, constants, None) for cell in forward),
+                tuple(RecurrentLayer(cell, constants, None, backward=True) for cell in backward),
+            )
+            for (forward, backward), constants in cudnn.levels
+        ]
+        after, takes = layers_after(graph, cudnn.ends, kernels=kernels)
+        return Network(layers_before(graph, cudnn.inputs), levels, after, takes)
+    levels = _levels(graph, _layers(graph, cells))
+    check_stack(graph, levels)
+    top, first = levels[-1].tops[0].run, levels[0].cells[0].run
+    after, takes = layers_after(graph, _ends(top), kernels=kernels)
+    return Network(layers_before(graph, first.first_inputs), levels, after, takes)
+
+
+def _layers(graph, cells):
+    wiring = find_wiring(graph, cells)
+    layers = []
+    for cell in cells:
+        if not any(name in graph.nodes for name in cell.variables.values()):
+            raise UnknownCell(
+                f"it has no {cell.scope}, so it is of another model: give the .meta that was saved "
+                "with the checkpoint"
+            )
+        if cell.scope not in wiring.runs:
+            raise UnknownCell(_hidden(graph, cell))
+        constants, runs = wiring.constants[cell.scope], wiring.runs[cell.scope]
+        check_single_use(graph, cell.scope, runs)
+        layers.append(RecurrentLayer(cell, constants, runs[0]))
+    return layers
+
+
+def _hidden(graph, cell):
+    """Why nothing in a graph is seen to use a cell."""
+    functions = graph.ahead(
+        [name + ":0" for name in cell.variables.values()], through=PASSING, ops=_FUNCTIONS
+    )
+    if not functions:
+        return f"{cell.scope} is in the graph, and nothing multiplies by it: is it in use?"
+    return (
+        f"{cell.scope} is used within a function ({functions[0].op} {functions[0].name}), as "
+        "control flow v2 and tf.function make them: build the graph anew after "
+        "tf.compat.v1.disable_control_flow_v2() and export it, or convert without the .meta"
+    )
+
+
+def _ends(run):
+    """What dense layers may take of a run: pairs of a tensor and what it would be."""
+    if run.steps and not run.looped:
+        ends = [(run.steps[0].output, "steps"), (run.steps[-1].output, "last")]
+        if run.lengths is not None:
+            ends.insert(0, (run.steps[-1].new_h, "state"))
+        return ends[-1:] if len(run.steps) == 1 else ends
+    return [(run.final_h, "state"), (run.outputs, "steps"), (run.outputs, "last")]
+
+
+def _levels(graph, layers):
+    """The levels from the inputs up: each takes what the one before makes."""
+    below = [_below(graph, layers, index) for index in range(len(layers))]
+    levels: list[Level] = []
+    done: set[int] = set()
+    while len(done) < len(layers):
+        top = done - {source for index in done for source in below[index]}
+        ready = [i for i in range(len(layers)) if i not in done and below[i].keys() <= done]
+        ways = [_chain(i, below, done) if len(ready) == 2 else [i] for i in ready]
+        turned = [_is_turned(graph, layers, way[0], below) for way in ways]
+        if sorted(turned) not in ([False], [False, True]) or any(
+            top - below[index].keys() for index in ready
+        ):
+            _refuse(layers, turned)
+        ways.sort(key=lambda way: turned[ready.index(way[0])])
+        both = [
+            tuple(layers[index]._replace(backward=back) for index in way)
+            for way, back in zip(ways, (False, True), strict=False)
+        ]
+        levels.append(Level(*both))
+        done.update(index for way in ways for index in way)
+    return levels
+
+
+def _refuse(layers, turned):
+    scopes = ", ".join(layer.cell.scope for layer in layers)
+    if turned == [True]:
+        raise UnknownCell(
+            f"inputs are taken backwards alone, which convert does not know: {scopes}"
+        )
+    raise UnknownCell(f"these cells are not stacked one upon the other: {scopes}")
+
+
+def _chain(first, below, done):
+    """A layer and those stacked upon it alone, as MultiRNNCell in one of two directions."""
+    chain = [first]
+    while True:
+        over = [i for i, sources in enumerate(below) if sources.keys() == {chain[-1]}]
+        if len(over) != 1 or over[0] in done:
+            return chain
+        chain.append(over[0])
+
+
+def _below(graph, layers, index):
+    """The layers that a layer takes its inputs from, and whether they are turned between."""
+    made = {tensor: i for i, layer in enumerate(layers) for tensor in layer.run.made if i != index}
+    ways = _turns(graph, layers[index].run.first_inputs)
+    return {made[tensor]: turned for tensor, turned in ways.items() if tensor in made}
+
+
+def _turns(graph, tensor):
+    """All tensors that lead to one by being moved about, and whether time is reversed between."""
+    found, queue = {tensor: False}, [tensor]
+    for other in queue:  # it grows
+        node = graph.node(other)
+        if node is None or node.op not in MOVING:
+            continue
+        turned = found[other] ^ node.op.startswith("Reverse")
+        for name in graph.inputs(node):
+            if name not in found:
+                found[name] = turned
+                queue.append(name)
+    return found
+
+
+def _is_turned(graph, layers, index, below):
+    """Whether a layer takes its sequence from the end."""
+    run = layers[index].run
+    for other, layer in enumerate(layers):  # unrolled, the steps are in another order at once
+        pair = other != index and below[other].keys() == below[index].keys()
+        pair = pair and min(len(run.steps), len(layer.run.steps)) > 1
+        if pair and graph.origin(run.steps[-1].x) == graph.origin(layer.run.steps[0].x):
+            return layers[index].cell.direction == "bw"
+    if below[index]:
+        source, turned = next(iter(below[index].items()))
+        return turned ^ _is_turned(graph, layers, source, below)
+    return any(_turns(graph, run.first_inputs).values())

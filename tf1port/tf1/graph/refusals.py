@@ -1,0 +1,208 @@
+"""Recurrent graphs that a stack of layers is no model of, refused by name.
+
+A stack starts from zeros, and each level takes the steps of the one below it, all of them, in their
+order, and nothing else. What departs from that computes something else, whatever its variables are.
+"""
+
+import itertools
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from tf1port.tf1.graph.ends import data_of
+from tf1port.tf1.graph.index import Graph, scalar
+from tf1port.tf1.graph.unrolls import MOVING, UnknownCell
+
+_SIZES = {"Shape", "ShapeN", "Size", "Rank"}  # of which a tensor's values do not depend
+_SUMMARIES = {"MergeSummary", "ScalarSummary", "HistogramSummary", "NoOp"}
+_SELECTING = {"StridedSlice", "Slice", "Gather", "GatherV2", "GatherNd", "Split", "SplitV"}
+_TILING = {"Tile", "BroadcastTo"}
+# Their first input is data, the others say how it is moved.
+_SHAPED = {"Reshape", "ExpandDims", "Squeeze", "Slice", "StridedSlice", "Transpose"}
+_SHAPED |= _TILING | {"Identity", "Enter", "StopGradient", "PreventGradient", "Cast"}
+
+
+def check_stack(graph: Graph, levels):
+    """Refuses levels (tf1port.tf1.graph.network.Level) that are no plain stack.
+
+    Raises:
+        UnknownCell: an initial state is not zero, a level takes something besides the steps of the
+            level below it, or the first one something that its own loop made the step before.
+    """
+    layers = [layer for level in levels for layer in level.cells]
+    for layer in layers:
+        _check_initial(graph, layer, layers)
+    for layer in levels[0].firsts:
+        _check_feedback(graph, layer)
+    for level in levels:
+        _check_directions(graph, level)
+    for below, level in itertools.pairwise(levels):
+        for layer in level.firsts:
+            _check_between(graph, layer, below)
+
+
+def check_single_use(graph: Graph, scope, runs):
+    """Refuses a cell that is run several times for one result; the first run is the one taken.
+
+    Raises:
+        UnknownCell: something takes what two of the runs make, or one run takes another's results.
+    """
+    first, *others = runs
+    reached = _reached(graph, first.made)
+    for run in others:
+        taken = {first.first_inputs, *first.initial}, {run.first_inputs, *run.initial}
+        follows = {_node(tensor) for tensor in taken[1]} & reached
+        also = _reached(graph, run.made)
+        if follows or {_node(tensor) for tensor in taken[0]} & also or reached & also:
+            raise UnknownCell(
+                f"{scope} is run {len(runs)} times for one result, as a cell that several layers "
+                "share, or one whose states change between its steps: convert makes a layer that "
+                "runs once"
+            )
+
+
+def is_zero(graph: Graph, tensor):
+    """Whether a tensor is zeros whatever is fed, as far as the graph says so by its structure."""
+    queue, seen = [tensor], set()
+    while queue:
+        node = graph.node(queue.pop())
+        if node is None:
+            return False
+        if node.name in seen:
+            continue
+        seen.add(node.name)
+        parts = _zero_if(graph, node)
+        if parts is None:
+            return False
+        queue += parts
+    return True
+
+
+def _zero_if(graph, node):
+    """The tensors that all have to be zeros for a node to give zeros; None: it gives others."""
+    inputs = graph.inputs(node)
+    if node.op == "ZerosLike":
+        return []
+    if node.op == "Const":
+        value = graph.constant(f"{node.name}:0")
+        return [] if value.dtype.kind in "fiu" and not np.any(value) else None
+    if node.op == "Fill":
+        return [] if scalar(graph.constant(inputs[1])) == 0 else None
+    if node.op in _SHAPED:
+        return inputs[:1]
+    if node.op in {"Concat", "ConcatV2", "Split", "SplitV", "Pack", "Unpack"}:
+        return graph.operands(node)
+    if node.op in {"Select", "SelectV2"}:
+        return inputs[1:]
+    return None
+
+
+def _check_initial(graph, layer, layers):
+    run = layer.run
+    for tensor in run.initial if run is not None else ():
+        if is_zero(graph, tensor):
+            continue
+        made = {_node(name): other for other in layers for name in _finals(other.run)}
+        behind = {_node(name) for name in graph.behind(tensor, through=MOVING)}
+        givers = [made[name].cell.scope for name in behind if name in made]
+        what = f"the final state of {givers[0]}" if givers else tensor
+        raise UnknownCell(
+            f"the initial state of {layer.cell.scope} is not zero, it is {what}: convert makes "
+            "layers that start from zeros"
+        )
+
+
+def _check_feedback(graph, layer):
+    """Refuses a loop whose cell takes more than its sequence: attention, or its own last output."""
+    queue, seen = [layer.run.first_inputs] if layer.run.looped else [], set()
+    while queue:
+        node = graph.node(queue.pop())
+        if node is None or node.name in seen or node.op.startswith("TensorArrayRead"):
+            continue
+        seen.add(node.name)
+        inputs = graph.inputs(node)
+        makers = [graph.node(name) for name in inputs] if node.op == "Merge" else []
+        if any(maker is not None and maker.op == "NextIteration" for maker in makers):
+            raise UnknownCell(
+                f"{layer.cell.scope} takes at each step what its own loop made in the one before "
+                f"({node.name}), as attention or a decoder does: convert makes layers that take "
+                "their sequence alone"
+            )
+        queue += inputs
+
+
+def _check_directions(graph, level):
+    """Refuses two directions of one level that read different sequences."""
+    sources = [set(graph.behind(one.run.first_inputs, through=MOVING)) for one in level.firsts]
+    if len(sources) == 2 and not sources[0] & sources[1]:
+        scopes = " and ".join(one.cell.scope for one in level.firsts)
+        raise UnknownCell(
+            f"{scopes} take different sequences, one of them reversed: they are not the two "
+            "directions of one layer"
+        )
+
+
+def _finals(run):
+    last = run.steps[-1:] if not run.looped else ()
+    names = [
+        run.final_h,
+        run.final_c,
+        *(name for step in last for name in (step.new_h, step.new_c)),
+    ]
+    return [name for name in names if name is not None]
+
+
+def _check_between(graph, layer, below):
+    """Refuses what stands between a level and the one below it but for moving all steps about."""
+    run = layer.run
+    steps: dict[str, object] = {}
+    states: dict[str, Any] = {}
+    for top in below.tops:
+        made = [top.run.outputs, *(step.output for step in top.run.steps)]
+        steps.update((name, top) for name in made if name is not None)
+        if top.run.looped:
+            states.update((name, top) for name in _finals(top.run))
+    tensors = [step.x for step in run.steps] if run.inputs is None else [run.inputs]
+    selecting = _TILING | (_SELECTING if run.inputs is not None else set())
+    for tensor in tensors:
+        _check_way(graph, tensor, steps, states, scope=layer.cell.scope, refused=selecting)
+
+
+def _check_way(graph, tensor, steps, states, *, scope, refused):
+    queue, seen = deque([tensor]), {tensor}
+    while queue:
+        name = queue.popleft()
+        if name in steps:
+            continue
+        if name in states:
+            raise UnknownCell(
+                f"{scope} takes the final state of {states[name].cell.scope} as its sequence: "
+                "convert makes layers that take the outputs of all steps"
+            )
+        node = graph.node(name)
+        if node is None or node.op not in MOVING or node.op in refused:
+            op = "" if node is None else f" ({node.op})"
+            raise UnknownCell(
+                f"{scope} takes {name}{op}, which is not the steps of the layer below alone: "
+                "convert knows nothing between two recurrent layers"
+            )
+        for other in data_of(graph, node):
+            if other not in seen:
+                seen.add(other)
+                queue.append(other)
+
+
+def _reached(graph, tensors):
+    """The names of the nodes that some tensors lead to, but for those of summaries."""
+    found, queue = set(), list(tensors)
+    while queue:
+        for node in graph.consumers(queue.pop()):
+            if node.name not in found and node.op not in _SUMMARIES | _SIZES:
+                found.add(node.name)
+                queue += graph.outputs(node)
+    return found
+
+
+def _node(tensor):
+    return tensor.rpartition(":")[0]

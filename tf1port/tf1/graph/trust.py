@@ -1,0 +1,158 @@
+"""Which ops of a third party's graph may run: those that compute, and those that keep its state.
+
+An op that TensorFlow defines as stateless computes its outputs from its inputs, but for the ones
+that are named here. One that is stateful is let through by the families of ops named here alone:
+variables and their updates, arrays and stacks of loops, tables, random numbers, control flow.
+"""
+
+import re
+
+from tf1port.errors import UserError
+from tf1port.tf1.graph.op_defs import is_stateful
+from tf1port.tf1.graph.pruning import called, node_name
+
+_STATE = re.compile(
+    r"(Variable(V2)?|VarHandleOp|VarIsInitializedOp|VariableShape|ReadVariableOp|TemporaryVariable"
+    r"|Assign(Add|Sub)?VariableOp|Resource(Sparse)?Apply\w+|Resource(Scatter|Gather)\w*"
+    r"|ResourceStridedSliceAssign|ResourceCountUpTo|TensorArray\w*|Stack(Push|Pop|Close)?(V2)?"
+    r"|(Anonymous)?(Mutable)?(Dense)?HashTable(OfTensors)?(V2)?|InitializeTable(V2)?"
+    r"|LookupTable\w+|Random\w+|Stateful(Random|Standard|Truncated|Uniform)\w+|TruncatedNormal"
+    r"|ParameterizedTruncatedNormal|Multinomial|SampleDistortedBoundingBox(V2)?"
+    r"|\w+CandidateSampler|AllCandidateSampler|Rng(ReadAnd)?Skip|StatelessRandomGetAlg"
+    r"|If|While|Case|StatefulPartitionedCall|Assert|CheckNumerics(V2)?|CudnnRNN\w*|Empty"
+    r"|GuaranteeConst|DeepCopy|DeviceIndex)$"
+)
+# Stateless by their definition or of such a family, but no computation: they end the process, read
+# or write files or its memory, run Python, or reach other devices. Datasets: all of them.
+_HARMFUL = re.compile(
+    r"Abort$|.*Dataset|(Eager)?PyFunc|ReadFile$|WriteFile$|MatchingFiles$|.*Reader|Copy(Host)?$"
+    r"|Debug|ImmutableConst$|InitializeTableFrom|GenerateVocabRemapping$|FixedUnigram|RecordInput$"
+    r"|(En|De)codeProto|Infeed|Outfeed|Prelinearize|TPU|.*TPU|Xla|_"
+)
+# What never ends where nothing fills it.
+_WAITING = re.compile(
+    r"(\w*Queue(V2)?|Queue\w+|Barrier\w*|\w*Accumulator\w*|\w*Iterator\w*|Batch|Unbatch(Grad)?"
+    r"|BatchFunction|(Ordered)?(Map)?(Stage|Unstage)\w*|OrderedMap\w+|Map(Clear|Peek|\w*Size)"
+    r"|Mutex\w*|ConsumeMutexLock)$"
+)
+# What gives data that it has from elsewhere, and may be fed instead.
+_SOURCE = re.compile(
+    r"(QueueDequeue(Many|UpTo)?(V2)?|IteratorGetNext(Sync)?|ReaderRead(UpTo)?(V2)?)$"
+)
+_SHOWN = 3  # nodes that a refusal names
+
+
+def waits(op):
+    """Whether an op waits for another one, that may never come, to fill a queue."""
+    return bool(_WAITING.match(op))
+
+
+def is_source(op):
+    """Whether an op gives the data of a queue, a dataset or a reader."""
+    return bool(_SOURCE.match(op))
+
+
+def is_harmless(op):
+    """Whether an op only computes, or keeps the state of its own graph."""
+    return not _HARMFUL.match(op) and (bool(_STATE.match(op)) or not is_stateful(op))
+
+
+def check(nodes, functions, *, running=True):
+    """Refuses a part of a graph that does more than compute.
+
+    Args:
+        nodes: NodeDefs, without what is not needed. functions: FunctionDefs that they call.
+        running: queues are refused as well; else the part is looked at alone.
+
+    Raises:
+        UserError: it does; it names the nodes.
+    """
+    nodes = [*nodes, *(node for one in functions for node in one.node_def)]
+    waiting = [node for node in nodes if waits(node.op)]
+    harmful = [node for node in nodes if not waits(node.op) and not is_harmless(node.op)]
+    if harmful:
+        raise UserError(
+            f"the graph runs Python or touches files ({_named(harmful)}): "
+            "say --trust if you know where it comes from"
+        )
+    if waiting and running:
+        raise UserError(
+            f"the graph waits for a queue ({_named(waiting)}): "
+            "say --trust if you know what fills it"
+        )
+    _check_calls(functions)
+
+
+def _check_calls(functions):
+    """Refuses functions that call themselves: TensorFlow would call them until it breaks."""
+    calls = {
+        one.signature.name: {name for node in one.node_def for name in called(node)}
+        for one in functions
+    }
+    done: set[str] = set()
+    for _ in calls:  # in each round go those that call nothing but what has gone
+        gone = {name for name, others in calls.items() if others & calls.keys() <= done} - done
+        if not gone:
+            break
+        done |= gone
+    circular = sorted(calls.keys() - done)
+    if circular:
+        raise UserError(
+            f"the graph's function {printable(circular[0])} calls itself: "
+            "say --trust if you know that it ends"
+        )
+
+
+def check_acyclic(nodes):
+    """Refuses nodes that go in a circle, but for the loops of tf.while_loop.
+
+    Args:
+        nodes: {name: NodeDef}.
+
+    Raises:
+        UserError: they do; it names one.
+    """
+    waiting: dict[str, int] = {}
+    users: dict[str, list[str]] = {name: [] for name in nodes}
+    for name, node in nodes.items():
+        before = [one for one in map(node_name, node.input) if _comes_first(nodes, one, node)]
+        waiting[name] = len(before)
+        for one in before:
+            users[one].append(name)
+    ready = [name for name, count in waiting.items() if not count]
+    for name in ready:  # it grows
+        for user in users[name]:
+            waiting[user] -= 1
+            if not waiting[user]:
+                ready.append(user)
+    if len(ready) < len(nodes):
+        left = waiting.keys() - set(ready)
+        name = _in_circle(nodes, left)
+        raise UserError(f"the graph goes in a circle at {printable(name)}: export it again")
+
+
+def _comes_first(nodes, name, node):
+    """Whether a node waits for one of its inputs: the first round of a loop for no other round."""
+    turns = {"NextIteration", "RefNextIteration"}, {"Merge", "RefMerge"}
+    return name in nodes and not (nodes[name].op in turns[0] and node.op in turns[1])
+
+
+def _in_circle(nodes, left):
+    """One of the nodes that are their own inputs, of those that are left."""
+    name, seen = min(left), set()
+    while name not in seen:
+        seen.add(name)
+        inputs = map(node_name, nodes[name].input)
+        name = next(one for one in inputs if one in left and _comes_first(nodes, one, nodes[name]))
+    return name
+
+
+def printable(name):
+    """A name from a graph as it may stand in a message: in one line, without escapes of its own."""
+    return name if name.isprintable() else ascii(name)[1:-1]
+
+
+def _named(nodes):
+    named = dict.fromkeys(printable(f"{node.op} {node.name}") for node in nodes)
+    more = len(named) - _SHOWN
+    return ", ".join([*list(named)[:_SHOWN], *([f"{more} more"] if more > 0 else [])])

@@ -1,0 +1,219 @@
+"""One use of a cell after the other: its steps, and the runs over time that they make.
+
+A loop is one of dynamic_rnn, whose body has the one step that all share; unrolled steps are those
+of static_rnn or of a loop in Python; a fused run is one op over all steps.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from tf1port.tf1.graph.index import ADD, PASSING, Graph
+
+# What moves rows about without changing them, or scales them at random: dropout.
+MOVING = PASSING | {"Reshape", "Transpose", "Concat", "ConcatV2", "Pack", "Unpack"}
+MOVING |= {"Split", "SplitV", "Squeeze", "ExpandDims", "Slice", "StridedSlice"}
+MOVING |= {"Gather", "GatherV2", "GatherNd", "ReverseSequence", "ReverseV2", "Reverse"}
+_SELECTING = PASSING | {"Select", "SelectV2", "Merge", "Switch", "Where"}
+_ENDED = {"GreaterEqual": 1, "LessEqual": 0}  # which operand of step >= length, length <= step
+_ZEROS = {"Fill", "Const", "ZerosLike"}
+_READS = {"TensorArrayReadV3", "TensorArrayReadV2", "TensorArrayRead"}
+_WRITES = {"TensorArrayWriteV3", "TensorArrayWriteV2", "TensorArrayWrite"}
+_SCATTERS = {"TensorArrayScatterV3", "TensorArrayScatterV2", "TensorArrayScatter"}
+_SCATTERS |= {"TensorArrayUnpack"}
+_GATHERS = {"TensorArrayGatherV3", "TensorArrayGatherV2", "TensorArrayGather", "TensorArrayPack"}
+
+
+class UnknownCell(ValueError):
+    """The operations around a kernel are not those of a known cell."""
+
+
+class Step(NamedTuple):
+    """One use of a cell: tensors [B, F] or [B, U]; `c` and `new_c` are None for all but LSTMs.
+
+    residual: the sum of x and new_h, which goes on instead of new_h; None where there is none.
+    written: what goes on instead where an unrolled run has lengths, while new_h and new_c keep the
+        former states of a row that has ended.
+    """
+
+    x: str
+    h: str
+    new_h: str
+    c: str | None = None
+    new_c: str | None = None
+    residual: str | None = None
+    written: str | None = None
+
+    @property
+    def output(self):
+        """What goes on to the next layer."""
+        return self.written or self.residual or self.new_h
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a cell over time.
+
+    steps: in the order of time; a single one where the graph loops, none where it is fused.
+    initial_h, initial_c: [B, U].
+    inputs: the sequence [T, B, F] that a loop or a fused op reads; None where it is unrolled.
+    outputs: the sequence [T, B, U] that a loop writes, where it writes one, or a fused op.
+    final_h, final_c: the final states of a loop. Of an unrolled run they are in the last step.
+    cell_states: the sequence [T, B, U] of a fused op's c.
+    lengths: the tensor [B] of sequence lengths that a run stops at.
+    padded: the outputs are zero past the lengths; else they go on, within an unrolled run.
+    """
+
+    cell: str
+    steps: tuple[Step, ...]
+    initial_h: str
+    initial_c: str | None = None
+    looped: bool = False
+    inputs: str | None = None
+    outputs: str | None = None
+    final_h: str | None = None
+    final_c: str | None = None
+    cell_states: str | None = None
+    lengths: str | None = None
+    padded: bool = True
+
+    @property
+    def first_inputs(self):
+        """The tensor that the run takes first, or as a whole."""
+        return self.inputs or self.steps[0].x
+
+    @property
+    def initial(self):
+        """The tensors of the initial states: (h,) or (h, c)."""
+        return tuple(name for name in (self.initial_h, self.initial_c) if name is not None)
+
+    @property
+    def residual(self):
+        """Whether what goes on is the sum of what the cell takes and what it makes."""
+        return any(step.residual for step in self.steps)
+
+    @property
+    def made(self):
+        """The tensors that the run gives to what comes after it."""
+        made = [self.outputs, self.final_h, *(step.output for step in self.steps)]
+        return [tensor for tensor in made if tensor is not None]
+
+
+def find_runs(graph: Graph, scope, steps):
+    """Puts the steps of a cell into the order of time.
+
+    Returns: one Run per loop or unrolled copy, the longest first.
+    """
+    steps = [step._replace(residual=_residual(graph, step)) for step in steps]
+    runs = [_loop(graph, scope, step) for step in steps if _is_looped(graph, step)]
+    unrolled = [step for step in steps if not _is_looped(graph, step)]
+    lengths = {_lengths(graph, step) for step in unrolled} or {None}
+    raw = {step.new_h for step in unrolled}
+    unrolled = [_kept(graph, step) for step in unrolled]
+    padded = not raw & {step.written for step in unrolled}
+    following = {step.h: step for step in unrolled}
+    made = {step.new_h for step in unrolled}
+    for step in unrolled:
+        if step.h in made:
+            continue
+        chain = [step]
+        while chain[-1].new_h in following:
+            chain.append(following[chain[-1].new_h])
+        run = Run(scope, tuple(chain), initial_h=step.h, initial_c=step.c, padded=padded)
+        runs.append(replace(run, lengths=next(iter(lengths))))
+    return sorted(runs, key=lambda run: -len(run.steps))
+
+
+def _residual(graph, step):
+    """The sum of what a step takes and makes, as a ResidualWrapper computes it; else None."""
+    for add in graph.ahead([step.new_h], through=PASSING, ops=ADD):
+        if graph.origin(step.x) in map(graph.origin, graph.inputs(add)):
+            return add.name + ":0"
+    return None
+
+
+def _kept(graph, step):
+    """A step with the states that it hands on, where a row that has ended keeps its former ones."""
+    new_h = _selected(graph, step.new_h, {step.h})
+    if new_h == step.new_h:
+        return step
+    zeros = {f"{node.name}:0" for node in graph.nodes.values() if node.op in _ZEROS} - {step.h}
+    written = _selected(graph, step.output, zeros)
+    new_c = step.new_c and _selected(graph, step.new_c, {step.c})
+    return step._replace(new_h=new_h, new_c=new_c, written=written)
+
+
+def _selected(graph, tensor, others):
+    """What comes of a tensor by selecting, row by row, between it and one of some others."""
+    found = [tensor]
+    nodes = graph.ahead([tensor], through=_SELECTING, ops={"Select", "SelectV2"})
+    for _ in nodes:  # one of them waits for the other
+        for node in nodes:
+            choices = {graph.origin(name) for name in graph.inputs(node)[1:]}
+            of_it = choices & set(found) and choices <= others.union(found)
+            if of_it and f"{node.name}:0" not in found:
+                found.append(f"{node.name}:0")
+    return found[-1]
+
+
+def _is_looped(graph, step):
+    node = graph.node(step.h)
+    return node is not None and node.op == "Switch"
+
+
+def _loop(graph, scope, step):
+    """The run of a step in the body of tf.while_loop, as dynamic_rnn makes it."""
+    states = {"h": _state(graph, step.h)}
+    if step.c is not None:
+        states["c"] = _state(graph, step.c)
+    inputs, outputs = _read_sequence(graph, step.x), _written_sequence(graph, step.output)
+    return Run(
+        scope,
+        (step,),
+        initial_h=states["h"][0],
+        initial_c=states["c"][0] if "c" in states else None,
+        looped=True,
+        inputs=inputs,
+        outputs=outputs,
+        final_h=states["h"][1],
+        final_c=states["c"][1] if "c" in states else None,
+        lengths=_lengths(graph, step),
+    )
+
+
+def _state(graph, tensor):
+    """A loop's variable from its Switch: the tensor it starts from and the one it ends as."""
+    switch = graph.node(tensor)
+    merge = graph.node(graph.inputs(switch)[0])
+    enter = next(graph.node(name) for name in graph.inputs(merge) if graph.node(name).op == "Enter")
+    (exit_,) = graph.consumers(switch.name + ":0", {"Exit"})
+    return graph.inputs(enter)[0], exit_.name + ":0"
+
+
+def _read_sequence(graph, x):
+    """The sequence [T, B, F] that a loop takes its inputs x from; None where it has none."""
+    for tensor in graph.behind(x, through=MOVING):
+        node = graph.node(tensor)
+        if node is not None and node.op in _READS:
+            flow = graph.node(graph.origin(graph.inputs(node)[-1]))
+            if flow is not None and flow.op in _SCATTERS:
+                return graph.inputs(flow)[2 if len(graph.inputs(flow)) == 4 else 1]
+    return None
+
+
+def _written_sequence(graph, output):
+    """The sequence [T, B, U] that a loop writes its outputs to; None where it writes none."""
+    for write in graph.ahead([output], through=_SELECTING, ops=_WRITES):
+        array = graph.origin(graph.inputs(write)[0])
+        gathers = graph.consumers(array, _GATHERS)
+        if gathers:
+            return gathers[0].name + ":0"
+    return None
+
+
+def _lengths(graph, step):
+    """The sequence lengths [B] that decide in a loop whether a row still moves."""
+    for select in graph.ahead([step.new_h], through=_SELECTING, ops={"Select", "SelectV2"}):
+        compared = graph.node(graph.origin(graph.inputs(select)[0]))
+        if compared is not None and compared.op in _ENDED:
+            return graph.origin(graph.inputs(compared)[_ENDED[compared.op]])
+    return None

@@ -1,0 +1,100 @@
+"""Parts of a graph as a GraphDef of their own, with float64 in the place of float32 if wanted."""
+
+import tensorflow as tf2
+import tensorflow.compat.v1 as tf1
+
+from tf1port.tf1.graph.index import PASSING
+from tf1port.tf1.graph.pruning import functions_of, gradients_of
+from tf1port.tf1.graph.trust import check
+
+_HANDING = {"Enter", "Merge", "Switch", "NextIteration", "Exit", "Identity"}
+_HANDING |= {"Add", "AddV2", "AddN"}  # of gradients
+_WIDER = {tf1.float32.as_datatype_enum: tf1.float64.as_datatype_enum}
+
+
+def graph_def_of(graph, needed, *, widened, flows=None, present=(), running=True):
+    """The GraphDef of some nodes, without devices, and with the functions that they call.
+
+    Args:
+        graph: tf1port.tf1.graph.index.Graph.
+        needed: names of nodes.
+        widened: float64 stands where the graph has float32.
+        flows: what flows_of says of the graph, where that is known.
+        present: names of nodes that are there already, to be waited for.
+        running: as for tf1port.tf1.graph.trust.check.
+
+    Raises:
+        UserError: it does more than compute, and the graph is not trusted.
+    """
+    flows = flows_of(graph) if widened and flows is None else flows
+    part = tf1.GraphDef()
+    part.versions.CopyFrom(graph.graph_def.versions)
+    for name, node in graph.nodes.items():
+        if name in needed:
+            copy = part.node.add()
+            copy.CopyFrom(node)
+            copy.device = ""
+            copy.attr.pop("_class", None)
+            if running:  # other versions see other shapes
+                copy.attr.pop("_output_shapes", None)
+            controls = [i for i in node.input if i[:1] == "^" and _is_any(i[1:], needed, present)]
+            copy.input[:] = [*(i for i in node.input if not i.startswith("^")), *controls]
+            if widened:
+                _widen(copy, flow=name in flows)
+    library = graph.graph_def.library
+    part.library.function.extend(functions_of(part.node, library))
+    part.library.gradient.extend(gradients_of(part.library.function, library))
+    if not graph.trust:
+        check(part.node, part.library.function, running=running)
+    return part
+
+
+def _is_any(name, needed, present):
+    return name in needed or name in present
+
+
+def wider(dtype):
+    """The enum of float64 for that of float32, any other for itself."""
+    return _WIDER.get(dtype, dtype)
+
+
+def flows_of(graph):
+    """The nodes that hand on a TensorArray's flow: a float32 that means nothing, in any graph."""
+    arrays = [node for node in graph.nodes.values() if node.op.startswith("TensorArray")]
+    made = ("TensorArrayV3", "TensorArrayGradV3")
+    tensors = [f"{node.name}:1" for node in arrays if node.op in made]
+    writing = ("TensorArrayWrite", "TensorArrayScatter")
+    tensors += [f"{node.name}:0" for node in arrays if node.op.startswith(writing)]
+    found: set[str] = set()
+    while tensors:
+        nodes = graph.ahead(tensors, through=_HANDING, ops=_HANDING | {"StackPushV2"})
+        kept = _stacks(graph, [node for node in nodes if node.op == "StackPushV2"])
+        tensors = [f"{node.name}:0" for node in kept if node.name not in found]
+        found.update(node.name for node in [*nodes, *kept])
+    queue = [name for name in found if graph.nodes[name].op in _HANDING]  # a loop starts from zero
+    for name in queue:
+        for tensor in graph.inputs(graph.nodes[name]):
+            node = graph.node(tensor)
+            if node is not None and node.op in {"Enter", "Const"} and node.name not in found:
+                found.add(node.name)
+                queue.append(node.name)
+    return found
+
+
+def _stacks(graph, pushes):
+    """The stacks that a loop keeps things on for its gradients, and where these come off again."""
+    stacks = [graph.node(graph.origin(graph.inputs(push)[0])) for push in pushes]
+    handles = [f"{stack.name}:0" for stack in stacks]
+    return [*stacks, *graph.ahead(handles, through=PASSING, ops={"StackPopV2"})]
+
+
+def _widen(node, *, flow):
+    """Makes float64 of every float32 that a node names or holds, but of a flow."""
+    for name, value in () if flow else node.attr.items():
+        if value.HasField("type"):
+            value.type = _WIDER.get(value.type, value.type)
+        for index, kind in enumerate(value.list.type if value.HasField("list") else ()):
+            value.list.type[index] = _WIDER.get(kind, kind)
+        if name == "value" and value.tensor.dtype in _WIDER:
+            wider = tf2.make_ndarray(value.tensor).astype("float64")
+            value.tensor.CopyFrom(tf2.make_tensor_proto(wider))

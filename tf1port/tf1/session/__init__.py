@@ -1,0 +1,1 @@
+"""Running parts of a TF1 graph."""

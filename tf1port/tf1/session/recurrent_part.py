@@ -1,0 +1,231 @@
+"""Runs the recurrent part of a TF1 graph, from what its first cell takes, with given variables.
+
+The placeholders of a stranger's graph lead through layers nobody knows: so what the first cell
+takes, its initial states and the lengths are put in directly, wherever in the graph they are made,
+and of the graph only what leads from there to the outputs is imported.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf1
+
+from tf1port.cells.sequences import turned
+from tf1port.tf1.graph import sessions
+from tf1port.tf1.graph.index import PASSING, Graph
+from tf1port.tf1.graph.pruning import behind
+from tf1port.tf1.graph.widening import graph_def_of
+
+_WHOLE = {tf1.int32.as_datatype_enum, tf1.int64.as_datatype_enum}
+
+
+class Outputs(NamedTuple):
+    """What a run gave, per recurrent layer from the inputs up, and of the layers after them.
+
+    sequences: [B, T, U], or None where the graph keeps it to itself (the lower cells of a loop);
+        in the order of the inputs also where a cell takes them from the end.
+    states: final (h,) or (h, c), each [B, U]; steps: of every step in the order of its run, where
+        the graph does not loop.
+    head: the output of the last layer behind the cells [..., N]; None where there is none.
+    head_rows: the rows [..., U] that the first one took.
+    """
+
+    sequences: Sequence[np.ndarray | None]
+    states: list[tuple[np.ndarray, ...]]
+    steps: list[list[tuple[np.ndarray, ...]]]
+    head: np.ndarray | None
+    head_rows: np.ndarray | None
+
+
+class GraphRun:
+    """A session on the recurrent part of a graph.
+
+    Args:
+        graph: tf1port.tf1.graph.index.Graph.
+        network: tf1port.tf1.graph.network.Network, what was found in it.
+        variables: {name: array} of the network, of one dtype.
+        widened: compute in float64 what the graph computes in float32.
+
+    Raises:
+        UserError: an op of the graph does not exist or has no kernel here, or is not trusted.
+    """
+
+    def __init__(self, graph: Graph, network, variables, *, widened=False):
+        self.graph, self.network, self.dtype = graph, network, "float64" if widened else "float32"
+        if not widened:
+            self.dtype = str(next(iter(variables.values())).dtype)
+        self._runs = [layer.run for layer in network.recurrent]
+        firsts = [name for level in network.levels[:1] for c in level.firsts for name in _first(c)]
+        tensors = [*firsts, *(name for run in self._runs for name in _states(run))]
+        session_graph = tf1.Graph()
+        with session_graph.as_default():
+            self._feeds = {
+                name: tf1.placeholder(self._type(name)) for name in dict.fromkeys(tensors)
+            }
+            given, self._values = variables_of(graph, variables, dtype=self.dtype)
+            given = {**self._feeds, **given}
+            fetches = [name for run in self._runs for name in _made(run)] + self._head_tensors()
+            part = part_of(graph, fetches, given=given, widened=widened)
+            sessions.import_part(part, given)
+        self.session = sessions.session(session_graph)
+
+    def __call__(self, inputs, states, *, lengths=None, head=True):
+        """Runs the cells and, with `head`, what comes after them.
+
+        Args:
+            inputs: [B, T, F] for the first cell.
+            states: per recurrent layer its initial (h,) or (h, c), each [B, U].
+            lengths: [B], where the graph has lengths.
+
+        Returns: Outputs.
+
+        Raises:
+            UserError: the graph does not take such sizes, or does not run here.
+        """
+        fetches = [tensors_of(run) for run in self._runs]
+        tensors = self._head_tensors() if head else []
+        fed = self._fed(inputs, states, lengths)
+        *cells, dense = sessions.run(self.session, [*fetches, tensors], fed)
+        found = [
+            of_run(layer, values, state, lengths)
+            for layer, values, state in zip(self.network.recurrent, cells, states, strict=True)
+        ]
+        sequences, finals, steps = (list(part) for part in zip(*found, strict=True))
+        return Outputs(sequences, finals, steps, *(dense or (None, None)))
+
+    def _fed(self, inputs, states, lengths):
+        values = {}
+        for layer in self.network.levels[0].firsts:
+            taken = turned(inputs, lengths) if layer.backward else inputs
+            if layer.run.inputs is not None:
+                values[layer.run.inputs] = taken.swapaxes(0, 1)
+            else:
+                values.update((step.x, taken[:, t]) for t, step in enumerate(layer.run.steps))
+        for run, state in zip(self._runs, states, strict=True):
+            values.update(zip(run.initial, state, strict=True))
+            if run.lengths is not None:
+                values[run.lengths] = lengths
+        fed = {self._feeds[name]: value for name, value in values.items() if name in self._feeds}
+        return {**self._values, **fed}
+
+    def _type(self, tensor):
+        """The dtype of a fed tensor: lengths have their own."""
+        lengths = {run.lengths for run in self._runs}
+        return _dtype(self.graph, tensor) if tensor in lengths else self.dtype
+
+    def _head_tensors(self):
+        """The last known output behind the cells and what the first layer there takes; none: []."""
+        count = self.network.compared
+        if not count:
+            return []
+        output = self.network.after[count - 1].output
+        return [output, self.network.after[0].inputs or output]
+
+
+def variables_of(graph, variables, *, dtype):
+    """The tensors at which a graph reads its variables, as placeholders, and the values to feed.
+
+    Constants would make a graph as large as a checkpoint, which none may be above 2 GB.
+
+    Returns: {tensor's name: placeholder}, {placeholder: value}.
+    """
+    found, values = {}, {}
+    for name, value in variables.items():
+        placeholder = tf1.placeholder(dtype, value.shape, name="fed_variable")
+        values[placeholder] = value
+        found[name + ":0"] = placeholder
+        for node in graph.uses(name, {"ReadVariableOp"}):
+            found[node.name + ":0"] = placeholder
+    return found, values
+
+
+def static_sizes(graph, run):
+    """The batch size and the number of steps that a graph asks for; None: any."""
+    sizes = graph.shape(run.first_inputs) or [None, None]
+    return (sizes[0], len(run.steps)) if run.inputs is None else (sizes[1], sizes[0])
+
+
+def made_by(network):
+    """The tensors that a network's cells and the layers around them give."""
+    runs = [layer.run for layer in network.recurrent if layer.run is not None]
+    layers = [layer.output for layer in (*network.before, *network.after) if layer.output]
+    return [*(name for run in runs for name in _made(run)), *layers]
+
+
+def _first(layer):
+    """The tensors of a run that its inputs are put into."""
+    run = layer.run
+    return [step.x for step in run.steps] if run.inputs is None else [run.inputs]
+
+
+def _states(run):
+    """The tensors of a run that its initial states and its lengths are put into."""
+    return [*run.initial, *([] if run.lengths is None else [run.lengths])]
+
+
+def _made(run):
+    outputs, finals = tensors_of(run)
+    return [*outputs, *finals]
+
+
+def tensors_of(run):
+    """The outputs of all steps, and the final states, or where it does not loop those of all."""
+    if run.cell_states is not None:
+        return [run.outputs], [run.outputs, run.cell_states]
+    if run.looped:
+        finals = [run.final_h, run.final_c]
+        return [run.outputs] if run.outputs else [], [name for name in finals if name is not None]
+    states = [name for step in run.steps for name in (step.new_h, step.new_c) if name is not None]
+    return [step.output for step in run.steps], states
+
+
+def of_run(layer, fetched, initial, lengths):
+    """The sequence [B, T, U] or None, the final states, and the states of every step."""
+    run, (outputs, states) = layer.run, fetched
+    if run.looped:
+        sequence = outputs[0].swapaxes(0, 1) if outputs else None
+        finals, steps = tuple(states), []
+    elif run.cell_states is None:
+        kinds = len(run.initial)
+        steps = [tuple(states[i : i + kinds]) for i in range(0, len(states), kinds)]
+        sequence, finals = np.stack(outputs, axis=1) if run.padded else None, steps[-1]
+    else:
+        steps = list(zip(*states, strict=True))
+        sequence, finals = np.stack([h for h, *_ in steps], axis=1), steps[-1]
+        if run.lengths is not None:  # the op goes on to the longest one, and the graph masks it
+            on = np.arange(len(steps)) < lengths[:, None]
+            sequence = np.where(on[:, :, None], sequence, np.zeros_like(sequence))
+            finals = _at(lengths, [initial, *steps])
+    if layer.backward and sequence is not None:
+        sequence = turned(sequence, lengths)
+    return sequence, finals, steps
+
+
+def _at(lengths, steps):
+    """The states of each row after so many steps."""
+    rows = np.arange(len(lengths))
+    return tuple(np.stack(parts)[lengths, rows] for parts in zip(*steps, strict=True))
+
+
+def part_of(graph, fetches, *, given, widened):
+    """The GraphDef of what leads to some tensors from the given ones, without devices.
+
+    What is only waited for by control inputs is left out: it changes no value.
+
+    Raises:
+        UserError: it does more than compute, and the graph is not trusted.
+    """
+    needed = behind(graph.nodes, fetches, cut=given, controls=False)
+    return graph_def_of(graph, needed, widened=widened)
+
+
+def _dtype(graph, tensor):
+    """The dtype of a tensor of whole numbers, as its node or a node before it names it."""
+    for name in graph.behind(tensor, through=PASSING | {"Fill", "Cast"}):
+        node = graph.node(name)
+        for key in ("DstT", "dtype", "T"):
+            # Asking for an attribute that is not there would put it there.
+            if node is not None and key in node.attr and node.attr[key].type in _WHOLE:
+                return tf1.as_dtype(node.attr[key].type)
+    return tf1.int32

@@ -1,0 +1,290 @@
+"""Runs the training part of a TF1 graph: its loss, its gradients, its optimizer.
+
+Everything is fed at the placeholders, with random numbers of the shapes that they have, and what
+the cells take is read off the graph: so whatever lies between need not be known.
+"""
+
+import itertools
+import re
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf1
+
+from tf1port.errors import UserError
+from tf1port.tf1.graph.clipping import find_clipping
+from tf1port.tf1.graph.layer_ops import products
+from tf1port.tf1.graph.optimizers import find_applied
+from tf1port.tf1.session.whole_graph import WholeGraph
+
+ROWS = 4  # where a graph leaves a size open, both of the batch and of time
+_FLOATS = {tf1.float32, tf1.float64, tf1.float16}
+
+
+class NoTraining(Exception):
+    """A graph cannot be trained here, or its gradients cannot be told; the message says why."""
+
+
+class Taken(NamedTuple):
+    """What the cells took of a batch: inputs [B, T, F], lengths [B] or None; the graph's loss."""
+
+    inputs: np.ndarray
+    lengths: np.ndarray | None
+    loss: np.ndarray
+
+
+class TrainingRun:
+    """A session on a whole graph, training from given values.
+
+    Args:
+        conversion: tf1port.convert.plan.Conversion, with dense layers after the cells.
+        variables: {name: array} of the network, in place of the checkpoint's.
+        dtype: "float64" makes the graph's float32 wider.
+
+    Raises:
+        NoTraining: see there.
+    """
+
+    def __init__(self, conversion, variables, *, dtype):
+        self.network, self.dtype = conversion.network, dtype
+        self._outside = conversion.graph.outside
+        self.training = self._trains()
+        self._masked = conversion.blueprint.masked
+        try:
+            widened = dtype != conversion.blueprint.dtype
+            self._whole = WholeGraph(
+                conversion.graph.graph_def, widened=widened, trust=conversion.graph.trust
+            )
+            self._check(conversion, self._whole.graph)
+            self._whole.restore(conversion.checkpoint)
+            self._whole.assign(variables)
+        except UserError as error:
+            raise NoTraining(str(error)) from None
+        whole, self._powers = self._whole.graph, _powers(conversion)
+        self._applied = find_applied(whole)
+        self._clippings = {
+            name: clipping_of(whole, applied.arguments["grad"])
+            for name, applied in self._applied.items()
+        }
+        self._first = self.network.levels[0].forward[0].run
+        self.graph = self._whole.imported
+        self._loss = self._tensor(find_loss(whole))
+        self._logits = self._tensor(self.network.after[-1].output)
+        with self.graph.as_default():
+            try:
+                (self._pull,) = tf1.gradients(self._loss, self._logits)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                # An imported tf.cond knows nothing of the contexts that its gradient needs.
+                raise NoTraining(
+                    f"the gradient of its loss cannot be built here ({error})"
+                ) from None
+        self._train = self._known(self._whole.operation, find_train_op(whole, self._applied))
+        self._sizes = self._find_sizes()
+
+    def batch(self, stream):
+        """A feed of random numbers for one step."""
+        return self._feed(stream, self._sizes)
+
+    def take(self, feed):
+        """What the cells take of a batch, with the loss: Taken."""
+        run = self._first
+        names = [run.inputs] if run.inputs else [step.x for step in run.steps]
+        inputs, loss = self._run([[self._tensor(n) for n in names], self._loss], feed)
+        sequence = inputs[0].swapaxes(0, 1) if run.inputs else np.stack(inputs, axis=1)
+        lengths = feed[self._tensor(run.lengths)] if self._masked else None
+        return Taken(sequence, lengths, loss)
+
+    def loss_of(self, feed, logits, *, sizes):
+        """The graph's loss of other logits [rows, N], and its gradient by them.
+
+        sizes: of the rows, [B, T] or [T, B], where the graph has logits of three dimensions.
+        """
+        shape = logits.shape
+        if self._logits.shape.rank == 3:
+            shape = (*sizes, shape[-1])
+        found = [self._loss, self._pull]
+        loss, pull = self._run(found, {**feed, self._logits: logits.reshape(shape)})
+        return loss, pull.reshape(logits.shape)
+
+    def gradients(self, feed):
+        """The graph's own gradients by variable."""
+        tensors = {
+            name: self._tensor(clipping.gradient)
+            for name, clipping in self._clippings.items()
+            if name in self.network.variables
+        }
+        return dict(zip(tensors, self._run(list(tensors.values()), feed), strict=True))
+
+    def check_clipping(self, variables):
+        """Refuses to train some variables alone where Keras would clip their gradients otherwise.
+
+        Raises:
+            NoTraining: it would.
+        """
+        for name, found in self._clippings.items():
+            own = {self._clippings[v].gradient for v in variables & self._clippings.keys()}
+            if found.option == "clipnorm":
+                raise NoTraining("it clips each gradient by its norm, where Keras has other parts")
+            if found.of and found.of != own:
+                raise NoTraining("it clips by a norm that is not of these gradients alone")
+            if found.option != next(iter(self._clippings.values())).option:
+                raise NoTraining(f"it clips the gradient of {name} in another way")
+
+    def step(self, feed):
+        """Trains one step of the graph's own optimizer."""
+        self._run(self._train, feed)
+        # A graph made wider multiplies them up in float64, the one that it stands for does not.
+        self._whole.round(self._powers)
+
+    def _check(self, conversion, whole):
+        if not self.network.after or self.network.compared < len(self.network.after):
+            raise NoTraining("what its loss takes of the cells is not known")
+        if self.network.takes == "steps" and not self.network.after[0].inputs:
+            raise NoTraining("a map does not say in which order its head takes the steps")
+        if conversion.blueprint.optimizer is None:
+            raise NoTraining("no optimizer is applied to its variables")
+        if conversion.graph.joined:
+            raise NoTraining("its variables are in parts")
+        kernel = self.network.head_kernel
+        forward = conversion.graph.nodes
+        used = [node for node in products(whole, kernel) if node.name in forward] if kernel else []
+        if kernel and len(used) != 1:
+            raise NoTraining("it multiplies by the head's kernel at every step anew")
+
+    def _trains(self):
+        """Whether batches are normalized by their own moments: not where dropout would run as well.
+
+        Without a normalization it is one to the model.
+        """
+        if not all(layer.inputs for layer in self.network.after):
+            return False  # of a map: what its layers do in training, the graph may not
+        kinds = {layer.kind for layer in [*self.network.before, *self.network.after]}
+        if "batch_normalization" not in kinds:
+            return not self._outside.flags
+        if self._outside.fixed and self._outside.random:
+            raise NoTraining("dropout and the moments of its batches are there in training alone")
+        by_flag = bool(self._outside.flags) and not self._outside.random
+        return self._outside.fixed or by_flag
+
+    def _tensor(self, name):
+        return self._known(self._whole.tensor, name)
+
+    def _run(self, fetches, feed):
+        return self._known(self._whole.run, fetches, feed)
+
+    @staticmethod
+    def _known(function, *arguments):
+        """What the whole graph gives; raises NoTraining where it gives nothing."""
+        try:
+            return function(*arguments)
+        except UserError as error:
+            raise NoTraining(str(error)) from None
+
+    def _find_sizes(self):
+        """The sizes of open dimensions that the graph can be run with."""
+        for operation in self._placeholders():
+            if operation.outputs[0].shape.rank is None:
+                raise NoTraining(f"its placeholder {operation.name} has no shape")
+        steps = len(self._first.steps) if self._first.inputs is None else ROWS
+        fault = None
+        for flat, scalar in itertools.product((ROWS, ROWS * steps, 1), (1.0, 0.0)):
+            sizes = flat, scalar
+            try:
+                taken = self.take(self._feed(np.random.default_rng(0), sizes))
+            except NoTraining as error:
+                fault = error
+                continue
+            if np.all(np.isfinite(taken.loss)) and np.ndim(taken.loss) == 0:
+                return sizes
+        raise NoTraining(f"no sizes were found that its placeholders take ({fault})")
+
+    def _feed(self, stream, sizes):
+        found = {}
+        for operation in self._placeholders():
+            found[operation.outputs[0]] = self._value(operation, stream, sizes)
+        for name, outside in self._outside.flags.items():
+            found[self._tensor(name)] = outside != self.training
+        runs = [layer.run for layer in self.network.recurrent]
+        for run in runs:
+            if run.lengths is not None and self._masked:
+                found[self._tensor(run.lengths)] = self._lengths(run)
+        return found
+
+    def _placeholders(self):
+        """The placeholders of the graph but for those of a Saver."""
+        imported = self._whole.operations.items()
+        found = [(name, one) for name, one in imported if one.type.startswith("Placeholder")]
+        return [one for name, one in found if not name.startswith("save")]
+
+    def _lengths(self, run):
+        tensor = self._tensor(run.lengths)
+        rows = (tensor.shape.as_list() if tensor.shape.rank else [None])[0] or ROWS
+        steps = len(self._first.steps)
+        if self._first.inputs is not None:
+            sequence = self._tensor(self._first.inputs).shape
+            steps = (sequence[0] if sequence.rank else None) or ROWS
+        some = [steps, 1, (steps + 1) // 2]
+        return np.resize(some, rows).astype(tensor.dtype.as_numpy_dtype)
+
+    def _value(self, operation, stream, sizes):
+        """Random numbers for a placeholder: floats about zero, ids that every table has."""
+        tensor, (flat, scalar) = operation.outputs[0], sizes
+        open_ = flat if tensor.shape.rank == 1 else ROWS
+        shape = [size or open_ for size in tensor.shape.as_list()] if tensor.shape.rank else []
+        if tensor.dtype == tf1.bool:
+            return np.zeros(shape, bool)
+        if tensor.dtype in _FLOATS:
+            value = stream.normal(size=shape) if shape else scalar  # a scalar: what dropout keeps
+            return np.asarray(value, tensor.dtype.as_numpy_dtype)
+        return stream.integers(self._ids(), size=shape).astype(tensor.dtype.as_numpy_dtype)
+
+    def _ids(self):
+        """One above the largest id that every table and every row of logits has."""
+        tables = [
+            layer.variables["embeddings"]
+            for layer in self.network.before[:1]
+            if layer.kind == "embedding"
+        ]
+        sizes = [self._tensor(name + ":0").shape[0] for name in tables]
+        return min([size for size in [*sizes, self._logits.shape[-1]] if size], default=2)
+
+
+def find_loss(whole):
+    """The tensor that the gradients start from: the op whose gradient takes the first ones."""
+    for node in whole.nodes.values():
+        if re.fullmatch(r"(.*/)?gradients(_\d+)?/(Fill|grad_ys_0)", node.name):
+            scope = node.name.rpartition("/")[0] + "/"
+            for user in whole.consumers(node.name + ":0"):
+                match = re.fullmatch(re.escape(scope) + r"(.+)_grad/[^/]+", user.name)
+                if match and match[1] in whole.nodes:
+                    return match[1] + ":0"
+    raise NoTraining("no loss is found that its gradients start from")
+
+
+def find_train_op(whole, applied):
+    """The op that waits for the optimizer and that nothing else waits for."""
+    waiting: dict[str, list[str]] = {}
+    for node in whole.nodes.values():
+        for name in node.input:
+            if name.startswith("^"):
+                waiting.setdefault(name[1:], []).append(node.name)
+    name = next(iter(applied.values())).node
+    while name in waiting:
+        name = waiting[name][-1]
+    return name
+
+
+def clipping_of(whole, tensor):
+    """The Clipping of what an optimizer applies."""
+    found = find_clipping(whole, tensor)
+    if found is None:
+        raise NoTraining(
+            f"{tensor} is applied, which is no gradient that is clipped in a known way"
+        )
+    return found
+
+
+def _powers(conversion):
+    """The variables of Adam's powers of beta."""
+    counters = conversion.counters.items()
+    return [name for key, name in counters if key.startswith("beta") and "power" in key]

@@ -1,0 +1,137 @@
+"""A session on a TF1 graph as it stands, with a checkpoint's values in its variables."""
+
+import numpy as np
+import tensorflow.compat.v1 as tf1
+
+from tf1port.tf1.graph import sessions
+from tf1port.tf1.graph.importing import Imported
+from tf1port.tf1.graph.index import VARIABLES, Graph, is_backward
+
+
+class WholeGraph:
+    """A graph with its training, in one dtype; what is asked for of it runs, with what that needs.
+
+    Args:
+        graph_def: of a `.meta`.
+        widened: float64 stands where the graph has float32.
+        targets: names of tensors and operations that are imported at once, rather than when they
+            are asked for.
+        fed: full names of tensors that are always fed: what makes them is left out.
+        trust: its ops may run Python and touch files.
+
+    Attributes:
+        graph: tf1port.tf1.graph.index.Graph, with the nodes of backpropagation.
+        imported: the tf.Graph of the session.
+
+    Raises:
+        UserError: an op does not exist here, or not in float64; it is not to be trusted.
+            So do `want`, `tensor`, `operation` and whatever takes names.
+    """
+
+    def __init__(self, graph_def, *, widened, targets=None, fed=(), trust=False):
+        self.graph = Graph(graph_def, backward=True, trust=trust)
+        self._assignments, self._reads = {}, {}
+        self._checkpoint = None
+        self._part = Imported(self.graph, widened=widened, fed=fed)
+        self.imported = self._part.graph
+        self.session = sessions.session(self.imported)
+        self.want(targets or ())
+
+    def want(self, names):
+        """Imports tensors and operations by their names, with what they need."""
+        self._start(self._part.add(names))
+
+    def tensor(self, name):
+        """The tensor of a full name or of an op's first output; raises KeyError for no such one."""
+        self.want([name])
+        return self._part.tensor(name)
+
+    def operation(self, name):
+        """The operation of a name; raises KeyError for no such one."""
+        self.want([name])
+        return self._part.operation(name)
+
+    @property
+    def operations(self):
+        """What has been imported: {name of a node: tf.Operation}."""
+        return self._part.operations
+
+    def run(self, fetches, feed=None):
+        """Runs tensors and operations. Raises UserError where TensorFlow does not."""
+        return sessions.run(self.session, fetches, feed)
+
+    def read(self, names):
+        """The values of variables: {name: array}."""
+        values = {name: self._value(name) for name in names}
+        return self.run(values) if values else {}
+
+    def assign(self, values):
+        """Sets variables: {name: array}."""
+        pairs = [(*self._assignment(name), value) for name, value in values.items()]
+        if pairs:
+            self.run([op for _, op, _ in pairs], {taken: value for taken, _, value in pairs})
+
+    def round(self, names):
+        """Rounds variables to float32, in whatever dtype they are."""
+        values = self.read(names)
+        self.assign({name: np.float32(value) for name, value in values.items()})
+
+    def restore(self, checkpoint):
+        """Gives the variables a checkpoint's values; those it has not start as in the graph.
+
+        That holds for variables that are asked for later as well.
+        """
+        self._checkpoint = checkpoint
+        self._start(list(self.operations))
+
+    def _start(self, names):
+        """Gives variables among some new nodes their first values, once there is a checkpoint."""
+        if self._checkpoint is None:
+            return
+        own = [name for name in names if self.graph.nodes[name].op in VARIABLES]
+        known = self._checkpoint.shapes
+        self.assign({name: self._checkpoint.read(name) for name in own if name in known})
+        starts = [f"{name}/Assign" for name in own if name not in known]
+        starts = [self.operation(name) for name in starts if name in self.graph.nodes]
+        if starts:
+            self.run(starts)
+
+    def _value(self, name):
+        if name not in self._reads:
+            variable = self.operation(name)
+            (self._reads[name],) = variable.outputs
+            if variable.type == "VarHandleOp":
+                with self.imported.as_default():
+                    self._reads[name] = tf1.raw_ops.ReadVariableOp(
+                        resource=variable.outputs[0], dtype=variable.get_attr("dtype")
+                    )
+        return self._reads[name]
+
+    def _assignment(self, name):
+        """A placeholder, and the op that gives its value to a variable."""
+        if name not in self._assignments:
+            variable = self.operation(name)
+            with self.imported.as_default():
+                (tensor,) = variable.outputs
+                taken = tf1.placeholder(tf1.as_dtype(variable.get_attr("dtype")))
+                if variable.type == "VarHandleOp":
+                    op = tf1.raw_ops.AssignVariableOp(resource=tensor, value=taken)
+                else:
+                    op = tf1.raw_ops.Assign(ref=tensor, value=taken, validate_shape=False).op
+                self._assignments[name] = taken, op
+        return self._assignments[name]
+
+
+def row_gradients(graph, variable):
+    """The gradients of the rows of a table that a graph gathers: pairs of tensors, rows and ids.
+
+    Args:
+        graph: tf1port.tf1.graph.index.Graph, with the nodes of backpropagation.
+    """
+    gathers = graph.uses(variable, {"Gather", "GatherV2", "ResourceGather"})
+    found = []
+    for name in graph.nodes:
+        for node in gathers:
+            if name.endswith(f"{node.name}_grad/Reshape") and is_backward(name):
+                found.append((f"{name}:0", f"{name}_1:0"))
+    return found

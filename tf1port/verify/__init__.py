@@ -1,0 +1,1 @@
+"""What tf1port/verify/verify.py compares a converted model on."""

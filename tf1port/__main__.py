@@ -76,7 +76,7 @@ def _verify(arguments):
     from tf1port.compare.report import terminal as report
     from tf1port.numerics.outcome import EQUAL, EXIT_CODES
     from tf1port.progress import progress
-    from tf1port.verify.verify import outcome, verdict, verify
+    from tf1port.verify.verify import counted, outcome, verdict, verify
 
     verification = verify(
         arguments.checkpoint,
@@ -84,7 +84,7 @@ def _verify(arguments):
         steps=arguments.steps,
         **_options(arguments),
     )
-    rungs = list(progress(verification.rungs, "verify", unit=" rungs"))
+    rungs = counted(list(progress(verification.rungs, "verify", unit=" rungs")))
     found = [{**rung._asdict(), "passed": rung.passed} for rung in rungs]
     against, unproved, notes = verification.against, verification.unproved, verification.notes
     came = outcome(rungs, unproved)

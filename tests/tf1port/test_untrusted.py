@@ -2,7 +2,6 @@
 
 import ast
 import shutil
-import time
 import zipfile
 
 import keras
@@ -299,26 +298,28 @@ def chain(length, *, op="Identity", doubled=False):
     return graph_def
 
 
-def searched(graph, length):
-    """Seconds of the processor for searches from one end of a chain to the other."""
-    began = time.process_time()
-    last = f"n{length}:0"
-    assert len(graph.behind(last, through={"Identity"})) == length + 1
-    assert len(graph.ahead(["n0:0"], through={"Identity"}, ops={"Identity"})) == length
-    assert {graph.origin(f"n{i}:0") for i in range(length + 1)} == {"n0:0"}
-    return time.process_time() - began
+class Counted(Graph):
+    """A Graph that counts how often it is asked what a node takes, or what makes a tensor."""
+
+    asked = 0
+
+    def inputs(self, node):
+        self.asked += 1
+        return super().inputs(node)
+
+    def node(self, tensor):
+        self.asked += 1
+        return super().node(tensor)
 
 
 @pytest.mark.slow
-def test_a_graph_of_many_nodes_is_indexed_and_searched_in_linear_time():
-    seconds = {}
-    for length in (25_000, 100_000):
-        graph_def = chain(length)
-        began = time.process_time()
-        graph = Graph(graph_def)
-        seconds[length] = time.process_time() - began, searched(graph, length)
-    for short, long in zip(*seconds.values(), strict=True):
-        assert long < 8 * short  # of a search in quadratic time 16 times
+def test_each_node_of_a_long_graph_is_looked_at_a_few_times():
+    length = 100_000
+    graph = Counted(chain(length))
+    assert len(graph.behind(f"n{length}:0", through={"Identity"})) == length + 1
+    assert len(graph.ahead(["n0:0"], through={"Identity"}, ops={"Identity"})) == length
+    assert {graph.origin(f"n{i}:0") for i in range(length + 1)} == {"n0:0"}
+    assert graph.asked < 30 * length
 
 
 def test_a_sum_of_sums_is_added_up_once():

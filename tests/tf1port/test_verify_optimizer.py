@@ -471,3 +471,53 @@ def test_a_model_of_which_nothing_learns_has_no_gradients(files):
     model.trainable = False
     with pytest.raises(NoTraining, match="trains nothing"):
         next(training_rungs(read, weights, model=model, dtype="float32"))
+
+
+def decayed(loss, variables):
+    train = tf1.train.AdamOptimizer(0.01).minimize(loss)
+    with tf1.control_dependencies([train]):
+        return tf1.group(*[tf1.assign_sub(v, 0.1 * v) for v in variables])
+
+
+def clipped_weights(loss, variables):
+    train = tf1.train.AdamOptimizer(0.01).minimize(loss)
+    with tf1.control_dependencies([train]):
+        return tf1.group(*[tf1.assign(v, tf1.clip_by_value(v, -1, 1)) for v in variables])
+
+
+def of_the_head_alone(loss, variables):
+    return tf1.train.AdamOptimizer(0.01).minimize(loss, var_list=variables[-2:])
+
+
+def two_after_each_other(loss, variables):
+    tf1.train.AdamOptimizer(0.01).minimize(loss)
+    return tf1.train.GradientDescentOptimizer(1.0).minimize(loss)
+
+
+LEFT_OUT = {
+    decayed: "is changed by",
+    clipped_weights: "is changed by",
+    of_the_head_alone: "it leaves rnn/basic_lstm_cell/bias as it is",
+    two_after_each_other: "is trained by several (ApplyAdam, ApplyGradientDescent)",
+}
+
+
+@pytest.mark.parametrize("train", LEFT_OUT, ids=lambda train: train.__name__)
+def test_what_no_optimizer_of_keras_does_alone_is_left_out(tmp_path, capsys, train):
+    with graphs.first_control_flow(), tf1.Graph().as_default():
+        x = tf1.placeholder(tf1.float32, [None, 4, 3])
+        steps, _ = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.BasicLSTMCell(4), x, dtype=tf1.float32)
+        loss = tf1.reduce_mean(tf1.square(tf1.layers.dense(steps[:, -1], 2) - 1))
+        train(loss, tf1.trainable_variables())
+        loaded = tf1.placeholder(tf1.float32, [4 + 3, 16])
+        tf1.assign(tf1.trainable_variables()[0], loaded)  # by hand, as for embeddings
+        with tf1.Session(config=graphs.UNOPTIMIZED) as session:
+            session.run(tf1.global_variables_initializer())
+            prefix = tf1.train.Saver().save(session, str(tmp_path / "model.ckpt"))
+    target = str(tmp_path / "model.keras")
+    assert main(["convert", prefix, "--to", target]) == 0
+    told = capsys.readouterr().out
+    assert "the optimizer is left out: " in told
+    assert LEFT_OUT[train] in told
+    assert getattr(keras.models.load_model(target), "optimizer", None) is None
+    assert main(["verify", prefix, target, "--steps", "2"]) == 3

@@ -35,6 +35,10 @@ class Ran(NamedTuple):
 class GraphAsItStands:
     """A session on what leads from the inputs of a graph to its outputs.
 
+    Attributes:
+        computed: of "inputs" and "lengths" those that were not, in some run, what was fed: then the
+            graph moves, picks or converts them before the model takes them.
+
     Raises:
         UserError: an op does not exist here, or not in float64; or is not to be trusted.
     """
@@ -43,11 +47,10 @@ class GraphAsItStands:
         self.conversion, self.ends = conversion, conversion.ends
         self.dtype = "float64" if widened else conversion.blueprint.dtype
         run = conversion.network.levels[0].forward[0].run
+        self.computed: set[str] = set()
         self._taken = [run.inputs] if run.inputs else [step.x for step in run.steps]
         self._tops = [conversion.network.recurrent[i] for i in conversion.network.top]
-        entry = self.ends.inputs.tensor
-        wanted = [*self._taken, *self._outputs(), entry]
-        wanted += [self.ends.lengths.tensor] if self.ends.lengths else []
+        wanted = [*self._taken, *self._outputs(), self.ends.taken[0]]
         wanted += [run.lengths] if run.lengths else []
         self._whole = WholeGraph(
             inference(conversion.graph),
@@ -107,13 +110,26 @@ class GraphAsItStands:
             if value is not None:
                 feed[self._whole.tensor(name)] = value
         run = self.conversion.network.levels[0].forward[0].run
-        fetches = [self._taken, self._outputs(), [self.ends.inputs.tensor]]
+        fetches = [self._taken, self._outputs(), [self.ends.taken[0]]]
         fetches.append([run.lengths] if run.lengths else [])
         tensors = [[self._whole.tensor(name) for name in names] for names in fetches]
-        taken, outputs, entry, ends = self._whole.run(tensors, feed)
+        taken, outputs, (entry,), ends = self._whole.run(tensors, feed)
         cells = taken[0].swapaxes(0, 1) if run.inputs else np.stack(taken, axis=1)
         lengths = ends[0] if ends and self.conversion.blueprint.masked else None
-        return Ran(self._inputs(cells, entry[0]), lengths, self._made(outputs, lengths))
+        ways = self._inputs(cells, entry)
+        fed = self._fed(feed, self.ends.inputs)
+        if fed is not None:
+            layouts = [fed, fed.swapaxes(0, 1)] if fed.ndim > 1 else [fed]
+            ways, others = [way for way in ways if _is_one_of(way, layouts)], ways
+            fed, ways = (fed, ways) if ways else (None, others)
+        self.computed |= {"inputs"} if fed is None else set()
+        if lengths is not None and not _is_one_of(lengths, [self._fed(feed, self.ends.lengths)]):
+            self.computed.add("lengths")
+        return Ran(ways, lengths, self._made(outputs, lengths))
+
+    def _fed(self, feed, entry):
+        """What was fed at an entry; None where it is none that is fed."""
+        return feed.get(self._whole.tensor(entry.tensor)) if entry.fed else None
 
     def _drawn(self, name, stream, sizes, *, batch, steps):
         """Random numbers for a tensor that is fed; None: it has a default of its own."""
@@ -178,7 +194,7 @@ class GraphAsItStands:
             turned = entry.reshape(steps, batch, *wide).swapaxes(0, 1)
             found = [entry.reshape(batch, steps, *wide), turned]
         if not found:
-            tensor, shape = self.ends.inputs.tensor, list(entry.shape)
+            tensor, shape = self.ends.taken[0], list(entry.shape)
             raise UserError(f"{tensor} is {shape}, for {batch} rows of {steps} steps")
         return found
 
@@ -209,6 +225,14 @@ def inference(graph):
     others = {name: outside.nodes[name] for name in names}
     found.node.extend(others.get(node.name, node) for node in graph.graph_def.node)
     return found
+
+
+def _is_one_of(array, others):
+    """Whether an array is one of some others, of the same kind of numbers."""
+    return any(
+        other is not None and other.dtype.kind == array.dtype.kind and np.array_equal(array, other)
+        for other in others
+    )
 
 
 def noisy(value, stream, *, role=""):

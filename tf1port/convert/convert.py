@@ -21,7 +21,7 @@ from tf1port.files import replacing
 from tf1port.progress import progress
 
 _CHUNK = 2**22  # bytes that are copied at a time
-_CHECKED = 2**28  # bytes of weights up to which a model is compared, which takes it in float64
+_CHECKED = 2**25  # bytes of weights up to which a model is compared, which takes it in float64
 
 
 def convert(path, target, **options):
@@ -60,12 +60,17 @@ def _checked(conversion, model):
     from tf1port.convert.end_to_end import end_to_end
     from tf1port.keras_model import layer_weights
 
-    if conversion.graph is None or model.count_params() * 4 > _CHECKED:
+    if conversion.graph is None:
         return conversion
+    size = model.count_params() * 4
+    if size > _CHECKED:
+        why = f"outputs, which convert compares up to {_CHECKED >> 20} MB of weights: verify does"
+        return conversion._replace(unchecked=(why,))
     names = [spec.name for spec in conversion.blueprint.specs]
     weights = {name: layer_weights.weights(model.get_layer(name)) for name in names}
     unchecked: list[str] = []
-    for rung in end_to_end(conversion, model, weights, unchecked):
+    computed: set[str] = set()
+    for rung in end_to_end(conversion, model, weights, unchecked, computed=computed):
         if not rung.passed:
             gap = f"differs by {rung.max_abs:.2g} at {rung.place}"
             raise UserError(
@@ -75,7 +80,8 @@ def _checked(conversion, model):
                 else f"{conversion.checkpoint.meta} has something around its cells that convert "
                 f"does not know: a model of what it knows {gap}"
             )
-    return conversion._replace(unchecked=tuple(unchecked))
+    ends = conversion.ends and conversion.ends.computing(computed)
+    return conversion._replace(unchecked=tuple(unchecked), ends=ends)
 
 
 def _save(model, path):

@@ -7,6 +7,7 @@ biases or states that were never trained would hide a piece that the model has n
 """
 
 import numpy as np
+import tensorflow as tf
 
 from tf1port.convert import cases
 from tf1port.convert.as_it_stands import GraphAsItStands, noisy
@@ -24,13 +25,15 @@ _OWN = f"{ROUNDINGS} times what Keras' float32 parts from its float64"
 QUANTITY = "outputs, end to end"
 
 
-def end_to_end(conversion: Conversion, model, weights, unproved, *, seed=0):
+def end_to_end(conversion: Conversion, model, weights, unproved, *, computed=None, seed=0):
     """Yields a tf1port.numerics.comparison.Rung per size and set of variables.
 
     Args:
         model: the Keras model as its file has it.
         weights: its weights by layer and role.
         unproved: takes a line for each thing that could not be compared.
+        computed: takes "inputs" and "lengths" where the model takes what the graph makes of what it
+            is fed, not that itself.
         seed: of the random inputs and variables.
     """
     try:
@@ -38,11 +41,9 @@ def end_to_end(conversion: Conversion, model, weights, unproved, *, seed=0):
     except UserError as reason:
         unproved.append(f"{QUANTITY}: {reason}")
         return
-    unproved.extend(_outside(conversion))
     wide = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
     sides = _Sides(conversion, model, widened(model, wide), run.dtype)
     stream = np.random.default_rng(seed)
-    compared = 0
     drawn = _drawn_anew(wide, stream)
     for start, held in (("", wide), (", variables drawn anew", drawn)):
         run.assign(to_variables(held, conversion.blueprint), stream if start else None)
@@ -50,13 +51,15 @@ def end_to_end(conversion: Conversion, model, weights, unproved, *, seed=0):
         for batch, steps in cases.sizes(conversion)[: 1 if start else None]:
             where = f"{batch} rows, {steps} steps{start}"
             try:
-                ran = run(stream, batch, steps)
+                yield sides.compare(run(stream, batch, steps), where)
             except UserError as reason:
                 if start or (batch, steps) == cases.sizes(conversion)[0]:
                     unproved.append(f"{QUANTITY}, {where}: {reason}")
-                continue
-            compared += 1
-            yield sides.compare(ran, where)
+    if computed is not None:
+        computed |= run.computed
+    elif conversion.ends is not None:
+        taken = dict(zip(("inputs", "lengths"), conversion.ends.taken, strict=True))
+        unproved.extend(f"what the graph makes {taken[what]} of" for what in sorted(run.computed))
 
 
 def _runnable(conversion):
@@ -80,18 +83,6 @@ def _runnable(conversion):
         else:
             return run
     raise AssertionError("one of the two dtypes is tried last")
-
-
-def _outside(conversion):
-    """What the graph has around the model that no comparison of the two reaches."""
-    ends = conversion.ends
-    for what, entry in (("inputs", ends.inputs), ("mask", ends.lengths)):
-        if (
-            entry is not None
-            and not entry.fed
-            and (what == "inputs" or conversion.blueprint.masked)
-        ):
-            yield f"what the graph makes {entry.tensor} of, which the model takes as its {what}"
 
 
 class _Sides:
@@ -134,7 +125,11 @@ class _Sides:
         steps = np.arange(inputs.shape[1])
         taken = [inputs, steps < lengths[:, None]] if self.blueprint.masked else inputs
         with floatx(dtype):
-            return np.array(model(taken, training=False))
+            try:
+                return np.array(model(taken, training=False))
+            except (ValueError, tf.errors.OpError) as error:
+                line = str(error).strip().partition("\n")[0]
+                raise UserError(f"the model does not take {list(inputs.shape)}: {line}") from None
 
 
 def _drawn_anew(weights, stream):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tf1port.convert.head_map import check_layers, with_map
 from tf1port.errors import UserError
 from tf1port.keras_model.blueprint import Blueprint, draw
-from tf1port.keras_model.optimizer import find_optimizer
+from tf1port.keras_model.optimizer import find_optimizer, why_not
 from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
 from tf1port.tf1.graph.ends import Ends, Entry, find_ends
 from tf1port.tf1.graph.equations import ACTIVATIONS, Constants
@@ -30,7 +30,7 @@ class Conversion(NamedTuple):
     """What was found of a checkpoint and what becomes of it."""
 
     checkpoint: object
-    network: object
+    network: Network
     graph: Graph | None
     blueprint: Blueprint
     counters: dict[str, str]  # the checkpoint's, by what is counted
@@ -70,6 +70,9 @@ class Conversion(NamedTuple):
             if entry is not None and not entry.fed
         ]
         found += self.unchecked
+        again = {layer.cell.scope: layer.others for layer in self.network.recurrent if layer.others}
+        found += [f"what else {scope} is run for, {n} times" for scope, n in again.items()]
+        found += [f"the dropout of {name}, which has one rate always" for name in self.ends.random]
         return found + [f"what {name} makes of the outputs" for name in self.ends.beyond]
 
 
@@ -245,6 +248,8 @@ def _planned(checkpoint, held, network, *, graph, notes, head_map, trust):
     optimizer = None
     if graph is not None and not checkpoint.others:  # its state is not that of averages
         optimizer = find_optimizer(graph, blueprint.specs, checkpoint, held)
+        reason = why_not(graph, blueprint.specs)
+        notes = [*notes, *([f"the optimizer is left out: {reason}"] if reason else [])]
     taken = [checkpoint.others.get(name, name) for name in network.variables]
     used = {*taken, *(optimizer.variables if optimizer else ())}
     raw = sorted(set(network.variables) & set(taken)) if checkpoint.others else []

@@ -15,7 +15,7 @@ from tf1port.numerics.optimizers import count_of_power
 from tf1port.progress import progress
 from tf1port.tf1.graph.clipping import clip_options, find_clipping
 from tf1port.tf1.graph.index import scalar
-from tf1port.tf1.graph.optimizers import AVERAGES, KINDS, _slot_names, find_applied
+from tf1port.tf1.graph.optimizers import AVERAGES, KINDS, find_applied, slot_names, uncarried
 
 # Of what the graph computes or is fed: Keras' defaults, with the momentum that most choose.
 STAND_INS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
@@ -95,6 +95,17 @@ class OptimizerSpec(NamedTuple):
         optimizer.iterations.assign(self.iterations)
 
 
+def why_not(graph, specs):
+    """Why the optimizer that a graph has is none of a model of some Specs; None: it is, or none."""
+    learning = {
+        variable
+        for spec in specs
+        for role, variable in spec.sources.items()
+        if role.rpartition("/")[2] not in AVERAGES
+    }
+    return uncarried(graph, learning)
+
+
 def find_optimizer(graph, specs, checkpoint, held):
     """The optimizer that a graph applies to the variables of some Specs; None where none is.
 
@@ -105,7 +116,7 @@ def find_optimizer(graph, specs, checkpoint, held):
     wanted = {variable for spec in specs for variable in spec.sources.values()}
     applied = {name: one for name, one in find_applied(graph).items() if name in wanted}
     kinds = {one.kind for one in applied.values()}
-    if len(kinds) != 1:
+    if len(kinds) != 1 or why_not(graph, specs):
         return None
     (name,) = kinds
     kind = KINDS[name]
@@ -118,7 +129,7 @@ def find_optimizer(graph, specs, checkpoint, held):
         options = {name: _shortest(value) for name, value in options.items()}
     if any(graph.nodes[one.node].attr["use_nesterov"].b for one in applied.values()):
         options |= _looking_ahead(name, notes, unknown)
-    names = _slot_names(graph, applied, kind, held)
+    names = slot_names(graph, applied, kind, held)
     sources = _sources(specs, names, kind, checkpoint, options)
     variables = [n for layers in sources.values() for of in layers.values() for n in of.values()]
     counted = [held.counters[key] for key in sorted(held.counters)]

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tf1port.convert import cases as verify_cases
+from tf1port.convert.end_to_end import QUANTITY as END_TO_END
 from tf1port.convert.end_to_end import end_to_end
 from tf1port.convert.plan import read
 from tf1port.errors import UserError
@@ -35,6 +36,7 @@ from tf1port.verify.references import references
 from tf1port.verify.single_steps import single_steps
 from tf1port.verify.training import training_rungs
 
+_PARTIAL = ("cell ", "logits of ", "layers before ")  # what quantities of single parts begin with
 SHORT = 5  # steps over which two float32 computations stay together, chaotic or not
 
 
@@ -108,6 +110,18 @@ def _guarded(rungs, name, unproved):
     except Exception as error:
         line = str(error).strip().partition("\n")[0]
         unproved.append(f"{name}: raised {type(error).__name__}: {line}")
+
+
+def counted(rungs):
+    """The Rungs that a verdict is made of: not those of single cells where the whole was compared.
+
+    These run the graph from its middle and say where a difference is; one that does not reach the
+    outputs is none of the claim.
+    """
+    whole = [rung for rung in rungs if rung.quantity == END_TO_END]
+    if not whole or not all(rung.passed for rung in whole):
+        return rungs
+    return [rung for rung in rungs if rung.passed or not rung.quantity.startswith(_PARTIAL)]
 
 
 def outcome(rungs, unproved):

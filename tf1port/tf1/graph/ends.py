@@ -1,13 +1,14 @@
 """Where a network begins and ends in its graph, and what of the graph lies outside of it.
 
 A model is of a whole graph where it takes what the graph is fed and gives what leads to its loss
-and nowhere else; everything else is named.
+and nowhere else; everything else is named. A loss is one only where it cannot be an output: it
+compares outputs with labels, or is a mean of squares.
 """
 
 from collections import deque
 from typing import NamedTuple
 
-from tf1port.tf1.graph.index import ADD, VARIABLES, Graph
+from tf1port.tf1.graph.index import ADD, PASSING, VARIABLES, Graph
 from tf1port.tf1.graph.layer_ops import products
 from tf1port.tf1.graph.surroundings import layers_over
 from tf1port.tf1.graph.unrolls import MOVING
@@ -16,17 +17,11 @@ PLACEHOLDERS = {"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"}
 SOURCES = PLACEHOLDERS | {"IteratorGetNext", "QueueDequeueV2", "QueueDequeueManyV2"}
 SOURCES |= {"QueueDequeueUpToV2", "ReaderReadV2"}
 _SIZES = {"Shape", "ShapeN", "Size", "Rank"}
-# What a loss or a metric does to outputs before it joins them with labels or takes a mean.
-_TOWARDS_LOSS = MOVING | {"Sub", "Square", "SquaredDifference", "Abs", "Neg", "Softmax", "Cast"}
-_TOWARDS_LOSS |= {"LogSoftmax", "Log", "Sigmoid", "ArgMax", "TopKV2", "Select", "SelectV2"}
-_TOWARDS_LOSS |= {"ClipByValue", "Minimum", "Maximum", "Relu", "Softplus", "Log1p", "Exp"}
-_TOWARDS_LOSS |= {"Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual"}
-_LOSSES = {"SparseSoftmaxCrossEntropyWithLogits", "SoftmaxCrossEntropyWithLogits", "CTCLoss"}
-_LOSSES |= {"Mean", "Sum", "L2Loss", "InTopK", "InTopKV2", "Prod", "Max", "Min"}
-# What holds outputs against labels.
-_COMPARING = {"Sub", "SquaredDifference", "Equal", "NotEqual", "InTopK", "InTopKV2", "Mul"}
-_COMPARING |= {"Add", "AddV2", "Select", "SelectV2", "Less", "Greater", "LessEqual", "GreaterEqual"}
-_LOGISTIC = {"Neg", "Abs", "Exp", "Relu", "GreaterEqual", "Select", "SelectV2", "Identity"}
+# Which input of an op is a shape; and what computes with sizes.
+_SHAPED = {"Fill": 0, "Reshape": 1, "Tile": 1, "BroadcastTo": 1}
+_OF_SIZES = {"Pack", "Concat", "ConcatV2", "Cast", "Identity", "Enter", "ExpandDims", "Mul"}
+_OF_SIZES |= {"Range", "Less", "GreaterEqual", "Equal", "TensorArrayV3", "Assert", "Reshape"}
+_OF_SIZES |= {"Minimum", "Maximum", "Sub", *ADD}
 _ASIDE = _SIZES | {
     "NoOp",
     "HistogramSummary",
@@ -35,6 +30,13 @@ _ASIDE = _SIZES | {
     "Assert",
     "ZerosLike",
 }
+# The same numbers in another shape.
+_SAME = PASSING | {"Reshape", "Transpose", "Squeeze", "ExpandDims"}
+_JOINING = {"Pack", "Concat", "ConcatV2"}
+_CROSS_ENTROPIES = {"SparseSoftmaxCrossEntropyWithLogits", "SoftmaxCrossEntropyWithLogits"}
+_CROSS_ENTROPIES |= {"CTCLoss", "InTopK", "InTopKV2"}
+_GAPS = {"Square", "Abs", "Pow", "Mul", "Minimum", "LessEqual", "Less"}  # Huber's loss, too
+_MEANS = {"Mean", "Sum"}
 
 
 class Entry(NamedTuple):
@@ -51,16 +53,29 @@ class Ends(NamedTuple):
     """The ends of a network in its graph.
 
     inputs: Entry of the inputs [B, T, F] or ids [B, T]. lengths: Entry of the lengths [B], or None.
+    taken: the tensors that the model's inputs and lengths are themselves, wherever they come from.
     outputs: the tensors that the model's output is made of, one per step where there are several.
     foreign: tensors that are fed and change the outputs, which no input of the model is.
     beyond: nodes that make something of the outputs besides a loss.
+    random: nodes of dropout that the graph has in every run, training or not.
     """
 
     inputs: Entry
     lengths: Entry | None
+    taken: tuple[str, str | None]
     outputs: list[str]
     foreign: list[str]
     beyond: list[str]
+    random: list[str]
+
+    def computing(self, names):
+        """The same where "inputs" or "lengths" are not what is fed, but made of it."""
+        inputs, lengths = self.inputs, self.lengths
+        if "inputs" in names:
+            inputs = Entry(self.taken[0], False)
+        if "lengths" in names and self.taken[1] is not None:
+            lengths = Entry(self.taken[1], False)
+        return self._replace(inputs=inputs, lengths=lengths)
 
 
 def find_ends(graph: Graph, network):
@@ -78,7 +93,10 @@ def find_ends(graph: Graph, network):
     flags = graph.outside.flags.keys() if graph.outside else set()
     foreign = [name for name in sources if name not in known and name not in flags]
     foreign = [name for name in foreign if not _is_size(graph, name)]
-    return Ends(inputs, lengths, outputs, sorted(foreign), _beyond(graph, network, outputs, made))
+    beyond = _beyond(graph, network, outputs, made)
+    origins = taken, first.lengths
+    random = sorted(made & graph.outside.always) if graph.outside else []
+    return Ends(inputs, lengths, origins, outputs, sorted(foreign), beyond, random)
 
 
 def entry(graph, tensor):
@@ -153,56 +171,89 @@ def behind(graph, tensors, *, cut):
 
 
 def _is_size(graph, tensor):
-    """Whether a tensor is a single whole number, as a size of a batch that is fed."""
+    """Whether a tensor is a single whole number that is used as a size alone, as of a batch."""
     node = graph.node(tensor)
-    return graph.shape(tensor) == [] and node.attr["dtype"].type in (3, 9)  # int32, int64
+    if graph.shape(tensor) != [] or node.attr["dtype"].type not in (3, 9):  # int32, int64
+        return False
+    queue, seen = deque([tensor]), {tensor}
+    while queue:
+        name = queue.popleft()
+        for user in graph.consumers(name):
+            if _SHAPED.get(user.op, ()) == graph.inputs(user).index(name):
+                continue
+            real = user.op == "Cast" and user.attr["DstT"].type not in (3, 9)
+            if real or user.op not in _OF_SIZES:
+                return False
+            made = [one for one in graph.outputs(user) if one not in seen]
+            seen.update(made)
+            queue.extend(made)
+    return True
 
 
 def _beyond(graph, network, outputs, made):
     """Nodes that take what the network makes towards something else than its loss, by name."""
     runs = [layer.run for layer in network.recurrent]
     ends = [name for run in runs for name in (run.outputs, run.final_h, run.final_c) if name]
-    queue, seen, found = deque([*outputs, *ends]), set(), []
+    same = {*outputs, *ends}
+    queue, seen, found = deque(same), set(), []
     while queue:
-        tensor = queue.popleft()
-        for node in graph.consumers(tensor):
-            if node.name in made or node.name in seen:
+        for node in graph.consumers(queue.popleft()):
+            if node.name in made or node.name in seen or node.op in _ASIDE:
                 continue
             seen.add(node.name)
-            if node.op in _ASIDE | _LOSSES or _compares(graph, node, tensor, made):
-                continue
-            if node.op not in _TOWARDS_LOSS and not _guards_logarithm(graph, node):
+            joined = node.op in _JOINING and set(graph.operands(node)) <= same
+            if node.op in _SAME or joined:
+                same.update(graph.outputs(node))
+                queue.extend(graph.outputs(node))
+            elif not _is_loss(graph, node, made):
                 found.append(node.name)
-                continue
-            taken = [name for name in graph.outputs(node) if graph.consumers(name)]
-            if not taken and node.op not in MOVING:
-                found.append(node.name)
-            queue.extend(taken)
     return sorted(found)
 
 
-def _compares(graph, node, tensor, made):
-    """Whether a node holds a tensor against labels: data that is fed and no variable changes."""
-    if node.op not in _COMPARING:
-        return False
-    behind_it, sources = behind(graph, graph.inputs(node), cut=made)
-    if not sources or any(graph.nodes[name].op in VARIABLES for name in behind_it - made):
-        return False
-    # A product with labels is one of logarithms, or the middle of a logistic loss, as a sum is.
-    if node.op not in {"Mul", "Add", "AddV2", "Select", "SelectV2"}:
+def _is_loss(graph, node, made):
+    """Whether a node that takes outputs is the beginning of a loss."""
+    if node.op in _CROSS_ENTROPIES or _is_logistic(graph, node, made):
         return True
-    logs = graph.behind(tensor, through=MOVING | {"Neg", "Log", "LogSoftmax", "Log1p"})
-    makers = [graph.node(name) for name in logs]
-    logarithm = {"Log", "LogSoftmax", "Log1p"}
-    if any(one is not None and one.op in logarithm for one in makers):
-        return True
-    return node.op == "Mul" and bool(graph.ahead([tensor], through=_LOGISTIC, ops={"Log1p"}))
+    if node.op == "SquaredDifference":
+        return _has_labels(graph, node, made)
+    after = _users(graph, node)
+    if node.op == "Sub" and _has_labels(graph, node, made):
+        return bool(after) and all(user.op in _GAPS for user in after)
+    if node.op in {"Sub", *ADD} and any(graph.constant(t) is not None for t in graph.inputs(node)):
+        return bool(after) and all(user.op == "Square" and _averaged(graph, user) for user in after)
+    return node.op == "Square" and _averaged(graph, node)
 
 
-def _guards_logarithm(graph, node):
-    """Whether a node adds a constant so that a logarithm is of nothing below it."""
-    small = node.op in ADD and any(graph.constant(name) is not None for name in graph.inputs(node))
-    return small and bool(graph.consumers(f"{node.name}:0", {"Log"}))
+def _averaged(graph, node):
+    """Whether a node goes into means over all of it alone."""
+    users = _users(graph, node)
+    return bool(users) and all(
+        user.op in _MEANS and graph.shape(f"{user.name}:0") == [] for user in users
+    )
+
+
+def _is_logistic(graph, node, made):
+    """Whether a node is of a logistic loss, which has labels and a logarithm in a scope of its own.
+
+    max(x, 0) - x labels + log(1 + exp(-abs(x))), as tf.nn.sigmoid_cross_entropy_with_logits has it.
+    """
+    scope = node.name.rpartition("/")[0] + "/"
+    logarithms = [name for name in graph.nodes if name.startswith(scope + "Log1p")]
+    products_ = [user for name in graph.inputs(node) for user in graph.consumers(name, {"Mul"})]
+    own = [user for user in products_ if user.name.startswith(scope)]
+    return bool(logarithms) and any(_has_labels(graph, user, made) for user in own)
+
+
+def _has_labels(graph, node, made):
+    """Whether a node takes something fed, not made of variables, beside what the network makes."""
+    held, sources = behind(graph, graph.inputs(node), cut=made)
+    return bool(sources) and not any(graph.nodes[n].op in VARIABLES for n in held - made)
+
+
+def _users(graph, node):
+    """The forward nodes that compute with what a node makes."""
+    found = [user for name in graph.outputs(node) for user in graph.consumers(name)]
+    return [user for user in found if user.op not in _ASIDE]
 
 
 def _node(tensor):

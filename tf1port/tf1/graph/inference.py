@@ -6,6 +6,7 @@ what a branch computes: random numbers, or moments of a batch where the other on
 """
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf1
@@ -14,6 +15,13 @@ import tensorflow.compat.v1 as tf1
 _RANDOM = re.compile("(Stateless)?RandomUniform(V2)?$")
 _SHIFTING = {"Mul", "Add", "AddV2", "Sub"}
 _APPLY = {"Mul", "Select", "SelectV2"}
+_ARITHMETIC: dict[str, Callable[..., float]] = {
+    "Sub": lambda one, other: one - other,
+    "RealDiv": lambda one, other: one / other if other else float("inf"),
+    "Div": lambda one, other: one / other if other else float("inf"),
+    "Reciprocal": lambda value: 1 / value if value else float("inf"),
+}
+_OF_RATES = {*_ARITHMETIC, "Cast", "Identity", "Enter", "Switch", "Merge"}
 
 FUSED = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 _SWITCHES = {"Switch", "RefSwitch"}
@@ -33,6 +41,7 @@ class Outside(NamedTuple):
     random: those flags that decide over random numbers, too.
     training: by a decided Merge's output, what it is in training.
     fixed: whether moments of a batch stand in the graph without a tf.cond.
+    always: the names of the nodes of dropout whose rate nothing that is fed decides.
     """
 
     nodes: dict[str, object]
@@ -41,14 +50,17 @@ class Outside(NamedTuple):
     random: set[str]
     training: dict[str, str]
     fixed: bool
+    always: set[str]
 
 
 def outside_of_training(graph):
     """The Outside of a tf1port.tf1.graph.index.Graph."""
     conditions = _conditions(graph)
     flags, random = _flags(graph, conditions)
-    nodes = dict(_dropouts(graph))
+    found = list(_dropouts(graph))
+    nodes = {name: identity for name, identity, _ in found}
     dropped = sorted(nodes)
+    always = {name for name, _, rates in found if all(_number(graph, r) is not None for r in rates)}
     same: dict[str, str] = {}
     training: dict[str, str] = {}
     for merge, predicate, sides in conditions:
@@ -64,22 +76,64 @@ def outside_of_training(graph):
         nodes[name] = node
     for node in graph.nodes.values():
         _redirect(graph, node, nodes, same)
-    return Outside(nodes, dropped, flags, random, training, bool(averaged) and not flags)
+    fixed = bool(averaged) and not flags
+    return Outside(nodes, dropped, flags, random, training, fixed, always)
 
 
 def _dropouts(graph):
-    """Pairs of the name of a node of dropout and an Identity of the tensor that it drops some of.
+    """The nodes of dropout: name, an Identity of the tensor that it drops some of, its rates.
 
     It multiplies, or selects, by random numbers that were compared with or floored by a rate,
     what was scaled up for it.
     """
-    random = [f"{name}:0" for name, node in graph.nodes.items() if _RANDOM.match(node.op)]
-    masks = graph.ahead(random, through=_SHIFTING, ops={"Floor", "GreaterEqual"})
-    for mask in graph.ahead([f"{node.name}:0" for node in masks], through={"Cast"}, ops=_APPLY):
-        data = graph.inputs(mask)[1 if mask.op.startswith("Select") else 0]
-        scaling = graph.node(data)
-        scaled = scaling is not None and scaling.op in {"Mul", "RealDiv", "Div"}
-        yield mask.name, _identity(mask, graph.inputs(scaling)[0] if scaled else data)
+    random = {f"{name}:0" for name, node in graph.nodes.items() if _RANDOM.match(node.op)}
+    for mask in graph.ahead(random, through=_SHIFTING, ops={"Floor", "GreaterEqual"}):
+        rates = _rates(graph, mask, random)
+        for node in graph.ahead([f"{mask.name}:0"], through={"Cast"}, ops=_APPLY):
+            data = graph.inputs(node)[1 if node.op.startswith("Select") else 0]
+            scaling = graph.node(data)
+            if scaling is not None and _scales_up(graph, scaling, rates):
+                data = graph.inputs(scaling)[0]
+            yield node.name, _identity(node, data), rates
+
+
+def _rates(graph, mask, random):
+    """The tensors that decide how many of some random numbers make a mask."""
+    behind = graph.behind(f"{mask.name}:0", through={"Floor", "GreaterEqual", "Add", "AddV2"})
+    inner = {"Floor", "GreaterEqual", "Add", "AddV2", "Mul"}  # of the random numbers' own range
+    makers = {name: graph.node(name) for name in behind if name not in random}
+    return [name for name, one in makers.items() if one is not None and one.op not in inner]
+
+
+def _scales_up(graph, node, rates):
+    """Whether a node scales by what a dropout's rates leave, and not by something of its own."""
+    if node.op not in {"Mul", "RealDiv", "Div"}:
+        return False
+    scale = graph.inputs(node)[1]
+    of_scale = {graph.origin(name) for name in graph.behind(scale, through=_OF_RATES)}
+    of_rates = {graph.origin(t) for r in rates for t in graph.behind(r, through=_OF_RATES)}
+    if any(graph.constant(name) is None for name in of_scale & of_rates):
+        return True
+    held, kept = _number(graph, scale), [_number(graph, rate) for rate in rates]
+    if held is None or None in kept or not kept:
+        return False
+    shares = [share for rate in kept for share in (rate, 1 - rate) if share > 0]
+    scales = [1 / share if node.op == "Mul" else share for share in shares]
+    return any(abs(held - scale) <= 1e-6 * abs(held) for scale in scales)
+
+
+def _number(graph, tensor):
+    """The value of a scalar that constants make; None: others do."""
+    node = graph.node(graph.origin(tensor))
+    if node is None:
+        return None
+    value = graph.constant(tensor)
+    if value is not None:
+        return float(value) if value.size == 1 else None
+    if node.op not in _ARITHMETIC:
+        return None
+    parts = [_number(graph, name) for name in graph.inputs(node)]
+    return None if None in parts else _ARITHMETIC[node.op](*parts)
 
 
 def _conditions(graph):

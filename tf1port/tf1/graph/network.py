@@ -20,13 +20,15 @@ _FUNCTIONS |= {"PartitionedCall", "StatefulPartitionedCall"}
 class RecurrentLayer(NamedTuple):
     """A cell with what its graph knows of it and its longest run over time.
 
-    backward: the run takes the sequence from its end.
+    backward: the run takes the sequence from its end. others: runs of the same cell for other
+    results, as in a graph to test beside one to train.
     """
 
     cell: Cell
     constants: Constants
     run: Run | None  # None where there is no graph, or one op of cuDNN stands for all cells
     backward: bool = False
+    others: int = 0
 
     @property
     def residual(self):
@@ -147,7 +149,7 @@ def _layers(graph, cells):
             raise UnknownCell(_hidden(graph, cell))
         constants, runs = wiring.constants[cell.scope], wiring.runs[cell.scope]
         check_single_use(graph, cell.scope, runs)
-        layers.append(RecurrentLayer(cell, constants, runs[0]))
+        layers.append(RecurrentLayer(cell, constants, runs[0], others=len(runs) - 1))
     return layers
 
 

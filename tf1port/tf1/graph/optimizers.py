@@ -88,6 +88,12 @@ AVERAGES = ("moving_mean", "moving_variance")  # which no optimizer trains
 _APPLY = re.compile("(?:Resource)?Apply(" + "|".join(KINDS) + ")$")
 
 
+_SETTING = {"Assign", "AssignVariableOp"}
+_WRITING = _SETTING | {"AssignSub", "AssignAdd", "AssignSubVariableOp", "AssignAddVariableOp"}
+_WRITING |= {"ScatterSub", "ScatterAdd", "ScatterUpdate", "ResourceScatterSub"}
+_WRITING |= {"ResourceScatterAdd", "ResourceScatterUpdate"}
+
+
 class Applied(NamedTuple):
     """An optimizer's op: a key of KINDS, the tensors of its arguments by name, its node's name."""
 
@@ -108,6 +114,59 @@ def find_applied(graph):
     return found
 
 
+def uncarried(graph, learning):
+    """Why no single optimizer of Keras does what a graph does to some variables; None: one does.
+
+    Args:
+        graph: tf1port.tf1.graph.index.Graph.
+        learning: names of the variables that a model of them would train.
+    """
+    applied: dict[str, dict[str, list[str]]] = {}  # the ops by variable and what of it they change
+    for node in graph.nodes.values():
+        if _APPLY.match(node.op):
+            target = graph.origin(graph.inputs(node)[0])  # which may be a part of a variable
+            of_it = applied.setdefault(graph.variable(target), {})
+            of_it.setdefault(target, []).append(node.op)
+    trained = {name for name in learning if name in applied or _by_rows(graph, name)}
+    if not trained:
+        return None
+    for name in sorted(learning):
+        several = [ops for ops in applied.get(name, {}).values() if len(ops) > 1]
+        if several:
+            return f"{name} is trained by several ({', '.join(sorted(several[0]))})"
+        if name not in trained:
+            return f"it leaves {name} as it is"
+        changed = _writers(graph, name) if name in applied else []
+        if changed:
+            return f"{name} is changed by {changed[0].name} besides"
+    return None
+
+
+def _writers(graph, variable):
+    """The nodes that change a variable by what it is, but for optimizers' own."""
+    found = []
+    for node in graph.uses(variable, _WRITING):
+        target, value = graph.origin(graph.inputs(node)[0]), graph.inputs(node)[-1]
+        if target != f"{variable}:0":
+            continue
+        own = f"{variable}:0" in graph.behind(value, through={n.op for n in graph.nodes.values()})
+        if own or not node.op.startswith("Assign") or node.op not in _SETTING:
+            found.append(node)
+    return found
+
+
+def _by_rows(graph, variable):
+    """Whether an optimizer changes single rows of a table, without an op of its own for it."""
+    return any(_is_of_rows(node) for node in _writers(graph, variable))
+
+
+def _is_of_rows(node):
+    """Whether a node is of an optimizer's update of single rows."""
+    return any(part.startswith("update_") for part in node.name.split("/")) and (
+        "Scatter" in node.op or node.op.startswith("AssignSub")
+    )
+
+
 def slot_variables(graph, optimizer, held):
     """The variables of the slots that Keras has as well: {slot: {variable: name}}.
 
@@ -116,7 +175,7 @@ def slot_variables(graph, optimizer, held):
     """
     applied = find_applied(graph)
     kind = KINDS[next(iter(applied.values())).kind]
-    names = _slot_names(graph, applied, kind, held)
+    names = slot_names(graph, applied, kind, held)
     return {
         slot: {variable: of[argument] for variable, of in names.items() if argument in of}
         for argument, slot in kind.slots.items()
@@ -124,7 +183,7 @@ def slot_variables(graph, optimizer, held):
     }
 
 
-def _slot_names(graph, applied, kind, held):
+def slot_names(graph, applied, kind, held):
     """The variables of the slots, {variable: {argument: name}}.
 
     A gradient of rows alone, an embedding's, goes another way than through one op: there the names

@@ -12,12 +12,14 @@ import numpy as np
 
 from tf1port.tf1.graph.ends import data_of
 from tf1port.tf1.graph.index import Graph, scalar
-from tf1port.tf1.graph.unrolls import MOVING, UnknownCell
+from tf1port.tf1.graph.unrolls import MOVING, SELECTING, UnknownCell
 
 _SIZES = {"Shape", "ShapeN", "Size", "Rank"}  # of which a tensor's values do not depend
 _SUMMARIES = {"MergeSummary", "ScalarSummary", "HistogramSummary", "NoOp"}
 _SELECTING = {"StridedSlice", "Slice", "Gather", "GatherV2", "GatherNd", "Split", "SplitV"}
 _TILING = {"Tile", "BroadcastTo"}
+_COMPARING = {"GreaterEqual", "LessEqual", "Less", "Greater"}
+_OF_LENGTHS = {"Min", "Max", "Minimum", "Maximum", "Cast", "Identity", "Enter"}
 # Their first input is data, the others say how it is moved.
 _SHAPED = {"Reshape", "ExpandDims", "Squeeze", "Slice", "StridedSlice", "Transpose"}
 _SHAPED |= _TILING | {"Identity", "Enter", "StopGradient", "PreventGradient", "Cast"}
@@ -27,12 +29,14 @@ def check_stack(graph: Graph, levels):
     """Refuses levels (tf1port.tf1.graph.network.Level) that are no plain stack.
 
     Raises:
-        UnknownCell: an initial state is not zero, a level takes something besides the steps of the
-            level below it, or the first one something that its own loop made the step before.
+        UnknownCell: an initial state is not zero, a step is kept or dropped by something else than
+            sequence lengths, a level takes something besides the steps of the level below it, or
+            the first one something that its own loop made the step before.
     """
     layers = [layer for level in levels for layer in level.cells]
     for layer in layers:
         _check_initial(graph, layer, layers)
+        _check_kept(graph, layer)
     for layer in levels[0].firsts:
         _check_feedback(graph, layer)
     for level in levels:
@@ -111,6 +115,40 @@ def _check_initial(graph, layer, layers):
             f"the initial state of {layer.cell.scope} is not zero, it is {what}: convert makes "
             "layers that start from zeros"
         )
+
+
+def _check_kept(graph, layer):
+    """Refuses steps that are selected by what a batch holds, rather than by sequence lengths."""
+    made = [t for step in layer.run.steps for t in (step.new_h, step.new_c) if t is not None]
+    for select in graph.ahead(made, through=SELECTING, ops={"Select", "SelectV2"}):
+        predicate = graph.origin(graph.inputs(select)[0])
+        if not _is_past_the_end(graph, graph.node(predicate), layer.run.lengths):
+            raise UnknownCell(
+                f"{predicate} decides whether a step of {layer.cell.scope} counts, which is no "
+                "comparison with sequence lengths: convert knows lengths alone"
+            )
+
+
+def _is_past_the_end(graph, node, lengths):
+    """Whether a node compares the number of a step with lengths, or with the least or longest."""
+    if node is None or node.op not in _COMPARING or lengths is None:
+        return False
+    sides = [set(graph.behind(name, through=_OF_LENGTHS)) for name in graph.inputs(node)]
+    ends = [lengths in {graph.origin(name) for name in side} for side in sides]
+    others = [name for name, end in zip(graph.inputs(node), ends, strict=True) if not end]
+    return len(others) == 1 and _is_counter(graph, others[0])
+
+
+def _is_counter(graph, tensor):
+    """Whether a tensor is the number of a step: a constant, or a loop's own count from one on."""
+    for _ in range(4):  # Switch, Merge, Enter, Const
+        if graph.constant(tensor) is not None:
+            return graph.constant(tensor).ndim == 0
+        node = graph.node(graph.origin(tensor))
+        if node is None or node.op not in {"Switch", "Merge", "Enter"}:
+            return False
+        tensor = graph.inputs(node)[0]
+    return False
 
 
 def _check_feedback(graph, layer):

@@ -13,7 +13,7 @@ from tf1port.tf1.graph.index import ADD, PASSING, Graph
 MOVING = PASSING | {"Reshape", "Transpose", "Concat", "ConcatV2", "Pack", "Unpack"}
 MOVING |= {"Split", "SplitV", "Squeeze", "ExpandDims", "Slice", "StridedSlice"}
 MOVING |= {"Gather", "GatherV2", "GatherNd", "ReverseSequence", "ReverseV2", "Reverse"}
-_SELECTING = PASSING | {"Select", "SelectV2", "Merge", "Switch", "Where"}
+SELECTING = PASSING | {"Select", "SelectV2", "Merge", "Switch", "Where"}
 _ENDED = {"GreaterEqual": 1, "LessEqual": 0}  # which operand of step >= length, length <= step
 _ZEROS = {"Fill", "Const", "ZerosLike"}
 _READS = {"TensorArrayReadV3", "TensorArrayReadV2", "TensorArrayRead"}
@@ -145,7 +145,7 @@ def _kept(graph, step):
 def _selected(graph, tensor, others):
     """What comes of a tensor by selecting, row by row, between it and one of some others."""
     found = [tensor]
-    nodes = graph.ahead([tensor], through=_SELECTING, ops={"Select", "SelectV2"})
+    nodes = graph.ahead([tensor], through=SELECTING, ops={"Select", "SelectV2"})
     for _ in nodes:  # one of them waits for the other
         for node in nodes:
             choices = {graph.origin(name) for name in graph.inputs(node)[1:]}
@@ -202,7 +202,7 @@ def _read_sequence(graph, x):
 
 def _written_sequence(graph, output):
     """The sequence [T, B, U] that a loop writes its outputs to; None where it writes none."""
-    for write in graph.ahead([output], through=_SELECTING, ops=_WRITES):
+    for write in graph.ahead([output], through=SELECTING, ops=_WRITES):
         array = graph.origin(graph.inputs(write)[0])
         gathers = graph.consumers(array, _GATHERS)
         if gathers:
@@ -212,7 +212,7 @@ def _written_sequence(graph, output):
 
 def _lengths(graph, step):
     """The sequence lengths [B] that decide in a loop whether a row still moves."""
-    for select in graph.ahead([step.new_h], through=_SELECTING, ops={"Select", "SelectV2"}):
+    for select in graph.ahead([step.new_h], through=SELECTING, ops={"Select", "SelectV2"}):
         compared = graph.node(graph.origin(graph.inputs(select)[0]))
         if compared is not None and compared.op in _ENDED:
             return graph.origin(graph.inputs(compared)[_ENDED[compared.op]])

@@ -142,7 +142,9 @@ class TrainingRun:
         if self.network.takes == "steps" and not self.network.after[0].inputs:
             raise NoTraining("a map does not say in which order its head takes the steps")
         if conversion.blueprint.optimizer is None:
-            raise NoTraining("no optimizer is applied to its variables")
+            raise NoTraining("no optimizer is applied to its variables, or none that Keras has")
+        if conversion.ends is not None and conversion.ends.random:
+            raise NoTraining(f"{conversion.ends.random[0]} drops outputs at random in every run")
         if conversion.graph.joined:
             raise NoTraining("its variables are in parts")
         kernel = self.network.head_kernel

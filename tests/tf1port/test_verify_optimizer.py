@@ -498,7 +498,7 @@ LEFT_OUT = {
     decayed: "is changed by",
     clipped_weights: "is changed by",
     of_the_head_alone: "it leaves rnn/basic_lstm_cell/bias as it is",
-    two_after_each_other: "is trained by several (ApplyAdam, ApplyGradientDescent)",
+    two_after_each_other: "is trained by several (Adam, GradientDescent)",
 }
 
 

@@ -123,10 +123,11 @@ def uncarried(graph, learning):
     """
     applied: dict[str, dict[str, list[str]]] = {}  # the ops by variable and what of it they change
     for node in graph.nodes.values():
-        if _APPLY.match(node.op):
+        match = _APPLY.match(node.op)
+        if match:
             target = graph.origin(graph.inputs(node)[0])  # which may be a part of a variable
             of_it = applied.setdefault(graph.variable(target), {})
-            of_it.setdefault(target, []).append(node.op)
+            of_it.setdefault(target, []).append(match[1])
     trained = {name for name in learning if name in applied or _by_rows(graph, name)}
     if not trained:
         return None

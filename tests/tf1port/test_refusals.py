@@ -5,6 +5,8 @@ import pytest
 
 from tests.tf1port.graphs import UNOPTIMIZED, first_control_flow
 from tf1port.__main__ import main
+from tf1port.convert.plan import read
+from tf1port.tf1.graph.index import Graph
 
 # isort: split
 import tensorflow.compat.v1 as tf1
@@ -206,3 +208,28 @@ def test_zeros_are_zeros_however_they_are_made(tmp_path, kind):
 
     prefix, target = saved(tmp_path, build), str(tmp_path / "model.keras")
     assert main(["convert", prefix, "--to", target]) == 0
+
+
+def test_unrolled_steps_with_lengths_are_not_searched_again_for_each_other(tmp_path, monkeypatch):
+    asked = []
+    inputs_of = Graph.inputs
+    monkeypatch.setattr(
+        Graph, "inputs", lambda graph, node: asked.append(1) or inputs_of(graph, node)
+    )
+
+    def count(steps):
+        def build():
+            x = tf1.placeholder(tf1.float32, [None, steps, F])
+            lengths = tf1.placeholder(tf1.int32, [None])
+            steps_of_x = tf1.unstack(x, axis=1)
+            options = {"dtype": tf1.float32, "sequence_length": lengths}
+            return tf1.nn.static_rnn(cell(), steps_of_x, **options)[1].h
+
+        folder = tmp_path / str(steps)
+        folder.mkdir()
+        prefix = saved(folder, build)
+        asked.clear()
+        read(prefix)
+        return len(asked)
+
+    assert count(32) < 25 * count(8)  # 64 times where each step looks at all pairs of the others

@@ -144,15 +144,17 @@ def _kept(graph, step):
 
 def _selected(graph, tensor, others):
     """What comes of a tensor by selecting, row by row, between it and one of some others."""
-    found = [tensor]
     nodes = graph.ahead([tensor], through=SELECTING, ops={"Select", "SelectV2"})
-    for _ in nodes:  # one of them waits for the other
-        for node in nodes:
-            choices = {graph.origin(name) for name in graph.inputs(node)[1:]}
-            of_it = choices & set(found) and choices <= others.union(found)
-            if of_it and f"{node.name}:0" not in found:
-                found.append(f"{node.name}:0")
-    return found[-1]
+    rest = {f"{n.name}:0": {graph.origin(name) for name in graph.inputs(n)[1:]} for n in nodes}
+    found: dict[str, set[str]] = {tensor: set()}  # in their order
+    before = 0
+    while len(found) > before:  # one of them waits for the other
+        before = len(found)
+        for name, choices in [*rest.items()]:
+            own = choices & found.keys()
+            if own and choices - own <= others:
+                found[name] = rest.pop(name)
+    return next(reversed(found))
 
 
 def _is_looped(graph, step):

@@ -3,13 +3,13 @@
 import argparse
 import json
 import os
-import shlex
 import sys
 
 from shared import command_line, datasets
 from shared.config import CONFIGS
 from shared.errors import UserError
 from tf1port import errors
+from tf1port.command_line import as_typed
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow looks at it when it is imported
 
@@ -88,7 +88,7 @@ def _compare(arguments, config, dataset):
         seeds=arguments.seeds,
         jobs=arguments.jobs,
         calibrate=arguments.calibrate,
-        command=_command(arguments),
+        command=as_typed(arguments, "equivalence", arguments.model),
         json=arguments.json,
     )
     return EXIT_CODES[compare(config, dataset, out, options=options)]
@@ -103,17 +103,6 @@ def _controls(config, dataset, *, as_json):
     text = json.dumps(terminal.finite(rows), indent=1) if as_json else "\n".join(matrix.lines(rows))
     print(text)
     return matrix.exit_code(rows)
-
-
-def _command(arguments):
-    """The command line of a comparison, but for the folder that it writes to."""
-    words = ["python", "-m", "equivalence", arguments.model]
-    for name, value in sorted(vars(arguments).items()):
-        if name in ("model", "out", "json") or value in (None, False):
-            continue
-        flag = "--" + name.replace("_", "-")
-        words += [flag] if value is True else [flag, str(value)]
-    return shlex.join(words)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,9 @@
 
 import json
 import os
-import shlex
 import sys
 
-from tf1port.command_line import parser, reporting
+from tf1port.command_line import as_typed, parser, reporting
 from tf1port.errors import UserError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow looks at it when it is imported
@@ -125,7 +124,7 @@ def _compare(arguments):
         return matrix.exit_code(rows)
     name = os.path.splitext(os.path.basename(arguments.modern))[0]
     out = arguments.out or os.path.join("runs", "compare", name)
-    command = _command(arguments)
+    command = as_typed(arguments, "tf1port", arguments.command)
     outcome = port.compare(made, out, name=name, command=command, as_json=arguments.json)
     return EXIT_CODES[outcome]
 
@@ -133,17 +132,6 @@ def _compare(arguments):
 def _only(arguments):
     """The names after --only."""
     return arguments.only.split(",") if arguments.only else ()
-
-
-def _command(arguments):
-    """The command line of a comparison, but for the folder that it writes to."""
-    words = ["python", "-m", "tf1port", arguments.command]
-    for name, value in sorted(vars(arguments).items()):
-        if name in ("command", "out", "json") or value in (None, False):
-            continue
-        flag = "--" + name.replace("_", "-")
-        words += [flag] if value is True else [flag, str(value)]
-    return shlex.join(words)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import argparse
 import functools
 import os
+import shlex
 import sys
 import traceback
 
@@ -69,6 +70,21 @@ def _internal_error(error):
     place = f"{os.path.relpath(last[-1].filename, os.path.dirname(own))}:{last[-1].lineno}"
     words = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(": ")
     return f"internal error: {words} ({place}): please report it; {TRACEBACK}=1 shows all of it"
+
+
+def as_typed(arguments, module, *words):
+    """The command line that arguments are of, but for where and how it writes.
+
+    Args:
+        arguments: of a parser. module: that python -m runs. words: the positional ones.
+    """
+    found = ["python", "-m", module, *words]
+    for name, value in sorted(vars(arguments).items()):
+        if name in ("command", "model", "out", "json") or value in (None, False):
+            continue
+        flag = "--" + name.replace("_", "-")
+        found += [flag] if value is True else [flag, str(value)]
+    return shlex.join(found)
 
 
 def parser():

@@ -287,7 +287,7 @@ UNSAID = {
     computed: ("learning_rate is computed or fed in the graph: not compared", "learning_rate"),
     of_two_values: ("learning_rate differs between variables: not compared", "learning_rate"),
     changed_gradients: (
-        "clipping is done in a way that Keras' optimizers do not know: not compared",
+        "clipping or what else changes the gradients is none of Keras' optimizers': not compared",
         "clipvalue",
     ),
 }

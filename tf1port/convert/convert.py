@@ -77,8 +77,8 @@ def _checked(conversion, model):
                 f"the layers of the map compute something else than {conversion.checkpoint.meta}: "
                 f"a model with them {gap}"
                 if conversion.mapped
-                else f"{conversion.checkpoint.meta} has something around its cells that convert "
-                f"does not know: a model of what it knows {gap}"
+                else f"{conversion.checkpoint.meta} computes something else than convert reads of "
+                f"it, so there is a part that it does not know: a model of what it reads {gap}"
             )
     ends = conversion.ends and conversion.ends.computing(computed)
     return conversion._replace(unchecked=tuple(unchecked), ends=ends)

@@ -127,7 +127,8 @@ def _searching(meta):
     except (AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:80] or type(error).__name__
         raise UserError(
-            f"{meta} is damaged, or builds its network in no known way: export it again ({reason})"
+            f"{meta} builds its network in a way that convert does not know, or is damaged "
+            f"({reason})"
         ) from error
 
 

@@ -180,7 +180,7 @@ def _clips(graph, applied, notes, unknown, *, recurrent):
     clippings = [find_clipping(graph, one.arguments["grad"]) for one in applied.values()]
     options = clip_options(clippings, recurrent, notes=notes)
     if options is None:
-        unknown["clipping"] = "is done in a way that Keras' optimizers do not know"
+        unknown["clipping"] = "or what else changes the gradients is none of Keras' optimizers'"
     return options or {}
 
 

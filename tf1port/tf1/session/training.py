@@ -188,7 +188,7 @@ class TrainingRun:
             if operation.outputs[0].shape.rank is None:
                 raise NoTraining(f"its placeholder {operation.name} has no shape")
         steps = len(self._first.steps) if self._first.inputs is None else ROWS
-        fault = None
+        fault: NoTraining | None = None
         for flat, scalar in itertools.product((ROWS, ROWS * steps, 1), (1.0, 0.0)):
             sizes = flat, scalar
             try:
@@ -198,7 +198,8 @@ class TrainingRun:
                 continue
             if np.all(np.isfinite(taken.loss)) and np.ndim(taken.loss) == 0:
                 return sizes
-        raise NoTraining(f"no sizes were found that its placeholders take ({fault})")
+        why = fault or "its loss is no finite number"
+        raise NoTraining(f"no sizes were found that its placeholders take ({why})")
 
     def _feed(self, stream, sizes):
         found = {}

@@ -14,8 +14,8 @@ from equivalence.parts_store import PartsStore
 from equivalence.trainings import SIDES
 from shared import datasets, runs
 from shared.config import DenseConfig, RowLSTMConfig, WindowRNNConfig, for_dataset
+from shared.errors import UserError
 from tests.goldens.bands import MNIST_BAND
-from tf1port.errors import UserError
 from tf1port.numerics.equivalence import equivalence
 from tf1port.numerics.tolerances import tolerance
 

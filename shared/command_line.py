@@ -21,7 +21,7 @@ from shared.errors import UserError
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 INTERNAL = 4  # not 1, Python's own after a traceback: that is the code of two sides that differ
-TRACEBACK = "PORTING_TRACEBACK"  # environment variable
+TRACEBACK = "TF1PORT_TRACEBACK"  # environment variable
 
 
 class Parser(argparse.ArgumentParser):

@@ -72,6 +72,8 @@ def _reverse(arguments):
 
 
 def _verify(arguments):
+    if arguments.steps < 0:
+        raise UserError(f"--steps is {arguments.steps}: give 0 or more")
     from tf1port.compare.report import terminal as report
     from tf1port.numerics.outcome import EQUAL, EXIT_CODES
     from tf1port.progress import progress
@@ -100,6 +102,8 @@ def _print(held, lines, *, as_json):
 
 
 def _compare(arguments):
+    if arguments.steps is not None and arguments.steps < 1:
+        raise UserError(f"--steps is {arguments.steps}: give 1 or more")
     from tf1port.compare.controls import port as controls
     from tf1port.compare.port import port
     from tf1port.compare.port.batches import STEPS
@@ -113,7 +117,7 @@ def _compare(arguments):
         carry=arguments.carry,
         trust=arguments.trust,
         seed=arguments.seed,
-        steps=arguments.steps or STEPS,
+        steps=STEPS if arguments.steps is None else arguments.steps,
         only=_only(arguments),
     )
     if arguments.controls:

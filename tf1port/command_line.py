@@ -11,7 +11,7 @@ from tf1port.errors import UserError
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 INTERNAL = 4
-TRACEBACK = "PORTING_TRACEBACK"  # set in the environment, an internal error shows where it was
+TRACEBACK = "TF1PORT_TRACEBACK"  # set in the environment, an internal error shows where it was
 
 # What stands below the flags of a command's --help.
 EXAMPLES = {
@@ -80,7 +80,7 @@ def as_typed(arguments, module, *words):
     """
     found = ["python", "-m", module, *words]
     for name, value in sorted(vars(arguments).items()):
-        if name in ("command", "model", "out", "json") or value in (None, False):
+        if name in ("command", "model", "out", "json") or value is None or value is False:
             continue
         flag = "--" + name.replace("_", "-")
         found += [flag] if value is True else [flag, str(value)]

@@ -34,7 +34,7 @@ def test_an_internal_error_is_one_line_and_exit_code_4(capsys, error, said):
     assert command_line.reporting(raising(error)) == 4
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("internal error: " + said)
-    assert line.endswith("): please report it; PORTING_TRACEBACK=1 shows all of it")
+    assert line.endswith("): please report it; TF1PORT_TRACEBACK=1 shows all of it")
 
 
 def test_an_internal_error_names_the_projects_own_last_line(capsys):
@@ -44,7 +44,7 @@ def test_an_internal_error_names_the_projects_own_last_line(capsys):
 
 
 def test_the_traceback_is_shown_on_demand(capsys, monkeypatch):
-    monkeypatch.setenv("PORTING_TRACEBACK", "1")
+    monkeypatch.setenv("TF1PORT_TRACEBACK", "1")
     assert command_line.reporting(raising(KeyError("x"))) == 4
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "Traceback (most recent call last):"

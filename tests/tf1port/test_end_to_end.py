@@ -179,6 +179,55 @@ def test_what_may_be_an_output_is_named_as_left_out(tmp_path, kind):
     assert [line for line in map_of(target)["left_out"] if line.endswith("makes of the outputs")]
 
 
+def normalized_last():
+    last = unroll(inputs(), "rnn")[0][:, -1]
+    tf1.nn.l2_normalize(last, 1)
+    return last
+
+
+def normalized_hidden():
+    hidden = tf1.layers.dense(unroll(inputs(), "rnn")[0][:, -1], U, name="hidden")
+    tf1.nn.l2_normalize(hidden, 1)
+    return hidden
+
+
+def mean_of_unrolled():
+    steps, _ = tf1.nn.static_rnn(cell(), tf1.unstack(inputs(), axis=1), dtype=tf1.float32)
+    tf1.add_n(steps)
+    return steps[-1]
+
+
+BESIDE = [normalized_last, normalized_hidden, mean_of_unrolled]
+
+
+@pytest.mark.parametrize("build", BESIDE, ids=lambda build: build.__name__)
+def test_what_branches_off_before_the_outputs_is_named(tmp_path, build):
+    code, target = converted(saved(tmp_path, build), tmp_path)
+    assert code == 0
+    assert [line for line in map_of(target)["left_out"] if line.endswith("makes of the outputs")]
+
+
+def test_a_size_that_the_model_does_not_take_is_said(tmp_path, capsys):
+    def build():
+        return tf1.reduce_mean(unroll(tf1.placeholder(tf1.float32, [None, None, 3]), "rnn")[0], 1)
+
+    prefix = saved(tmp_path, build)
+    path = tmp_path / "map.toml"
+    path.write_text(
+        'takes = "steps"\n[[after]]\nlayer = "AveragePooling1D"\noptions = {pool_size = 5}\n'
+        f'[[after]]\nlayer = "Reshape"\noptions = {{target_shape = [{U}]}}\n'
+        '[[after]]\nlayer = "Dense"\nname = "logits"\noptions = {units = 2}\n'
+        'output = "logits/BiasAdd:0"\n'
+        'weights = {kernel = "logits/kernel", bias = "logits/bias"}\n'
+    )
+    target = str(tmp_path / "model.keras")
+    assert main(["convert", prefix, "--to", target, "--map", str(path)]) == 0
+    assert not map_of(target)["complete"]
+    code, report = verified(capsys, prefix, target, "--map", str(path))
+    assert code == 3
+    assert "the model does not take" in report["verdict"]
+
+
 MOVED = {
     "every second step": lambda x: x[:, ::2],
     "a roll": lambda x: tf1.concat([x[:, 1:], x[:, :1]], 1),

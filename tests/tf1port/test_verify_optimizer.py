@@ -494,7 +494,26 @@ def two_after_each_other(loss, variables):
     return tf1.train.GradientDescentOptimizer(1.0).minimize(loss)
 
 
+def by_hand(loss, variables):
+    gradients = tf1.gradients(loss, variables)
+    pairs = zip(variables, gradients, strict=True)
+    return tf1.group(*[tf1.assign_sub(v, 0.1 * g) for v, g in pairs])
+
+
+def proximal(loss, variables):
+    return tf1.train.ProximalGradientDescentOptimizer(0.1).minimize(loss)
+
+
+def one_for_the_head(loss, variables):
+    first = tf1.train.AdamOptimizer(0.01).minimize(loss, var_list=variables[:-2])
+    second = tf1.train.GradientDescentOptimizer(0.1).minimize(loss, var_list=variables[-2:])
+    return tf1.group(first, second)
+
+
 LEFT_OUT = {
+    by_hand: "is none that is known",
+    proximal: "ApplyProximalGradientDescent) is none that is known",
+    one_for_the_head: "it is several: Adam, GradientDescent",
     decayed: "is changed by",
     clipped_weights: "is changed by",
     of_the_head_alone: "it leaves rnn/basic_lstm_cell/bias as it is",

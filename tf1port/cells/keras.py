@@ -1,5 +1,7 @@
 """LSTM cells that TF1 had and Keras has no layer for (D17); steps of keras.layers.RNN(cell).
 
+They are registered under the package's former name, which `.keras` files have.
+
 Shapes: B batch, F features, U units, P outputs: the size of the projection, else U.
 The gates stand in Keras' order, i, f, c, o, and the states as in Keras, h before c.
 """

@@ -51,10 +51,15 @@ def end_to_end(conversion: Conversion, model, weights, unproved, *, computed=Non
         for batch, steps in cases.sizes(conversion)[: 1 if start else None]:
             where = f"{batch} rows, {steps} steps{start}"
             try:
-                yield sides.compare(run(stream, batch, steps), where)
-            except UserError as reason:
+                ran = run(stream, batch, steps)
+            except UserError as reason:  # a graph may be of one size
                 if start or (batch, steps) == cases.sizes(conversion)[0]:
                     unproved.append(f"{QUANTITY}, {where}: {reason}")
+                continue
+            try:
+                yield sides.compare(ran, where)
+            except UserError as reason:
+                unproved.append(f"{QUANTITY}, {where}: {reason}")
     if computed is not None:
         computed |= run.computed
     elif conversion.ends is not None:

@@ -10,7 +10,7 @@ from tf1port.errors import UserError
 from tf1port.keras_model.blueprint import Blueprint, draw
 from tf1port.keras_model.optimizer import find_optimizer, why_not
 from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
-from tf1port.tf1.graph.ends import Ends, Entry, find_ends
+from tf1port.tf1.graph.ends import Ends, Entry, find_ends, is_fed
 from tf1port.tf1.graph.equations import ACTIVATIONS, Constants
 from tf1port.tf1.graph.importing import check_needed
 from tf1port.tf1.graph.index import Graph, load_graph
@@ -288,4 +288,4 @@ def _is_masked(graph, network):
     shapes = {"Shape", "ShapeN", "Size", "Rank"}
     through = {node.op for node in graph.nodes.values()} - shapes
     ops = {graph.node(t).op for t in graph.behind(lengths, through=through) if graph.node(t)}
-    return bool(ops & {"Placeholder", "PlaceholderV2", "IteratorGetNext", "PlaceholderWithDefault"})
+    return any(map(is_fed, ops))

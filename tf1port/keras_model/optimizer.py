@@ -131,6 +131,9 @@ def find_optimizer(graph, specs, checkpoint, held):
         options |= _looking_ahead(name, notes, unknown)
     names = slot_names(graph, applied, kind, held)
     sources = _sources(specs, names, kind, checkpoint, options)
+    if kind.keras == "SGD" and "learning_rate" in unknown and sources:
+        sources = {}  # Keras' momentum is in units of the rate
+        notes.append("the slots of momentum are left out: they cannot be scaled by an unknown rate")
     variables = [n for layers in sources.values() for of in layers.values() for n in of.values()]
     counted = [held.counters[key] for key in sorted(held.counters)]
     powers = _by_powers(graph, applied, checkpoint, options, notes, unknown)

@@ -17,6 +17,7 @@ from tf1port.keras_model.blueprint import to_variables
 from tf1port.keras_model.runner import from_cells, in_dtype
 from tf1port.numerics import comparison, optimizers
 from tf1port.numerics.precision import floatx
+from tf1port.tf1.graph.optimizers import AVERAGES
 from tf1port.tf1.session.probing import row_order
 from tf1port.tf1.session.training import NoTraining, TrainingRun
 
@@ -43,7 +44,7 @@ def training_rungs(conversion, weights, *, model, dtype, steps=0, seed=0):
     feed = run.batch(stream)
     expected = run.gradients(feed)
     found, _ = model.gradients(run, feed)
-    names = expected.keys() & found.keys()  # not those of layers before the cells, nor untrained
+    names = expected.keys() & found.keys()
     if not names:
         raise NoTraining("the model trains nothing that the graph trains")
     scale = max(1.0, *(np.abs(expected[name]).max() for name in names))
@@ -62,6 +63,16 @@ def training_rungs(conversion, weights, *, model, dtype, steps=0, seed=0):
         run.step(feed)
     sides = ({"step": np.array(values)} for values in zip(*losses, strict=True))
     yield comparison.rung("losses of resumed steps", *sides, dtype=dtype)
+    left = sorted({*expected.keys() - found.keys(), *_before(conversion)})
+    if left:
+        raise NoTraining(f"of {', '.join(left)} the graph's own are used, not the model's")
+
+
+def _before(conversion):
+    """The variables of the layers before the cells, which the model is given the results of."""
+    layers = conversion.network.before
+    named = [pair for layer in layers for pair in layer.variables.items()]
+    return [name for role, name in named if role not in AVERAGES]
 
 
 class _Model:

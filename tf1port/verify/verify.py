@@ -125,7 +125,7 @@ def counted(rungs):
 
 
 def outcome(rungs, unproved):
-    """EQUAL, DIFFERENT or NOT_PROVED of tf1port.compare.ladder.outcome."""
+    """EQUAL, DIFFERENT or NOT_PROVED of tf1port.numerics.outcome."""
     if not all(rung.passed for rung in rungs):
         return DIFFERENT
     return NOT_PROVED if unproved or not rungs else EQUAL

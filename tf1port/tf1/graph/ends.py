@@ -11,11 +11,10 @@ from typing import NamedTuple
 from tf1port.tf1.graph.index import ADD, PASSING, VARIABLES, Graph
 from tf1port.tf1.graph.layer_ops import products
 from tf1port.tf1.graph.surroundings import layers_over
+from tf1port.tf1.graph.trust import is_source
 from tf1port.tf1.graph.unrolls import MOVING
 
 PLACEHOLDERS = {"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"}
-SOURCES = PLACEHOLDERS | {"IteratorGetNext", "QueueDequeueV2", "QueueDequeueManyV2"}
-SOURCES |= {"QueueDequeueUpToV2", "ReaderReadV2"}
 _SIZES = {"Shape", "ShapeN", "Size", "Rank"}
 # Which input of an op is a shape; and what computes with sizes.
 _SHAPED = {"Fill": 0, "Reshape": 1, "Tile": 1, "BroadcastTo": 1}
@@ -37,6 +36,11 @@ _CROSS_ENTROPIES = {"SparseSoftmaxCrossEntropyWithLogits", "SoftmaxCrossEntropyW
 _CROSS_ENTROPIES |= {"CTCLoss", "InTopK", "InTopKV2"}
 _GAPS = {"Square", "Abs", "Pow", "Mul", "Minimum", "LessEqual", "Less"}  # Huber's loss, too
 _MEANS = {"Mean", "Sum"}
+
+
+def is_fed(op):
+    """Whether an op gives what is fed, or the data of a queue or a data set, which may be."""
+    return op in PLACEHOLDERS or is_source(op)
 
 
 class Entry(NamedTuple):
@@ -116,7 +120,7 @@ def entry(graph, tensor):
         return Entry(tensor, False)
     (origin,) = origins
     node = graph.node(origin)
-    return Entry(origin, node is not None and node.op in SOURCES)
+    return Entry(origin, node is not None and is_fed(node.op))
 
 
 def data_of(graph, node):
@@ -160,12 +164,12 @@ def behind(graph, tensors, *, cut):
         node = graph.node(name)
         if node is None:
             continue
-        if node.op in SOURCES and node.name not in cut:
+        if is_fed(node.op) and node.name not in cut:
             sources.add(name)
         if node.name in found:
             continue
         found.add(node.name)
-        if node.op not in SOURCES and node.name not in cut and node.op not in _SIZES:
+        if not is_fed(node.op) and node.name not in cut and node.op not in _SIZES:
             queue.extend(graph.inputs(node))
     return found, sources
 
@@ -192,13 +196,12 @@ def _is_size(graph, tensor):
 
 def _beyond(graph, network, outputs, made):
     """Nodes that take what the network makes towards something else than its loss, by name."""
-    runs = [layer.run for layer in network.recurrent]
-    ends = [name for run in runs for name in (run.outputs, run.final_h, run.final_c) if name]
-    same = {*outputs, *ends}
+    same = {*outputs, *_made(graph, network, made)}
+    known = made | graph.outside.scaling if graph.outside else made
     queue, seen, found = deque(same), set(), []
     while queue:
         for node in graph.consumers(queue.popleft()):
-            if node.name in made or node.name in seen or node.op in _ASIDE:
+            if node.name in known or node.name in seen or node.op in _ASIDE:
                 continue
             seen.add(node.name)
             joined = node.op in _JOINING and set(graph.operands(node)) <= same
@@ -208,6 +211,27 @@ def _beyond(graph, network, outputs, made):
             elif not _is_loss(graph, node, made):
                 found.append(node.name)
     return sorted(found)
+
+
+def _made(graph, network, made):
+    """What the cells and the layers behind them make, up to the outputs."""
+    found: set[str] = set()
+    for run in (layer.run for layer in network.recurrent):
+        found |= {name for name in (run.outputs, run.final_h, run.final_c) if name}
+        for step in () if run.looped else run.steps:
+            states = {step.new_h, step.new_c} if run.lengths is None else set()
+            found |= {name for name in {step.output, *states} if name}
+    start = network.after[0].inputs if network.after else ""
+    if start:
+        moved = graph.behind(start, through=MOVING)
+        found |= {t for t in moved if graph.node(t) is not None and not is_fed(graph.node(t).op)}
+    queue = deque([start] if start else [])
+    while queue:
+        for node in graph.consumers(queue.popleft()):
+            new = set(graph.outputs(node)) - found if node.name in made else set()
+            found |= new
+            queue.extend(new)
+    return found
 
 
 def _is_loss(graph, node, made):

@@ -42,6 +42,7 @@ class Outside(NamedTuple):
     training: by a decided Merge's output, what it is in training.
     fixed: whether moments of a batch stand in the graph without a tf.cond.
     always: the names of the nodes of dropout whose rate nothing that is fed decides.
+    scaling: the names of the nodes that scale up what dropout takes.
     """
 
     nodes: dict[str, object]
@@ -51,6 +52,7 @@ class Outside(NamedTuple):
     training: dict[str, str]
     fixed: bool
     always: set[str]
+    scaling: set[str]
 
 
 def outside_of_training(graph):
@@ -58,9 +60,12 @@ def outside_of_training(graph):
     conditions = _conditions(graph)
     flags, random = _flags(graph, conditions)
     found = list(_dropouts(graph))
-    nodes = {name: identity for name, identity, _ in found}
+    nodes = {name: identity for name, identity, *_ in found}
+    scaling = {name for *_, name in found if name is not None}
     dropped = sorted(nodes)
-    always = {name for name, _, rates in found if all(_number(graph, r) is not None for r in rates)}
+    always = {
+        name for name, _, rates, _ in found if all(_number(graph, r) is not None for r in rates)
+    }
     same: dict[str, str] = {}
     training: dict[str, str] = {}
     for merge, predicate, sides in conditions:
@@ -77,11 +82,11 @@ def outside_of_training(graph):
     for node in graph.nodes.values():
         _redirect(graph, node, nodes, same)
     fixed = bool(averaged) and not flags
-    return Outside(nodes, dropped, flags, random, training, fixed, always)
+    return Outside(nodes, dropped, flags, random, training, fixed, always, scaling)
 
 
 def _dropouts(graph):
-    """The nodes of dropout: name, an Identity of the tensor that it drops some of, its rates.
+    """The nodes of dropout: name, an Identity of what it drops some of, its rates, its scaling.
 
     It multiplies, or selects, by random numbers that were compared with or floored by a rate,
     what was scaled up for it.
@@ -94,7 +99,9 @@ def _dropouts(graph):
             scaling = graph.node(data)
             if scaling is not None and _scales_up(graph, scaling, rates):
                 data = graph.inputs(scaling)[0]
-            yield node.name, _identity(node, data), rates
+                yield node.name, _identity(node, data), rates, scaling.name
+            else:
+                yield node.name, _identity(node, data), rates, None
 
 
 def _rates(graph, mask, random):

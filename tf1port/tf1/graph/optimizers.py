@@ -1,4 +1,4 @@
-"""Split off from tf1port/keras_model/optimizer.py."""
+"""The optimizer ops of a TF1 graph: their arguments, what they change, their slots."""
 
 import re
 from typing import NamedTuple
@@ -88,6 +88,7 @@ AVERAGES = ("moving_mean", "moving_variance")  # which no optimizer trains
 _APPLY = re.compile("(?:Resource)?Apply(" + "|".join(KINDS) + ")$")
 
 
+_ANY_APPLY = re.compile("(Resource)?(Sparse)?Apply")
 _SETTING = {"Assign", "AssignVariableOp"}
 _WRITING = _SETTING | {"AssignSub", "AssignAdd", "AssignSubVariableOp", "AssignAddVariableOp"}
 _WRITING |= {"ScatterSub", "ScatterAdd", "ScatterUpdate", "ResourceScatterSub"}
@@ -130,7 +131,8 @@ def uncarried(graph, learning):
             of_it.setdefault(target, []).append(match[1])
     trained = {name for name in learning if name in applied or _by_rows(graph, name)}
     if not trained:
-        return None
+        others = [node for name in sorted(learning) for node in _trainers(graph, name)]
+        return f"{others[0].name} ({others[0].op}) is none that is known" if others else None
     for name in sorted(learning):
         several = [ops for ops in applied.get(name, {}).values() if len(ops) > 1]
         if several:
@@ -140,7 +142,14 @@ def uncarried(graph, learning):
         changed = _writers(graph, name) if name in applied else []
         if changed:
             return f"{name} is changed by {changed[0].name} besides"
-    return None
+    kinds = {op for name in learning for ops in applied.get(name, {}).values() for op in ops}
+    return f"it is several: {', '.join(sorted(kinds))}" if len(kinds) > 1 else None
+
+
+def _trainers(graph, variable):
+    """The nodes that may train a variable: those of optimizers, and what changes it by itself."""
+    ops = {node.op for node in graph.nodes.values() if _ANY_APPLY.match(node.op)}
+    return [*graph.uses(variable, ops), *_writers(graph, variable)]
 
 
 def _writers(graph, variable):
@@ -174,7 +183,16 @@ def slot_variables(graph, optimizer, held):
     Args:
         graph: Graph. optimizer: OptimizerSpec. held: the checkpoint's Inventory.
     """
-    applied = find_applied(graph)
+    own = {
+        one for part in optimizer.sources.values() for of in part.values() for one in of.values()
+    }
+    applied = {
+        name: one
+        for name, one in find_applied(graph).items()
+        if own & {graph.variable(tensor) for tensor in one.arguments.values()}
+    }
+    if not applied:
+        return {}
     kind = KINDS[next(iter(applied.values())).kind]
     names = slot_names(graph, applied, kind, held)
     return {

@@ -248,7 +248,8 @@ class TrainingRun:
             for layer in self.network.before[:1]
             if layer.kind == "embedding"
         ]
-        sizes = [self._tensor(name + ":0").shape[0] for name in tables]
+        shapes = [self._whole.graph.shape_of(name) for name in tables]
+        sizes = [shape[0] for shape in shapes if shape]
         return min([size for size in [*sizes, self._logits.shape[-1]] if size], default=2)
 
 

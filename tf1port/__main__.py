@@ -5,7 +5,7 @@ import os
 import sys
 
 from tf1port.command_line import as_typed, parser, reporting
-from tf1port.errors import UserError
+from tf1port.errors import UserError, printable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow looks at it when it is imported
 
@@ -98,7 +98,8 @@ def _verify(arguments):
 
 
 def _print(held, lines, *, as_json):
-    print(json.dumps(held, indent=1) if as_json else "\n".join(lines))
+    """Prints JSON, which escapes what a checkpoint's names may hold, or lines without escapes."""
+    print(json.dumps(held, indent=1) if as_json else "\n".join(map(printable, lines)))
 
 
 def _compare(arguments):

@@ -7,7 +7,7 @@ import shlex
 import sys
 import traceback
 
-from tf1port.errors import UserError
+from tf1port.errors import UserError, printable
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 INTERNAL = 4
@@ -51,7 +51,7 @@ def reporting(command):
     try:
         return command() or 0
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -68,7 +68,7 @@ def _internal_error(error):
     frames = traceback.extract_tb(error.__traceback__)
     last = [frame for frame in frames if frame.filename.startswith(own)] or frames
     place = f"{os.path.relpath(last[-1].filename, os.path.dirname(own))}:{last[-1].lineno}"
-    words = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(": ")
+    words = printable(f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(": "))
     return f"internal error: {words} ({place}): please report it; {TRACEBACK}=1 shows all of it"
 
 

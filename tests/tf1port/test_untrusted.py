@@ -14,8 +14,10 @@ from tests.tf1port.graphs import Case, tf1
 from tf1port.__main__ import main
 from tf1port.convert.plan import read
 from tf1port.errors import UserError
+from tf1port.keras_model import trusted_layers
 from tf1port.keras_model.expressions import Call
-from tf1port.tf1.graph import equations, sessions
+from tf1port.keras_model.loading import open_model
+from tf1port.tf1.graph import equations, sessions, trust
 from tf1port.tf1.graph.index import Graph, load_graph
 from tf1port.tf1.graph.pruning import functions_of
 from tf1port.tf1.graph.trust import check_acyclic, is_harmless, waits
@@ -414,3 +416,68 @@ def test_a_model_on_its_way_back_runs_no_code(tmp_path, capsys):
     (tmp_path / "evil.json").write_text('{"variables": [], "layers": []}')
     command = ["convert", str(tmp_path / "evil.keras"), "--reverse", "--to", str(tmp_path / "back")]
     refused(capsys, command, words="has layers that run code or read files (Lambda)")
+
+
+# What a file says that it is, rather than what it holds.
+
+
+def test_a_constant_larger_than_any_file_is_refused():
+    graph_def = tf1.GraphDef()
+    node = graph_def.node.add(name="huge", op="Const")
+    node.attr["dtype"].type = tf1.float32.as_datatype_enum
+    node.attr["value"].tensor.dtype = tf1.float32.as_datatype_enum
+    node.attr["value"].tensor.float_val.append(1.0)
+    for _ in range(2):
+        node.attr["value"].tensor.tensor_shape.dim.add(size=131_072)
+    with pytest.raises(UserError, match=r"constant huge of the graph is of 1\.7e"):
+        Graph(graph_def).constant("huge:0")
+    with pytest.raises(UserError, match="constant huge"):
+        trust.check(graph_def.node, [])
+
+
+def test_functions_that_call_each_other_too_often_are_refused():
+    library = tf1.GraphDef().library
+    for i in range(40):
+        function = library.function.add()
+        function.signature.name = f"f{i}"
+        for copy in range(2):
+            function.node_def.add(name=f"call{copy}", op=f"f{i + 1}")
+    with pytest.raises(UserError, match=r"function f0 makes 2\.2e\+12 calls"):
+        trust.check([], library.function)
+
+
+def test_a_symbolic_gradient_is_refused():
+    node = tf1.NodeDef(name="g", op="SymbolicGradient")
+    with pytest.raises(UserError, match="SymbolicGradient g"):
+        trust.check([node], [])
+
+
+def test_what_a_third_party_wrote_is_printed_without_its_escapes(tmp_path, capsys):
+    hostile = "rnn/basic_lstm_cell/kernel\x1b[2Jowned\n\nPASS: fake"
+    prefix = str(tmp_path / "model.ckpt")
+    tf1.raw_ops.SaveV2(
+        prefix=prefix,
+        tensor_names=[hostile],
+        shape_and_slices=[""],
+        tensors=[tf1.constant(np.ones((2, 2), "float32"))],
+    )
+    main(["inspect", prefix])
+    main(["convert", prefix, "--to", str(tmp_path / "model.keras")])
+    captured = capsys.readouterr()
+    text = captured.out + captured.err
+    assert "\x1b" not in text
+    assert "\nPASS: fake" not in text
+    assert "owned" in text
+    assert sessions.reason(ValueError("a\x1b[2Jb")) == r"a\x1b[2Jb"
+
+
+def test_a_path_to_a_class_names_the_same_class():
+    assert trusted_layers.runs_code("layers.TFSMLayer")
+    assert not trusted_layers.runs_code("layers.Dense")
+
+
+def test_a_model_goes_by_its_name(tmp_path):
+    path = tmp_path / "model.h5"
+    path.write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"no \.keras file by its name"):
+        open_model(str(path))

@@ -74,6 +74,8 @@ def _check_trusted(path):
     Raises:
         UserError: it has, or it is no `.keras` file; an older format may hold code unseen.
     """
+    if not str(path).endswith(".keras"):  # by which Keras tells the formats apart
+        raise UserError(f"{path} is no .keras file by its name: rename it if it is one")
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))

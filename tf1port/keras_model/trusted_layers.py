@@ -13,7 +13,9 @@ _PARTS = ("initializers", "regularizers", "constraints")
 
 def runs_code(name):
     """Whether a class of keras.layers, by its name, runs code or reads files given to it."""
-    found = getattr(keras.layers, name, None) if isinstance(name, str) else None
+    # Keras takes a path as well, such as layers.TFSMLayer of the module keras.
+    last = name.rpartition(".")[2] if isinstance(name, str) else ""
+    found = getattr(keras.layers, last, None)
     return isinstance(found, type) and bool(_CODE & inspect.signature(found).parameters.keys())
 
 

@@ -19,7 +19,7 @@ from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.partitions import whole_name
 from tf1port.tf1.graph.conditions import unconditional
 from tf1port.tf1.graph.inference import outside_of_training
-from tf1port.tf1.graph.trust import check_acyclic
+from tf1port.tf1.graph.trust import check_acyclic, check_size
 
 ADD = {"Add", "AddV2"}
 PASSING = {"Identity", "Enter", "ReadVariableOp", "StopGradient", "PreventGradient"}
@@ -149,7 +149,10 @@ class Graph:
     def constant(self, tensor):
         """The array of a Const, also behind an Identity or an Enter; else None."""
         node = self.node(self.origin(tensor))
-        return tf2.make_ndarray(node.attr["value"].tensor) if _is(node, "Const") else None
+        if not _is(node, "Const"):
+            return None
+        check_size(node)
+        return tf2.make_ndarray(node.attr["value"].tensor)
 
     def variable(self, tensor):
         """The name of the variable that a tensor, or a part of it, is read from; else None."""

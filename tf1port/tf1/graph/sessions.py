@@ -4,7 +4,7 @@ import re
 
 import tensorflow.compat.v1 as tf1
 
-from tf1port.errors import UserError
+from tf1port.errors import UserError, printable
 from tf1port.tf1.graph.pruning import full_name
 
 SECONDS = 60  # that a run may take
@@ -34,7 +34,9 @@ def run(session, fetches, feed=None):
     except (tf1.errors.OpError, ValueError) as error:
         missing = re.search("feed a value for placeholder tensor '([^']+)'", str(error))
         if missing:
-            raise UserError(f"the graph has to be fed {missing[1]}, and is not") from None
+            raise UserError(
+                f"the graph has to be fed {printable(missing[1])}, and is not"
+            ) from None
         raise UserError(f"the graph does not run here: {reason(error)}") from None
 
 
@@ -61,4 +63,4 @@ def reason(error):
     """What TensorFlow says of an error, on one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if not line.endswith("error:") and not _PLACES.search(line)]
-    return (told or lines or [type(error).__name__])[0]
+    return printable((told or lines or [type(error).__name__])[0])

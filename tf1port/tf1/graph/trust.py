@@ -5,9 +5,12 @@ that are named here. One that is stateful is let through by the families of ops 
 variables and their updates, arrays and stacks of loops, tables, random numbers, control flow.
 """
 
+import math
 import re
 
-from tf1port.errors import UserError
+import tensorflow.compat.v1 as tf1
+
+from tf1port.errors import UserError, printable
 from tf1port.tf1.graph.op_defs import is_stateful
 from tf1port.tf1.graph.pruning import called, node_name
 
@@ -27,7 +30,7 @@ _STATE = re.compile(
 _HARMFUL = re.compile(
     r"Abort$|.*Dataset|(Eager)?PyFunc|ReadFile$|WriteFile$|MatchingFiles$|.*Reader|Copy(Host)?$"
     r"|Debug|ImmutableConst$|InitializeTableFrom|GenerateVocabRemapping$|FixedUnigram|RecordInput$"
-    r"|(En|De)codeProto|Infeed|Outfeed|Prelinearize|TPU|.*TPU|Xla|_"
+    r"|SymbolicGradient$|(En|De)codeProto|Infeed|Outfeed|Prelinearize|TPU|.*TPU|Xla|_"
 )
 # What never ends where nothing fills it.
 _WAITING = re.compile(
@@ -40,6 +43,8 @@ _SOURCE = re.compile(
     r"(QueueDequeue(Many|UpTo)?(V2)?|IteratorGetNext(Sync)?|ReaderRead(UpTo)?(V2)?)$"
 )
 _SHOWN = 3  # nodes that a refusal names
+_MOST_CALLS = 100_000  # of functions within a function
+_MOST_BYTES = 2**31  # of a constant: a file holds no more, but may say that one number fills more
 
 
 def waits(op):
@@ -68,6 +73,8 @@ def check(nodes, functions, *, running=True):
         UserError: it does; it names the nodes.
     """
     nodes = [*nodes, *(node for one in functions for node in one.node_def)]
+    for node in nodes:
+        check_size(node)
     waiting = [node for node in nodes if waits(node.op)]
     harmful = [node for node in nodes if not waits(node.op) and not is_harmless(node.op)]
     if harmful:
@@ -83,19 +90,40 @@ def check(nodes, functions, *, running=True):
     _check_calls(functions)
 
 
+def check_size(node):
+    """Refuses a constant that a few bytes of a file make into more than a machine holds."""
+    if node.op != "Const" or "value" not in node.attr:
+        return
+    tensor = node.attr["value"].tensor
+    count = math.prod(max(size.size, 0) for size in tensor.tensor_shape.dim)
+    if count * max(1, tf1.as_dtype(tensor.dtype).size or 1) > _MOST_BYTES:
+        raise UserError(
+            f"the constant {printable(node.name)} of the graph is of {count:.2g} numbers"
+        )
+
+
 def _check_calls(functions):
-    """Refuses functions that call themselves: TensorFlow would call them until it breaks."""
+    """Refuses functions that call themselves, or each other too often: each call is written out.
+
+    TensorFlow would go on until it breaks, or for years.
+    """
     calls = {
-        one.signature.name: {name for node in one.node_def for name in called(node)}
+        one.signature.name: [name for node in one.node_def for name in called(node)]
         for one in functions
     }
-    done: set[str] = set()
+    sizes: dict[str, int] = {}  # in nodes, all calls written out
     for _ in calls:  # in each round go those that call nothing but what has gone
-        gone = {name for name, others in calls.items() if others & calls.keys() <= done} - done
+        gone = [n for n in calls.keys() - sizes if calls.keys() & {*calls[n]} <= sizes.keys()]
         if not gone:
             break
-        done |= gone
-    circular = sorted(calls.keys() - done)
+        sizes.update((n, 1 + sum(sizes.get(other, 1) for other in calls[n])) for n in gone)
+    circular = sorted(calls.keys() - sizes)
+    huge = [name for name in sorted(sizes) if sizes[name] > _MOST_CALLS]
+    if huge:
+        raise UserError(
+            f"the graph's function {printable(huge[0])} makes {sizes[huge[0]]:.2g} calls: "
+            "say --trust if you know that it ends"
+        )
     if circular:
         raise UserError(
             f"the graph's function {printable(circular[0])} calls itself: "
@@ -145,11 +173,6 @@ def _in_circle(nodes, left):
         inputs = map(node_name, nodes[name].input)
         name = next(one for one in inputs if one in left and _comes_first(nodes, one, nodes[name]))
     return name
-
-
-def printable(name):
-    """A name from a graph as it may stand in a message: in one line, without escapes of its own."""
-    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def _named(nodes):

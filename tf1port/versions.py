@@ -2,11 +2,13 @@
 
 import importlib
 import platform
+from contextlib import suppress
 
 
 def installed(*packages):
-    """Versions of Python, NumPy and the named packages: a dict of strings."""
+    """Versions of Python, NumPy and those of the named packages that are there, by name."""
     found = {"python": platform.python_version()}
     for package in ("numpy", *packages):
-        found[package] = importlib.import_module(package).__version__
+        with suppress(ModuleNotFoundError):
+            found[package] = importlib.import_module(package).__version__
     return found

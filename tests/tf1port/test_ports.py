@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.goldens import carried
+from tests.tf1port.test_refusals import inputs, saved, unroll
+from tf1port import versions
 from tf1port.__main__ import main
 from tf1port.compare.controls import port as port_controls
 from tf1port.compare.ladder import rungs
@@ -647,3 +649,32 @@ def test_sides_of_ones_own_as_the_page_shows():
 def test_what_compare_asks_for(words, message, capsys):
     assert main(words) == 2
     assert f"error: {message}" in capsys.readouterr().err
+
+
+RESOURCES = """
+[layers]
+lstm = "rnn/lstm_cell"
+logits = "logits"
+[inputs]
+inputs = "x"
+[graph]
+logits = "logits/BiasAdd"
+"""
+
+
+def test_variables_of_the_later_kind_are_exported_with_their_values(tmp_path):
+    prefix = saved(tmp_path, lambda: unroll(inputs(), "rnn")[0][:, -1])
+    model, path = str(tmp_path / "model.keras"), tmp_path / "map.toml"
+    assert main(["convert", prefix, "--to", model]) == 0
+    path.write_text(RESOURCES)
+    made = ports.load(prefix, model, str(path), steps=1)
+    side, (batch, _) = made.legacy("float32"), made.batches[0]
+    side.export(str(tmp_path / "exported"))
+    found = exported(str(tmp_path / "exported"))(batch)
+    assert (
+        np.abs(found - side.forward(batch)["logits"]).max() <= tolerance("logits", "float32").bound
+    )
+
+
+def test_a_package_that_is_not_there_has_no_version():
+    assert versions.installed("keras", "no_such_package").keys() == {"python", "numpy", "keras"}

@@ -41,7 +41,8 @@ def highlights(report):
     """The few numbers above the first section, as pairs of a value and what it is."""
     rungs = applying(report)
     passed = sum(rung["passed"] for rung in rungs)
-    found = [(f"{passed} of {len(rungs)}", "checks are equal")]
+    missing = [rung for rung in report["rungs"] if not rung["applies"] and rung["needed"]]
+    found = [(f"{passed} of {len(rungs) + len(missing)}", "checks are equal")]
     worst = [rung for rung in rungs if rung["margin"]]
     if worst and report["passed"]:
         least = min(worst, key=lambda rung: rung["margin"])

@@ -15,6 +15,9 @@ def write(whole, logits, port_map, folder):
         folder: must not exist.
     """
     op = whole.tensor(logits).op.name
+    handles = [one.name for one in whole.imported.get_operations() if one.type == "VarHandleOp"]
+    reads = [f"{name}/Read/ReadVariableOp" for name in handles]
+    whole.want([name for name in reads if name in whole.graph.nodes])  # by which TensorFlow freezes
     definition = whole.imported.as_graph_def()
     frozen = tf1.graph_util.convert_variables_to_constants(whole.session, definition, [op])
     with tf1.Graph().as_default(), tf1.Session() as session:

@@ -96,8 +96,8 @@ def _compare(arguments, config, dataset):
 
 def _controls(config, dataset, *, as_json):
     from equivalence.controls.matrix import of_dataset
-    from tf1port.compare.controls import matrix
-    from tf1port.compare.report import terminal
+    from tf1port.comparison.controls import matrix
+    from tf1port.comparison.report import terminal
 
     rows = of_dataset(config, dataset)
     text = json.dumps(terminal.finite(rows), indent=1) if as_json else "\n".join(matrix.lines(rows))

@@ -13,8 +13,8 @@ from equivalence.parts_store import PartsStore
 from legacy_tf1 import feedforward as legacy_feedforward
 from modern_tf2 import feedforward as modern_feedforward
 from shared.config import check_range
-from tf1port.compare.report import summary
-from tf1port.compare.report.files import show, writable
+from tf1port.comparison.report import summary
+from tf1port.comparison.report.files import show, writable
 
 
 class Options(NamedTuple):
@@ -62,7 +62,7 @@ def compare(config, dataset, out, *, options=_ALL):
         options: how much to do.
 
     Returns:
-        The outcome, one of tf1port.compare.ladder.outcome: a wrong port that is not noticed is a
+        The outcome, one of tf1port.comparison.ladder.outcome: a wrong port that is not noticed is a
         check
         that failed.
 

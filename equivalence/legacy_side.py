@@ -9,7 +9,7 @@ from equivalence import lengths
 from legacy_tf1 import serving
 from legacy_tf1 import training as legacy_training
 from shared import runs
-from tf1port.compare.sides.protocol import SLOTS, State, cast, of_slot
+from tf1port.comparison.sides.protocol import SLOTS, State, cast, of_slot
 from tf1port.numerics import optimizers
 
 

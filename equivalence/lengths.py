@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from legacy_tf1.nested_rnn import MemoryCell
-from tf1port.compare.sides.protocol import NotApplicable
+from tf1port.comparison.sides.protocol import NotApplicable
 
 
 def check(config):

@@ -1,4 +1,4 @@
-"""The modern side behind the protocol of tf1port/compare/sides/protocol.py: a Keras model."""
+"""The modern side behind the protocol of tf1port/comparison/sides/protocol.py: a Keras model."""
 
 import tempfile
 
@@ -10,7 +10,7 @@ from equivalence import lengths
 from modern_tf2 import serving
 from modern_tf2 import training as modern_training
 from shared import runs
-from tf1port.compare.sides.protocol import SLOTS, State, cast, of_slot
+from tf1port.comparison.sides.protocol import SLOTS, State, cast, of_slot
 from tf1port.numerics import optimizers
 from tf1port.numerics.precision import floatx
 

@@ -10,8 +10,8 @@ from equivalence.modern_side import ModernSide
 from legacy_tf1 import training as legacy_training
 from shared import batches
 from shared.config import train_split
-from tf1port.compare.climb import climb
-from tf1port.compare.ladder import rungs
+from tf1port.comparison.climb import climb
+from tf1port.comparison.ladder import rungs
 
 STEPS = 200
 DRAWN = 0.1  # how far from their value equal weights are moved at most

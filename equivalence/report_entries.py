@@ -1,4 +1,4 @@
-"""Split off from tf1port/compare/report/summary.py."""
+"""Split off from tf1port/comparison/report/summary.py."""
 
 from equivalence import proof, trainings
 from equivalence import seeds as bands_of

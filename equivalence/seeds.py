@@ -23,8 +23,8 @@ from equivalence.trainings import SIDES
 from shared import runs
 from shared.config import for_dataset
 from shared.errors import UserError
-from tf1port.compare.ladder import rungs
-from tf1port.compare.ladder.bands import QUANTITY, RISING, compared, judged
+from tf1port.comparison.ladder import rungs
+from tf1port.comparison.ladder.bands import QUANTITY, RISING, compared, judged
 from tf1port.numerics.comparison import Rung
 from tf1port.numerics.tolerances import tolerance
 from tf1port.progress import progress

@@ -8,7 +8,7 @@ from legacy_tf1 import training as legacy_training
 from modern_tf2 import training as modern_training
 from shared import runs
 from shared.errors import UserError
-from tf1port.compare.ladder import ladder, rungs
+from tf1port.comparison.ladder import ladder, rungs
 from tf1port.numerics import comparison
 
 SIDES = {"legacy": legacy_training, "modern": modern_training}

@@ -21,7 +21,16 @@ MAY_IMPORT = {
     "bench": {"bench", "equivalence", "tf1port", "legacy_tf1", "modern_tf2", "shared"},
 }
 # Of the tool, from the top down; what stands in none of them is above all or, LEAVES, below all.
-FLOORS = ["compare", "verify", "convert", "keras_model", "tf1", "pitfalls", "cells", "numerics"]
+FLOORS = [
+    "comparison",
+    "verification",
+    "conversion",
+    "keras_model",
+    "tf1",
+    "pitfalls",
+    "cells",
+    "numerics",
+]
 LEAVES = ["errors", "files", "progress", "versions"]
 FILES = {package: sorted((ROOT / package).rglob("*.py")) for package in MAY_IMPORT}
 
@@ -136,8 +145,8 @@ def test_each_floor_of_the_tool_uses_what_is_below_it(path):
 
 
 def test_a_floor_that_uses_what_is_above_it_is_found():
-    source = "from tf1port.compare.ladder import rungs\nfrom tf1port.errors import UserError"
-    assert upward(source, "tf1port.convert.plan") == {"tf1port.compare.ladder.rungs"}
+    source = "from tf1port.comparison.ladder import rungs\nfrom tf1port.errors import UserError"
+    assert upward(source, "tf1port.conversion.plan") == {"tf1port.comparison.ladder.rungs"}
     assert upward("from tf1port.cells import maps", "tf1port.errors") == {"tf1port.cells.maps"}
 
 

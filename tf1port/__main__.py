@@ -27,7 +27,7 @@ def _run(argv):
 
 
 def _inspect(arguments):
-    from tf1port.convert import inspect_report
+    from tf1port.conversion import inspect_report
     from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
 
     checkpoint = open_checkpoint(arguments.checkpoint)
@@ -40,7 +40,7 @@ def _inspect(arguments):
 def _convert(arguments):
     if arguments.reverse:
         return _reverse(arguments)
-    from tf1port.convert import conversion_report, convert
+    from tf1port.conversion import conversion_report, convert
 
     conversion = convert.convert(
         arguments.checkpoint,
@@ -59,7 +59,7 @@ def _options(arguments):
 
 
 def _reverse(arguments):
-    from tf1port.convert.reverse import reverse
+    from tf1port.conversion.reverse import reverse
 
     if arguments.map is not None:
         raise UserError("leave --map out of --reverse: the .json beside the model knows it")
@@ -74,10 +74,10 @@ def _reverse(arguments):
 def _verify(arguments):
     if arguments.steps < 0:
         raise UserError(f"--steps is {arguments.steps}: give 0 or more")
-    from tf1port.compare.report import terminal as report
+    from tf1port.comparison.report import terminal as report
     from tf1port.numerics.outcome import EQUAL, EXIT_CODES
     from tf1port.progress import progress
-    from tf1port.verify.verify import counted, outcome, verdict, verify
+    from tf1port.verification.verify import counted, outcome, verdict, verify
 
     verification = verify(
         arguments.checkpoint,
@@ -105,10 +105,10 @@ def _print(held, lines, *, as_json):
 def _compare(arguments):
     if arguments.steps is not None and arguments.steps < 1:
         raise UserError(f"--steps is {arguments.steps}: give 1 or more")
-    from tf1port.compare.controls import port as controls
-    from tf1port.compare.port import port
-    from tf1port.compare.port.batches import STEPS
-    from tf1port.compare.report import terminal as report
+    from tf1port.comparison.controls import port as controls
+    from tf1port.comparison.port import port
+    from tf1port.comparison.port.batches import STEPS
+    from tf1port.comparison.report import terminal as report
     from tf1port.numerics.outcome import EXIT_CODES
 
     made = port.load(
@@ -122,7 +122,7 @@ def _compare(arguments):
         only=_only(arguments),
     )
     if arguments.controls:
-        from tf1port.compare.controls import matrix
+        from tf1port.comparison.controls import matrix
 
         rows = controls.matrix(made)
         _print(report.finite(rows), matrix.lines(rows), as_json=arguments.json)

@@ -4,7 +4,7 @@ Where tf1port is installed, pytest finds it by itself. In conftest.py:
 
     @pytest.fixture(scope="session")
     def port():
-        return tf1port.compare.port.port.load("model.ckpt-100", "model.keras", "map.toml")
+        return tf1port.comparison.port.port.load("model.ckpt-100", "model.keras", "map.toml")
 
 and a test, which runs once for every rung in float32 and float64:
 
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tf1port.compare.ladder import outcome, rungs
+from tf1port.comparison.ladder import outcome, rungs
 
 # Rung 9 is one of many trainings, and exports are compared in float32 alone.
 _RUNGS = {"float32": rungs.NAMES[:8], "float64": rungs.NAMES[:7]}
@@ -66,8 +66,8 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="session")
 def ladder_of_port(port):
-    """The report's dict of the fixture `port`, a tf1port.compare.port.port.Port."""
-    from tf1port.compare.port.port import prove
+    """The report's dict of the fixture `port`, a tf1port.comparison.port.port.Port."""
+    from tf1port.comparison.port.port import prove
 
     return prove(port)
 

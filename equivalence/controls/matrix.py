@@ -11,7 +11,7 @@ from equivalence import proof
 from equivalence.controls import models as of_models
 from equivalence.controls import training as of_training
 from equivalence.legacy_side import LegacySide
-from tf1port.compare.controls.runner import MANY, Bench
+from tf1port.comparison.controls.runner import MANY, Bench
 from tf1port.progress import progress as progress_bar
 
 CONTROLS = (*of_models.CONTROLS, *of_training.CONTROLS)

@@ -1,7 +1,7 @@
 """The wrong ports that are noticed on rungs 1 to 4, as data: see tf1port/controls."""
 
 from equivalence.controls import wrong_modern as ports
-from tf1port.compare.controls.control import (
+from tf1port.comparison.controls.control import (
     ALL,
     CONV,
     DENSE,

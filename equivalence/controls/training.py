@@ -2,7 +2,7 @@
 
 from equivalence.controls import wrong_modern as ports
 from equivalence.controls import wrong_training as training
-from tf1port.compare.controls.control import ADAM, ALL, DENSE, LSTM, SGD, WINDOW, Control
+from tf1port.comparison.controls.control import ADAM, ALL, DENSE, LSTM, SGD, WINDOW, Control
 from tf1port.pitfalls import states as state_changes
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tf1port.compare.port.port import load
+from tf1port.comparison.port.port import load
 
 pytest_plugins = ["tf1port.pytest_plugin"]
 

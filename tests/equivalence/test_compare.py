@@ -11,9 +11,9 @@ from equivalence.__main__ import main
 from equivalence.controls import matrix as controls
 from equivalence.modern_side import ModernSide
 from modern_tf2 import training as modern_training
-from tf1port.compare.controls import matrix
-from tf1port.compare.ladder import rungs
-from tf1port.compare.report import terminal as report
+from tf1port.comparison.controls import matrix
+from tf1port.comparison.ladder import rungs
+from tf1port.comparison.report import terminal as report
 
 FLAGS = ["window-rnn", "--data", "digits", "--window", "5", "--steps", "210", "--batch-size", "32"]
 QUICK = ["dense", "--data", "digits", "--batch-size", "16", "--quick"]

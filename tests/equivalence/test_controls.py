@@ -11,11 +11,11 @@ from equivalence.controls import matrix as controls
 from equivalence.legacy_side import LegacySide
 from equivalence.modern_side import ModernSide
 from shared.config import CONFIGS, for_dataset
-from tf1port.compare.controls import matrix
-from tf1port.compare.controls.control import ALL, Control
-from tf1port.compare.ladder import rungs
-from tf1port.compare.sides.protocol import State
-from tf1port.compare.sides.recorded import Recorded
+from tf1port.comparison.controls import matrix
+from tf1port.comparison.controls.control import ALL, Control
+from tf1port.comparison.ladder import rungs
+from tf1port.comparison.sides.protocol import State
+from tf1port.comparison.sides.recorded import Recorded
 from tf1port.pitfalls import images as image_changes
 from tf1port.pitfalls import sequences, states, weights
 

@@ -12,8 +12,8 @@ from equivalence.controls.wrong_modern import configured, loaded, mapped, readin
 from equivalence.legacy_side import LegacySide
 from equivalence.modern_side import ModernSide
 from shared.config import DenseConfig, RowLSTMConfig, for_dataset
-from tf1port.compare.diagnosis.diagnose import diagnose
-from tf1port.compare.ladder import ladder
+from tf1port.comparison.diagnosis.diagnose import diagnose
+from tf1port.comparison.ladder import ladder
 from tf1port.numerics import comparison
 from tf1port.pitfalls import images as image_changes
 from tf1port.pitfalls import weights as weight_changes

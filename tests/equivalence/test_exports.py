@@ -6,7 +6,7 @@ from equivalence.legacy_side import LegacySide
 from equivalence.modern_side import ModernSide
 from equivalence.proof import initial_weights
 from shared.config import DenseConfig
-from tf1port.compare.ladder import ladder
+from tf1port.comparison.ladder import ladder
 
 SMALL = DenseConfig(units=5, batch_size=8)
 

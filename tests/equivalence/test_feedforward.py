@@ -14,8 +14,8 @@ from legacy_tf1 import feedforward as legacy_feedforward
 from modern_tf2 import feedforward as modern_feedforward
 from shared.config import ConvConfig, DenseConfig, for_dataset
 from shared.errors import UserError
-from tf1port.compare.ladder import ladder
-from tf1port.compare.ladder import rungs as numbers
+from tf1port.comparison.ladder import ladder
+from tf1port.comparison.ladder import rungs as numbers
 from tf1port.numerics import comparison
 
 # Equal filters in both convolutions: so that inputs and filters of a kernel can be exchanged.

@@ -8,9 +8,9 @@ from equivalence.legacy_side import LegacySide
 from equivalence.modern_side import ModernSide
 from modern_tf2 import window_rnn
 from shared.config import WindowRNNConfig
-from tf1port.compare.ladder import ladder
-from tf1port.compare.ladder import rungs as numbers
-from tf1port.compare.sides.protocol import State
+from tf1port.comparison.ladder import ladder
+from tf1port.comparison.ladder import rungs as numbers
+from tf1port.comparison.sides.protocol import State
 from tf1port.numerics import comparison
 
 # Small, so that a control takes a second; three layers, so that two of them have equal shapes.

@@ -10,8 +10,8 @@ from equivalence.legacy_side import LegacySide
 from equivalence.modern_side import ModernSide
 from shared.config import NestedRNNConfig
 from tests import oracles
-from tf1port.compare.ladder import ladder
-from tf1port.compare.ladder import rungs as numbers
+from tf1port.comparison.ladder import ladder
+from tf1port.comparison.ladder import rungs as numbers
 
 # Its 28 unrolled steps take long to build, once for every wrong port.
 pytestmark = pytest.mark.slow

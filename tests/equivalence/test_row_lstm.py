@@ -12,8 +12,8 @@ from equivalence.modern_side import ModernSide
 from legacy_tf1 import row_lstm as legacy_lstm
 from modern_tf2 import row_lstm as modern_lstm
 from shared.config import KERNELS, RowLSTMConfig
-from tf1port.compare.ladder import ladder
-from tf1port.compare.ladder import rungs as numbers
+from tf1port.comparison.ladder import ladder
+from tf1port.comparison.ladder import rungs as numbers
 from tf1port.numerics import comparison, optimizers
 from tf1port.numerics.differences import difference
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tf1port.convert import convert
+from tf1port.conversion import convert
 
 
 @pytest.fixture

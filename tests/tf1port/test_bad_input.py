@@ -229,7 +229,7 @@ def test_a_full_disk_leaves_no_file(files, capsys, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tf1port.convert.convert.report", full)  # what is written last
+    monkeypatch.setattr("tf1port.conversion.convert.report", full)  # what is written last
     command = ["convert", str(files.prefix), "--to", str(files.folder / "out.keras")]
     refused(capsys, files, command, words="No space left on device")
 

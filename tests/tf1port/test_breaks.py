@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tf1port.compare.ladder import breaks
-from tf1port.compare.ladder.findings import Findings, first_gap
+from tf1port.comparison.ladder import breaks
+from tf1port.comparison.ladder.findings import Findings, first_gap
 
 
 def entry(**changes):

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tests.goldens import carried
 from tf1port.__main__ import main
-from tf1port.convert import plan as conversion
+from tf1port.conversion import plan as conversion
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.build import build
 from tf1port.numerics import optimizers

@@ -16,7 +16,7 @@ from tests.tf1port.graphs import Case
 from tf1port import progress
 from tf1port.__main__ import main
 from tf1port.cells.families import FAMILIES
-from tf1port.convert import cases as verify_cases
+from tf1port.conversion import cases as verify_cases
 from tf1port.numerics.tolerances import tolerance
 from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
 

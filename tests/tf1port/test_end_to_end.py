@@ -350,7 +350,7 @@ def test_steps_that_cannot_be_compared_are_not_proved(tmp_path, capsys):
 
 
 def test_an_error_of_the_program_leaves_the_other_checks_standing(tmp_path, capsys, monkeypatch):
-    from tf1port.verify import verify
+    from tf1port.verification import verify
 
     prefix = saved(tmp_path, lambda: unroll(inputs(), "rnn")[0][:, -1])
     _, target = converted(prefix, tmp_path)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tests.tf1port import test_surroundings as nets
 from tf1port.__main__ import main
-from tf1port.convert import cases as verify_cases
+from tf1port.conversion import cases as verify_cases
 from tf1port.numerics.tolerances import tolerance
 
 tf1 = nets.tf1

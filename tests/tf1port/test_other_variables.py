@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf1
 from tests.tf1port import graphs
 from tests.tf1port.graphs import Case
 from tf1port.__main__ import main
-from tf1port.convert import cases as verify_cases
+from tf1port.conversion import cases as verify_cases
 from tf1port.numerics.tolerances import tolerance
 
 TINY = tolerance("cell outputs", "float32").bound

@@ -7,16 +7,16 @@ import pytest
 
 from tests.tf1port import graphs
 from tf1port.__main__ import main
-from tf1port.compare import climb
-from tf1port.compare.controls import matrix
-from tf1port.compare.controls.control import Control
-from tf1port.compare.controls.runner import Bench
-from tf1port.compare.ladder import ladder, outcome, rungs
-from tf1port.compare.ladder.findings import Findings
-from tf1port.compare.port import port as ports
-from tf1port.compare.sides.protocol import NotApplicable, NotOffered, Side, State
-from tf1port.compare.sides.traits import Traits
-from tf1port.convert import plan as conversion
+from tf1port.comparison import climb
+from tf1port.comparison.controls import matrix
+from tf1port.comparison.controls.control import Control
+from tf1port.comparison.controls.runner import Bench
+from tf1port.comparison.ladder import ladder, outcome, rungs
+from tf1port.comparison.ladder.findings import Findings
+from tf1port.comparison.port import port as ports
+from tf1port.comparison.sides.protocol import NotApplicable, NotOffered, Side, State
+from tf1port.comparison.sides.traits import Traits
+from tf1port.conversion import plan as conversion
 from tf1port.errors import UserError
 from tf1port.keras_model.build import build
 from tf1port.numerics import comparison

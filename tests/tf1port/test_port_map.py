@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from tf1port.compare.port.port_map import load_map, parse_map
-from tf1port.compare.sides.protocol import NotOffered
-from tf1port.compare.sides.sources import Source, input_changes, with_lengths
-from tf1port.compare.sides.weight_map import Entry, WeightMap
+from tf1port.comparison.port.port_map import load_map, parse_map
+from tf1port.comparison.sides.protocol import NotOffered
+from tf1port.comparison.sides.sources import Source, input_changes, with_lengths
+from tf1port.comparison.sides.weight_map import Entry, WeightMap
 from tf1port.errors import UserError
 
 LEAST = {"layers": {"lstm": "rnn/lstm_cell"}, "inputs": {"x": "inputs"}}

@@ -6,9 +6,9 @@ import pytest
 
 from tests.tf1port import graphs
 from tests.tf1port.graphs import Case
-from tf1port.compare.controls import port as controls
-from tf1port.compare.port import port as ports
-from tf1port.convert import plan as conversion
+from tf1port.comparison.controls import port as controls
+from tf1port.comparison.port import port as ports
+from tf1port.conversion import plan as conversion
 from tf1port.keras_model.build import build
 from tf1port.numerics.optimizers import TF1PowersAdam
 

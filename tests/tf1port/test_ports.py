@@ -15,18 +15,18 @@ from tests.goldens import carried
 from tests.tf1port.test_refusals import inputs, saved, unroll
 from tf1port import versions
 from tf1port.__main__ import main
-from tf1port.compare.controls import port as port_controls
-from tf1port.compare.ladder import rungs
-from tf1port.compare.port import port as ports
-from tf1port.compare.port.port_map import load_map, parse_map
-from tf1port.compare.report import files as report_files
-from tf1port.compare.sides.checkpoint import CheckpointSide
-from tf1port.compare.sides.exported import exported
-from tf1port.compare.sides.keras import KerasSide
-from tf1port.compare.sides.protocol import NotOffered, Side, accuracy
-from tf1port.compare.sides.tapping import directions, recurrent_outputs, tapped
-from tf1port.compare.sides.traits import Traits
-from tf1port.convert import plan as conversion
+from tf1port.comparison.controls import port as port_controls
+from tf1port.comparison.ladder import rungs
+from tf1port.comparison.port import port as ports
+from tf1port.comparison.port.port_map import load_map, parse_map
+from tf1port.comparison.report import files as report_files
+from tf1port.comparison.sides.checkpoint import CheckpointSide
+from tf1port.comparison.sides.exported import exported
+from tf1port.comparison.sides.keras import KerasSide
+from tf1port.comparison.sides.protocol import NotOffered, Side, accuracy
+from tf1port.comparison.sides.tapping import directions, recurrent_outputs, tapped
+from tf1port.comparison.sides.traits import Traits
+from tf1port.conversion import plan as conversion
 from tf1port.errors import UserError
 from tf1port.keras_model.build import build
 from tf1port.numerics.precision import floatx
@@ -442,7 +442,7 @@ def test_the_lengths_are_those_of_the_recurrent_layers_alone():
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "tf1port.compare.sides.keras.with_lengths", lambda port_map, inputs, n: inputs
+            "tf1port.comparison.sides.keras.with_lengths", lambda port_map, inputs, n: inputs
         )
         found = side.forward_lengths({"x": np.ones((2, 3, 3), "float32")}, np.array([1, 2]))
     assert set(found) == {"lstm", "lstm/h", "lstm/c"}

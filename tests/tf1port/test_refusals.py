@@ -5,7 +5,7 @@ import pytest
 
 from tests.tf1port.graphs import UNOPTIMIZED, first_control_flow
 from tf1port.__main__ import main
-from tf1port.convert.plan import read
+from tf1port.conversion.plan import read
 from tf1port.tf1.graph.index import Graph
 
 # isort: split

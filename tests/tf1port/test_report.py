@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.tf1port import browser, report_cases
-from tf1port.compare.report import files as report_files
-from tf1port.compare.report.html import html
-from tf1port.compare.report.markdown import markdown
+from tf1port.comparison.report import files as report_files
+from tf1port.comparison.report.html import html
+from tf1port.comparison.report.markdown import markdown
 
 SECTIONS = ["ladder", "curves", "losses", "heat", "gradients"]
 SECTIONS += ["bands", "controls", "speed", "origin"]

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tests.goldens import carried
 from tests.tf1port import checkpoint_cases
-from tf1port.convert import plan as conversion
+from tf1port.conversion import plan as conversion
 from tf1port.numerics.optimizers import TF1PowersAdam, count_of_power
 
 BETAS = {"beta1_power": 0.9, "beta2_power": 0.999}  # of the recorded training

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tests.tf1port import graphs
 from tf1port.__main__ import main
-from tf1port.convert import cases as verify_cases
+from tf1port.conversion import cases as verify_cases
 from tf1port.numerics.tolerances import tolerance
 from tf1port.tf1.graph import convolutions, normalizations, surroundings
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tests.tf1port import graphs
 from tests.tf1port.graphs import Case, tf1
 from tf1port.__main__ import main
-from tf1port.convert.plan import read
+from tf1port.conversion.plan import read
 from tf1port.errors import UserError
 from tf1port.keras_model import trusted_layers
 from tf1port.keras_model.expressions import Call

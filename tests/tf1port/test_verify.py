@@ -14,8 +14,8 @@ from tests.tf1port import graphs
 from tests.tf1port.graphs import Case, U
 from tf1port.__main__ import main
 from tf1port.cells import families as cells
-from tf1port.convert import cases as verify_cases
-from tf1port.convert import plan as conversion
+from tf1port.conversion import cases as verify_cases
+from tf1port.conversion import plan as conversion
 from tf1port.keras_model import layer_weights
 from tf1port.tf1.graph import network
 

@@ -10,12 +10,12 @@ import tensorflow.compat.v1 as tf1
 from tests.goldens import carried
 from tests.tf1port import graphs
 from tf1port.__main__ import main
-from tf1port.convert import plan as conversion
+from tf1port.conversion import plan as conversion
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.loading import load
 from tf1port.tf1.session.training import NoTraining
-from tf1port.verify.optimizer import optimizer_rungs
-from tf1port.verify.training import training_rungs
+from tf1port.verification.optimizer import optimizer_rungs
+from tf1port.verification.training import training_rungs
 
 RECORDED = {
     "Adam": "BasicRNNCell-rnn-1-float32-Adam",

@@ -10,7 +10,7 @@ from tests.goldens import carried
 from tests.tf1port import graphs
 from tests.tf1port.graphs import Case, U
 from tf1port.__main__ import main
-from tf1port.convert import cases as verify_cases
+from tf1port.conversion import cases as verify_cases
 from tf1port.keras_model import layer_weights
 
 # F is U, so that what is exchanged fits where it is wrong.

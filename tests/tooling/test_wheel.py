@@ -28,8 +28,8 @@ state = lambda: (
 )
 held, environment = state(), dict(os.environ)
 import tf1port, tf1port.pytest_plugin
-import tf1port.convert.convert, tf1port.verify.verify, tf1port.compare.port.port
-import tf1port.compare.controls.port, tf1port.convert.reverse, tf1port.compare.report.files
+import tf1port.conversion.convert, tf1port.verification.verify, tf1port.comparison.port.port
+import tf1port.comparison.controls.port, tf1port.conversion.reverse, tf1port.comparison.report.files
 assert state() == held, (state(), held)
 assert dict(os.environ) == environment
 """

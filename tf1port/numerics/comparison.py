@@ -1,4 +1,4 @@
-"""Split off from tf1port/compare/ladder/ladder.py."""
+"""Split off from tf1port/comparison/ladder/ladder.py."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Split off from tf1port/compare/ladder/outcome.py."""
+"""Split off from tf1port/comparison/ladder/outcome.py."""
 
 EQUAL, DIFFERENT, NOT_PROVED = "equal", "different", "not proved"
 

@@ -37,7 +37,7 @@ class TrainingRun:
     """A session on a whole graph, training from given values.
 
     Args:
-        conversion: tf1port.convert.plan.Conversion, with dense layers after the cells.
+        conversion: tf1port.conversion.plan.Conversion, with dense layers after the cells.
         variables: {name: array} of the network, in place of the checkpoint's.
         dtype: "float64" makes the graph's float32 wider.
 

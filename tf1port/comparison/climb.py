@@ -1,0 +1,80 @@
+"""Split off from equivalence/proof.py."""
+
+import tempfile
+import time
+from collections import defaultdict
+
+from tf1port.comparison.diagnosis import diagnose as diagnosis
+from tf1port.comparison.ladder import breaks, ladder, rungs
+from tf1port.comparison.ladder.findings import Findings, raised
+from tf1port.comparison.sides.protocol import NotOffered
+from tf1port.progress import progress
+
+
+def climb(make, batches, *, dtype, only=rungs.ALL, **options):
+    """Climbs the ladder from rung 1 to rung 8, and says where it breaks and what explains it.
+
+    Args:
+        make: a function without arguments to the two sides, before their first step.
+        only: the numbers of the rungs that are reported.
+        batches, dtype, options: as for tf1port.comparison.ladder.ladder.climb.
+
+    Returns:
+        A dict for JSON: `rungs`, entries of the report; `heat` and `gradients`, as there; `losses`,
+        series by side; `breaks`, None where all rungs pass (with `undiagnosed` where the search for
+        a cause raised something); `seconds` by the names of the rungs.
+    """
+    seen, climbed = Findings(), []
+    seconds: dict[str, float] = defaultdict(float)
+    with tempfile.TemporaryDirectory() as folder:
+        exports = folder if dtype == "float32" else None
+        legacy, modern = make()
+        options.update(seen=seen, exports=exports, only=only)
+        found = ladder.climb(legacy, modern, batches, dtype=dtype, **options)
+        start = time.perf_counter()
+        for rung in progress(found, f"ladder, {dtype}", unit=" rungs"):
+            number, now = rungs.number(rung.quantity), time.perf_counter()
+            seconds[rungs.name(number)] += now - start
+            start = now
+            if number in only:
+                climbed.append(rung)
+    return {
+        "rungs": [
+            *map(rungs.compared, climbed),
+            *_not_compared(seen, climbed, dtype, only),
+        ],
+        "heat": seen.heat,
+        "gradients": seen.gradients,
+        "losses": {name: series.tolist() for name, series in seen.losses.items()},
+        "breaks": _break(climbed, seen, make, batches),
+        "seconds": dict(seconds),
+    }
+
+
+def _break(climbed, seen, make, batches):
+    """The first rung that fails as the report has it, with the mistakes that explain it."""
+    failed = next((rung for rung in climbed if not rung.passed), None)
+    if failed is None:
+        return None
+    found = breaks.described(rungs.compared(failed), seen)
+    legacy, modern = make()
+    try:
+        causes = diagnosis.diagnose(legacy, modern, batches, dtype=failed.dtype, failed=failed)
+        return {**found, "diagnosis": causes}
+    except NotOffered:  # it asks for more than the rung that failed
+        return found
+    except Exception as error:  # what differs is known, and not to be lost for want of a cause
+        return {**found, "undiagnosed": raised(error)}
+
+
+def _not_compared(seen, climbed, dtype, only):
+    """Entries of the report for what the sides do not offer."""
+    found = [
+        rungs.left_out(rungs.number(quantity), why, needed=needed, quantity=quantity, dtype=dtype)
+        for quantity, why, needed in seen.left_out
+    ]
+    told = {rungs.number(rung.quantity) for rung in climbed} | {one["number"] for one in found}
+    silent = [number for number in only if number not in told]
+    why = "there was nothing to compare"
+    found = [entry for entry in found if entry["number"] in only]
+    return found + rungs.without(silent, dtype, why, needed=True)

@@ -1,0 +1,32 @@
+"""Split off from equivalence/controls/matrix.py."""
+
+from tf1port.comparison.controls.runner import RUNGS
+from tf1port.comparison.ladder import outcome
+from tf1port.numerics import outcome as outcome_
+
+
+def exit_code(rows):
+    """0; 1 where a control was not noticed where it must be, 3 where that did not run."""
+    if outcome.missed(rows):
+        return outcome_.EXIT_CODES[outcome_.DIFFERENT]
+    return outcome_.EXIT_CODES[outcome_.NOT_PROVED if outcome.untried(rows) else outcome_.EQUAL]
+
+
+def lines(rows):
+    """The matrix as text: controls by rungs."""
+    marks = {"passes": "passes", "fails": "FAILS", "not reached": "-"}
+    table = [["wrong port", *RUNGS, "diagnosis"]]
+    for row in rows:
+        missed = "" if row["caught"] else f"  {_missed(row)}"
+        cells = [marks[row["found"][name]] for name in RUNGS]
+        table.append([row["name"], *cells, (row["diagnosis"] or "-") + missed])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    text = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
+    count = sum(row["caught"] for row in rows)
+    return [*text, f"{count} of {len(rows)} wrong ports are noticed where they have to be"]
+
+
+def _missed(row):
+    if row.get("not_run"):
+        return f"not tried: {row['rung']} was not compared: {row['not_run']}"
+    return f"not noticed at {row['rung']}"

@@ -1,0 +1,132 @@
+"""Climbs the ladder with wrong sides, each up to the first rung that fails."""
+
+import tempfile
+from contextlib import suppress
+
+from tf1port.comparison.diagnosis.diagnose import diagnose
+from tf1port.comparison.ladder import ladder, rungs
+from tf1port.comparison.ladder.findings import Findings
+from tf1port.comparison.sides.protocol import NotOffered
+from tf1port.comparison.sides.recorded import Recorded
+from tf1port.numerics.precision import eagerly
+
+FEW = 3  # batches where 200 are not needed: three legs of a step for a resumed training
+MANY = 200
+RUNGS = rungs.NAMES[:8]  # the ninth is of trainings, not of a climb
+_STEPS, _RESUME, _EXPORTS = 6, 7, 8
+
+
+class Bench:
+    """A legacy side that answers each question once, and the wrong sides held against it.
+
+    Args:
+        legacy: a function of a dtype to the legacy side before its first step.
+        make: a function of a Control and a dtype to its wrong side.
+        batches: of a training, MANY or as many as there are.
+        dtype: in which all rungs but the exports are climbed.
+        later: whether a wrong side counts as caught on rungs beyond its own too.
+        twin: the legacy side in the other dtype, and compare: see
+        tf1port.comparison.ladder.ladder.climb.
+    """
+
+    def __init__(
+        self, legacy, make, batches, *, dtype="float64", later=False, twin=None, **options
+    ):
+        self.legacy, self.make, self.batches = legacy, make, batches
+        self.dtype, self.later, self.options = dtype, later, options
+        self.twin = None if twin is None else Recorded(twin)
+        self._recorded = {}
+        self.laboratory = legacy(dtype)
+
+    def row(self, control):
+        """What the ladder finds of a control: a row of equivalence.controls.matrix.matrix."""
+        found, failed, wrong, seen = self.climb(control)
+        not_run = why_not_run(control, found, seen)
+        causes = []
+        if failed is not None and failed.dtype == self.dtype:
+            with suppress(NotOffered):  # a diagnosis asks for more than the rung that failed
+                causes = diagnose(
+                    self.laboratory,
+                    self._again(control, wrong),
+                    self._batches(control),
+                    dtype=failed.dtype,
+                    failed=failed,
+                )
+        return {
+            "name": control.name,
+            "what": control.what,
+            "rung": rungs.name(control.rung),
+            "found": found,
+            "caught": not not_run
+            and failed is not None
+            and self._is_due(rungs.number(failed.quantity), control),
+            "not_run": not_run,
+            "diagnosis": causes[0]["cause"] if causes else None,
+        }
+
+    def climb(self, control):
+        """Up to the first rung that fails.
+
+        Returns:
+            What was found by rung, the rung that failed or None, the wrong side, and Findings.
+        """
+        seen = Findings()
+        dtype = "float32" if control.rung == _EXPORTS else self.dtype
+        batches = self._batches(control)
+        legacy = self._of_legacy(dtype, len(batches))
+        wrong = Recorded(self._wrong(control, dtype))
+        options = {**self.options, "twin": self.twin and self.twin.replay()}
+        found = dict.fromkeys(RUNGS, "not reached")
+        with tempfile.TemporaryDirectory() as folder:
+            options["exports"] = folder if control.rung == _EXPORTS else None
+            options["seen"] = seen
+            for rung in ladder.climb(legacy, wrong, batches, dtype=dtype, **options):
+                name = rungs.name(rungs.number(rung.quantity))
+                found[name] = "passes" if rung.passed else "fails"
+                if not rung.passed:
+                    return found, rung, wrong, seen
+        return found, None, wrong, seen
+
+    def _is_due(self, number, control):
+        return number == control.rung or (self.later and number > control.rung)
+
+    def _batches(self, control):
+        return self.batches[: MANY if control.rung == _STEPS else FEW]
+
+    def _wrong(self, control, dtype):
+        side = self.make(control, dtype)
+        if control.rung != _STEPS:
+            side.train_steps = _eager(side.train_steps)
+        return side
+
+    def _again(self, control, wrong):
+        """The wrong side before its first step: what it answered once a resume asks anew."""
+        if control.rung == _RESUME:
+            return self._wrong(control, self.dtype)
+        return wrong.replay()
+
+    def _of_legacy(self, dtype, count):
+        key = dtype, count
+        if key not in self._recorded:
+            self._recorded[key] = Recorded(self.legacy(dtype))
+        return self._recorded[key].replay()
+
+
+def why_not_run(control, found, seen):
+    """Why the check that must fail for a control was not compared; None where it was.
+
+    Args:
+        found, seen: of a climb.
+    """
+    if found[rungs.name(control.rung)] != "not reached":
+        return None
+    left_out = [one for one in seen.left_out if rungs.number(one.quantity) == control.rung]
+    return "; ".join(dict.fromkeys(one.why for one in left_out)) or None
+
+
+def _eager(train_steps):
+    def train_eagerly(batches):
+        with eagerly():
+            return train_steps(batches)
+
+    return train_eagerly

@@ -1,0 +1,65 @@
+"""Which known mistake explains a gap between the sides.
+
+Each known mistake is made on the legacy side, or made good on the modern one: the other modules
+here. It explains the gap if then the rung that failed would have passed and hardly anything of the
+gap is left. A mistake that nobody knows of is explained by none.
+"""
+
+import numpy as np
+
+from tf1port.comparison.diagnosis import causes, keras_models, models, series, steps
+from tf1port.comparison.diagnosis.evidence import Evidence
+from tf1port.numerics.differences import difference
+
+# What may be left of a gap that is explained: where a rung fails by rounding, there is no more to
+# a gap than what a change of hardly anything may close by chance.
+LEFT = 0.01
+
+
+def diagnose(legacy, modern, batches, *, dtype, failed):
+    """Looks for the mistakes that explain why a rung failed.
+
+    Args:
+        legacy, modern: two sides as they were when the climb began; `legacy` is put back to that
+            after it, `modern` may be a replay (tf1port.comparison.sides.recorded).
+        batches: the batches of the climb.
+        dtype: "float32" or "float64", of both sides.
+        failed: the first rung of the climb that failed.
+
+    Returns:
+        What explains it: dicts of "cause", "max_abs" (what is left of the gap) and "explains"
+        (True). Best first: what was solved for, such as a learning rate, comes after the mistakes
+        that have nothing to solve for, as it explains more easily. Empty where nothing known does.
+    """
+    evidence = Evidence(legacy, modern, batches, dtype=dtype, failed=failed)
+    bound = min(failed.bound, LEFT * failed.max_abs) if failed.max_abs else failed.bound
+    try:
+        # What takes longer comes where nothing else explains it.
+        for attempts in (
+            causes.single,
+            keras_models.all_of,
+            keras_models.together,
+            steps.all_of,
+            series.all_of,
+            models.all_of,
+            causes.pairs,
+        ):
+            found = _explaining(attempts(evidence), bound)
+            if found:
+                return found
+        return []
+    finally:
+        evidence.put_back()
+
+
+def _explaining(attempts, bound):
+    """The attempts, each a cause with two dicts of arrays that it makes equal, that succeed."""
+    found = []
+    for cause, expected, actual in attempts:
+        left = 0.0
+        if expected or actual:  # not slots of plain gradient descent
+            with np.errstate(all="ignore"):
+                left = difference(expected, actual).max_abs
+        if left <= bound:
+            found.append({"cause": cause, "max_abs": left, "explains": True})
+    return found

@@ -1,0 +1,115 @@
+"""What a diagnosis knows: two sides before their first step, and how to ask them for one quantity.
+
+Quantities are those of tf1port/numerics/tolerances.py.
+"""
+
+import numpy as np
+
+from tf1port.comparison.sides.protocol import State
+from tf1port.pitfalls import images as image_changes
+from tf1port.pitfalls import weights as weight_changes
+
+VARIABLES = {"weights", "weights with forget bias"}
+OUTPUTS = {"outputs", "logits"}
+
+
+class Evidence:
+    """The sides, and what is measured of them once.
+
+    Attributes:
+        quantity, bound: of the rung that failed.
+        start: the legacy side's State.
+    """
+
+    def __init__(self, legacy, modern, batches, *, dtype, failed):
+        self.legacy, self.modern, self.batches = legacy, modern, batches
+        self.dtype, self.config = dtype, legacy.config
+        self.quantity, self.bound = failed.quantity, failed.bound
+        self.images, self.labels = batches[0]
+        self.start = legacy.state()
+        self._forward = self._series = self._stepped = None
+
+    @property
+    def weights(self):
+        """The legacy side's named weights at the start."""
+        return self.start.weights
+
+    @property
+    def changes(self):
+        """The known mistakes in carrying weights that the model can suffer from."""
+        own = getattr(self.legacy, "changes", None)
+        return weight_changes.of(self.config.model) if own is None else own
+
+    @property
+    def image_changes(self):
+        """The known mistakes in what the model is fed, by cause."""
+        own = getattr(self.legacy, "input_changes", None)
+        return image_changes.of(self.config.model) if own is None else own
+
+    @property
+    def live(self):
+        """The modern side itself, where `modern` is a recording of it."""
+        return getattr(self.modern, "side", self.modern)
+
+    @property
+    def forward(self):
+        """The legacy side's outputs at the start."""
+        if self._forward is None:
+            self._forward = self.legacy.forward(self.images)
+        return self._forward
+
+    @property
+    def series(self):
+        """The modern side's losses [steps], trained as the ladder does: the first step apart."""
+        if self._series is None:
+            parts = self.batches[:1], self.batches[1:]
+            self._series = np.concatenate([self.modern.train_steps(part) for part in parts])
+        return self._series
+
+    @property
+    def stepped(self):
+        """The legacy side's arrays of the quantity, slots or weights, after the first step."""
+        if self._stepped is None:
+            self.legacy.train_steps(self.batches[:1])
+            self._stepped = self.after_a_step(self.legacy)
+            self.put_back()
+        return self._stepped
+
+    def after_a_step(self, side):
+        """The arrays of the quantity, slots or weights, of a side as it stands."""
+        return side.slots() if self.quantity == "slots" else side.weights()
+
+    def put_back(self):
+        """The legacy side as it was."""
+        self.legacy.restore(self.start)
+
+    def ask(self, side, *, images=None):
+        """The arrays of the quantity, of a side as it stands, up to the gradients."""
+        images = self.images if images is None else images
+        if self.quantity in VARIABLES:
+            return side.weights()
+        if self.quantity in OUTPUTS:
+            outputs = dict(side.forward(images))
+            logits = outputs.pop("logits", None)
+            return {"logits": logits} if self.quantity == "logits" else outputs
+        loss, gradients = side.gradients(images, self.labels)
+        return {"loss": loss} if self.quantity == "loss" else gradients
+
+    def with_weights(self, weights):
+        """The legacy side's arrays of the quantity, had it these weights."""
+        if self.quantity in VARIABLES:
+            return weights
+        self.legacy.restore(State(weights, self.start.slots, self.start.count))
+        try:
+            return self.ask(self.legacy)
+        finally:
+            self.put_back()
+
+
+def ratio(numerators, denominators):
+    """The median of the quotients of two dicts of arrays, over the larger denominators."""
+    names = [name for name in denominators if name in numerators]
+    above = np.concatenate([np.ravel(numerators[name]) for name in names]).astype(np.float64)
+    below = np.concatenate([np.ravel(denominators[name]) for name in names]).astype(np.float64)
+    large = np.abs(below) > np.abs(below).mean()
+    return float(np.median(above[large] / below[large])) if large.any() else 1.0

@@ -1,0 +1,54 @@
+"""Where a comparison breaks: the first rung that fails, its layer, time step and parameter."""
+
+import re
+
+import numpy as np
+
+from tf1port.comparison.ladder.findings import first_gap
+
+
+def described(entry, seen=None):
+    """An entry that fails as the report's `breaks`, without a diagnosis.
+
+    Args:
+        entry: of the report's rungs.
+        seen: Findings of the climb that it comes from, if it comes from one.
+
+    Returns:
+        A dict in which `step` is a time step, counted from 0, on rung 2, and a training step,
+        counted from 1, on rung 6.
+    """
+    found = {name: entry[name] for name in ("number", "rung", "dtype", "quantity", "place")}
+    found.update(layer=None, step=None, gradient=None, diagnosis=[])
+    if entry["rung"] == "outputs" and seen:
+        found["layer"], found["step"] = _layer(entry, seen)
+    elif entry["rung"] == "gradients":
+        found["gradient"] = _array(entry["place"])
+    elif entry["quantity"].startswith("losses") and seen:
+        found["step"] = _parting(entry, seen.losses)
+    return found
+
+
+def _layer(failed, seen):
+    """The earliest layer and time step that the heat map shows above the bound, or the worst."""
+    layer = _array(failed["place"])
+    return first_gap(seen.heat, failed["bound"]) or (layer or None, _time_step(failed["place"]))
+
+
+def _array(place):
+    """The name of the array in a place like `rnn[0, 4, 29]`."""
+    return place.partition("[")[0]
+
+
+def _time_step(place):
+    """The time step in a place of a sequence [B, T, H]; None for another place."""
+    match = re.fullmatch(r"[^/\[]+\[\d+, (\d+), \d+\]", place)
+    return int(match[1]) if match else None
+
+
+def _parting(failed, losses):
+    """The first training step, counted from 1, whose losses are farther apart than the bound."""
+    other = losses["exact" if "TF1's" in failed["quantity"] else "modern"]
+    gap = np.abs(np.asarray(losses["legacy"], np.float64) - np.asarray(other, np.float64))
+    apart = np.flatnonzero(~(gap <= failed["bound"]))
+    return int(apart[0]) + 1 if len(apart) else None

@@ -1,0 +1,114 @@
+"""What a climb sees besides its rungs: gaps by layer and time step, by parameter; the losses."""
+
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tf1port.comparison.sides.protocol import NotOffered
+from tf1port.errors import UserError
+from tf1port.numerics.differences import difference
+from tf1port.numerics.tolerances import tolerance
+
+
+class LeftOut(NamedTuple):
+    """A quantity that was not compared, why, and whether the claim needs it."""
+
+    quantity: str
+    why: str
+    needed: bool
+
+
+class Findings:
+    """The details of one climb, as the report has them.
+
+    Attributes:
+        heat: {"layers": names, "max_abs": [layer][time step]}; one column without time steps.
+        gradients: a dict per parameter: name, max_abs, bound.
+        losses: series [steps] by "legacy", "modern" and, with TF1's powers, "exact".
+        compared: the quantities that were compared.
+        left_out: LeftOuts.
+    """
+
+    def __init__(self):
+        self.heat: dict[str, list[Any]] = {"layers": [], "max_abs": []}
+        self.gradients: list[dict[str, Any]] = []
+        self.losses: dict[str, Any] = {}
+        self.compared: set[str] = set()
+        self.left_out: list[LeftOut] = []
+
+    @contextmanager
+    def offered(self, *quantities):
+        """Takes note of quantities that a side turns out not to offer, or raises at.
+
+        Raises:
+            UserError: what was raised is one.
+        """
+        try:
+            yield
+        except NotOffered as why:
+            self._leave_out(quantities, str(why), needed=why.needed)
+        except UserError:
+            raise
+        except Exception as error:  # of one check: the others are compared all the same
+            self._leave_out(quantities, raised(error), needed=True)
+
+    def _leave_out(self, quantities, why, *, needed):
+        found = [LeftOut(quantity, why, needed) for quantity in quantities]
+        new = [one for one in found if one not in self.left_out]  # by the other side already
+        self.left_out += [one for one in new if one.quantity not in self.compared]
+
+    def see_layers(self, legacy, modern):
+        """Takes every layer's output; layers with a time axis alone where there are such."""
+        sequences = {name for name, value in legacy.items() if value.ndim == 3}
+        for name in sequences or legacy:
+            pair = legacy[name], modern.get(name, np.array(np.nan))
+            steps = _steps(pair) if sequences else [pair]
+            self._add(name, steps)
+
+    def see_states(self, legacy, modern, *, lengths):
+        """Takes final states after lengths [N] of 1 to T: those of a length are one time step."""
+        self.heat = {"layers": [], "max_abs": []}
+        rows = [np.flatnonzero(lengths == length) for length in range(1, lengths.max() + 1)]
+        for name in legacy:
+            if name in modern and len(legacy[name]) == len(modern[name]):
+                pairs = [(legacy[name][which], modern[name][which]) for which in rows]
+                self._add(name.replace("/state", ""), pairs)
+
+    def see_gradients(self, legacy, modern, *, dtype):
+        """Takes named gradients."""
+        bound = tolerance("gradients", dtype).bound
+        for name in legacy:
+            found = difference({name: legacy[name]}, {n: modern[n] for n in (name,) if n in modern})
+            self.gradients.append({"name": name, "max_abs": found.max_abs, "bound": bound})
+
+    def _add(self, layer, pairs):
+        gaps = [difference({layer: one}, {layer: other}).max_abs for one, other in pairs]
+        self.heat["layers"].append(layer)
+        self.heat["max_abs"].append(gaps)
+
+
+def raised(error):
+    """An exception in one line."""
+    words = f"raised {type(error).__name__}: {error}"
+    return words.partition("\n")[0].rstrip(": ")
+
+
+def first_gap(heat, bound):
+    """The earliest (layer, time step) whose gap is above the bound; the step is None without time.
+
+    Of several layers at one time step it is the lowest. None where all are within the bound.
+    """
+    columns = list(zip(*heat["max_abs"], strict=True))
+    for step, column in enumerate(columns):
+        for layer, gap in zip(heat["layers"], column, strict=True):
+            if not gap <= bound:
+                return layer, step if len(columns) > 1 else None
+    return None
+
+
+def _steps(pair):
+    """The pairs of arrays [B, ...] of each time step of a pair [B, T, ...]."""
+    if pair[0].shape != pair[1].shape:
+        return [pair] * pair[0].shape[1]
+    return [tuple(array[:, step] for array in pair) for step in range(pair[0].shape[1])]

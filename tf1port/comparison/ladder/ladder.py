@@ -1,0 +1,245 @@
+"""The ladder: from the weights to exported models, each rung a comparison of two sides.
+
+A rung passes when the worst element of its arrays is within the table of
+tf1port/numerics/tolerances.py.
+"""
+
+import functools
+import os
+
+import numpy as np
+
+from tf1port.comparison.ladder import lengths as lengths_
+from tf1port.comparison.ladder import rungs
+from tf1port.comparison.ladder.findings import Findings
+from tf1port.comparison.sides.exported import exported
+from tf1port.comparison.sides.protocol import NotApplicable, NotOffered
+from tf1port.numerics.comparison import rung
+
+STEPS = 200  # over which losses are compared
+RESUMED = 20  # steps of each of the three legs of a resumed training, where it stays that long
+_NO_LOGITS = "a side gives no logits: the [graph] of a map names them"
+_EXACT_LOSSES, _EXACT_WEIGHTS = "losses of 200 steps, TF1's powers", "weights, TF1's powers"
+
+
+def climb(legacy, modern, batches, *, dtype, exact=None, twin=None, only=rungs.ALL, **options):
+    """Compares two sides (tf1port.comparison.sides.protocol.Side), which should be equal, by rungs.
+
+    What a side does not offer (NotOffered), or raises at, is noted in `seen` and the
+    others go on.
+
+    Args:
+        legacy, modern: the two sides; both are trained by this.
+        batches: list of (images [B, T, F] float32, labels [B] int64), one per step.
+        dtype: "float32" or "float64", of both sides.
+        exact: a third side like `modern` whose optimizer has TF1's powers of beta. Without it
+            `modern` needs them itself to pass rung 7 in float64, if it trains by Adam (D8).
+        twin: a side like `legacy` in the other dtype, for a `compare` that knows what to do of it.
+        only: the numbers of the rungs to climb; those that are computed with them come too.
+        seen: Findings to fill in.
+        exports: an empty folder for the SavedModels of both sides, of float32; None: no rung 8.
+        compare: makes a Rung of a quantity and the arrays of both sides, and of the twin.
+
+    Yields:
+        The rungs in order, also those beyond one that fails.
+
+    Raises:
+        UserError: a side refuses what it is asked.
+    """
+    ladder = _Ladder((legacy, modern) if twin is None else (legacy, modern, twin), dtype, **options)
+    for numbers, part in (
+        ({1}, ladder.variables()),
+        ({2}, ladder.outputs(batches[0][0])),
+        ({3, 4}, ladder.loss_and_gradients(batches[0])),
+        ({5, 6}, ladder.training(batches, exact=exact)),
+        ({7}, ladder.resumed(batches, modern=modern if exact is None else exact)),
+        ({8}, ladder.exported(batches[0][0])),
+    ):
+        if numbers & set(only):
+            yield from part
+
+
+def loss_rungs(*series, dtype, config, where="", compare=None):
+    """Compares series of losses [steps] over each horizon that they reach.
+
+    `where` goes before the place of the worst element; `compare` as for climb, of this dtype.
+    """
+    compare = compare or functools.partial(rung, dtype=dtype)
+    name = f"{where}step"
+    return [
+        compare(quantity, *({name: losses[:n]} for losses in series))
+        for n, quantity in _horizons(config, dtype).items()
+        if min(map(len, series)) >= n
+    ]
+
+
+def _horizons(config, dtype):
+    """The quantities of the losses by the numbers of steps that they are of."""
+    horizons: tuple[int, ...] = (config.float32_horizon if dtype == "float32" else STEPS,)
+    if config.optimizer == "adam" and dtype == "float32":
+        horizons = (50, STEPS)
+    unit = "SGD steps" if config.optimizer == "sgd" else "steps"
+    return {n: f"losses of {n} {unit}" for n in horizons}
+
+
+class _Ladder:
+    """The rungs over some sides: legacy, modern and, where there is one, legacy's twin."""
+
+    def __init__(self, sides, dtype, *, seen=None, exports=None, compare=rung):
+        self.sides, self.dtype, self.config = sides, dtype, sides[0].config
+        self.seen = Findings() if seen is None else seen
+        self.exports = exports
+        self._rung = functools.partial(compare, dtype=dtype)
+
+    def compare(self, quantity, *arrays):
+        """A Rung, of which `seen` takes note."""
+        made = self._rung(quantity, *arrays)
+        self.seen.compared.add(quantity)
+        return made
+
+    def variables(self):
+        stored = "weights with forget bias" if hasattr(self.config, "forget_bias") else "weights"
+        with self.seen.offered(stored):
+            yield self.compare(stored, *(side.weights() for side in self.sides))
+
+    def outputs(self, images):
+        with self.seen.offered("outputs", "logits"):
+            found = [dict(side.forward(images)) for side in self.sides]
+            self.seen.see_layers(*found[:2])
+            logits = [forward.pop("logits", None) for forward in found]
+            with self.seen.offered("outputs"):
+                if found[0] or found[1]:
+                    yield self.compare("outputs", *found)
+            if any(each is None for each in logits):
+                raise NotOffered(_NO_LOGITS)
+            yield self.compare("logits", *({"logits": each} for each in logits))
+        with self.seen.offered("outputs of lengths"):
+            repeated, of_each = lengths_.sweep(images)
+            found = self._answers(lambda side: side.forward_lengths(repeated, of_each))
+            self.seen.see_states(*map(lengths_.states, found[:2]), lengths=of_each)
+            yield self.compare("outputs of lengths", *found)
+
+    def loss_and_gradients(self, batch):
+        with self.seen.offered("loss", "gradients"):
+            losses, gradients = zip(*(side.gradients(*batch) for side in self.sides), strict=True)
+            yield self.compare("loss", *({"loss": loss} for loss in losses))
+            with self.seen.offered("accuracy"):
+                accuracies = self._answers(lambda side: side.accuracy(*batch))
+                yield self.compare("accuracy", *({"accuracy": each} for each in accuracies))
+            self.seen.see_gradients(*gradients[:2], dtype=self.dtype)
+            yield self.compare("gradients", *gradients)
+
+    def training(self, batches, *, exact):
+        """One step, then all of them."""
+        horizons = _horizons(self.config, self.dtype).values()
+        with self.seen.offered("stepped weights", *horizons):
+            first = [side.train_steps(batches[:1]) for side in self.sides]
+            with self.seen.offered("slots"):
+                slots = [side.slots() for side in self.sides]
+                if slots[0] or slots[1]:
+                    yield self.compare("slots", *slots)
+            yield self._weights("stepped weights")
+            rest = [side.train_steps(batches[1:]) for side in self.sides]
+            losses = [np.concatenate(both) for both in zip(first, rest, strict=True)]
+            yield from self._trained(losses, batches)
+            if exact is not None:
+                with self.seen.offered(_EXACT_LOSSES, _EXACT_WEIGHTS):
+                    yield from self._exactly_trained(losses, batches, exact=exact)
+
+    def _trained(self, losses, batches):
+        self.seen.losses = dict(zip(("legacy", "modern"), losses[:2], strict=True))
+        yield from loss_rungs(*losses, dtype=self.dtype, config=self.config, compare=self.compare)
+        for n, quantity in _horizons(self.config, self.dtype).items():
+            with self.seen.offered(quantity):
+                _check_count(batches, n)
+        together = self.dtype == "float64" or len(batches) <= self.config.float32_horizon
+        if self.config.optimizer == "sgd" and together:
+            with self.seen.offered("weights after SGD"):
+                yield self._weights("weights after SGD")
+
+    def _exactly_trained(self, losses, batches, *, exact):
+        self.seen.losses["exact"] = third = exact.train_steps(batches)
+        with self.seen.offered(_EXACT_LOSSES):
+            _check_count(batches, STEPS)
+            series = [losses[0], third, *losses[2:]]
+            yield self.compare(_EXACT_LOSSES, *({"step": each} for each in series))
+        sides = [self.sides[0], exact, *self.sides[2:]]
+        yield self.compare(_EXACT_WEIGHTS, *(side.weights() for side in sides))
+
+    def resumed(self, batches, *, modern):
+        """Legacy trains, modern goes on from its state, then legacy from modern's: as alone."""
+        leg = min(RESUMED, len(batches) // 3)
+        if self.dtype == "float32":
+            leg = min(leg, self.config.float32_horizon // 3)
+        legs = [batches[n * leg : (n + 1) * leg] for n in range(3)]
+        with self.seen.offered("resumed losses", "resumed weights"):
+            if not leg:
+                raise NotOffered("fewer than three batches: a resumed training takes one a leg")
+            yield from self._there_and_back(legs, modern=modern)
+
+    def _there_and_back(self, legs, *, modern):
+        legacy, _, *twins = self.sides
+        first, second, third = legs
+        start = legacy.state()
+        losses = [legacy.train_steps(first)]
+        state = legacy.state()
+        alone = [*losses, legacy.train_steps([*second, *third])]
+        ends = [legacy.state()]
+        modern.restore(state)
+        losses.append(modern.train_steps(second))
+        legacy.restore(modern.state())
+        losses.append(legacy.train_steps(third))
+        series = [np.concatenate(each) for each in (alone, losses)]
+        ends.append(legacy.state())
+        for twin in twins:
+            twin.restore(start)
+            series.append(twin.train_steps([*first, *second, *third]))
+            ends.append(twin.state())
+        yield self.compare("resumed losses", *({"step": each} for each in series))
+        yield self.compare("resumed weights", *(end.weights for end in ends))
+        if ends[0].slots:
+            yield self.compare("resumed slots", *(end.slots for end in ends))
+
+    def exported(self, images):
+        """The SavedModels against their models and each other, all with legacy's weights."""
+        if self.exports is None:
+            return
+        legacy, modern = self.sides[:2]
+        logits, answers = {}, {}
+        for name, side in (("legacy", legacy), ("modern", modern)):
+            with self.seen.offered("exported logits"):
+                if side is modern:
+                    modern.restore(legacy.state())
+                target = os.path.join(self.exports, name)
+                side.export(target)
+                own = side.forward(images).get("logits")
+                if own is None:
+                    raise NotOffered(_NO_LOGITS)
+                logits[f"{name}'s"] = own
+                answers[f"{name}'s"] = exported(target)(images)
+        if len(answers) == 2:
+            logits["of both"], answers["of both"] = answers["legacy's"], answers["modern's"]
+        with self.seen.offered("exported logits"):
+            if answers:
+                yield self.compare("exported logits", logits, answers)
+
+    def _weights(self, quantity):
+        return self.compare(quantity, *(side.weights() for side in self.sides))
+
+    def _answers(self, ask):
+        """What each side answers. What applies to one of them alone is missing in the other."""
+        found, missing = [], []
+        for side in self.sides:
+            try:
+                found.append(ask(side))
+            except NotApplicable as why:
+                missing.append(why)
+        if missing:
+            raise NotOffered(f"of one side alone: {missing[0]}") if found else missing[0]
+        return found
+
+
+def _check_count(batches, wanted):
+    """Raises NotOffered where there are fewer batches than wanted."""
+    if len(batches) < wanted:
+        raise NotOffered(f"{len(batches)} steps are too few: give {wanted}")

@@ -1,0 +1,35 @@
+"""Split off from equivalence/lengths.py."""
+
+import keras
+import numpy as np
+
+from tf1port.comparison.sides.protocol import NotApplicable
+
+
+def sweep(images, *, examples=16):
+    """The first images once for every length: by them the whole course of the states is seen.
+
+    Args:
+        images: [B, T, F], or a dict of such arrays.
+        examples: n, of which there may be fewer in the batch.
+
+    Returns:
+        The images [(T + 1) * n, T, F], and their lengths [(T + 1) * n] int32: n times 0, n times 1
+        and so on up to T.
+
+    Raises:
+        NotApplicable: there are no time steps.
+    """
+    first = keras.tree.flatten(images)[0]
+    if first.ndim < 2:
+        raise NotApplicable("the inputs have no time steps")
+    count, steps = first.shape[:2]
+    repeated = keras.tree.map_structure(
+        lambda array: np.concatenate([array[:examples]] * (steps + 1)), images
+    )
+    return repeated, np.repeat(np.arange(steps + 1, dtype=np.int32), min(examples, count))
+
+
+def states(outputs):
+    """The final states alone, `layer/state`, of what a side computes over different lengths."""
+    return {name: value for name, value in outputs.items() if "/" in name}

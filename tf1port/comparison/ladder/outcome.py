@@ -1,0 +1,130 @@
+"""What a comparison comes to: equal, different or not proved; as a sentence, an exit code, counts.
+
+The sentence claims what was compared, and no more.
+"""
+
+from typing import Any
+
+from tf1port.comparison.ladder import rungs
+from tf1port.numerics.outcome import DIFFERENT, EQUAL, NOT_PROVED
+
+
+def outcome(entries, controls=None):
+    """EQUAL, DIFFERENT or NOT_PROVED.
+
+    Args:
+        entries: of the report's rungs.
+        controls: rows of equivalence.controls.matrix; one that is not noticed counts as a check
+        that failed.
+    """
+    found = counts(entries)
+    if found["different"] or missed(controls):
+        return DIFFERENT
+    if found["not compared"] or not found["equal"] or untried(controls):
+        return NOT_PROVED
+    return EQUAL
+
+
+def counts(entries):
+    """How many checks came out equal and different, and how many of those needed did not run."""
+    compared = [entry["passed"] for entry in entries if entry["applies"]]
+    return {
+        "equal": compared.count(True),
+        "different": compared.count(False),
+        "not compared": len(_missing(entries)),
+    }
+
+
+def verdict(entries, found, *, controls=None, mode="full"):
+    """The outcome as a sentence.
+
+    Args:
+        entries, controls: as for `outcome`.
+        found: `breaks` of the report.
+        mode: of the report.
+    """
+    rows = controls or []
+    if found:
+        return f"FAIL: {difference(found, entries)}; probable cause: {cause(found)}"
+    if names := missed(rows):
+        are = "is" if len(names) == 1 else "are"
+        many = f"{len(names)} of {len(rows)} known mistakes {are} not noticed"
+        return f"FAIL: {many}: {', '.join(names)}"
+    held = counts(entries)
+    said = f"equal on {held['equal']} of {sum(held.values())} checks{_claim(entries, mode)}"
+    if rows:
+        said += f"; {len(rows) - len(untried(rows))} of {len(rows)} known mistakes are noticed"
+    if outcome(entries, rows) == EQUAL:
+        return f"PASS: {said}"
+    missing = "; ".join([*not_compared(entries), *_untried(rows)]) or "nothing was there to compare"
+    return f"NOT PROVED: {said}; not compared: {missing}"
+
+
+def difference(found, entries):
+    """`breaks` of the report in words: the quantity, the place, the gap and what is allowed."""
+    names = ("quantity", "dtype", "place")
+    failed = next(e for e in entries if e["applies"] and all(e[n] == found[n] for n in names))
+    gap = f"{failed['max_abs']:.2g} > {failed['bound']:.2g}"
+    one = failed["quantity"].partition(",")[0].endswith(("loss", "accuracy"))
+    differ, place = "differs" if one else "differ", failed["place"]
+    at = f" at {place.removesuffix('[]')} ({failed['dtype']})"
+    if not place.endswith("]"):  # of no element
+        at = f" ({failed['dtype']}): {place}"
+    return f"{failed['quantity']} {differ}{at}: {gap}"
+
+
+def cause(found):
+    """The mistake that explains `breaks` of the report best."""
+    causes = [one["cause"] for one in found.get("diagnosis") or [] if one["explains"]]
+    searched = f" (the search {found['undiagnosed']})" if found.get("undiagnosed") else ""
+    return causes[0] if causes else f"unknown{searched}"
+
+
+def not_compared(entries):
+    """What the claim needs and was not compared: a line for what shares a reason."""
+    groups: dict[Any, list[str]] = {}
+    for entry in _missing(entries):
+        name = entry.get("quantity", entry["rung"])
+        groups.setdefault((entry["why"], entry.get("dtype")), []).append(name)
+    lines: dict[Any, list[str]] = {}
+    for (why, dtype), names in groups.items():
+        lines.setdefault((why, tuple(dict.fromkeys(names))), []).append(dtype)
+    return [f"{', '.join(names)}{_in(dtypes)}: {why}" for (why, names), dtypes in lines.items()]
+
+
+def missed(controls):
+    """The names of the known mistakes that were tried and not noticed."""
+    return [row["name"] for row in controls or [] if not row["caught"] and not row.get("not_run")]
+
+
+def untried(controls):
+    """The names of those whose own check did not run."""
+    return [row["name"] for row in controls or [] if row.get("not_run")]
+
+
+def _untried(controls):
+    return [f"{row['name']}: {row['not_run']}" for row in controls if row.get("not_run")]
+
+
+def _in(dtypes):
+    return f" ({', '.join(dtypes)})" if all(dtypes) else ""
+
+
+def _missing(entries):
+    return [entry for entry in entries if not entry["applies"] and entry["needed"]]
+
+
+def _claim(entries, mode):
+    """Which part of the ladder is claimed, in parentheses; empty where it is all of it."""
+    claimed = [entry for entry in entries if entry["applies"] or entry["needed"]]
+    numbers = tuple(sorted({entry["number"] for entry in claimed}))
+    dtypes = {entry["dtype"] for entry in claimed if entry["number"] < 9 and "dtype" in entry}
+    words = ""
+    if numbers != rungs.ALL:
+        many = len(numbers) > 3 and numbers == rungs.ALL[: len(numbers)]
+        words = f"checks 1 to {len(numbers)}" if many else ", ".join(map(rungs.name, numbers))
+    if len(dtypes) == 1:
+        words = f"{words or 'all checks'} in {min(dtypes)}"
+    quick = "nothing was trained to its end" if mode == "quick" else ""
+    said = "; ".join(filter(None, [words, quick]))
+    return f" (claim: {said})" if said else ""

@@ -1,0 +1,285 @@
+"""A port to be proved: two sides in each dtype, the batches, and the ladder over them."""
+
+import functools
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from tf1port.comparison import climb
+from tf1port.comparison.ladder import bands as bands_
+from tf1port.comparison.ladder import rungs
+from tf1port.comparison.port.batches import STEPS, batches
+from tf1port.comparison.port.port_map import load_map
+from tf1port.comparison.report import summary
+from tf1port.comparison.report.files import show, writable
+from tf1port.comparison.sides.checkpoint import CheckpointSide
+from tf1port.comparison.sides.keras import KerasSide
+from tf1port.comparison.sides.protocol import NotApplicable, NotOffered, Side, cast
+from tf1port.conversion.plan import read
+from tf1port.errors import UserError
+from tf1port.keras_model.loading import open_model
+from tf1port.numerics import comparison
+from tf1port.numerics.differences import difference
+
+# How many times its own rounding, measured against the other dtype, a right port may part.
+ROUNDINGS = 8
+_OWN = f"{ROUNDINGS} times what the legacy side itself parts from itself in the other dtype"
+_BY_NAME = "not named by --only"
+_NOT_ASKED = "the port was not asked for it"
+_NO_ACCURACIES = "no accuracies of independent trainings: [accuracies] of the map takes them"
+_PER_DTYPE = {"float32": 1.0, "float64": 2.0**-29}  # of the rounding in float32
+# Of the values: TF1's own sequence_loss divides by the weights of its examples plus 1e-12.
+_SHARE = {"float32": 0.0, "float64": 4e-12}
+
+
+class Port(NamedTuple):
+    """What is compared.
+
+    legacy, modern: functions from a dtype to a Side (tf1port.comparison.sides.protocol) before its
+        first step. exact: the same of a modern side with TF1's powers of beta (D8), or None.
+    batches: list of (inputs, labels), in the form that both sides take, one per training step.
+    dtypes: of "float32" and "float64". With both, the legacy side's own rounding is measured, and
+        a gap of eight times that passes.
+    facts: {name: value} for the report.
+    missing: {dtype: NotOffered} of a dtype in which a side cannot be: why. Of one that is neither
+        there nor in `dtypes` nothing is claimed.
+    only: names of the checks, and of the dtypes, of which something is claimed; empty: of all.
+    accuracies: final accuracies of independent trainings, two and more by side, "legacy" and
+        "modern", and "margin", within which they are to be equivalent; None: no rung 9.
+    """
+
+    legacy: Callable[[str], Side]
+    modern: Callable[[str], Side]
+    batches: Sequence[tuple[Any, Any]]
+    dtypes: tuple[str, ...] = rungs.DTYPES
+    exact: Callable[[str], Side] | None = None
+    facts: dict[str, Any] = {}  # noqa: RUF012  (a default of NamedTuple, never changed)
+    missing: dict[str, NotOffered] = {}  # noqa: RUF012
+    only: tuple[str, ...] = ()
+    accuracies: dict[str, Any] | None = None
+
+    @property
+    def checks(self):
+        """The numbers of the checks that are claimed."""
+        named = rungs.selected(self.only)
+        return tuple(n for n in rungs.ALL if rungs.name(n) in named) or rungs.ALL
+
+    @property
+    def claimed(self):
+        """The dtypes of which something is claimed."""
+        named = rungs.selected(self.only)
+        return tuple(dtype for dtype in rungs.DTYPES if dtype in named) or rungs.DTYPES
+
+    def modern_in(self, dtype):
+        """The function to the modern side that is held against legacy in a dtype.
+
+        After some steps of Adam Keras' own powers of beta show in a single one already (D8).
+        """
+        return self.exact if self.exact is not None and dtype == "float64" else self.modern
+
+    def twin(self, dtype):
+        """The legacy side in the other dtype than this; None where there is no other."""
+        other = [one for one in self.dtypes if one != dtype]
+        return self.legacy(other[0]) if other else None
+
+
+def load(
+    checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, steps=STEPS, only=()
+):
+    """The Port of a TF1 checkpoint with its graph to a Keras model of one's own.
+
+    Args:
+        checkpoint: as for tf1port.tf1.checkpoint.reader.open_checkpoint; its `.meta` lies beside
+        it.
+        keras_file: path of a `.keras` file, or a keras.Model.
+        map_file: path of the TOML file of tf1port.comparison.port.port_map.
+        carry: give the model the checkpoint's weights and optimizer state first: what is proved
+            then is its code alone.
+        trust: also take a graph whose ops run Python or touch files.
+        seed: of random batches.
+        steps: of training.
+        only: as of a Port.
+
+    Raises:
+        UserError: one of the three is missing or damaged, or does not fit the others.
+    """
+    only = rungs.selected(only)
+    port_map = load_map(map_file)
+    conversion = read(checkpoint, trust=trust)
+    if conversion.graph is None:
+        raise UserError(f"{checkpoint} has no .meta beside it: compare needs its graph")
+    if conversion.graph.joined:
+        raise UserError(f"{checkpoint} has variables in parts: save it anew without a partitioner")
+    model = keras_file
+    if not isinstance(model, keras.Model):
+        model = open_model(keras_file, trust=trust)
+    check(port_map, model)
+    legacy = functools.partial(_legacy, conversion, port_map)
+    first = legacy(conversion.blueprint.dtype)
+    if carry:
+        model = carried(model, first)
+    modern = functools.partial(_modern, model, first, port_map)
+    dtypes, missing = _dtypes(conversion, legacy)
+    return Port(
+        legacy=legacy,
+        modern=modern,
+        batches=batches(port_map, model, first.shapes, fixed=first.sizes, seed=seed, steps=steps),
+        dtypes=dtypes,
+        exact=functools.partial(modern, powers="tf1") if first.config.optimizer == "adam" else None,
+        facts={
+            "batches": os.path.basename(port_map.data.get("file", "random")),
+            "seed": seed,
+            "carry": carry,
+        },
+        missing=missing,
+        only=only,
+        accuracies=port_map.accuracies,
+    )
+
+
+def prove(port, *, name="port", command=""):
+    """Climbs the ladder in every dtype of a Port; returns the report's dict."""
+    began = time.perf_counter()
+    climbs = {dtype: _climb(port, dtype) for dtype in port.dtypes if dtype in port.claimed}
+    trained = _bands(port.accuracies) if 9 in port.checks else None
+    entries = [entry for climb in climbs.values() for entry in climb["rungs"]]
+    entries += _left_out(port)
+    if trained:
+        entries.append(bands_.compared(trained))
+    begin = summary.facts(
+        name,
+        f"{port.facts.get('batches', 'given')} batches",
+        mode="port",
+        command=command,
+        seed=port.facts.get("seed", 0),
+        config=port.facts,
+    )
+    timings = {
+        "rungs": summary.seconds_of_rungs(climbs),
+        "total": time.perf_counter() - began,
+        "seconds_per_step": {},
+        "peak_memory_bytes": {},
+    }
+    return summary.report(begin, entries, climbs=climbs, bands=trained, timings=timings)
+
+
+def compare(port, out, *, name, command, as_json=False):
+    """Proves a port, prints the tables and writes the report into `out`.
+
+    Returns:
+        The outcome, one of tf1port.comparison.ladder.outcome.
+
+    Raises:
+        UserError: `out` cannot be written.
+    """
+    folder = writable(out)
+    found = prove(port, name=name, command=command)
+    show(found, folder, as_json=as_json)
+    return found["outcome"]
+
+
+def _left_out(port):
+    """Entries of the report for what is not claimed, and for the dtypes that a side lacks."""
+    others = [number for number in rungs.ALL if number not in port.checks]
+    found = [rungs.left_out(number, _BY_NAME, needed=False) for number in others]
+    for dtype in rungs.DTYPES:
+        if dtype not in port.claimed:
+            found += rungs.without(port.checks, dtype, _BY_NAME, needed=False)
+        elif dtype not in port.dtypes:
+            why = port.missing.get(dtype, NotApplicable(_NOT_ASKED))
+            needed = why.needed or dtype in port.only
+            found += rungs.without(port.checks, dtype, str(why), needed=needed)
+    if 9 in port.checks and not port.accuracies:
+        found.append(rungs.left_out(9, _NO_ACCURACIES, needed=rungs.name(9) in port.only))
+    return found
+
+
+def _bands(accuracies):
+    """`bands` of the report; None without accuracies."""
+    if not accuracies:
+        return None
+    sides = {side: accuracies[side] for side in ("legacy", "modern")}
+    seeds = list(range(max(map(len, sides.values()))))
+    told = bands_.judged(sides, margin=accuracies["margin"])
+    return {"seeds": seeds, "tests": None, **told, "band": None}
+
+
+def _climb(port, dtype):
+    modern = port.modern_in(dtype)
+    return climb.climb(
+        lambda: (port.legacy(dtype), modern(dtype)),
+        port.batches,
+        dtype=dtype,
+        compare=rung,
+        twin=port.twin(dtype),
+        exact=modern(dtype) if modern is port.exact else None,
+        only=port.checks,
+    )
+
+
+def rung(quantity, legacy, modern, twin=None, *, dtype):
+    """A Rung whose bound grows with the values' size and with the legacy side's own rounding.
+
+    A stranger's cells may be chaotic and its losses sums: two right computations part by what one
+    of them parts from itself in more digits, or so.
+
+    Args:
+        twin: the arrays of the legacy side in the other dtype.
+    """
+    found = comparison.rung(quantity, legacy, modern, dtype=dtype)
+    size = max([np.abs(value).max(initial=0.0) for value in legacy.values()], default=0.0)
+    bounds = {found.reason: found.bound * max(1.0, size)}
+    if not quantity.startswith("weights"):  # which are the same, however they are trained
+        bounds["relative to the largest value"] = _SHARE[dtype] * size
+    if twin:  # not where it holds nothing, as the slots of plain gradient descent
+        own = difference(*(cast(of, "float64") for of in (legacy, twin))).max_abs
+        if np.isfinite(own):
+            bounds[_OWN] = ROUNDINGS * own * _PER_DTYPE[dtype]
+    reason = max(bounds, key=bounds.__getitem__)
+    return found._replace(bound=float(bounds[reason]), reason=reason)
+
+
+def _legacy(conversion, port_map, dtype):
+    return CheckpointSide(conversion, port_map, dtype=dtype)
+
+
+def _modern(model, legacy, port_map, dtype, **options):
+    options["output_names"] = legacy.output_names
+    return KerasSide(model, legacy.config, port_map=port_map, dtype=dtype, **options)
+
+
+def carried(model, legacy):
+    """A copy of the model with the legacy side's weights and optimizer state."""
+    side = KerasSide(model, legacy.config, port_map=legacy.map, dtype=legacy.dtype)
+    side.restore(legacy.state())
+    return side.model
+
+
+def _dtypes(conversion, legacy):
+    """The dtypes in which the graph runs here, and why it does not in another."""
+    if conversion.blueprint.dtype == "float64":
+        return ("float64",), {"float32": NotApplicable("the checkpoint is of float64")}
+    try:
+        legacy("float64")
+    except UserError as error:
+        return ("float32",), {"float64": NotOffered(str(error))}
+    return rungs.DTYPES, {}
+
+
+def check(port_map, model):
+    """Raises UserError where the map speaks of other layers or inputs than the model has."""
+    inputs = [tensor.name for tensor in model.inputs]
+    if set(inputs) != set(port_map.inputs):
+        raise UserError(
+            f"[inputs] names {', '.join(port_map.inputs)}: the model has {', '.join(inputs)}"
+        )
+    layers = {layer.name for layer in model.layers}
+    for section in ("layers", "outputs"):
+        for name in getattr(port_map, section):
+            if name.partition("/")[0] not in layers:
+                own = ", ".join(sorted(layers))
+                raise UserError(f"[{section}] names {name}: the model has {own}")

@@ -1,0 +1,167 @@
+"""What corresponds in a port: a TOML file that names the same things on both sides.
+
+[layers]                          # Keras layer, or a cell within one = scope of TF1's variables
+lstm = "rnn/lstm_cell"
+"encoder/forward" = "bidirectional_rnn/fw/gru_cell"
+logits = { kernel = "w_out", bias = "b_out" }
+conv = { kernel = { variable = "filters", transpose = [2, 1, 0] } }
+
+[inputs]                          # input of the Keras model = placeholder
+readings = "x"
+mask = { lengths = "n" }          # a mask [B, T] of the sequence lengths [B]
+
+[graph]                           # what is not found by itself, but for the labels
+labels = "y"
+logits = "scores/BiasAdd"
+loss = "loss"
+train = "Adam"
+
+[outputs]                         # further layers to compare: Keras layer = tensor
+hidden = "hidden/Relu"
+
+[feed]                            # further placeholders, and their values in training
+keep_prob = 1.0
+[feed_training]
+is_training = true
+
+[data]                            # without it: random numbers
+file = "batches.npz"              # beside the map: arrays [N, ...] by Keras input, and `labels`
+batch_size = 8
+
+[accuracies]                      # final ones of independent trainings, if there were any
+legacy = [0.941, 0.937, 0.943]
+modern = [0.939, 0.944, 0.940]
+margin = 0.01
+"""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from tf1port.comparison.sides.sources import Source
+from tf1port.conversion.toml_file import read_toml
+from tf1port.errors import UserError
+
+
+@dataclass(frozen=True)
+class PortMap:
+    """The sections of the file. A layer is a scope or Sources by role of its weights."""
+
+    layers: dict[str, str | dict[str, Source]]
+    inputs: dict[str, Source]
+    graph: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Source] = field(default_factory=dict)
+    feed: dict[str, Any] = field(default_factory=dict)
+    feed_training: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    accuracies: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def labels(self):
+        """The Source of the labels; None where the map names none."""
+        return self.graph.get("labels")
+
+
+_SECTIONS: dict[str, set[str]] = {  # what each may hold; empty: any names
+    "layers": set(),
+    "inputs": set(),
+    "outputs": set(),
+    "feed": set(),
+    "feed_training": set(),
+    "graph": {"labels", "logits", "loss", "train"},
+    "data": {"file", "batch_size", "time"},
+    "accuracies": {"legacy", "modern", "margin"},
+}
+
+
+def load_map(path):
+    """Reads a map. Raises UserError where the file is missing, no TOML or no such map."""
+    held = read_toml(path)
+    try:
+        made = parse_map(held)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
+    if "file" in made.data:
+        made.data["file"] = os.path.join(os.path.dirname(path), made.data["file"])
+    return made
+
+
+def parse_map(held):
+    """The PortMap of what a file holds. Raises ValueError, which names the fault."""
+    for section, entries in held.items():
+        if section not in _SECTIONS:
+            raise ValueError(f"[{section}] is no section: there are {', '.join(_SECTIONS)}")
+        if not isinstance(entries, dict):
+            raise ValueError(f"{section} is a value, not a section [{section}]")
+        known = _SECTIONS[section]
+        for key in sorted(entries.keys() - known) if known else ():
+            raise ValueError(f"[{section}] has no {key}: there are {', '.join(sorted(known))}")
+    for section in ("layers", "inputs"):
+        if not held.get(section):
+            raise ValueError(f"it has no [{section}]")
+    graph = {key: _source(value, f"[graph] {key}") for key, value in held.get("graph", {}).items()}
+    return PortMap(
+        layers={name: _layer(name, entry) for name, entry in held["layers"].items()},
+        inputs=_sources(held, "inputs"),
+        graph=graph,
+        outputs=_sources(held, "outputs"),
+        feed=held.get("feed", {}),
+        feed_training=held.get("feed_training", {}),
+        data=_data(held.get("data", {})),
+        accuracies=_accuracies(held.get("accuracies", {})),
+    )
+
+
+def _layer(name, entry):
+    if isinstance(entry, str):
+        return entry
+    if not isinstance(entry, dict):
+        raise ValueError(f"[layers] {name} is {entry!r}: give a scope or variables by role")
+    return {role: _source(value, f"[layers] {name} {role}") for role, value in entry.items()}
+
+
+def _sources(held, section):
+    entries = held.get(section, {}).items()
+    return {name: _source(value, f"[{section}] {name}") for name, value in entries}
+
+
+MARGIN = 0.01  # within which accuracies are equivalent, where the map gives no other
+
+_NAMES = {"variable", "placeholder", "tensor", "lengths"}
+
+
+def _source(value, place):
+    if isinstance(value, str):
+        return Source(value)
+    names = _NAMES & value.keys() if isinstance(value, dict) else set()
+    if len(names) != 1 or value.keys() - names - {"transpose"}:
+        raise ValueError(f"{place} is {value!r}: give a name, or a table with it and transpose")
+    (key,) = names
+    axes = value.get("transpose")
+    if axes is not None and sorted(axes) != list(range(len(axes))):
+        raise ValueError(f"{place} has transpose = {axes}: give each axis from 0 once")
+    return Source(value[key], None if axes is None else tuple(axes), key == "lengths")
+
+
+def _data(held):
+    for key in held.keys() - {"file"}:
+        if not isinstance(held[key], int) or held[key] < 1:
+            raise ValueError(f"[data] {key} is {held[key]!r}: give a number above 0")
+    return dict(held)
+
+
+def _accuracies(held):
+    if not held:
+        return {}
+    for side in ("legacy", "modern"):
+        values = held.get(side)
+        if not isinstance(values, list) or len(values) < 2 or not all(map(_is_share, values)):
+            raise ValueError(f"[accuracies] {side} is {values!r}: give two and more of 0 to 1")
+    margin = held.get("margin", MARGIN)
+    if not _is_share(margin) or margin == 0:
+        raise ValueError(f"[accuracies] margin is {margin!r}: give a number above 0, such as 0.01")
+    return {**held, "margin": margin}
+
+
+def _is_share(value):
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

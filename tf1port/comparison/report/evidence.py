@@ -1,0 +1,198 @@
+"""The sections that are drawn: training, outputs, gradients, with what to see in each."""
+
+import re
+from functools import partial
+
+import numpy as np
+
+from tf1port.comparison.report import figures
+from tf1port.comparison.report.blocks import Column, Picture, Section, Table
+from tf1port.comparison.report.text import absent, fraction, number, result
+
+
+def curves(report):
+    """Loss and accuracy of both trainings, and what they end with."""
+    found = report.get("curves") or {}
+    if not found or not any(len(curve["step"]) for curve in found.values()):
+        return Section(
+            "curves", "Training", [absent(report, "training", "No training was recorded.")]
+        )
+    text = "Each side trains by itself; the curves are running means over the training steps."
+    blocks = [
+        Picture(
+            f"curve-{quantity}", _curve_caption(found, quantity),
+            partial(figures.curve, found, quantity),
+        )
+        for quantity in ("loss", "accuracy")
+    ]  # fmt: skip
+    return Section("curves", "Training", [text], [*blocks, _tests(found)])
+
+
+def loss_gap(report):
+    """How far the losses of single steps part as the training goes on."""
+    found = report.get("loss_gap") or {}
+    gaps = {kind: figures.numbers(gap) for kind, gap in found.items() if len(gap)}
+    drawn = {kind: gap for kind, gap in gaps.items() if len(figures.largest(gap)[0])}
+    if drawn:
+        text = "The difference of the two losses, step by step, on the same batches."
+    elif any(gap.any() for gap in gaps.values()):
+        text = "The differences of the losses are not finite."
+    else:
+        text = "The losses are equal to the bit at every step." if gaps else "No losses are known."
+    pictures = [_gap_picture(gaps, drawn, report)] if drawn else []
+    tables = [_losses(report["losses"])] if report.get("losses") else []
+    return Section("losses", "How the losses part", [text], [*pictures, *tables])
+
+
+def heat(report):
+    """The outputs' differences, layer by time step."""
+    found = {kind: held for kind, held in (report.get("heat") or {}).items() if held["layers"]}
+    title = "Outputs, layer by time step"
+    if not found:
+        return Section("heat", title, ["This model has no outputs per time step."])
+    text = "The largest difference over batch and units, from the same weights on the same batch."
+    blocks = [
+        Picture(f"heat-{kind}", _heat_caption(kind, held), partial(figures.heat, held))
+        for kind, held in found.items()
+    ]
+    layers = list(dict.fromkeys(name for held in found.values() for name in held["layers"]))
+    rows = [
+        [layer, *(number(_of_layer(held, layer)) for held in found.values())] for layer in layers
+    ]
+    columns = [Column("Layer", "code"), *(Column(kind, "number") for kind in found)]
+    return Section(
+        "heat", title, [text], [*blocks, Table("Largest of each layer", columns, rows, "narrow")]
+    )
+
+
+def gradients(report):
+    """Each parameter's gradient difference and its bound."""
+    found = {kind: rows for kind, rows in (report.get("gradients") or {}).items() if rows}
+    if not found:
+        return Section("gradients", "Gradients", ["No gradients were compared."])
+    text = (
+        "The largest difference in each parameter's gradient against its bound, on the first batch."
+    )
+    equal = [kind for kind, rows in found.items() if not any(row["max_abs"] for row in rows)]
+    if equal:
+        text += f" In {' and '.join(equal)} every one is equal to the bit."
+    blocks = [
+        Picture(
+            f"gradients-{kind}", _gradient_caption(kind, rows), partial(figures.gradients, rows)
+        )
+        for kind, rows in found.items()
+        if kind not in equal
+    ]
+    return Section("gradients", "Gradients", [text], [*blocks, _all_gradients(found)])
+
+
+def _gap_picture(gaps, drawn, report):
+    caption = " ".join(_gap_caption(kind, gap) for kind, gap in gaps.items())
+    bounds = _tolerances(report["rungs"])
+    if any(kind in bounds for kind in drawn):
+        caption += " A triangle is a tolerance: up to its step the line has to stay below it."
+    return Picture("loss-gap", caption, partial(figures.loss_gap, drawn, bounds))
+
+
+def _losses(found):
+    rows = [
+        [
+            f"{row['steps']:,}",
+            *(fraction(row[side]) for side in ("legacy", "modern")),
+            *(number(row[key]) for key in ("max_abs", "mean_abs")),
+        ]
+        for row in found
+    ]
+    names = ("Steps", "Legacy", "Modern", "Max |Δ|", "Mean |Δ|")
+    columns = [Column(name, "number") for name in names]
+    return Table("Losses of the trainings, float32", columns, rows, "narrow")
+
+
+def _tests(curves):
+    """Both sides beside each other at each step where one of them was tested."""
+    sides = [{row["step"]: row for row in curves[side]["test"]} for side in ("legacy", "modern")]
+    rows = [
+        [f"{step:,}", *(
+            fraction(side.get(step, {}).get(quantity))
+            for quantity in ("loss", "accuracy")
+            for side in sides
+        )]
+        for step in sorted(sides[0] | sides[1])
+    ]  # fmt: skip
+    names = ["Step", "Loss, legacy", "Modern", "Accuracy, legacy", "Modern"]
+    return Table("On the test images", [Column(name, "number") for name in names], rows, "narrow")
+
+
+def _tolerances(rungs):
+    """By kind of arithmetic, the pairs of a horizon in steps and its bound."""
+    found: dict[str, set[tuple[int, float]]] = {}
+    for rung in rungs:
+        horizon = re.fullmatch(r"losses of (\d+) (SGD )?steps(, .*)?", rung.get("quantity", ""))
+        if horizon and rung["applies"]:
+            kind = rung["dtype"] + (horizon[3] or "")
+            found.setdefault(kind, set()).add((int(horizon[1]), rung["bound"]))
+    return found
+
+
+def _curve_caption(curves, quantity):
+    ends = [
+        f"{side} {fraction(curve['test'][-1][quantity])}"
+        for side, curve in curves.items()
+        if curve["test"]
+    ]
+    words = f"Training {quantity}, legacy solid and modern dashed."
+    return words + (f" Open marks are tests; at the end: {', '.join(ends)}." if ends else "")
+
+
+def _gap_caption(kind, gap):
+    """Where a series of differences ends up."""
+    if not gap.any():
+        return f"{kind}: equal to the bit at each of {len(gap):,} steps."
+    at = int(np.argmax(np.nan_to_num(gap, nan=np.inf)))
+    return f"{kind}: at most {number(gap[at])} in {len(gap):,} steps, at step {at + 1:,}."
+
+
+def _heat_caption(kind, held):
+    values = np.nan_to_num(figures.grid(held["max_abs"]), nan=-1.0)
+    row, step = np.unravel_index(np.argmax(values), values.shape)
+    if values[row, step] <= 0:
+        return f"{kind}: every output is equal to the bit."
+    words = f"{kind}: largest in {held['layers'][row]} at time step {step}, "
+    words += f"{number(values[row, step])}; the stronger the color, the larger."
+    return words + (" An empty cell is equal to the bit." if (values == 0).any() else "")
+
+
+def _all_gradients(found):
+    names = ("Parameter", "dtype", "Max-abs", "Bound", "Result")
+    kinds = ("code", "text", "number", "number", "result")
+    columns = [Column(*pair) for pair in zip(names, kinds, strict=True)]
+    rows = [
+        [row["name"], kind, number(row["max_abs"]), number(row["bound"]), result(_holds(row))]
+        for kind, held in found.items()
+        for row in held
+    ]
+    return Table("All of them", columns, rows, folded=True)
+
+
+def _gradient_caption(kind, rows):
+    worst = max(rows, key=figures.share)
+    failed = sum(not _holds(row) for row in rows)
+    within = f"{failed} of {len(rows)} lie beyond" if failed else f"all {len(rows)} lie within"
+    hollow = (
+        " A hollow dot is equal to the bit." if any(row["max_abs"] == 0 for row in rows) else ""
+    )
+    shown = f" The {figures.ROWS} largest are drawn." if len(rows) > figures.ROWS else ""
+    return (
+        f"{kind}: {within} their bounds, the short bars; the largest is {worst['name']} "
+        f"with {number(worst['max_abs'])} against {number(worst['bound'])}.{hollow}{shown}"
+    )
+
+
+def _of_layer(held, layer):
+    if layer not in held["layers"]:
+        return None
+    return float(np.max(figures.numbers(held["max_abs"][held["layers"].index(layer)])))
+
+
+def _holds(row):
+    return float(row["max_abs"]) <= float(row["bound"])

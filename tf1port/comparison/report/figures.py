@@ -1,0 +1,215 @@
+"""The figures of a comparison, each from its part of the report to a matplotlib Figure."""
+
+import math
+
+import numpy as np
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
+
+from tf1port.comparison.report import svg as paint
+from tf1port.comparison.report.text import number
+
+POINTS = 300  # of a drawn series
+ROWS = 30  # of gradients drawn: those nearest to their bound
+_GAPS = [(paint.FIRST, "-"), (paint.SECOND, (0, (6, 2))), (paint.THIRD, (0, (1.5, 1.5)))]
+_MARKS = {"legacy": "s", "modern": "o"}
+
+
+def curve(curves, quantity):
+    """Loss or accuracy of both sides over each other, with the test values.
+
+    Args:
+        curves: "legacy" and "modern" with `step`, `loss`, `accuracy` and `test`.
+        quantity: "loss" or "accuracy".
+    """
+    figure, axes = _panel(250)
+    for side, found in curves.items():
+        axes.plot(found["step"], numbers(found[quantity]), label=side, **paint.SIDES[side])
+        test = [(row["step"], float(row[quantity])) for row in found["test"]]
+        style = {"color": paint.SIDES[side]["color"], "linestyle": "none", "markersize": 7}
+        style.update(marker=_MARKS[side], markerfacecolor=paint.PAGE, markeredgewidth=1.8)
+        axes.plot(*(zip(*test, strict=True) if test else ((), ())), label=f"{side}, test", **style)
+    units = {"loss": "loss [nats]", "accuracy": "accuracy"}
+    axes.set(xlabel="training step", ylabel=units[quantity])
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_formatter(_thousands)
+    figure.legend(loc="outside upper left", ncols=4, columnspacing=1.1, handlelength=1.6)
+    return figure
+
+
+def loss_gap(gaps, tolerances):
+    """|Δloss| over the steps, of each kind of arithmetic, on logarithmic axes.
+
+    Args:
+        gaps: series by kind.
+        tolerances: by kind, pairs of a number of steps and the bound up to there.
+    """
+    figure, axes = _panel(300)
+    for (kind, values), (color, line) in zip(gaps.items(), _GAPS, strict=False):
+        axes.plot(*largest(numbers(values)), color=color, linestyle=line, lw=1.5, label=kind)
+        for steps, bound in sorted(tolerances.get(kind, ())):
+            axes.plot(steps, bound, "v", color=color, markersize=7, zorder=3)
+    axes.set(xscale="log", yscale="log", xlabel="training step", ylabel="|Δ loss| [nats]")
+    paint.log_axis(axes.yaxis)
+    axes.xaxis.set_major_formatter(_thousands)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    figure.legend(loc="outside upper left", ncols=3, columnspacing=1.2, handlelength=2.2)
+    return figure
+
+
+def heat(found):
+    """Largest output difference of each layer at each time step, the darker the larger.
+
+    Args:
+        found: `layers`, names, and `max_abs` [layer][time step].
+    """
+    values = grid(found["max_abs"])
+    rows, steps = values.shape
+    figure = Figure(figsize=(paint.WIDTH / 72, (95 + 26 * rows) / 72))
+    axes, scale = figure.subplots(2, height_ratios=[rows, 0.45])
+    shades, (low, high) = _shades(values)
+    _cells(axes, values, shades)
+    axes.set_yticks(np.arange(rows) + 0.5, [short(name) for name in found["layers"]])
+    every = max(1, math.ceil(steps / 10))
+    axes.set_xticks(np.arange(0, steps, every) + 0.5, [str(n) for n in range(0, steps, every)])
+    axes.set_xlabel("time step")
+    axes.invert_yaxis()
+    powers = np.linspace(low, high, 13)
+    _cells(scale, powers[None], _alpha(powers[None], low, high))
+    scale.set_yticks([])
+    scale.set_xticks(
+        [0.5, 6.5, 12.5], [number(10**power) for power in (low, (low + high) / 2, high)]
+    )
+    return figure
+
+
+def gradients(rows):
+    """Each parameter's gradient difference against its bound, on a logarithmic axis.
+
+    Args:
+        rows: dicts of `name`, `max_abs` and `bound`.
+    """
+    rows = sorted(rows, key=share, reverse=True)[:ROWS]
+    figure, axes = _panel(75 + 21 * len(rows))
+    found, bounds = (numbers(row[key] for row in rows) for key in ("max_abs", "bound"))
+    positive = np.concatenate([found, bounds])
+    positive = positive[np.isfinite(positive) & (positive > 0)]
+    left = positive.min() / 10 if len(positive) else 1e-18
+    drawn = np.clip(np.nan_to_num(found, nan=np.inf), left, positive.max(initial=1e-18) * 10)
+    for at, (value, bound) in enumerate(zip(drawn, bounds, strict=True)):
+        good = found[at] <= bound
+        color = paint.SECOND if good else paint.FAIL
+        axes.plot([value, max(bound, left)], [at, at], color=color, lw=1.2, alpha=0.5)
+        fill = "none" if found[at] == 0 else "full"
+        axes.plot(value, at, "o" if good else "X", color=color, markersize=6, fillstyle=fill)
+        axes.plot(max(bound, left), at, "|", color=paint.INK, markersize=11, markeredgewidth=1.6)
+    axes.set_yticks(range(len(rows)), [short(row["name"]) for row in rows])
+    axes.set(
+        xscale="log", xlabel="largest |Δ gradient|, and its bound", ylim=(len(rows) - 0.4, -0.6)
+    )
+    axes.grid(axis="y", visible=False)
+    paint.log_axis(axes.xaxis)
+    return figure
+
+
+def seeds(bands):
+    """The final accuracies of independent trainings, a point for each seed, and their means."""
+    figure, axes = _panel(170)
+    if bands.get("band"):
+        axes.axvspan(*numbers(bands["band"]), color=paint.SHADE, alpha=0.18, lw=0)
+    for row, side in enumerate(("legacy", "modern")):
+        values, color = numbers(bands[side]), paint.SIDES[side]["color"]
+        spread = row + 0.09 * (np.arange(len(values)) % 5 - 2)
+        style = {"color": color, "linestyle": "none", "markersize": 7, "alpha": 0.8}
+        axes.plot(values, spread, marker=_MARKS[side], markeredgecolor=paint.PAGE, **style)
+        axes.plot([values.mean()] * 2, [row - 0.33, row + 0.33], color=color, lw=2.5)
+    axes.set_yticks([0, 1], ["legacy", "modern"])
+    axes.set(ylim=(1.5, -0.5), xlabel=bands["quantity"])
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def interval(bands):
+    """The TOST interval of the means' difference within the margin of equivalence."""
+    figure, axes = _panel(170)
+    margin = float(bands["margin"])
+    color = paint.MODERN if bands["equivalent"] else paint.FAIL
+    axes.axvspan(-margin, margin, color=paint.SHADE, alpha=0.18, lw=0)
+    axes.axvline(0, color=paint.INK, lw=0.8)
+    axes.plot(numbers(bands["interval"]), [0, 0], color=color, lw=3, marker="|", markersize=16)
+    axes.plot(float(bands["difference"]), 0, "D", color=color, markersize=8)
+    reach = 1.25 * max(margin, *np.abs(numbers(bands["interval"])))
+    axes.set(xlim=(-reach, reach), ylim=(-1, 1), yticks=[], xlabel="difference of the means")
+    axes.set_xticks([-margin, 0, margin], [f"−{margin:g}", "0", f"+{margin:g}"])
+    axes.spines["left"].set_visible(False)
+    return figure
+
+
+def numbers(values):
+    """A series as float64, also where a number is text because it was not finite."""
+    return np.array([float(value) for value in values])
+
+
+def grid(rows):
+    """Rows of numbers as float64 [rows, longest], missing ones NaN."""
+    held = np.full((len(rows), max(map(len, rows), default=0)), np.nan)
+    for at, row in enumerate(rows):
+        held[at, : len(row)] = numbers(row)
+    return held
+
+
+def largest(values):
+    """Steps and maxima over blocks of a series, at most POINTS, where there is a difference."""
+    width = math.ceil(len(values) / POINTS)
+    starts = np.arange(0, len(values), width)
+    found = np.maximum.reduceat(values, starts)
+    drawn = np.isfinite(found) & (found > 0)
+    return starts[drawn] + 1, found[drawn]
+
+
+def short(name, length=25):
+    """A name that fits beside a figure; the tables have it whole."""
+    return name if len(name) <= length else f"…{name[1 - length :]}"
+
+
+def share(row):
+    """What part of its bound a gradient's difference is."""
+    found, bound = float(row["max_abs"]), float(row["bound"])
+    return math.inf if math.isnan(found) else found / bound if bound else found
+
+
+def _thousands(value, _):
+    return f"{value:,.0f}"
+
+
+def _panel(height):
+    figure = Figure(figsize=(paint.WIDTH / 72, height / 72))
+    return figure, figure.subplots()
+
+
+def _shades(values):
+    """Alpha of each cell, and the powers of ten between which it grows."""
+    with np.errstate(divide="ignore"):
+        powers = np.log10(values)
+    known = powers[np.isfinite(powers)]
+    low, high = (known.min(), known.max()) if len(known) else (-18, -17)
+    return _alpha(powers, low, max(high, low + 0.1)), (low, max(high, low + 0.1))
+
+
+def _alpha(powers, low, high):
+    return np.clip(0.12 + 0.88 * (powers - low) / (high - low), 0, 1)
+
+
+def _cells(axes, values, shades):
+    """Cells [rows, steps]; one that is not finite is in another color, zero stays empty."""
+    mesh = axes.pcolormesh(np.zeros(values.shape), edgecolors=paint.PAGE, linewidth=1)
+    flat = zip(values.ravel(), np.nan_to_num(shades).ravel(), strict=True)
+    mesh.set_array(None)
+    mesh.set_facecolor(
+        [to_rgba(paint.FAIL if math.isinf(v) else paint.HEAT, shade) for v, shade in flat]
+    )
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)

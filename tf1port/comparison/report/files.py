@@ -1,0 +1,49 @@
+"""The files of a report: report.json, report.md and report.html."""
+
+import json
+import os
+
+from tf1port.comparison.report import files as report_files
+from tf1port.comparison.report import terminal as report
+from tf1port.comparison.report.html import html
+from tf1port.comparison.report.markdown import markdown
+from tf1port.comparison.report.terminal import finite
+from tf1port.errors import UserError
+from tf1port.files import replacing, write_json
+
+
+def write(report, folder):
+    """Writes a report into an existing folder, each file whole or not at all.
+
+    Args:
+        report: the dict of report.json; numbers that are not finite may stand in it.
+        folder: gets report.json, report.md and report.html.
+
+    Raises:
+        OSError: there is no writing in `folder`.
+    """
+    held = finite(report)
+    write_json(os.path.join(folder, "report.json"), held)
+    for name, text in (("report.md", markdown(held)), ("report.html", html(held))):
+        with replacing(os.path.join(folder, name)) as beside:
+            with open(beside, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+
+
+def show(found, out, *, as_json=False):
+    """Writes a report's files into the folder `out` and prints its tables, or all of it as JSON."""
+    report_files.write(found, out)
+    if as_json:
+        print(json.dumps(report.finite(found), indent=1))
+    else:
+        print("\n".join([*report.lines(found), f"wrote {os.path.join(out, 'report.html')}"]))
+
+
+def writable(folder):
+    """The folder, made where it is missing. Raises UserError where that cannot be."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"cannot write to {folder}: {reason}; choose another --out") from None
+    return folder

@@ -1,0 +1,164 @@
+"""The sections that prove: where it breaks, the ladder, the wrong ports that must fail."""
+
+from tf1port.comparison.ladder.outcome import cause
+from tf1port.comparison.report.blocks import Column, Section, Table, listed
+from tf1port.comparison.report.text import absent, margin, number, result
+
+_SIGNS = {"passes": "✓", "fails": "✗", "not reached": "·"}
+
+
+def applying(report):
+    """The rungs that were climbed."""
+    return [rung for rung in report["rungs"] if rung["applies"]]
+
+
+def breaks(report):
+    """Where the two sides part first, and what would explain it; None where they do not."""
+    found = report.get("breaks")
+    if not found:
+        return None
+    step = "time step" if found["number"] <= 5 else "training step"
+    names = {name: name for name in ("rung", "quantity", "dtype", "place", "layer")}
+    names.update(step=step, gradient="worst gradient")
+    facts = {names[key]: found[key] for key in names if found.get(key) is not None}
+    text = [_how_far(found, report)]
+    blocks = [listed("The first rung that fails", facts)]
+    if found.get("diagnosis"):
+        text.append(
+            "The diagnosis makes each known mistake on purpose, or makes it good, and looks at "
+            "what is left of the difference."
+        )
+        blocks.append(_diagnosis(found["diagnosis"]))
+    else:
+        text.append(f"Probable cause: {cause(found)}.")
+    title = f"Where it breaks: rung {found['number']}, {found['rung']}"
+    return Section("breaks", title, text, blocks)
+
+
+def ladder(report):
+    """Every comparison with its tolerance and the margin."""
+    text = (
+        "Both sides start from the same weights and see the same batches. Each rung compares the "
+        "element that differs most with a tolerance set beforehand."
+    )
+    columns = [
+        Column("Compared"),
+        Column("Rung"),
+        Column("dtype"),
+        Column("Max-abs", "number"),
+        Column("Tolerance", "number"),
+        Column("Margin"),
+        Column("Worst at", "code"),
+        Column("Result", "result"),
+    ]
+    rungs = applying(report)
+    rows = [
+        [
+            rung["quantity"],
+            f"{rung['number']} {rung['rung']}",
+            rung["dtype"],
+            number(rung["max_abs"]),
+            number(rung["bound"]),
+            margin(rung),
+            _place(rung),
+            result(rung["passed"]),
+        ]
+        for rung in rungs
+    ]
+    blocks = [Table("Every comparison", columns, rows), _reasons(rungs)]
+    others = [
+        [
+            f"{rung['number']} {rung['rung']}",
+            rung.get("quantity", "all"),
+            rung.get("dtype", "both"),
+            "yes" if rung["needed"] else "no",
+            rung["why"],
+        ]
+        for rung in report["rungs"]
+        if not rung["applies"]
+    ]
+    if others:
+        names = ("Rung", "Compared", "dtype", "Part of the claim")
+        columns = [*map(Column, names), Column("Why not", "prose")]
+        blocks.insert(1, Table("Not compared", columns, others, "cards"))
+    return Section("ladder", "The ladder", [text], blocks)
+
+
+def controls(report):
+    """Wrong ports that must fail, and on which rung each did."""
+    found = report.get("controls")
+    title = "Can it fail? Wrong ports on purpose"
+    if not found:
+        return Section(
+            "controls", title, [absent(report, "controls", "No wrong ports were tried.")]
+        )
+    rungs = list(dict.fromkeys(name for control in found for name in control["found"]))
+    text = (
+        "Each row is a port with one known mistake. ✓ the rung passes, ✗ it fails, · it was not "
+        "reached. A mistake is caught where its own rung fails, and none before."
+    )
+    columns = [Column("Wrong port"), *(Column(name, "mark") for name in rungs)]
+    columns += [Column("Must fail on"), Column("Named as"), Column("Result", "result")]
+    rows = [
+        [
+            control["name"],
+            *(_SIGNS.get(control["found"].get(name), "·") for name in rungs),
+            control["rung"],
+            control["diagnosis"] or "–",
+            _caught(control),
+        ]
+        for control in found
+    ]
+    what = [[control["name"], control["what"]] for control in found]
+    columns_of_what = [Column("Wrong port"), Column("What is wrong with it", "prose")]
+    return Section(
+        "controls",
+        title,
+        [text],
+        [
+            Table("Wrong ports by rung", columns, rows, "scroll"),
+            Table("What each one does", columns_of_what, what, "cards", folded=True),
+        ],
+    )
+
+
+def _caught(control):
+    if control.get("not_run"):
+        return f"– not tried: {control['not_run']}"
+    return "✓ caught" if control["caught"] else "✗ missed"
+
+
+def _place(rung):
+    """The worst element; none where all are equal, and a number has no place in itself."""
+    return rung["place"].removesuffix("[]") if rung["max_abs"] != 0 else "–"
+
+
+def _how_far(found, report):
+    names = ("number", "quantity", "dtype")
+    for rung in applying(report):
+        if all(rung[name] == found[name] for name in names):
+            far = f"differ by {number(rung['max_abs'])} where {number(rung['bound'])} is allowed"
+            return f"In {found['dtype']} the {found['quantity']} {far}: {margin(rung)}."
+    return f"In {found['dtype']} the {found['quantity']} differ."
+
+
+def _diagnosis(causes):
+    columns = [Column("Mistake"), Column("Max-abs left", "number"), Column("Verdict", "result")]
+    rows = [
+        [cause["cause"], number(cause["max_abs"]), _explains(cause["explains"])] for cause in causes
+    ]
+    return Table("Diagnosis, best first", columns, rows, "narrow")
+
+
+def _reasons(rungs):
+    columns = [
+        Column("Compared"),
+        Column("dtype"),
+        Column("Why the tolerance is what it is", "prose"),
+    ]
+    rows = [[rung["quantity"], rung["dtype"], rung["reason"]] for rung in rungs]
+    return Table("Reasons for the tolerances", columns, rows, "cards", folded=True)
+
+
+def _explains(yes):
+    return "✓ explains it" if yes else "– does not"

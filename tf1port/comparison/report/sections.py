@@ -1,0 +1,103 @@
+"""The sections of a report, in the order in which they are read."""
+
+from tf1port.comparison.report.bands import bands
+from tf1port.comparison.report.blocks import Column, Command, Section, Table, listed
+from tf1port.comparison.report.evidence import curves, gradients, heat, loss_gap
+from tf1port.comparison.report.ladder import applying, breaks, controls, ladder
+from tf1port.comparison.report.text import megabytes, number, seconds, times
+from tf1port.numerics import outcome as outcome_
+
+
+def sections(report):
+    """Everything that a report (the dict of report.json) says below its verdict, as Sections."""
+    made = [
+        breaks(report),
+        ladder(report),
+        curves(report),
+        loss_gap(report),
+        heat(report),
+        gradients(report),
+        bands(report),
+        controls(report),
+        speed(report),
+        origin(report),
+    ]
+    return [section for section in made if section is not None]
+
+
+SIGNS = {outcome_.EQUAL: "✓", outcome_.DIFFERENT: "✗", outcome_.NOT_PROVED: "?"}
+
+
+def headline(report):
+    """The outcome in a few words."""
+    if report["outcome"] == outcome_.EQUAL:
+        return "Equal in all that was compared"
+    if report["outcome"] == outcome_.NOT_PROVED:
+        return "Not proved"
+    return "The two sides differ" if report["breaks"] else "A known mistake is not noticed"
+
+
+def highlights(report):
+    """The few numbers above the first section, as pairs of a value and what it is."""
+    rungs = applying(report)
+    passed = sum(rung["passed"] for rung in rungs)
+    missing = [rung for rung in report["rungs"] if not rung["applies"] and rung["needed"]]
+    found = [(f"{passed} of {len(rungs) + len(missing)}", "checks are equal")]
+    worst = [rung for rung in rungs if rung["margin"]]
+    if worst and report["passed"]:
+        least = min(worst, key=lambda rung: rung["margin"])
+        found.append((f"{times(least['margin'])} ×", f"smallest margin: {_name(least)}"))
+    if report.get("controls"):
+        caught = sum(control["caught"] for control in report["controls"])
+        found.append((f"{caught} of {len(report['controls'])}", "wrong ports caught"))
+    total = report["timings"].get("total")
+    if total is not None:
+        found.append((seconds(total), "for all of it"))
+    return found
+
+
+def speed(report):
+    """Seconds per step and memory of both sides, and what the rungs took."""
+    timings = report["timings"]
+    step = timings.get("seconds_per_step") or {}
+    memory = timings.get("peak_memory_bytes") or {}
+    rows = [
+        [side, seconds(step.get(side)), megabytes(memory.get(side))]
+        for side in ("legacy", "modern")
+    ]
+    text = "Measured while both sides trained in this comparison."
+    ratio = _ratio(step)
+    if not step:
+        text = "Neither side was trained, so that only the rungs were timed."
+    elif ratio:
+        text += f" Legacy takes {number(ratio)} times as long per step as modern."
+    columns = [Column("Side"), Column("Per step", "number"), Column("Peak memory", "number")]
+    took = [[name, seconds(value)] for name, value in (timings.get("rungs") or {}).items()]
+    blocks = [Table("Training", columns, rows, "narrow")] if step else []
+    if took:
+        took_columns = [Column("Rung"), Column("Time", "number")]
+        blocks.append(Table("Time of the rungs", took_columns, took, "narrow"))
+    return Section("speed", "Speed", [text], blocks)
+
+
+def origin(report):
+    """What it takes to make the report again."""
+    run = {name: report[name] for name in ("model", "dataset", "mode", "seed")}
+    blocks = [
+        Command(report["command"]),
+        listed("Run", run),
+        listed("Machine", report["machine"]),
+        listed("Versions", report["versions"]),
+        listed("Configuration", report["config"]),
+    ]
+    text = "The same seed on the same machine gives the same report, but for the times."
+    return Section("origin", "How it was made", [text], blocks)
+
+
+def _ratio(step):
+    legacy, modern = step.get("legacy"), step.get("modern")
+    return legacy / modern if legacy and modern else None
+
+
+def _name(rung):
+    return f"{rung['quantity']}, {rung['dtype']}"

@@ -1,0 +1,145 @@
+"""The report of a comparison: the dict that report.json holds."""
+
+import os
+import platform
+
+import numpy as np
+
+from tf1port import versions
+from tf1port.comparison.ladder import breaks, outcome, rungs
+from tf1port.numerics import outcome as outcome_
+
+POINTS = 400  # of a curve, at most
+SMOOTH = 100  # steps of which a point of a curve is the mean, at most
+
+
+def facts(model, dataset, *, mode, command, seed, config):
+    """What was compared, by what and where: the beginning of the report. Names, and a dict."""
+    return {
+        "model": model,
+        "dataset": dataset,
+        "mode": mode,
+        "command": command,
+        "seed": seed,
+        "config": config,
+        "versions": versions.installed("tensorflow", "keras", "tf_keras"),
+        "machine": {
+            "system": platform.system(),
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+        },
+    }
+
+
+def report(begin, entries, *, climbs, timings, trained=None, bands=None, controls=None):
+    """All of the report.
+
+    Args:
+        begin: what `facts` gave.
+        entries: of all rungs, in any order.
+        climbs: what equivalence.proof.prove returned, by dtype.
+        trained: Runs by side, or None where nothing was trained to its end.
+        bands, controls, timings: as the report has them; None where they were left out.
+    """
+    entries = sorted(entries, key=lambda entry: entry["number"])
+    found = _break(entries, climbs)
+    came_to = outcome.outcome(entries, controls)
+    losses = [run.steps()[0] for run in trained.values()] if trained else []
+    return {
+        **begin,
+        "passed": came_to == outcome_.EQUAL,
+        "outcome": came_to,
+        "verdict": outcome.verdict(entries, found, controls=controls, mode=begin["mode"]),
+        "checks": outcome.counts(entries),
+        "breaks": found,
+        "rungs": entries,
+        "curves": {side: _curve(run) for side, run in (trained or {}).items()},
+        "loss_gap": _loss_gaps(climbs, losses),
+        "heat": {dtype: c["heat"] for dtype, c in climbs.items() if _has_time(c["heat"])},
+        "gradients": {dtype: climb["gradients"] for dtype, climb in climbs.items()},
+        "losses": loss_table(*losses) if trained else [],
+        "bands": bands,
+        "controls": controls,
+        "timings": timings,
+    }
+
+
+def seconds_of_rungs(climbs):
+    """The time of each rung that was climbed, in seconds by its name."""
+    found = dict.fromkeys(rungs.NAMES, 0.0)
+    for climb in climbs.values():
+        for name, value in climb["seconds"].items():
+            found[name] += value
+    return {name: value for name, value in found.items() if value}
+
+
+def _break(entries, climbs):
+    """The first entry that fails, with what its climb knows of it; None where none does."""
+    failed = next((entry for entry in entries if entry["applies"] and not entry["passed"]), None)
+    if failed is None:
+        return None
+    known = [climb["breaks"] for climb in climbs.values() if climb["breaks"]]
+    plain = breaks.described(failed)
+    keys = ("quantity", "dtype", "place")
+    same = [one for one in known if all(one[key] == plain[key] for key in keys)]
+    return same[0] if same else plain
+
+
+def _curve(run):
+    """Running means of a training, at most POINTS of them, and its tests."""
+    losses, accuracies = run.steps()
+    width = max(1, min(SMOOTH, len(losses) // 4))
+    every = -(-(len(losses) - width + 1) // POINTS)
+    means = [
+        np.convolve(series.astype(np.float64), np.ones(width) / width, mode="valid")[::every]
+        for series in (losses, accuracies)
+    ]
+    return {
+        "step": list(range(width, len(losses) + 1, every)),
+        "loss": means[0].tolist(),
+        "accuracy": means[1].tolist(),
+        "test": [
+            {key: test[key] for key in ("step", "loss", "accuracy", "min_accuracy")}
+            for test in run.result()["test"]
+        ],
+    }
+
+
+def _loss_gaps(climbs, losses):
+    """|Δloss| per step, by dtype; in float32 of the whole trainings where there are any."""
+    found = {}
+    for dtype, climb in climbs.items():
+        for other, name in (("modern", dtype), ("exact", f"{dtype}, TF1's powers")):
+            if other in climb["losses"]:
+                found[name] = _gap(climb["losses"]["legacy"], climb["losses"][other])
+    if losses:
+        found["float32"] = _gap(*losses)
+    return found
+
+
+def _gap(first, second):
+    return np.abs(np.asarray(first, np.float64) - np.asarray(second, np.float64)).tolist()
+
+
+def _has_time(heat):
+    return any(len(row) > 1 for row in heat["max_abs"])
+
+
+# Where the table shows how far the losses of single steps have parted.
+HORIZONS = (1, 10, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+def loss_table(legacy, modern):
+    """How far single steps' losses have parted: rows of the largest and the mean difference."""
+    steps = [n for n in HORIZONS if n < len(legacy)] + [len(legacy)]
+    gap = np.abs(np.asarray(legacy, np.float64) - np.asarray(modern, np.float64))
+    return [
+        {
+            "steps": n,
+            "legacy": float(legacy[n - 1]),
+            "modern": float(modern[n - 1]),
+            "max_abs": float(gap[:n].max()),
+            "mean_abs": float(gap[:n].mean()),
+        }
+        for n in steps
+    ]

@@ -1,0 +1,107 @@
+"""The protocol of a side: what the ladder asks of anything that it compares.
+
+Weights, gradients and slots go by the names of shared/weights.py, whatever the side calls them.
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+import keras
+import numpy as np
+
+SLOTS = {"adam": {"m": "momentum", "v": "velocity"}, "sgd": {}}  # TF1's and Keras' names
+
+
+class State(NamedTuple):
+    """All that a training goes on from: named weights, slots like `cell_0/kernel/m`, step count."""
+
+    weights: dict[str, Any]
+    slots: dict[str, Any]
+    count: int  # type: ignore[assignment]  # no one counts in this tuple
+
+
+class NotOffered(Exception):
+    """A side cannot answer; the message says why. What was asked counts as not compared.
+
+    needed: whether the claim that the two sides are equal needs the answer.
+    """
+
+    needed = True
+
+
+class NotApplicable(NotOffered):
+    """There is no such thing to compare, as no time steps in a net without any."""
+
+    needed = False
+
+
+class Side(Protocol):
+    """A model with an optimizer, seen from outside. Arrays have the side's dtype.
+
+    A side of one's own derives from this and defines what it offers: what it leaves out is not
+    compared, and so not proved. Beside the methods it has `config`, a Traits
+    or what has the same fields.
+    """
+
+    def weights(self):
+        """Named weights."""
+        raise NotOffered("weights is not offered")
+
+    def forward(self, images):
+        """Every layer's output, final states and `logits`, by name, outside of training."""
+        raise NotOffered("forward is not offered")
+
+    def forward_lengths(self, images, lengths):
+        """The recurrent layer's outputs and final states, by name, for lengths [B] of 0 to T."""
+        raise NotApplicable("the side takes no lengths")
+
+    def accuracy(self, images, labels):
+        """The fraction of a batch that is classified rightly, outside of training: float64."""
+        raise NotOffered("accuracy is not offered")
+
+    def gradients(self, images, labels):
+        """The loss of a training batch and the named gradients of it."""
+        raise NotOffered("gradients is not offered")
+
+    def train_steps(self, batches):
+        """Trains on each (images, labels) in turn; returns the losses [steps]."""
+        raise NotOffered("train_steps is not offered")
+
+    def slots(self):
+        """The optimizer's slots, named like `cell_0/kernel/m`."""
+        raise NotOffered("slots is not offered")
+
+    def state(self):
+        """The State that a training would go on from."""
+        raise NotOffered("state is not offered")
+
+    def restore(self, state):
+        """Goes on from the State of any side."""
+        raise NotOffered("restore is not offered")
+
+    def export(self, folder):
+        """Writes a SavedModel for tf1port.comparison.sides.exported.exported; `folder` must not
+        exist. float32 only."""
+        raise NotOffered("export is not offered")
+
+
+def accuracy(logits, labels):
+    """The fraction of labels [...] to whose class logits [..., C] give the most: float64.
+
+    Raises:
+        NotApplicable: the labels are not classes of the logits.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu" or labels.shape != logits.shape[:-1]:
+        raise NotApplicable("the labels are not classes of the logits")
+    return np.mean(logits.argmax(axis=-1) == labels)
+
+
+def cast(arrays, dtype):
+    """An array, or the arrays of a dict, in another dtype."""
+    return keras.tree.map_structure(lambda array: array.astype(dtype), arrays)
+
+
+def of_slot(slots, slot):
+    """The arrays of one slot, `m` or `v`, by the names of their weights."""
+    end = f"/{slot}"
+    return {name[: -len(end)]: value for name, value in slots.items() if name.endswith(end)}

@@ -1,0 +1,117 @@
+"""A TF1 checkpoint as a `.keras` model, with its source and a map of what went where.
+
+What was read of a graph is compared with the graph before anything is written: a model that
+computes something else is refused.
+"""
+
+import errno
+import functools
+import json
+import os
+import tempfile
+import zipfile
+from contextlib import ExitStack
+
+import keras
+
+from tf1port.conversion.conversion_report import report
+from tf1port.conversion.plan import read
+from tf1port.errors import UserError
+from tf1port.files import replacing
+from tf1port.progress import progress
+
+_CHUNK = 2**22  # bytes that are copied at a time
+_CHECKED = 2**25  # bytes of weights up to which a model is compared, which takes it in float64
+
+
+def convert(path, target, **options):
+    """Writes `target` (`.keras`), its source (`.py`) and its map (`.json`); returns a Conversion.
+
+    Takes the options of tf1port.conversion.plan.read, and returns what that does.
+
+    Raises:
+        UserError: as `read`, or the model computes something else than the graph, or `target`
+            cannot be written.
+    """
+    from tf1port.keras_model import build
+
+    paths = _paths(target)
+    conversion = read(path, **options)
+    model = build.build(conversion.blueprint, keep=False)
+    conversion = _checked(conversion, model)._replace(output=model.output_names[0])
+    conversion.checkpoint.check()  # what no layer takes as well: a damaged file is no good source
+    name = os.path.basename(conversion.checkpoint.prefix)
+    title = f"The Keras model of the TF1 checkpoint {name}."
+    try:
+        with ExitStack() as stack:  # all three or none
+            keras_file, source, told = (stack.enter_context(replacing(path)) for path in paths)
+            _save(model, keras_file)
+            with open(source, "w", encoding="utf-8") as file:
+                file.write(build.source(conversion.blueprint, title=title))
+            with open(told, "w", encoding="utf-8") as file:
+                json.dump(report(conversion), file, indent=1)
+    except OSError as error:
+        raise UserError(f"cannot write {target}: {error.strerror or error}") from None
+    return conversion
+
+
+def _checked(conversion, model):
+    """The conversion with what could not be compared. Raises UserError where the model differs."""
+    from tf1port.conversion.end_to_end import end_to_end
+    from tf1port.keras_model import layer_weights
+
+    if conversion.graph is None:
+        return conversion
+    size = model.count_params() * 4
+    if size > _CHECKED:
+        why = f"outputs, which convert compares up to {_CHECKED >> 20} MB of weights: verify does"
+        return conversion._replace(unchecked=(why,))
+    names = [spec.name for spec in conversion.blueprint.specs]
+    weights = {name: layer_weights.weights(model.get_layer(name)) for name in names}
+    unchecked: list[str] = []
+    computed: set[str] = set()
+    for rung in end_to_end(conversion, model, weights, unchecked, computed=computed):
+        if not rung.passed:
+            gap = f"differs by {rung.max_abs:.2g} at {rung.place}"
+            raise UserError(
+                f"the layers of the map compute something else than {conversion.checkpoint.meta}: "
+                f"a model with them {gap}"
+                if conversion.mapped
+                else f"{conversion.checkpoint.meta} computes something else than convert reads of "
+                f"it, so there is a part that it does not know: a model of what it reads {gap}"
+            )
+    ends = conversion.ends and conversion.ends.computing(computed)
+    return conversion._replace(unchecked=tuple(unchecked), ends=ends)
+
+
+def _save(model, path):
+    """Writes a `.keras` file by way of a folder: otherwise Keras makes it in memory first."""
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=os.path.dirname(path) or ".") as folder:
+        keras.saving.save_model(model, folder, zipped=False)
+        with zipfile.ZipFile(path, "w") as archive:
+            for entry in filter(os.DirEntry.is_file, os.scandir(folder)):
+                with archive.open(entry.name, "w", force_zip64=True) as target:
+                    with open(entry, "rb") as source:
+                        _copy(source, target, size=entry.stat().st_size)
+
+
+def _copy(source, target, *, size):
+    chunks = iter(functools.partial(source.read, _CHUNK), b"")
+    count = -(-size // _CHUNK)
+    for chunk in progress(chunks, "write", unit=f" × {_CHUNK >> 20} MB", total=count, delay=0.5):
+        target.write(chunk)
+
+
+def _paths(target):
+    """The files that a conversion writes; raises UserError where they cannot be written."""
+    if not target.endswith(".keras"):
+        raise UserError(f"--to is {target}: give a file that ends in .keras")
+    folder, stem = os.path.dirname(target) or ".", target[: -len(".keras")]
+    if not os.path.isdir(folder):
+        raise UserError(f"cannot write {target}: there is no folder {folder}, make it first")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"cannot write {target}: {folder} is not yours to write to, choose another")
+    paths = [target, stem + ".py", stem + ".json"]
+    for path in filter(os.path.isdir, paths):
+        raise UserError(f"cannot write {path}: {os.strerror(errno.EISDIR)}, choose another --to")
+    return paths

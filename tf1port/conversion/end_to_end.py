@@ -1,0 +1,148 @@
+"""The graph as it stands against the Keras model: what is fed at its inputs, what leaves it.
+
+Nothing of how the graph was read is used but where its inputs and outputs are: its own placeholders
+are fed, it starts from its own states, and runs whatever lies between. Only dropout is left out.
+Twice: with the checkpoint's values, and with all variables drawn anew on both sides, as zero
+biases or states that were never trained would hide a piece that the model has not.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tf1port.conversion import cases
+from tf1port.conversion.as_it_stands import GraphAsItStands, noisy
+from tf1port.conversion.plan import Conversion
+from tf1port.errors import UserError
+from tf1port.keras_model import layer_weights
+from tf1port.keras_model.blueprint import to_variables
+from tf1port.keras_model.runner import widened
+from tf1port.numerics import comparison
+from tf1port.numerics.differences import difference
+from tf1port.numerics.precision import floatx
+
+ROUNDINGS = 8  # times Keras' own rounding, where the graph knows float32 alone
+_OWN = f"{ROUNDINGS} times what Keras' float32 parts from its float64"
+QUANTITY = "outputs, end to end"
+
+
+def end_to_end(conversion: Conversion, model, weights, unproved, *, computed=None, seed=0):
+    """Yields a tf1port.numerics.comparison.Rung per size and set of variables.
+
+    Args:
+        model: the Keras model as its file has it.
+        weights: its weights by layer and role.
+        unproved: takes a line for each thing that could not be compared.
+        computed: takes "inputs" and "lengths" where the model takes what the graph makes of what it
+            is fed, not that itself.
+        seed: of the random inputs and variables.
+    """
+    try:
+        run = _runnable(conversion)
+    except UserError as reason:
+        unproved.append(f"{QUANTITY}: {reason}")
+        return
+    wide = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
+    sides = _Sides(conversion, model, widened(model, wide), run.dtype)
+    stream = np.random.default_rng(seed)
+    drawn = _drawn_anew(wide, stream)
+    for start, held in (("", wide), (", variables drawn anew", drawn)):
+        run.assign(to_variables(held, conversion.blueprint), stream if start else None)
+        sides.set_weights(held)
+        for batch, steps in cases.sizes(conversion)[: 1 if start else None]:
+            where = f"{batch} rows, {steps} steps{start}"
+            try:
+                ran = run(stream, batch, steps)
+            except UserError as reason:  # a graph may be of one size
+                if start or (batch, steps) == cases.sizes(conversion)[0]:
+                    unproved.append(f"{QUANTITY}, {where}: {reason}")
+                continue
+            try:
+                yield sides.compare(ran, where)
+            except UserError as reason:
+                unproved.append(f"{QUANTITY}, {where}: {reason}")
+    if computed is not None:
+        computed |= run.computed
+    elif conversion.ends is not None:
+        taken = dict(zip(("inputs", "lengths"), conversion.ends.taken, strict=True))
+        unproved.extend(f"what the graph makes {taken[what]} of" for what in sorted(run.computed))
+
+
+def _runnable(conversion):
+    """A GraphAsItStands in float64, or in float32 where its ops do not know that."""
+    if conversion.graph is None:
+        raise UserError("there is no .meta beside the checkpoint")
+    if conversion.ends is None:
+        raise UserError("cuDNN's op runs on a GPU alone")
+    if conversion.network.compared < len(conversion.network.after):
+        raise UserError("the map names no output of its last layer")
+    if not conversion.ends.outputs:
+        raise UserError("the graph keeps the outputs of its cells to itself")
+    size = cases.sizes(conversion)[0]
+    for wide in (True, False) if conversion.blueprint.dtype == "float32" else (False,):
+        try:
+            run = GraphAsItStands(conversion, widened=wide)
+            run(np.random.default_rng(0), *size)
+        except UserError:
+            if not wide:
+                raise
+        else:
+            return run
+    raise AssertionError("one of the two dtypes is tried last")
+
+
+class _Sides:
+    """The Keras model in the dtype of a graph, and in float64 beside it."""
+
+    def __init__(self, conversion, model, wide, dtype):
+        self.blueprint, self.dtype, self._wide = conversion.blueprint, dtype, wide
+        self._model = wide if dtype == "float64" else type(model).from_config(model.get_config())
+
+    def set_weights(self, weights):
+        for model in {id(one): one for one in (self._wide, self._model)}.values():
+            for name, arrays in weights.items():
+                layer_weights.set_weights(model.get_layer(name), arrays)
+
+    def compare(self, ran, where):
+        """The Rung of a run of the graph."""
+        found = [self._rung(ran, inputs, where) for inputs in ran.inputs]
+        return min(found, key=lambda rung: rung.max_abs)
+
+    def _rung(self, ran, inputs, where):
+        made = self._outputs(self._model, inputs, ran.lengths, self.dtype)
+        layouts = [made, made.swapaxes(0, 1)] if made.ndim == 3 else [made]
+        fitting = [
+            one.reshape(ran.outputs.shape) for one in layouts if one.size == ran.outputs.size
+        ]
+        rungs = [
+            comparison.rung(QUANTITY, {"outputs": ran.outputs}, {"outputs": one}, dtype=self.dtype)
+            for one in fitting or [made]
+        ]
+        rung = min(rungs, key=lambda rung: rung.max_abs)
+        rung = rung._replace(place=f"{rung.place}, the graph as it stands, {where}")
+        if self.dtype == "float64" or not np.isfinite(rung.max_abs):
+            return rung
+        exact = self._outputs(self._wide, inputs, ran.lengths, "float64")
+        own = ROUNDINGS * difference({"": made.astype("float64")}, {"": exact}).max_abs
+        return rung._replace(bound=own, reason=_OWN) if own > rung.bound else rung
+
+    def _outputs(self, model, inputs, lengths, dtype):
+        inputs = inputs.astype(dtype) if inputs.dtype.kind == "f" else inputs.astype("int32")
+        steps = np.arange(inputs.shape[1])
+        taken = [inputs, steps < lengths[:, None]] if self.blueprint.masked else inputs
+        with floatx(dtype):
+            try:
+                return np.array(model(taken, training=False))
+            except (ValueError, tf.errors.OpError) as error:
+                line = str(error).strip().partition("\n")[0]
+                raise UserError(f"the model does not take {list(inputs.shape)}: {line}") from None
+
+
+def _drawn_anew(weights, stream):
+    return {
+        name: {role: noisy(value, stream, role=role) for role, value in arrays.items()}
+        for name, arrays in weights.items()
+    }
+
+
+def _cast(arrays, dtype):
+    return {name: value.astype(dtype) for name, value in arrays.items()}

@@ -1,0 +1,291 @@
+"""What a TF1 checkpoint and the graph beside it hold, and the Keras model that is planned of it."""
+
+import dataclasses
+import re
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from tf1port.conversion.head_map import check_layers, with_map
+from tf1port.errors import UserError
+from tf1port.keras_model.blueprint import Blueprint, draw
+from tf1port.keras_model.optimizer import find_optimizer, why_not
+from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
+from tf1port.tf1.graph.ends import Ends, Entry, find_ends, is_fed
+from tf1port.tf1.graph.equations import ACTIVATIONS, Constants
+from tf1port.tf1.graph.importing import check_needed
+from tf1port.tf1.graph.index import Graph, load_graph
+from tf1port.tf1.graph.network import Level, Network, RecurrentLayer, find_network
+from tf1port.tf1.graph.unrolls import UnknownCell
+from tf1port.tf1.session.probing import with_takes
+from tf1port.tf1.session.recurrent_part import made_by
+
+KERAS_ACTIVATIONS = {*ACTIVATIONS.values(), "linear"}
+
+# The directions of a level, and how a stack is named that lies in one of them, not over both.
+_WAYS = ({None, "fw"}, {"bw"})
+_STACK_IN_WAY = re.compile(r"(^|/)[fb]w/.*cell_?\d")
+
+
+class Conversion(NamedTuple):
+    """What was found of a checkpoint and what becomes of it."""
+
+    checkpoint: object
+    network: Network
+    graph: Graph | None
+    blueprint: Blueprint
+    counters: dict[str, str]  # the checkpoint's, by what is counted
+    notes: list[str]  # lines on what was not taken over as it stands
+    mapped: bool = False  # the layers after the cells are a map's
+    ends: Ends | None = None  # None where there is no graph, or none that tells
+    unchecked: tuple[str, ...] = ()  # what of the model was not compared with the graph, and why
+    output: str = "0"  # what Keras calls the output of the model
+
+    @property
+    def inputs(self):
+        """The graph's tensor for each input of the model, as its map has them."""
+        if self.ends is None:
+            return {}
+        found = {"inputs": {"tensor": self.ends.inputs.tensor}}
+        if self.blueprint.masked and self.ends.lengths is not None:
+            found["mask"] = {"lengths": self.ends.lengths.tensor}
+        return found
+
+    @property
+    def outputs(self):
+        """The graph's tensor for the output of the model, or its tensors of all steps."""
+        names = self.ends.outputs if self.ends is not None else []
+        return {self.output: ", ".join(names)} if names else {}
+
+    @property
+    def left_out(self):
+        """What of the program is not in the model, a line each; empty: all of it is."""
+        found = [f"the variable {name}" for name in self.blueprint.unused]
+        if self.ends is None:
+            return [*found, "whatever stands around the cells, which no graph tells"]
+        entries: dict[str, Entry | None] = {"inputs": self.ends.inputs}
+        entries |= {"lengths": self.ends.lengths} if self.blueprint.masked else {}
+        found += [
+            f"what makes the {what} {entry.tensor} in the graph"
+            for what, entry in entries.items()
+            if entry is not None and not entry.fed
+        ]
+        found += self.unchecked
+        again = {layer.cell.scope: layer.others for layer in self.network.recurrent if layer.others}
+        found += [f"what else {scope} is run for, {n} times" for scope, n in again.items()]
+        found += [f"the dropout of {name}, which has one rate always" for name in self.ends.random]
+        return found + [f"what {name} makes of the outputs" for name in self.ends.beyond]
+
+
+def read(path, *, trust=False, averages=False, forget_bias=None, activation=None, head_map=None):
+    """Reads a checkpoint and the graph beside it, and plans its Keras model.
+
+    Args:
+        path: as for tf1port.tf1.checkpoint.reader.open_checkpoint.
+        trust: also take a graph whose ops run Python or touch files.
+        averages: take the moving averages of variables in the place of these; no optimizer then.
+        forget_bias, activation: of all cells, where there is no graph to read them off.
+        head_map: a file that describes the layers after the cells, see tf1port.conversion.head_map.
+
+    Raises:
+        UserError: the checkpoint or its `.meta` is damaged, its cells are unknown, or something is
+            missing that only a graph knows; the map is wrong, or not needed.
+    """
+    checkpoint = open_checkpoint(path)
+    held = inventory(checkpoint)
+    cells = _without_buffers(held.cells)
+    if not cells:
+        raise UserError(_no_cell(path, held))
+    if averages:
+        checkpoint = _averaged(checkpoint, held, cells)
+    if checkpoint.meta is None:
+        network = _without_graph(cells, forget_bias, activation, path=path)
+        planned = {"notes": [], "head_map": head_map, "trust": trust}
+        return _planned(checkpoint, held, network, graph=None, **planned)
+    if forget_bias is not None or activation is not None:
+        raise UserError(
+            f"{checkpoint.meta} knows the forget bias and the activation: leave them out"
+        )
+    graph_def = load_graph(checkpoint.meta)
+    with _searching(checkpoint.meta):
+        graph = Graph(graph_def, trust=trust)
+        network = find_network(graph, cells)
+        _check_same_model(checkpoint, graph, network)
+        check_needed(graph, made_by(network))
+        found, fault = with_takes(graph, network, checkpoint.read)
+        notes = _notes(graph, found if head_map else network, found, fault)
+        planned = {"notes": notes, "head_map": head_map, "trust": trust}
+        return _planned(checkpoint, held, found, graph=graph, **planned)
+
+
+@contextmanager
+def _searching(meta):
+    """Turns what a search of a `.meta` runs into where its nodes do not fit into a UserError."""
+    try:
+        yield
+    except UnknownCell as error:
+        raise UserError(f"{meta}: {error}") from None
+    except (AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:80] or type(error).__name__
+        raise UserError(
+            f"{meta} builds its network in a way that convert does not know, or is damaged "
+            f"({reason})"
+        ) from error
+
+
+def _check_same_model(checkpoint, graph, network):
+    """Refuses a graph whose variables are not those of the checkpoint."""
+    missing = sorted(set(network.variables) - checkpoint.shapes.keys())
+    if missing:
+        raise UserError(
+            f"{checkpoint.meta} is of another model: the checkpoint has no {missing[0]}, so give "
+            "the .meta that was saved with it"
+        )
+    for name in network.variables:
+        shape = graph.shape_of(name)
+        if shape is not None and shape != checkpoint.shapes[name]:
+            raise UserError(
+                f"{checkpoint.meta} is of another model: its {name} is {list(shape)}, the "
+                f"checkpoint's {list(checkpoint.shapes[name])}, so give the .meta saved with it"
+            )
+
+
+def _averaged(checkpoint, held, cells):
+    """The checkpoint with averages for values."""
+    others = {name: other for name, other in held.averages.items() if name in checkpoint.shapes}
+    for cell in cells:
+        for name in sorted(cell.variables.values()):
+            if name not in others:
+                raise UserError(
+                    f"{checkpoint.prefix} holds no moving average of {name}: leave out --averages"
+                )
+    return checkpoint.replaced(others)
+
+
+def _no_cell(path, held):
+    """What to say of a checkpoint without cells that are known."""
+    see = f"see python -m tf1port inspect {path}"
+    if not held.unexplained:
+        return f"{path} holds no recurrent cell: {see}"
+    name = held.unexplained[0]
+    return f"{path} holds no cell of a known kind ({name} is {held.notes[name]}): {see}"
+
+
+def _notes(graph, network, found, fault):
+    """What of a graph is left out of its model.
+
+    Args:
+        network, found: as the graph's operations were read, and what a run of it proved of that.
+        fault: why it was not run; None: it was.
+    """
+    notes = []
+    if graph.dropped:
+        notes.append(f"dropout is left out: {', '.join(graph.dropped)}")
+    for layer in [*found.before, *found.after]:
+        if layer.kind == "batch_normalization" and layer.options["momentum"] is None:
+            notes.append(f"how {layer.variables['moving_mean']} is averaged is not known: 0.99")
+    if network.after and not found.after:
+        why = "takes neither the last output nor the final state nor the outputs of all steps"
+        if fault:
+            why = f"takes something of the cells that is not known, as {fault}"
+        notes.append(
+            f"{_first_variable(network.after)} {why}: the cells alone are converted, unless there "
+            "is a --map"
+        )
+    return notes
+
+
+def _first_variable(layers):
+    return next(name for layer in layers for name in layer.variables.values())
+
+
+def _without_buffers(cells):
+    """The cells without raw buffers of cuDNN's that a Saver has written as cells as well."""
+    scopes = [cell.scope for cell in cells if cell.family != "opaque"]
+    return [
+        cell
+        for cell in cells
+        if cell.family != "opaque" or not any(s.startswith(cell.scope + "/") for s in scopes)
+    ]
+
+
+def _without_graph(cells, forget_bias, activation, *, path):
+    """The cells alone, in the order of their names; the caller says what only a graph knows."""
+    if activation is None or (forget_bias is None and any("lstm" in c.family for c in cells)):
+        raise UserError(
+            f"{path} has no .meta beside it, which alone knows --forget-bias and --activation: "
+            "say both (TF1's defaults are 1.0 and tanh)"
+        )
+    if activation not in KERAS_ACTIVATIONS:
+        raise UserError(
+            f"--activation is {activation}: give one of {', '.join(sorted(KERAS_ACTIVATIONS))}"
+        )
+    levels: dict[int, dict[str | None, RecurrentLayer]] = {}
+    for cell in cells:
+        bias = forget_bias if "lstm" in cell.family else None
+        layer = RecurrentLayer(cell, Constants(activation, bias), None, cell.direction == "bw")
+        if levels.setdefault(cell.layer or 0, {}).setdefault(cell.direction, layer) is not layer:
+            raise UserError(
+                f"{path} has several cells in no order of layers: put its .meta beside it"
+            )
+    order = [
+        Level(*(tuple(ways[way] for way in (names & ways.keys())) for names in _WAYS))
+        for _, ways in sorted(levels.items())
+    ]
+    if len(order) > 1 and all(_STACK_IN_WAY.search(cell.scope.lower()) for cell in cells):
+        order = [Level(*(sum(layers, ()) for layers in zip(*order, strict=True)))]
+    return Network([], order, [], "steps")
+
+
+def _planned(checkpoint, held, network, *, graph, notes, head_map, trust):
+    if head_map:
+        shapes = checkpoint.shapes
+        network = with_map(network, head_map, graph=graph, shapes=shapes, trust=trust)
+    try:
+        blueprint = draw(network, checkpoint.read, masked=_is_masked(graph, network))
+    except ValueError as error:
+        raise UserError(f"{checkpoint.prefix}: {error}") from None
+    if head_map:
+        check_layers(blueprint, head_map)
+    optimizer = None
+    if graph is not None and not checkpoint.others:  # its state is not that of averages
+        optimizer = find_optimizer(graph, blueprint.specs, checkpoint, held)
+        reason = why_not(graph, blueprint.specs)
+        notes = [*notes, *([f"the optimizer is left out: {reason}"] if reason else [])]
+    taken = [checkpoint.others.get(name, name) for name in network.variables]
+    used = {*taken, *(optimizer.variables if optimizer else ())}
+    raw = sorted(set(network.variables) & set(taken)) if checkpoint.others else []
+    notes = [*notes, *(f"{name} has no moving average: it is taken itself" for name in raw)]
+    unused = sorted(checkpoint.shapes.keys() - used)
+    blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
+    mapped = head_map is not None
+    ends = _ends(checkpoint, graph, network)
+    return Conversion(checkpoint, network, graph, blueprint, held.counters, notes, mapped, ends)
+
+
+def _ends(checkpoint, graph, network):
+    """The Ends of a network; None where no graph tells.
+
+    Raises:
+        UserError: its outputs depend on something fed that no layer takes.
+    """
+    if graph is None or any(layer.run is None for layer in network.recurrent):
+        return None
+    ends = find_ends(graph, network)
+    if ends.foreign:
+        raise UserError(
+            f"{checkpoint.meta}: {ends.outputs[-1]} also depends on {', '.join(ends.foreign)}, "
+            "which no layer takes: convert knows models of one sequence and its lengths alone"
+        )
+    return ends
+
+
+def _is_masked(graph, network):
+    """Do the sequences have lengths that are fed, rather than the full one?"""
+    run = network.recurrent[0].run
+    if run is None or run.lengths is None:
+        return False
+    lengths = run.lengths
+    shapes = {"Shape", "ShapeN", "Size", "Rank"}
+    through = {node.op for node in graph.nodes.values()} - shapes
+    ops = {graph.node(t).op for t in graph.behind(lengths, through=through) if graph.node(t)}
+    return any(map(is_fed, ops))

@@ -1,0 +1,152 @@
+"""A converted `.keras` model back as a TF1 checkpoint.
+
+The map that `convert` wrote beside the model says which TF1 variable each weight came from. A TF1
+program restores the result with the Saver of its own graph: what that one knows besides, such as a
+learning rate in a variable, is taken from an older checkpoint.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from tf1port.errors import UserError
+from tf1port.keras_model import layer_weights
+from tf1port.keras_model.layer_weights import Part, Turned
+from tf1port.keras_model.loading import open_model
+from tf1port.tf1.checkpoint.partitions import split
+from tf1port.tf1.checkpoint.reader import open_checkpoint
+
+
+def reverse(keras_file, prefix, *, rest=None, trust=False):
+    """Writes `prefix`.index and its data file; returns the names of the variables, sorted.
+
+    Args:
+        keras_file: a `.keras` file with the `.json` map beside it that convert wrote.
+        prefix: path of the checkpoint.
+        rest: an older checkpoint, whose further variables are copied.
+        trust: the model's layers may run code and read files.
+
+    Raises:
+        UserError: either file is missing, damaged or of another model, or nothing can be written.
+    """
+    told = _map(keras_file)
+    variables = _variables(told, open_model(keras_file, trust=trust), path=keras_file)
+    if rest is not None:
+        older = open_checkpoint(rest)
+        further = older.shapes.keys() - variables.keys()
+        variables.update((name, older.read(name)) for name in further)
+        told = {**told, "parts": {**older.parts, **told.get("parts", {})}}
+    variables = _in_parts(variables, told.get("parts", {}))
+    _save(variables, prefix)
+    return sorted(variables)
+
+
+def _map(keras_file):
+    path = os.path.splitext(keras_file)[0] + ".json"
+    try:
+        with open(path, encoding="utf-8") as file:
+            told = json.load(file)
+        told["variables"], told["layers"]
+    except OSError:
+        raise UserError(f"there is no {path}: convert writes it beside the model") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path} is damaged: convert the checkpoint again") from None
+    return told
+
+
+def _variables(told, model, *, path):
+    """TF1's variables by name: weights, then what the optimizer holds of them."""
+    found = {}
+    try:
+        for layer in told["layers"]:
+            roles = {
+                row["role"]: row["variable"]
+                for row in told["variables"]
+                if row["layer"] == layer["name"]
+            }
+            own, parts = model.get_layer(layer["name"]), _parts(layer)
+            found.update(_named(layer_weights.to_tf1(parts, layer_weights.weights(own)), roles))
+            for slot, layers in told.get("optimizer", {}).get("slots", {}).items():
+                if layer["name"] in layers:
+                    values = _slot(model, own, slot, told)
+                    names = layers[layer["name"]]
+                    found.update(_named(layer_weights.to_tf1(parts, values, linear=True), names))
+    except (KeyError, ValueError, TypeError) as error:
+        raise UserError(f"{path} is not the model of its map: {error}") from None
+    if "optimizer" in told:
+        found.update(_counters(told["optimizer"], model.optimizer))
+    return found
+
+
+def _in_parts(variables, parts):
+    """The variables, those that were stored in parts as these: {name: {stored name: shape}}."""
+    found: dict[str, np.ndarray] = {}
+    for name, value in variables.items():
+        stored = parts.get(name, {name: value.shape})
+        found.update(zip(stored, split(value, list(stored.values())), strict=True))
+    return found
+
+
+def _parts(layer):
+    """What layer_weights needs to know of a layer of the map."""
+    turned = [Turned(**part) for part in layer.get("turned", [])]
+    return turned or [Part(**part) for part in layer["cells"]]
+
+
+def _named(arrays, roles):
+    """TF1's arrays of a layer by the names of the variables."""
+    return {name: arrays[role] for role, name in roles.items()}
+
+
+def _slot(model, layer, slot, told):
+    """One slot of every weight of a layer, by role.
+
+    Keras' momentum is the step that was taken, TF1's the sum of gradients that it came from.
+    """
+    found = layer_weights.slots(model, layer, slot)
+    values = {role: np.array(variable) for role, variable in found.items()}
+    if told["optimizer"]["kind"] != "SGD":
+        return values
+    rate = told["optimizer"]["options"]["learning_rate"]
+    return {role: -value / value.dtype.type(rate) for role, value in values.items()}
+
+
+def _counters(told, optimizer):
+    """The global step and the powers of beta, which TF1 multiplies up in float32 (D8)."""
+    steps, found = int(optimizer.iterations), {}
+    for key, counter in told["counters"].items():
+        name, dtype = counter["variable"], counter["dtype"]
+        if key == "global_step":
+            found[name] = np.array(steps, dtype)
+        elif key in ("beta1_power", "beta2_power"):
+            beta = np.float32(
+                told["options"][{"beta1_power": "beta_1", "beta2_power": "beta_2"}[key]]
+            )
+            power = np.cumprod(np.full(steps + 1, beta), dtype=np.float32)[-1]
+            found[name] = power.astype(dtype)
+    return found
+
+
+def _save(variables, prefix):
+    """Writes a checkpoint beside and moves it into place, the index last."""
+    folder = os.path.dirname(prefix) or "."
+    names = sorted(variables)
+    try:
+        beside = tempfile.mkdtemp(dir=folder)
+        try:
+            tf.raw_ops.SaveV2(
+                prefix=os.path.join(beside, "model"),
+                tensor_names=names,
+                shape_and_slices=[""] * len(names),
+                tensors=[variables[name] for name in names],
+            )
+            for ending in (".data-00000-of-00001", ".index"):
+                os.replace(os.path.join(beside, "model" + ending), prefix + ending)
+        finally:
+            shutil.rmtree(beside)
+    except OSError as error:
+        raise UserError(f"cannot write {prefix}: {error.strerror}") from None

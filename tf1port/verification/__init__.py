@@ -1,0 +1,1 @@
+"""What tf1port/verification/verify.py compares a converted model on."""

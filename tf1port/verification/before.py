@@ -1,0 +1,74 @@
+"""The layers before the cells, from random inputs of the graph on."""
+
+import numpy as np
+import tensorflow.compat.v1 as tf1
+
+from tf1port.errors import UserError
+from tf1port.tf1.graph import sessions
+from tf1port.tf1.session.recurrent_part import part_of, variables_of
+from tf1port.verification.pairs import rung_at
+
+ROWS = 4  # where a graph leaves a size open
+
+
+def before_rungs(pair, notes, *, seed):
+    """Compares what the cells take: yields the Rung of the layers before them.
+
+    Args:
+        pair: tf1port.verification.pairs.Pair, with a graph.
+        notes: takes a line where the graph cannot be run from its placeholders to the cells.
+        seed: of the random numbers that are put into the placeholders.
+    """
+    if pair.network.before:
+        try:
+            yield _rung(pair, np.random.default_rng(seed))
+        except UserError as reason:
+            notes.append(f"the layers before the cells are not compared: {reason}")
+
+
+def _rung(pair, stream):
+    run, before = pair.network.levels[0].forward[0].run, pair.network.before
+    steps = [run.inputs] if run.inputs else [step.x for step in run.steps]
+    inputs, expected, *taken = _run(pair, [before[0].inputs, before[-1].output, *steps], stream)
+    expected, found = (_rows(array) for array in (expected, pair.keras.before(inputs)))
+    # The cells take these rows in whatever order, or something else that is not known.
+    made = {row.tobytes() for row in expected}
+    if any(row.tobytes() not in made for step in taken for row in _rows(step)):
+        found = np.full_like(found, np.nan)
+    name, where = pair.blueprint.before[-1].name, f"{len(found)} rows"
+    return rung_at("layers before the cells", name, expected, found, dtype=pair.dtype, where=where)
+
+
+def _rows(array):
+    return array.reshape(-1, array.shape[-1])
+
+
+def _run(pair, fetches, stream):
+    graph, widened = pair.graph, pair.dtype != pair.blueprint.dtype
+    with tf1.Graph().as_default() as imported:
+        given, values = variables_of(graph, pair.variables, dtype=pair.dtype)
+        part = part_of(graph, fetches, given=given, widened=widened)
+        sessions.import_part(part, given)
+        feed = {
+            imported.get_tensor_by_name(f"{node.name}:0"): _drawn(pair, node, stream)
+            for node in part.node
+            if node.op.startswith("Placeholder")
+        }
+        with sessions.session(imported) as session:
+            return sessions.run(session, fetches, {**values, **feed})
+
+
+def _drawn(pair, node, stream):
+    """Random numbers for a placeholder: floats about zero, ids that every table has."""
+    shape = pair.graph.shape(f"{node.name}:0")
+    dtype = tf1.as_dtype(node.attr["dtype"].type).as_numpy_dtype
+    if shape is None:
+        raise UserError(f"its placeholder {node.name} has no shape")
+    sizes = [size or ROWS for size in shape]
+    if np.issubdtype(dtype, np.floating):
+        return np.asarray(stream.normal(size=sizes) if sizes else 1, dtype)
+    if dtype == np.bool_:
+        return np.zeros(sizes, bool)
+    tables = [spec.weights.get("embeddings") for spec in pair.blueprint.before]
+    ids = min([len(table) for table in tables if table is not None], default=2)
+    return stream.integers(ids, size=sizes).astype(dtype)

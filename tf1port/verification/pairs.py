@@ -1,0 +1,26 @@
+"""A reference and Keras' layers, to be run on the same inputs."""
+
+from tf1port.keras_model.runner import KerasRun
+from tf1port.numerics import comparison
+from tf1port.tf1.session.recurrent_part import GraphRun
+from tf1port.verification.numpy_run import NumpyRun
+
+
+class Pair:
+    """The reference and Keras' layers, both in one dtype, and what both were made from."""
+
+    def __init__(self, conversion, weights, variables, *, dtype, graph):
+        self.blueprint, self.dtype = conversion.blueprint, dtype
+        self.graph, self.network = conversion.graph if graph else None, conversion.network
+        self.run: GraphRun | NumpyRun = NumpyRun(self.network, variables)
+        if self.graph is not None:
+            widened = dtype != self.blueprint.dtype
+            self.run = GraphRun(self.graph, self.network, variables, widened=widened)
+        self.keras = KerasRun(self.blueprint, weights, dtype=dtype)
+        self.variables = variables
+
+
+def rung_at(quantity, name, expected, found, *, dtype, where):
+    """The rung of one pair of arrays, with what was run added to its place."""
+    rung = comparison.rung(quantity, {name: expected}, {name: found}, dtype=dtype)
+    return rung._replace(place=f"{rung.place}, {where}")

@@ -1,0 +1,169 @@
+"""Holds how a converted model learns against how the checkpoint's own graph does.
+
+The graph is the one that knows its loss: it is asked for the loss of the model's outputs and for
+the gradient by them, which the model then takes back through its layers to its weights. Layers,
+penalties and optimizer are those of the `.keras` file.
+"""
+
+import functools
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf1port.keras_model import layer_weights
+from tf1port.keras_model.blueprint import to_variables
+from tf1port.keras_model.runner import from_cells, in_dtype
+from tf1port.numerics import comparison, optimizers
+from tf1port.numerics.precision import floatx
+from tf1port.tf1.graph.optimizers import AVERAGES
+from tf1port.tf1.session.probing import row_order
+from tf1port.tf1.session.training import NoTraining, TrainingRun
+
+
+def training_rungs(conversion, weights, *, model, dtype, steps=0, seed=0):
+    """Yields a Rung for the gradients of a batch, and for the losses of some steps.
+
+    Args:
+        conversion: tf1port.conversion.plan.Conversion.
+        weights: of the model, by layer and role.
+        model: keras.Model as it was loaded, with its optimizer; it is left as it is.
+        dtype: "float64", or "float32" where the graph knows no other.
+        steps: how many both train, from the checkpoint with its optimizer's state.
+        seed: of the random batches.
+
+    Raises:
+        NoTraining: the graph has none, or none that runs here.
+    """
+    stream = np.random.default_rng(seed)
+    # The graph takes the variables as the model has them, with its rounding of the forget bias.
+    variables = to_variables(weights, conversion.blueprint)
+    run = TrainingRun(conversion, variables, dtype=dtype)
+    model = _Model(conversion, model, dtype=dtype)
+    feed = run.batch(stream)
+    expected = run.gradients(feed)
+    found, _ = model.gradients(run, feed)
+    names = expected.keys() & found.keys()
+    if not names:
+        raise NoTraining("the model trains nothing that the graph trains")
+    scale = max(1.0, *(np.abs(expected[name]).max() for name in names))
+    sides = ({name: of[name] / scale for name in sorted(names)} for of in (expected, found))
+    yield comparison.rung("gradients of a batch", *sides, dtype=dtype)
+    if not steps:
+        return
+    run.check_clipping(found.keys())
+    if conversion.blueprint.optimizer.unproved:
+        raise NoTraining("; ".join(conversion.blueprint.optimizer.unproved))
+    model.restore_optimizer()
+    losses = []
+    for _ in range(steps):
+        feed = run.batch(stream)
+        losses.append((run.take(feed).loss, model.step(run, feed)))
+        run.step(feed)
+    sides = ({"step": np.array(values)} for values in zip(*losses, strict=True))
+    yield comparison.rung("losses of resumed steps", *sides, dtype=dtype)
+    left = sorted({*expected.keys() - found.keys(), *_before(conversion)})
+    if left:
+        raise NoTraining(f"of {', '.join(left)} the graph's own are used, not the model's")
+
+
+def _before(conversion):
+    """The variables of the layers before the cells, which the model is given the results of."""
+    layers = conversion.network.before
+    named = [pair for layer in layers for pair in layer.variables.items()]
+    return [name for role, name in named if role not in AVERAGES]
+
+
+class _Model:
+    """The part of a Keras model behind what its cells take, in one dtype, with its optimizer."""
+
+    def __init__(self, conversion, model, *, dtype):
+        self.conversion, self.blueprint, self.dtype = conversion, conversion.blueprint, dtype
+        self._own = getattr(model, "optimizer", None)
+        with floatx(dtype):
+            copy = type(model).from_config(in_dtype(model.get_config(), dtype))
+            for variable, held in zip(copy.weights, model.weights, strict=True):
+                variable.assign(np.array(held).astype(variable.dtype))
+        self.whole, self.cells = copy, from_cells(copy, self.blueprint, ids=False)
+        self._row_order = functools.cache(functools.partial(row_order, conversion))
+
+    def gradients(self, run, feed):
+        """The gradients by TF1's names, and the loss."""
+        variables, gradients, loss = self._pulled(run, feed)
+        by_id = {id(variable): value for variable, value in zip(variables, gradients, strict=True)}
+        found = {}
+        for spec in [*self.blueprint.recurrent, *self.blueprint.after]:
+            own = layer_weights.variables(self.whole.get_layer(spec.name))
+            learning = {role: by_id.get(id(variable)) for role, variable in own.items()}
+            arrays = {role: np.array(v) for role, v in learning.items() if v is not None}
+            if not arrays:
+                continue  # a layer that the file does not train
+            arrays = layer_weights.to_tf1(spec.parts, arrays, linear=True)
+            sources = spec.sources.items()
+            found.update({name: arrays[role] for role, name in sources if role in arrays})
+        return found, loss
+
+    def restore_optimizer(self):
+        """Takes the model's own optimizer over, with its state.
+
+        Its constants are rounded as TF1 holds them (D13), an Adam has TF1's powers of beta (D8).
+
+        Raises:
+            NoTraining: there is none, or it is not of this model's weights.
+        """
+        if self._own is None:
+            raise NoTraining("the model has no optimizer")
+        kind = type(self._own)
+        kind = optimizers.TF1PowersAdam if kind is keras.optimizers.Adam else kind
+        options = optimizers.as_held(self._own.get_config(), dtype=self.blueprint.dtype)
+        with floatx(self.dtype), self._guarded():
+            self.optimizer = kind.from_config(options)
+            self.optimizer.build(self.whole.trainable_variables)
+            pairs = zip(self.optimizer.variables, self._own.variables, strict=True)
+            for variable, held in pairs:
+                variable.assign(np.array(held).astype(variable.dtype))
+
+    def step(self, run, feed):
+        """Trains one step; returns the loss before it. Raises NoTraining where Keras does not."""
+        variables, gradients, loss = self._pulled(run, feed)
+        with self._guarded():
+            self.optimizer.apply(gradients, variables)
+        return loss
+
+    @contextmanager
+    def _guarded(self):
+        """Of any optimizer that a file may hold."""
+        try:
+            yield
+        except (tf.errors.OpError, ValueError, TypeError) as error:
+            line = str(error).partition("\n")[0]
+            raise NoTraining(
+                f"the model's optimizer does not run in {self.dtype}: {line}"
+            ) from None
+
+    def _pulled(self, run, feed):
+        """The variables, their gradients, the loss."""
+        taken = run.take(feed)
+        inputs = taken.inputs
+        if self.blueprint.masked:
+            lengths = taken.lengths[:, None]
+            inputs = [inputs, np.arange(taken.inputs.shape[1]) < lengths]
+        variables = self.cells.trainable_variables
+        with floatx(self.dtype), tf.GradientTape() as tape:
+            made = self.cells(inputs, training=run.training)
+            penalties = list(self.cells.losses)
+        rows = made.numpy().reshape(-1, made.shape[-1])
+        order = np.arange(len(rows))
+        if len(made.shape) == 3:
+            order = self._row_order(*made.shape[:2])
+        rows_first = np.array_equal(order, np.arange(len(rows)))
+        sizes = made.shape[:-1] if rows_first else made.shape[-2::-1]
+        loss, pull = run.loss_of(feed, rows[order], sizes=sizes)
+        back = np.empty_like(rows)
+        back[order] = pull
+        pulled = tf.constant(back.reshape(made.shape))
+        values = [variable.value for variable in variables]
+        ones = [tf.ones_like(penalty) for penalty in penalties]
+        gradients = tape.gradient([made, *penalties], values, output_gradients=[pulled, *ones])
+        return variables, gradients, loss

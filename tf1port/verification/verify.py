@@ -1,0 +1,265 @@
+"""Compares a converted Keras model with the checkpoint's own graph.
+
+The graph as it stands carries the verdict (tf1port.conversion.end_to_end); runs from the middle
+of it, cell by cell, say where a difference is. What could not be compared makes a verdict "not
+proved".
+
+A trained cell may be chaotic: a rounding grows a millionfold over a hundred steps, and two right
+computations part. So whole sequences are compared in float64, the graph's float32 made wider; and
+in the checkpoint's own dtype step by step, each from the states that the graph itself was in.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tf1port.conversion import cases as verify_cases
+from tf1port.conversion.end_to_end import QUANTITY as END_TO_END
+from tf1port.conversion.end_to_end import end_to_end
+from tf1port.conversion.plan import read
+from tf1port.errors import UserError
+from tf1port.keras_model.blueprint import to_variables
+from tf1port.keras_model.loading import check_map, load
+from tf1port.numerics import comparison
+from tf1port.numerics.differences import difference
+from tf1port.numerics.outcome import DIFFERENT, EQUAL, NOT_PROVED
+from tf1port.numerics.precision import floatx
+from tf1port.tf1.session.probing import order, top
+from tf1port.tf1.session.training import NoTraining
+from tf1port.verification.before import before_rungs
+from tf1port.verification.optimizer import optimizer_rungs
+from tf1port.verification.pairs import Pair, rung_at
+from tf1port.verification.references import references
+from tf1port.verification.single_steps import single_steps
+from tf1port.verification.training import training_rungs
+
+_PARTIAL = ("cell ", "logits of ", "layers before ")  # what quantities of single parts begin with
+SHORT = 5  # steps over which two float32 computations stay together, chaotic or not
+
+
+class Verification(NamedTuple):
+    """What a comparison found.
+
+    rungs: a generator of Rung. against: what single cells are compared with.
+    notes: lines on what was not compared and need not be. unproved: lines on what was not compared
+    and is claimed: the outputs, and with steps the training. Both are complete once the rungs are.
+    claim: what a pass claims to be equal.
+    """
+
+    rungs: Iterator[comparison.Rung]
+    against: str
+    notes: list[str]
+    unproved: list[str]
+    claim: str
+
+
+def verify(path, keras_file, *, steps=0, seed=0, **options):
+    """Compares a checkpoint and its Keras model.
+
+    Args:
+        path: the TF1 checkpoint.
+        keras_file: what tf1port.conversion.convert made of it.
+        steps: how many both train on, from the checkpoint with its optimizer's state.
+        seed: of the random inputs.
+        options: those of tf1port.conversion.plan.read.
+
+    Returns: Verification.
+
+    Raises:
+        UserError: either is missing or damaged, or the model has not the layers of this checkpoint.
+    """
+    conversion = read(path, **options)
+    conversion.checkpoint.check()
+    check_map(keras_file, mapped=conversion.mapped)
+    model, weights = load(keras_file, conversion.blueprint, trust=options.get("trust", False))
+    others = _of_other_shapes(conversion.blueprint, weights)
+    if others:
+        rung = _weights(conversion.blueprint, weights)
+        note = f"nothing more is compared: the model has other weights in {', '.join(others)}"
+        return Verification(iter([rung]), "the checkpoint", [note], [], "the weights")
+    held = references(conversion)
+    left = conversion.ends and conversion.left_out
+    notes = [f"INCOMPLETE, the model does not have {line}" for line in left or []]
+    unproved: list[str] = []
+    learned = unproved if steps else notes
+    parts = {
+        "single cells": _cell_by_cell(conversion, weights, notes, held=held, seed=seed),
+        "outputs": end_to_end(conversion, model, weights, unproved, seed=seed),
+        "training": _learning(conversion, model, weights, held, learned, steps=steps, seed=seed),
+    }
+    guarded = (_guarded(part, name, unproved) for name, part in parts.items())
+    rungs = itertools.chain.from_iterable(guarded)
+    return Verification(rungs, held.against, notes, unproved, _claim(conversion, steps))
+
+
+def _claim(conversion, steps):
+    """What is claimed to be equal."""
+    outputs = ", ".join(conversion.outputs.values()) or "the outputs"
+    return f"{outputs} and {steps} steps of training" if steps else outputs
+
+
+def _guarded(rungs, name, unproved):
+    """Rungs up to an error of this program's own, which leaves the others standing."""
+    try:
+        yield from rungs
+    except UserError:
+        raise
+    except Exception as error:
+        line = str(error).strip().partition("\n")[0]
+        unproved.append(f"{name}: raised {type(error).__name__}: {line}")
+
+
+def counted(rungs):
+    """The Rungs that a verdict is made of: not those of single cells where the whole was compared.
+
+    These run the graph from its middle and say where a difference is; one that does not reach the
+    outputs is none of the claim.
+    """
+    whole = [rung for rung in rungs if rung.quantity == END_TO_END]
+    if not whole or not all(rung.passed for rung in whole):
+        return rungs
+    return [rung for rung in rungs if rung.passed or not rung.quantity.startswith(_PARTIAL)]
+
+
+def outcome(rungs, unproved):
+    """EQUAL, DIFFERENT or NOT_PROVED of tf1port.numerics.outcome."""
+    if not all(rung.passed for rung in rungs):
+        return DIFFERENT
+    return NOT_PROVED if unproved or not rungs else EQUAL
+
+
+def verdict(rungs, unproved, claim):
+    """The outcome of a verification in a sentence."""
+    came = outcome(rungs, unproved)
+    if came == DIFFERENT:
+        first = next(rung for rung in rungs if not rung.passed)
+        gap = f"{first.max_abs:.2g} > {first.bound:.2g}"
+        return f"FAIL: {first.quantity} differ at {first.place} ({first.dtype}): {gap}"
+    count, all_ = len(rungs), len(rungs) + len(unproved)
+    if came == EQUAL:
+        said = f"PASS: the model matches the graph on {count} of {all_} checks"
+        return f"{said} (claim: {claim})"
+    return f"NOT PROVED: {count} of {all_} compared; not compared: {'; '.join(unproved)}"
+
+
+def _learning(conversion, model, weights, held, notes, *, steps, seed):
+    """The optimizer, gradients and steps of training, where the graph has them."""
+    yield from optimizer_rungs(conversion, model, notes)
+    dtype = "float64" if held.wide else conversion.blueprint.dtype
+    cast = {name: _cast(arrays, dtype) for name, arrays in weights.items()}
+    try:
+        if not held.graph:
+            raise NoTraining("there is no graph that runs here")
+        options = {"model": model, "dtype": dtype, "steps": steps, "seed": seed}
+        yield from training_rungs(conversion, cast, **options)
+    except NoTraining as reason:
+        notes.append(f"gradients and steps are not compared: {reason}")
+
+
+def _cell_by_cell(conversion, weights, notes, *, held, seed):
+    """Runs from the middle of the graph: they say where a difference is, and prove nothing."""
+    try:
+        yield from _rungs(conversion, weights, notes, held=held, seed=seed)
+    except UserError as reason:
+        notes.append(f"single cells are not compared further: {reason}")
+
+
+def _rungs(conversion, weights, notes, *, held, seed):
+    blueprint = conversion.blueprint
+    yield _weights(blueprint, weights)
+    wide = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
+    read = conversion.checkpoint.read
+    variables = {name: read(name) for name in conversion.network.variables}
+    # The graph takes the variables as the model has them, with its rounding of the forget bias.
+    back = to_variables(wide, blueprint)
+    sides = _relative(variables, variables), _relative(back, variables)
+    yield comparison.rung("weights with forget bias", *sides, dtype=blueprint.dtype)
+    whole = Pair(conversion, wide, back, dtype="float64", graph=held.wide)
+    narrow = Pair(conversion, weights, variables, dtype=blueprint.dtype, graph=held.graph)
+    stream = np.random.default_rng(seed)
+    if held.graph:
+        yield from before_rungs(whole if held.wide else narrow, notes, seed=seed)
+    for sizes in verify_cases.sizes(conversion):
+        case = verify_cases.case(conversion, stream, *sizes)
+        with floatx("float64"):
+            yield from _whole(whole, case)
+        if blueprint.dtype == "float32":
+            yield from single_steps(narrow, case.cast("float32"))
+            if held.graph and not held.wide and sizes[1] <= SHORT:
+                yield from _whole(narrow, case.cast("float32"), kind="short sequence")
+
+
+def _weights(blueprint, weights):
+    expected = {spec.name: spec.weights for spec in blueprint.specs}
+    return comparison.rung("weights", _flat(expected), _flat(weights), dtype=blueprint.dtype)
+
+
+def _of_other_shapes(blueprint, weights):
+    """The layers whose weights differ in number or shape from those of the checkpoint."""
+    return [
+        spec.name
+        for spec in blueprint.specs
+        if {role: value.shape for role, value in spec.weights.items()}
+        != {role: value.shape for role, value in weights[spec.name].items()}
+    ]
+
+
+def _whole(pair, case, *, kind="sequence"):
+    """Whole sequences: every cell's outputs and final states, then the logits."""
+    expected = pair.run(case.inputs, case.states, lengths=case.lengths)
+    sequences, states = pair.keras(case.inputs, case.states, lengths=case.lengths)
+    rung = functools.partial(rung_at, dtype=pair.dtype, where=case.where)
+    for index, name in enumerate(pair.blueprint.cell_names):
+        if expected.sequences[index] is not None:
+            yield rung(
+                f"cell outputs of a {kind}", name, expected.sequences[index], sequences[index]
+            )
+        for part, one, other in zip("hc", expected.states[index], states[index], strict=False):
+            yield rung(f"cell states of a {kind}", f"{name}/{part}", one, other)
+    if expected.head is not None:
+        found = expected._replace(sequences=sequences, states=states)
+        sequence, state = top(pair.network, found)
+        taken = {"steps": sequence, "last": sequence[:, -1], "state": state}[pair.network.takes]
+        count = pair.network.compared
+        made = pair.keras.head(taken, count=count)
+        name = pair.blueprint.after[count - 1].name
+        yield rung(f"logits of a {kind}", name, *_rows(pair, expected, made))
+
+
+def _rows(pair, expected, made):
+    """The rows of the reference's head, and those of what a model made, in the same order."""
+    head = expected.head.reshape(-1, expected.head.shape[-1])
+    if pair.network.takes != "steps" or made.ndim < 3:
+        return head, made
+    if pair.network.after[0].inputs:
+        return head, _ordered(pair, expected)(made, made)
+    # A map does not say whether time or the rows come first: the one that is nearer.
+    orders = [one.reshape(-1, one.shape[-1]) for one in (made, made.swapaxes(0, 1))]
+    return head, min(orders, key=lambda rows: difference({"": head}, {"": rows}).max_abs)
+
+
+def _ordered(pair, expected):
+    """How the reference's head orders its rows."""
+    if pair.graph is None:
+        return lambda sequence, state: sequence.reshape(-1, sequence.shape[-1])
+    ordered = order(pair.graph, pair.network, expected)
+    if ordered is None:
+        raise UserError("the graph changes the outputs before the layers behind its cells")
+    return ordered
+
+
+def _flat(layers):
+    return {f"{name}/{role}": value for name, of in layers.items() for role, value in of.items()}
+
+
+def _relative(arrays, sizes):
+    """Arrays in float64, those of values over one relative to the largest of `sizes`."""
+    scales = {name: max(1.0, np.abs(value).max()) for name, value in sizes.items()}
+    return {name: arrays[name].astype("float64") / scale for name, scale in scales.items()}
+
+
+def _cast(arrays, dtype):
+    return {name: value.astype(dtype) for name, value in arrays.items()}

@@ -1,1 +1,0 @@
-"""What tf1port/verify/verify.py compares a converted model on."""

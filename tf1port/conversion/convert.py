@@ -11,11 +11,12 @@ import os
 import tempfile
 import zipfile
 from contextlib import ExitStack
+from typing import IO, Any
 
 import keras
 
 from tf1port.conversion.conversion_report import report
-from tf1port.conversion.plan import read
+from tf1port.conversion.plan import Conversion, read
 from tf1port.errors import UserError
 from tf1port.files import replacing
 from tf1port.progress import progress
@@ -24,7 +25,7 @@ _CHUNK = 2**22  # bytes that are copied at a time
 _CHECKED = 2**25  # bytes of weights up to which a model is compared, which takes it in float64
 
 
-def convert(path, target, **options):
+def convert(path: str, target: str, **options: Any) -> Conversion:
     """Writes `target` (`.keras`), its source (`.py`) and its map (`.json`); returns a Conversion.
 
     Takes the options of tf1port.conversion.plan.read, and returns what that does.
@@ -55,7 +56,7 @@ def convert(path, target, **options):
     return conversion
 
 
-def _checked(conversion, model):
+def _checked(conversion: Conversion, model: keras.Model) -> Conversion:
     """The conversion with what could not be compared. Raises UserError where the model differs."""
     from tf1port.conversion.end_to_end import end_to_end
     from tf1port.keras_model import layer_weights
@@ -84,7 +85,7 @@ def _checked(conversion, model):
     return conversion._replace(unchecked=tuple(unchecked), ends=ends)
 
 
-def _save(model, path):
+def _save(model: keras.Model, path: str) -> None:
     """Writes a `.keras` file by way of a folder: otherwise Keras makes it in memory first."""
     with tempfile.TemporaryDirectory(prefix=".part-", dir=os.path.dirname(path) or ".") as folder:
         keras.saving.save_model(model, folder, zipped=False)
@@ -95,14 +96,14 @@ def _save(model, path):
                         _copy(source, target, size=entry.stat().st_size)
 
 
-def _copy(source, target, *, size):
+def _copy(source: IO[bytes], target: IO[bytes], *, size: int) -> None:
     chunks = iter(functools.partial(source.read, _CHUNK), b"")
     count = -(-size // _CHUNK)
     for chunk in progress(chunks, "write", unit=f" × {_CHUNK >> 20} MB", total=count, delay=0.5):
         target.write(chunk)
 
 
-def _paths(target):
+def _paths(target: str) -> list[str]:
     """The files that a conversion writes; raises UserError where they cannot be written."""
     if not target.endswith(".keras"):
         raise UserError(f"--to is {target}: give a file that ends in .keras")

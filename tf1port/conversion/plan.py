@@ -2,18 +2,22 @@
 
 import dataclasses
 import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tf1port.conversion.head_map import check_layers, with_map
 from tf1port.errors import UserError
 from tf1port.keras_model.blueprint import Blueprint, draw
 from tf1port.keras_model.optimizer import find_optimizer, why_not
-from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
+from tf1port.tf1.checkpoint.cell_names import Cell
+from tf1port.tf1.checkpoint.inventory import Inventory
+from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
 from tf1port.tf1.graph.ends import Ends, Entry, find_ends, is_fed
 from tf1port.tf1.graph.equations import ACTIVATIONS, Constants
 from tf1port.tf1.graph.importing import check_needed
 from tf1port.tf1.graph.index import Graph, load_graph
+from tf1port.tf1.graph.layer import Layer
 from tf1port.tf1.graph.network import Level, Network, RecurrentLayer, find_network
 from tf1port.tf1.graph.unrolls import UnknownCell
 from tf1port.tf1.session.probing import with_takes
@@ -29,7 +33,7 @@ _STACK_IN_WAY = re.compile(r"(^|/)[fb]w/.*cell_?\d")
 class Conversion(NamedTuple):
     """What was found of a checkpoint and what becomes of it."""
 
-    checkpoint: object
+    checkpoint: Checkpoint
     network: Network
     graph: Graph | None
     blueprint: Blueprint
@@ -41,7 +45,7 @@ class Conversion(NamedTuple):
     output: str = "0"  # what Keras calls the output of the model
 
     @property
-    def inputs(self):
+    def inputs(self) -> dict[str, dict[str, str]]:
         """The graph's tensor for each input of the model, as its map has them."""
         if self.ends is None:
             return {}
@@ -51,13 +55,13 @@ class Conversion(NamedTuple):
         return found
 
     @property
-    def outputs(self):
+    def outputs(self) -> dict[str, str]:
         """The graph's tensor for the output of the model, or its tensors of all steps."""
         names = self.ends.outputs if self.ends is not None else []
         return {self.output: ", ".join(names)} if names else {}
 
     @property
-    def left_out(self):
+    def left_out(self) -> list[str]:
         """What of the program is not in the model, a line each; empty: all of it is."""
         found = [f"the variable {name}" for name in self.blueprint.unused]
         if self.ends is None:
@@ -76,7 +80,15 @@ class Conversion(NamedTuple):
         return found + [f"what {name} makes of the outputs" for name in self.ends.beyond]
 
 
-def read(path, *, trust=False, averages=False, forget_bias=None, activation=None, head_map=None):
+def read(
+    path: str,
+    *,
+    trust: bool = False,
+    averages: bool = False,
+    forget_bias: float | None = None,
+    activation: str | None = None,
+    head_map: str | None = None,
+) -> Conversion:
     """Reads a checkpoint and the graph beside it, and plans its Keras model.
 
     Args:
@@ -99,7 +111,7 @@ def read(path, *, trust=False, averages=False, forget_bias=None, activation=None
         checkpoint = _averaged(checkpoint, held, cells)
     if checkpoint.meta is None:
         network = _without_graph(cells, forget_bias, activation, path=path)
-        planned = {"notes": [], "head_map": head_map, "trust": trust}
+        planned: dict[str, Any] = {"notes": [], "head_map": head_map, "trust": trust}
         return _planned(checkpoint, held, network, graph=None, **planned)
     if forget_bias is not None or activation is not None:
         raise UserError(
@@ -118,7 +130,7 @@ def read(path, *, trust=False, averages=False, forget_bias=None, activation=None
 
 
 @contextmanager
-def _searching(meta):
+def _searching(meta: str) -> Iterator[None]:
     """Turns what a search of a `.meta` runs into where its nodes do not fit into a UserError."""
     try:
         yield
@@ -132,7 +144,7 @@ def _searching(meta):
         ) from error
 
 
-def _check_same_model(checkpoint, graph, network):
+def _check_same_model(checkpoint: Checkpoint, graph: Graph, network: Network) -> None:
     """Refuses a graph whose variables are not those of the checkpoint."""
     missing = sorted(set(network.variables) - checkpoint.shapes.keys())
     if missing:
@@ -149,7 +161,7 @@ def _check_same_model(checkpoint, graph, network):
             )
 
 
-def _averaged(checkpoint, held, cells):
+def _averaged(checkpoint: Checkpoint, held: Inventory, cells: Sequence[Cell]) -> Checkpoint:
     """The checkpoint with averages for values."""
     others = {name: other for name, other in held.averages.items() if name in checkpoint.shapes}
     for cell in cells:
@@ -161,7 +173,7 @@ def _averaged(checkpoint, held, cells):
     return checkpoint.replaced(others)
 
 
-def _no_cell(path, held):
+def _no_cell(path: str, held: Inventory) -> str:
     """What to say of a checkpoint without cells that are known."""
     see = f"see python -m tf1port inspect {path}"
     if not held.unexplained:
@@ -170,7 +182,7 @@ def _no_cell(path, held):
     return f"{path} holds no cell of a known kind ({name} is {held.notes[name]}): {see}"
 
 
-def _notes(graph, network, found, fault):
+def _notes(graph: Graph, network: Network, found: Network, fault: str | None) -> list[str]:
     """What of a graph is left out of its model.
 
     Args:
@@ -194,11 +206,11 @@ def _notes(graph, network, found, fault):
     return notes
 
 
-def _first_variable(layers):
+def _first_variable(layers: Sequence[Layer]) -> str:
     return next(name for layer in layers for name in layer.variables.values())
 
 
-def _without_buffers(cells):
+def _without_buffers(cells: Sequence[Cell]) -> list[Cell]:
     """The cells without raw buffers of cuDNN's that a Saver has written as cells as well."""
     scopes = [cell.scope for cell in cells if cell.family != "opaque"]
     return [
@@ -208,7 +220,9 @@ def _without_buffers(cells):
     ]
 
 
-def _without_graph(cells, forget_bias, activation, *, path):
+def _without_graph(
+    cells: Sequence[Cell], forget_bias: float | None, activation: str | None, *, path: str
+) -> Network:
     """The cells alone, in the order of their names; the caller says what only a graph knows."""
     if activation is None or (forget_bias is None and any("lstm" in c.family for c in cells)):
         raise UserError(
@@ -236,7 +250,16 @@ def _without_graph(cells, forget_bias, activation, *, path):
     return Network([], order, [], "steps")
 
 
-def _planned(checkpoint, held, network, *, graph, notes, head_map, trust):
+def _planned(
+    checkpoint: Checkpoint,
+    held: Inventory,
+    network: Network,
+    *,
+    graph: Graph | None,
+    notes: list[str],
+    head_map: str | None,
+    trust: bool,
+) -> Conversion:
     if head_map:
         shapes = checkpoint.shapes
         network = with_map(network, head_map, graph=graph, shapes=shapes, trust=trust)
@@ -262,7 +285,7 @@ def _planned(checkpoint, held, network, *, graph, notes, head_map, trust):
     return Conversion(checkpoint, network, graph, blueprint, held.counters, notes, mapped, ends)
 
 
-def _ends(checkpoint, graph, network):
+def _ends(checkpoint: Checkpoint, graph: Graph | None, network: Network) -> Ends | None:
     """The Ends of a network; None where no graph tells.
 
     Raises:
@@ -279,10 +302,10 @@ def _ends(checkpoint, graph, network):
     return ends
 
 
-def _is_masked(graph, network):
+def _is_masked(graph: Graph | None, network: Network) -> bool:
     """Do the sequences have lengths that are fed, rather than the full one?"""
     run = network.recurrent[0].run
-    if run is None or run.lengths is None:
+    if graph is None or run is None or run.lengths is None:
         return False
     lengths = run.lengths
     shapes = {"Shape", "ShapeN", "Size", "Rank"}

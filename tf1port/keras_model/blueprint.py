@@ -1,6 +1,6 @@
 """A Keras model before it is built: layers as constructor calls, weights and their origins."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,10 @@ from tf1port.keras_model.cell_specs import CellSpec
 from tf1port.keras_model.expressions import Call
 from tf1port.keras_model.layer_weights import Part, Turned
 from tf1port.keras_model.optimizer import OptimizerSpec
-from tf1port.tf1.graph.network import Network
+from tf1port.tf1.graph.layer import Layer
+from tf1port.tf1.graph.network import Level, Network
+
+Read = Callable[[str], np.ndarray]  # from the name of a variable to its array
 
 
 @dataclass(frozen=True)
@@ -35,28 +38,28 @@ class Spec:
     picked: bool = False
 
     @property
-    def name(self):
-        return self.call.arguments["name"]
+    def name(self) -> str:
+        return str(self.call.arguments["name"])
 
     @property
-    def kind(self):
+    def kind(self) -> str:
         """The class of the layer, without its module."""
         return self.call.function.rpartition(".")[2]
 
     @property
-    def options(self):
+    def options(self) -> dict[str, Any]:
         """The arguments of the constructor but for name and dtype."""
         arguments = self.call.arguments.items()
         return {key: value for key, value in arguments if key not in ("name", "dtype")}
 
     @property
-    def parts(self):
+    def parts(self) -> tuple[Part | Turned, ...]:
         """The layer's cells or turned weights, for tf1port.keras_model.layer_weights."""
         return self.turned or tuple(
             Part(cell.prefix, cell.family, cell.forget_bias) for cell in self.cells
         )
 
-    def release(self):
+    def release(self) -> None:
         """Forgets the arrays."""
         for weights in (self.weights, *(cell.weights for cell in self.cells)):
             weights.clear()
@@ -82,17 +85,17 @@ class Blueprint:
     unused: list[str] = field(default_factory=list)  # variables that no layer takes
 
     @property
-    def specs(self):
+    def specs(self) -> list[Spec]:
         """All layers from the inputs up."""
         return [*self.before, *self.recurrent, *self.after]
 
     @property
-    def cells(self):
+    def cells(self) -> list[CellSpec]:
         """All cells, in the order of tf1port.tf1.graph.network.Network.recurrent."""
         return [cell for spec in self.recurrent for cell in spec.cells]
 
     @property
-    def cell_names(self):
+    def cell_names(self) -> list[str]:
         """A name for each of the cells: of its layer, and its place in that."""
         return [
             f"{spec.name}/{cell.prefix}".rstrip("/")
@@ -101,14 +104,14 @@ class Blueprint:
         ]
 
     @property
-    def width(self):
+    def width(self) -> int:
         """The number of outputs of the last recurrent layer."""
         spec = self.recurrent[-1]
         ways = 2 if spec.kind == "Bidirectional" else 1
         options: Mapping[str, Any] = spec.cells[-1].options
         return ways * (options.get("projection") or options["units"])
 
-    def picks_last(self, spec):
+    def picks_last(self, spec: Spec) -> bool:
         """Whether the last of all outputs is picked behind a layer.
 
         A recurrent layer of one direction gives it by itself; two would give their final states.
@@ -120,7 +123,7 @@ class Blueprint:
         return bool(self.after) and self.takes == "last" and several
 
 
-def draw(network: Network, read, *, masked=False):
+def draw(network: Network, read: Read, *, masked: bool = False) -> Blueprint:
     """The Blueprint of a network.
 
     Args:
@@ -169,7 +172,9 @@ def draw(network: Network, read, *, masked=False):
     )
 
 
-def to_variables(weights, blueprint):
+def to_variables(
+    weights: Mapping[str, Mapping[str, np.ndarray]], blueprint: Blueprint
+) -> dict[str, np.ndarray]:
     """TF1's variables of a model's weights, the way back, in the dtype of the weights."""
     variables = {}
     for spec in blueprint.specs:
@@ -178,7 +183,7 @@ def to_variables(weights, blueprint):
     return variables
 
 
-def _features(before, cell):
+def _features(before: Sequence[Spec], cell: CellSpec) -> int | None:
     """F of the model's inputs; None where the first layer is an embedding."""
     for spec in before:
         if spec.kind == "Embedding":
@@ -188,7 +193,7 @@ def _features(before, cell):
     return len(cell.weights["kernel"])
 
 
-def _check_width(level, below, cells):
+def _check_width(level: Level, below: list[CellSpec], cells: list[CellSpec]) -> None:
     """Raises ValueError where cells take another width than the level below them gives."""
     tops = [below[len(level.forward) - 1], *below[len(level.forward) :][-1:]]
     given = sum(top.options.get("projection") or top.options["units"] for top in tops)
@@ -200,7 +205,7 @@ def _check_width(level, below, cells):
         )
 
 
-def _is_residual(level):
+def _is_residual(level: Level) -> bool:
     found = {layer.residual for layer in level.cells}
     if found == {False}:
         return False
@@ -209,7 +214,7 @@ def _is_residual(level):
     raise ValueError("residual connections within one of two directions have no layer in Keras")
 
 
-def _sequence_options(network, *, top, picked):
+def _sequence_options(network: Network, *, top: bool, picked: bool) -> dict[str, Any]:
     """All layers but the last give their outputs at every step, the last one as it is taken.
 
     picked: the last output is picked from all of them behind the layer.
@@ -218,7 +223,7 @@ def _sequence_options(network, *, top, picked):
     return {"return_sequences": at_every_step or (picked and network.takes == "last")}
 
 
-def _recurrent(cells, options):
+def _recurrent(cells: list[CellSpec], options: Mapping[str, Any]) -> Spec:
     """The spec of a recurrent layer of some cells, one after the other forwards, then backwards."""
     forward = [cell for cell in cells if not cell.prefix.startswith("backward")]
     call = cell_specs.layer_call(forward, options)
@@ -232,7 +237,7 @@ def _recurrent(cells, options):
     return Spec(call, weights, sources, cells[0].operation, tuple(cells))
 
 
-def _plain(layer, read, name, dtype):
+def _plain(layer: Layer, read: Read, name: str, dtype: str) -> Spec:
     """The spec of a layer of no cells: but for a map's its arrays are Keras' as they are."""
     turned = tuple(Turned(role, axes) for role, axes in layer.turned.items())
     held = {role: read(variable) for role, variable in layer.variables.items()}

@@ -1,6 +1,7 @@
 """A TF1 cell as what Keras has for it: a layer of its own, or a cell of ours within an RNN."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class CellSpec:
     family: str
     forget_bias: float
     function: str
-    options: dict[str, object]
+    options: dict[str, Any]
     weights: dict[str, np.ndarray]
     sources: dict[str, str]
     operation: str
@@ -102,7 +103,7 @@ def _cell(layer, read, prefix):
 
 def _keras(family, weights, constants, sizes):
     """The class that computes what the cell does, and the options of its constructor."""
-    options: dict[str, object] = {"units": sizes.units, "activation": constants.activation}
+    options: dict[str, Any] = {"units": sizes.units, "activation": constants.activation}
     clips = {"cell_clip": constants.cell_clip, "projection_clip": constants.projection_clip}
     if "gate_gamma" in weights:
         return _OURS + "LayerNormLSTMCell", options

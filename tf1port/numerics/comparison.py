@@ -1,6 +1,7 @@
 """Split off from tf1port/comparison/ladder/ladder.py."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from tf1port.numerics.differences import difference
 from tf1port.numerics.tolerances import tolerance
@@ -20,11 +21,13 @@ class Rung(NamedTuple):
     reason: str
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         return self.max_abs <= self.bound
 
 
-def rung(quantity, legacy, modern, *, dtype):
+def rung(
+    quantity: str, legacy: Mapping[str, Any], modern: Mapping[str, Any], *, dtype: str
+) -> Rung:
     """Compares two dicts of arrays under the tolerance of `quantity`."""
     found, allowed = difference(legacy, modern), tolerance(quantity, dtype)
     return Rung(quantity, dtype, found.max_abs, found.place, allowed.bound, allowed.reason)

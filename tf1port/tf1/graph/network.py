@@ -1,6 +1,7 @@
 """The network around a graph's cells: their order, what leads to them, what is made of them."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.graph.convolutions import shortest
@@ -15,6 +16,8 @@ from tf1port.tf1.graph.wiring import find_wiring
 
 _FUNCTIONS = {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"}
 _FUNCTIONS |= {"PartitionedCall", "StatefulPartitionedCall"}
+
+_Below = dict[int, bool]  # the layers below one, and whether time is reversed between
 
 
 class RecurrentLayer(NamedTuple):
@@ -31,9 +34,16 @@ class RecurrentLayer(NamedTuple):
     others: int = 0
 
     @property
-    def residual(self):
+    def residual(self) -> bool:
         """Whether the sum of what the cell takes and what it makes goes on."""
         return self.run is not None and self.run.residual
+
+    @property
+    def own_run(self) -> Run:
+        """The run. Raises UnknownCell where there is none."""
+        if self.run is None:
+            raise UnknownCell(f"{self.cell.scope} is not run by itself")
+        return self.run
 
 
 class Level(NamedTuple):
@@ -43,17 +53,17 @@ class Level(NamedTuple):
     backward: tuple[RecurrentLayer, ...] = ()
 
     @property
-    def cells(self):
+    def cells(self) -> list[RecurrentLayer]:
         """The cells of both directions, forwards first."""
         return [*self.forward, *self.backward]
 
     @property
-    def firsts(self):
+    def firsts(self) -> list[RecurrentLayer]:
         """The first cell of each direction, which take what the level takes."""
         return [direction[0] for direction in self if direction]
 
     @property
-    def tops(self):
+    def tops(self) -> list[RecurrentLayer]:
         """The last cell of each direction, whose outputs side by side are the level's."""
         return [direction[-1] for direction in self if direction]
 
@@ -75,42 +85,42 @@ class Network(NamedTuple):
     takes: str
 
     @property
-    def recurrent(self):
+    def recurrent(self) -> list[RecurrentLayer]:
         """All cells, level by level."""
         return [layer for level in self.levels for layer in level.cells]
 
     @property
-    def variables(self):
+    def variables(self) -> list[str]:
         """The names of all variables that have found their place."""
         found = [name for layer in self.before + self.after for name in layer.variables.values()]
         found += [name for layer in self.recurrent for name in layer.cell.variables.values()]
         return found
 
     @property
-    def head_kernel(self):
+    def head_kernel(self) -> str | None:
         """The variable of the first product found behind the cells; None: there is none."""
         dense = (layer for layer in self.after if layer.kind == "dense")
         kernels = (layer.variables["kernel"] for layer in dense)
         return next((name for name in kernels if name), None)
 
     @property
-    def shortest(self):
+    def shortest(self) -> int:
         """The least number of steps that leaves one behind the layers after the cells."""
         return shortest(self.after)
 
     @property
-    def compared(self):
+    def compared(self) -> int:
         """How many of the layers after the cells lead to a known tensor of the graph."""
         return max([i + 1 for i, layer in enumerate(self.after) if layer.output], default=0)
 
     @property
-    def top(self):
+    def top(self) -> list[int]:
         """The positions in `recurrent` of the cells whose outputs the last level gives."""
         scopes = [layer.cell.scope for layer in self.recurrent]
         return [scopes.index(layer.cell.scope) for layer in self.levels[-1].tops]
 
 
-def find_network(graph: Graph, cells):
+def find_network(graph: Graph, cells: Sequence[Cell]) -> Network:
     """The network that a graph makes of its cells (tf1port.tf1.checkpoint.cell_names.Cell).
 
     Raises:
@@ -131,12 +141,12 @@ def find_network(graph: Graph, cells):
         return Network(layers_before(graph, cudnn.inputs), levels, after, takes)
     levels = _levels(graph, _layers(graph, cells))
     check_stack(graph, levels)
-    top, first = levels[-1].tops[0].run, levels[0].cells[0].run
+    top, first = levels[-1].tops[0].own_run, levels[0].cells[0].own_run
     after, takes = layers_after(graph, _ends(top), kernels=kernels)
     return Network(layers_before(graph, first.first_inputs), levels, after, takes)
 
 
-def _layers(graph, cells):
+def _layers(graph: Graph, cells: Sequence[Cell]) -> list[RecurrentLayer]:
     wiring = find_wiring(graph, cells)
     layers = []
     for cell in cells:
@@ -153,7 +163,7 @@ def _layers(graph, cells):
     return layers
 
 
-def _hidden(graph, cell):
+def _hidden(graph: Graph, cell: Cell) -> str:
     """Why nothing in a graph is seen to use a cell."""
     functions = graph.ahead(
         [name + ":0" for name in cell.variables.values()], through=PASSING, ops=_FUNCTIONS
@@ -167,7 +177,7 @@ def _hidden(graph, cell):
     )
 
 
-def _ends(run):
+def _ends(run: Run) -> list[tuple[Any, str]]:
     """What dense layers may take of a run: pairs of a tensor and what it would be."""
     if run.steps and not run.looped:
         ends = [(run.steps[0].output, "steps"), (run.steps[-1].output, "last")]
@@ -177,7 +187,7 @@ def _ends(run):
     return [(run.final_h, "state"), (run.outputs, "steps"), (run.outputs, "last")]
 
 
-def _levels(graph, layers):
+def _levels(graph: Graph, layers: list[RecurrentLayer]) -> list[Level]:
     """The levels from the inputs up: each takes what the one before makes."""
     below = [_below(graph, layers, index) for index in range(len(layers))]
     levels: list[Level] = []
@@ -201,7 +211,7 @@ def _levels(graph, layers):
     return levels
 
 
-def _refuse(layers, turned):
+def _refuse(layers: list[RecurrentLayer], turned: list[bool]) -> NoReturn:
     scopes = ", ".join(layer.cell.scope for layer in layers)
     if turned == [True]:
         raise UnknownCell(
@@ -210,7 +220,7 @@ def _refuse(layers, turned):
     raise UnknownCell(f"these cells are not stacked one upon the other: {scopes}")
 
 
-def _chain(first, below, done):
+def _chain(first: int, below: list[_Below], done: set[int]) -> list[int]:
     """A layer and those stacked upon it alone, as MultiRNNCell in one of two directions."""
     chain = [first]
     while True:
@@ -220,14 +230,16 @@ def _chain(first, below, done):
         chain.append(over[0])
 
 
-def _below(graph, layers, index):
+def _below(graph: Graph, layers: list[RecurrentLayer], index: int) -> _Below:
     """The layers that a layer takes its inputs from, and whether they are turned between."""
-    made = {tensor: i for i, layer in enumerate(layers) for tensor in layer.run.made if i != index}
-    ways = _turns(graph, layers[index].run.first_inputs)
+    made = {
+        tensor: i for i, layer in enumerate(layers) for tensor in layer.own_run.made if i != index
+    }
+    ways = _turns(graph, layers[index].own_run.first_inputs)
     return {made[tensor]: turned for tensor, turned in ways.items() if tensor in made}
 
 
-def _turns(graph, tensor):
+def _turns(graph: Graph, tensor: str) -> dict[str, bool]:
     """All tensors that lead to one by being moved about, and whether time is reversed between."""
     found, queue = {tensor: False}, [tensor]
     for other in queue:  # it grows
@@ -242,13 +254,13 @@ def _turns(graph, tensor):
     return found
 
 
-def _is_turned(graph, layers, index, below):
+def _is_turned(graph: Graph, layers: list[RecurrentLayer], index: int, below: list[_Below]) -> bool:
     """Whether a layer takes its sequence from the end."""
-    run = layers[index].run
+    run = layers[index].own_run
     for other, layer in enumerate(layers):  # unrolled, the steps are in another order at once
         pair = other != index and below[other].keys() == below[index].keys()
-        pair = pair and min(len(run.steps), len(layer.run.steps)) > 1
-        if pair and graph.origin(run.steps[-1].x) == graph.origin(layer.run.steps[0].x):
+        pair = pair and min(len(run.steps), len(layer.own_run.steps)) > 1
+        if pair and graph.origin(run.steps[-1].x) == graph.origin(layer.own_run.steps[0].x):
             return layers[index].cell.direction == "bw"
     if below[index]:
         source, turned = next(iter(below[index].items()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import os
 import sys
 import urllib.error
@@ -11,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared import byte_arrays, mnist_files
+from shared import mnist_files
 from shared.errors import UserError
 from shared.files import replacing
 
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 TIMEOUT = 10.0  # s without a byte from the server
+LIMIT = 64 << 20  # bytes of a download; MNIST has 11 million, 55 million uncompressed
 VALIDATION = 5000  # the first training images, as TF1's read_data_sets had it
 DIGITS_TEST, DIGITS_VALIDATION = 400, 97  # of 1,797
 DIGITS_SOURCE = "sklearn.datasets.load_digits"
@@ -80,7 +82,7 @@ def cache_path() -> str:
 
 def _read_cache(path: str) -> list[np.ndarray]:
     try:
-        return mnist_files.read_npz(path)
+        return mnist_files.read_npz(path, name=path)
     except UserError as error:
         raise UserError(f"delete the cached {path}, which can't be used: {error}") from None
 
@@ -89,7 +91,7 @@ def _download_or_digits(cache: str, *, insist: bool) -> Dataset:
     url = os.environ.get("MNIST_URL") or URL
     try:
         data = download(url)
-        arrays = mnist_files.parse_npz(data, url)
+        arrays = mnist_files.read_npz(io.BytesIO(data), name=url)
     except UserError as error:
         if insist:
             raise UserError(f"MNIST can't be had: {error}; {WAYS}") from None
@@ -103,12 +105,15 @@ def download(url: str) -> bytes:
     """What the URL serves. Raises UserError where it can't be reached, stalls or sends too much."""
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
-            return byte_arrays.read_limited(response, url)
+            data = response.read(LIMIT + 1)
     except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it is the answer, too, and holds the connection
         reason = " ".join(str(error).split())  # a server may send lines
         raise UserError(f"{url} can't be downloaded ({reason})") from None
+    if len(data) > LIMIT:
+        raise UserError(f"{url} sends more than {LIMIT:,} bytes, which MNIST has not")
+    return data
 
 
 def _keep(data: bytes, path: str) -> None:

@@ -1,16 +1,27 @@
-"""MNIST's files, four of IDX or one npz: where they are and whether they are MNIST."""
+"""MNIST's files, four of IDX or one npz: where they are and whether they are MNIST.
+
+IDX and .npy files are a short header and the array's bytes. Those are compared with MNIST's digest
+as they stand and taken in MNIST's shape: whatever a header claims, it is not looked at.
+"""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
-from collections.abc import Sequence
-from typing import NamedTuple
+import struct
+import zipfile
+import zlib
+from typing import IO, NamedTuple
 
 import numpy as np
 
-from shared import byte_arrays
 from shared.errors import UserError
+
+HEADER = 1024  # bytes that a header may have at most: IDX has 16, NumPy writes 128
+METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # the others allocate what the file asks for
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError,
+          OverflowError, RuntimeError)  # fmt: skip
 
 
 class Part(NamedTuple):
@@ -22,7 +33,6 @@ class Part(NamedTuple):
     digest: str  # SHA-256 of the array's bytes in C order, without any header
 
 
-# Images stand before their labels: `check` relies on it.
 PARTS = (
     Part("train-images", "x_train", (60000, 28, 28),
          "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757"),
@@ -44,14 +54,24 @@ def read_folder(folder: str) -> list[np.ndarray]:
         raise UserError(f"{folder} is not a folder; name one that holds MNIST's files")
     npz = os.path.join(folder, "mnist.npz")
     if os.path.isfile(npz):
-        return read_npz(npz)
-    paths = [find_idx(folder, part) for part in PARTS]
-    arrays = [read_idx(path, part.shape) for path, part in zip(paths, PARTS)]
-    check(arrays, paths)
-    return arrays
+        return read_npz(npz, name=npz)
+    paths = [_find_idx(folder, part) for part in PARTS]
+    return [_read_idx(path, part) for path, part in zip(paths, PARTS)]
 
 
-def find_idx(folder: str, part: Part) -> str:
+def read_npz(file: str | IO[bytes], *, name: str) -> list[np.ndarray]:
+    """The arrays of `PARTS`, uint8 and read-only, from an npz file, which messages call `name`.
+
+    Raises UserError where it is damaged or not MNIST.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return [_read_member(archive, part, name=name) for part in PARTS]
+    except DAMAGE as error:
+        raise UserError(f"{name} is not an intact zip archive ({error}); fetch it anew") from None
+
+
+def _find_idx(folder: str, part: Part) -> str:
     """The path of a part's IDX file, in either spelling, gzipped or not; UserError if missing."""
     kind = f"idx{len(part.shape)}-ubyte"
     names = [part.stem + dot + kind + end for dot in "-." for end in ("", ".gz")]
@@ -62,45 +82,28 @@ def find_idx(folder: str, part: Part) -> str:
     raise UserError(f"{folder} has neither mnist.npz nor {names[0]}[.gz]; put MNIST's files there")
 
 
-def read_idx(path: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A uint8 array shaped like `shape` but for the number of examples; UserError if damaged."""
-    data = byte_arrays.read_file(path, gzipped=path.endswith(".gz"))
-    return byte_arrays.parse_idx(data, shape, name=path)
+def _read_idx(path: str, part: Part) -> np.ndarray:
+    try:
+        with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as stream:
+            return _read_array(stream, part, name=path)
+    except (EOFError, OSError, zlib.error) as error:
+        raise UserError(f"{path} can't be read ({error}); fetch it anew") from None
 
 
-def read_npz(path: str) -> list[np.ndarray]:
-    """The arrays of `PARTS`, uint8 and read-only; UserError if damaged or not MNIST."""
-    return parse_npz(byte_arrays.read_file(path), path)
+def _read_member(archive: zipfile.ZipFile, part: Part, *, name: str) -> np.ndarray:
+    member = part.key + ".npy"
+    if member not in archive.namelist():
+        raise UserError(f"{name} lacks {member}; fetch it anew")
+    if archive.getinfo(member).compress_type not in METHODS:
+        raise UserError(f"{name} is not compressed as np.savez does it; fetch it anew")
+    with archive.open(member) as stream:
+        return _read_array(stream, part, name=f"{part.key} in {name}")
 
 
-def parse_npz(data: bytes, name: str) -> list[np.ndarray]:
-    """Like `read_npz`, for a file's content; messages call it `name`."""
-    arrays = byte_arrays.parse_npz(data, {part.key: part.shape for part in PARTS}, name=name)
-    check(arrays, [f"{part.key} in {name}" for part in PARTS])
-    return arrays
-
-
-def check(arrays: Sequence[np.ndarray], names: Sequence[str]) -> None:
-    """Raises UserError unless the arrays are MNIST; `names` says where each came from.
-
-    The digests come last, so that the user learns what is wrong where more can be said.
-    """
-    for labels, name in zip(arrays[1::2], names[1::2]):
-        if (labels > 9).any():
-            raise UserError(f"{name} has the label {labels.max()}, outside 0..9; fetch it anew")
-    for i in range(0, len(arrays), 2):
-        counts = len(arrays[i]), len(arrays[i + 1])
-        if counts[0] != counts[1]:
-            raise UserError(
-                f"{names[i]} has {counts[0]:,} images but {names[i + 1]} has {counts[1]:,} labels; "
-                "fetch both anew"
-            )
-    for part, array, name in zip(PARTS, arrays, names):
-        if len(array) != part.shape[0]:
-            raise UserError(
-                f"{name} has {len(array):,} examples instead of {part.shape[0]:,}; "
-                "is it the right file?"
-            )
-    for part, array, name in zip(PARTS, arrays, names):
-        if hashlib.sha256(array.reshape(-1).data).hexdigest() != part.digest:
-            raise UserError(f"{name} is not MNIST: its content has another digest; fetch it anew")
+def _read_array(stream: IO[bytes] | gzip.GzipFile, part: Part, *, name: str) -> np.ndarray:
+    """The last bytes of a stream as a part's array. Raises UserError where they are not MNIST's."""
+    size = int(np.prod(part.shape))
+    content = memoryview(stream.read(HEADER + size + 1))[-size:]  # no compressed file takes more
+    if hashlib.sha256(content).hexdigest() != part.digest:
+        raise UserError(f"{name} is not MNIST's: its content has another digest; fetch it anew")
+    return np.frombuffer(content, np.uint8).reshape(part.shape)

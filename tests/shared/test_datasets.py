@@ -6,6 +6,7 @@ import http.server
 import io
 import os
 import pathlib
+import re
 import struct
 import tempfile
 import threading
@@ -18,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared import byte_arrays, datasets, mnist_files
+from shared import datasets, mnist_files
 from shared.errors import UserError
 
 REAL = os.environ.get("MNIST_DIR")
@@ -155,11 +156,6 @@ def test_npz_in_a_folder(small, tmp_path, save):
     assert_small(datasets.load("mnist", data_dir=tmp_path), str(tmp_path))
 
 
-def test_npz_in_fortran_order_is_read_by_its_meaning(small, tmp_path):
-    write(tmp_path / "mnist.npz", npz(x_train=np.asfortranarray(ARRAYS[0])))
-    assert_small(datasets.load("mnist", data_dir=tmp_path), str(tmp_path))
-
-
 def test_a_folder_named_like_a_file_is_passed_over(small, tmp_path):
     write_idx(tmp_path)
     (tmp_path / FILES[0]).rename(tmp_path / "train-images.idx3-ubyte")
@@ -194,50 +190,26 @@ def assert_one_array(first, second):
 
 IMAGES, LABELS = idx(ARRAYS[0]), idx(ARRAYS[1])
 BAD_IDX = {
-    "truncated": ("train-images", IMAGES[:-1], "is truncated: 9,407 bytes"),
-    "truncated header": ("train-images", IMAGES[:15], "is truncated within its header"),
-    "empty": ("train-labels", b"", "is truncated within its header"),
-    "overlong": ("train-labels", LABELS + b"\0", "is too long: 13 bytes"),
-    "magic of labels": (
-        "train-images",
-        LABELS * 9,
-        "magic number 0x00000801 instead of 0x00000803",
-    ),
-    "magic of floats": ("t10k-labels", b"\0\0\x0d\1" + LABELS[4:], "0x00000d01 instead of"),
-    "dimensions": ("train-images", idx(ARRAYS[0].reshape(12, 14, 56)), "dimensions (12, 14, 56)"),
-    "label 10": (
-        "t10k-labels",
-        idx(np.array([0, 9, 10, 1], np.uint8)),
-        "the label 10, outside 0..9",
-    ),
-    "counts": ("train-labels", idx(ARRAYS[1][:-1]), "has 12 images but"),
-    "content": ("train-images", idx(ARRAYS[0] ^ 1), "is not MNIST"),
-    "labels' content": ("t10k-labels", idx(ARRAYS[3] // 2), "is not MNIST"),
+    "truncated": ("train-images", IMAGES[:-1]),
+    "empty": ("train-labels", b""),
+    "overlong": ("train-labels", LABELS + b"\0"),
+    "another file": ("train-images", LABELS),
+    "test images for training images": ("train-images", idx(ARRAYS[2])),
+    "content": ("train-images", idx(ARRAYS[0] ^ 1)),
+    "labels' content": ("t10k-labels", idx(ARRAYS[3] // 2)),
 }
 
 
 @pytest.mark.parametrize("case", BAD_IDX)
 @pytest.mark.parametrize("zip_it", [False, True])
 def test_idx_errors_name_the_file(small, tmp_path, case, zip_it):
-    stem, data, expected = BAD_IDX[case]
+    stem, data = BAD_IDX[case]
     write_idx(tmp_path)
     path = tmp_path / next(name for name in FILES if name.startswith(stem))
     path.unlink()
     path = write(tmp_path / (path.name + ".gz" * zip_it), gzip.compress(data) if zip_it else data)
     text = message(datasets.load, "auto", data_dir=str(tmp_path))
-    assert str(path) in text
-    assert expected in text
-
-
-def test_test_files_in_place_of_training_files(small, tmp_path):
-    write_idx(tmp_path, train_images=idx(ARRAYS[2]), train_labels=idx(ARRAYS[3]))
-    assert "has 4 examples instead of 12" in message(datasets.load, data_dir=str(tmp_path))
-
-
-def test_structure_is_reported_before_content(small, tmp_path):
-    """The first file has a wrong digest, the last one is truncated: the latter is what helps."""
-    write_idx(tmp_path, train_images=idx(ARRAYS[0] ^ 1), t10k_labels=idx(ARRAYS[3])[:-1])
-    assert "truncated" in message(datasets.load, data_dir=str(tmp_path))
+    assert f"{path} is not MNIST's" in text
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -268,50 +240,25 @@ def test_broken_gzip(small, tmp_path, case):
     write_idx(tmp_path)
     (tmp_path / FILES[0]).unlink()
     path = write(tmp_path / (FILES[0] + ".gz"), BROKEN_GZIP[case])
-    text = message(datasets.load, data_dir=str(tmp_path))
-    assert str(path) in text
-    assert "is not an intact gzip file" in text
+    assert f"{path} can't be read" in message(datasets.load, data_dir=str(tmp_path))
 
-
-HEADER = b"{'descr': '|u1', 'fortran_order': False, 'shape': (12,), }"
-
-
-def npy_with(header):
-    return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + ARRAYS[1].tobytes()
-
-
-# Twelve bytes are missing and minus twelve are claimed.
-BEYOND = npy_with(HEADER.replace(b"12", b"-12") + b" " * 12)[:-24]
 
 BAD_NPZ = {
-    "no zip": (b"<html>log in first</html>", "is not an intact zip archive"),
-    "empty": (b"", "is not an intact zip archive"),
-    "truncated": (npz()[:-30], "is not an intact zip archive"),
-    "missing": (npz(y_train=None, x_test=None), "lacks y_train.npy, x_test.npy"),
-    "pickle": (npz(x_train=np.array([{}, "x"], object)), "x_train in {} holds pickled objects"),
-    "pickle in a field": (npz(y_test=np.zeros(4, "O,i4")), "y_test in {} holds pickled objects"),
-    "dtype": (npz(y_train=ARRAYS[1].astype(np.int64)), "y_train in {} has dtype '<i8'"),
-    "float images": (npz(x_test=ARRAYS[2] / 255), "x_test in {} has dtype '<f8'"),
-    "shape": (
-        npz(x_train=ARRAYS[0].reshape(12, 784)),
-        "dimensions (12, 784) instead of (12, 28, 28)",
+    "no zip": (b"<html>log in first</html>", "{} is not an intact zip archive"),
+    "empty": (b"", "{} is not an intact zip archive"),
+    "truncated": (npz()[:-30], "{} is not an intact zip archive"),
+    "missing": (npz(y_train=None), "{} lacks y_train.npy"),
+    "pickle": (npz(x_train=np.array([{}, "x"], object)), "x_train in {} is not MNIST's"),
+    "dtype": (npz(y_train=ARRAYS[1].astype(np.int64)), "y_train in {} is not MNIST's"),
+    "scalar": (npz(y_test=np.uint8(3)), "y_test in {} is not MNIST's"),
+    "fewer": (npz([a[:3] for a in ARRAYS]), "x_train in {} is not MNIST's"),
+    "content": (npz(x_test=ARRAYS[2] ^ 1), "x_test in {} is not MNIST's"),
+    "no npy": (zipped(x_test=b"hello"), "x_test in {} is not MNIST's"),
+    "encrypted": (
+        re.sub(rb"(PK\1\2....).", rb"\1\x01", npz(), flags=re.DOTALL),
+        "{} is not an intact zip archive",
     ),
-    "scalar": (npz(y_test=np.uint8(3)), "y_test in {} has the dimensions ()"),
-    "label 10": (npz(y_train=ARRAYS[1] + np.uint8(10)), "outside 0..9"),
-    "counts": (npz(y_train=ARRAYS[1][1:]), "has 12 images but y_train in {} has 11 labels"),
-    "fewer": (npz([a[:3] for a in ARRAYS]), "x_train in {} has 3 examples instead of 12"),
-    "content": (npz(x_test=ARRAYS[2] ^ 1), "x_test in {} is not MNIST"),
-    "no npy": (zipped(x_test=b"hello"), "x_test in {} is not an intact .npy array"),
-    "data cut": (zipped(x_train=npy(ARRAYS[0])[:-1]), "x_train in {} is truncated"),
-    "data too long": (zipped(x_train=npy(ARRAYS[0]) + b"."), "x_train in {} is too long"),
-    "header cut": (zipped(y_train=npy(ARRAYS[1])[:40]), "y_train in {} is not an intact .npy"),
-    "negative": (zipped(y_train=npy_with(HEADER.replace(b"12", b"-1"))), "claims -1"),
-    "words": (zipped(y_train=npy_with(HEADER.replace(b"12", b"'x'"))), "not an intact .npy array"),
-    "nested": (zipped(y_train=npy_with(b"(" * 900)), "y_train in {} is not an intact .npy array"),
-    "code": (zipped(y_train=npy_with(b"__import__('os')")), "y_train in {} is not an intact .npy"),
-    "header beyond the end": (zipped(y_train=BEYOND), "y_train in {} is not an intact .npy array"),
-    "long header": (zipped(y_train=npy_with(HEADER + b" " * 9999)), "is not an intact .npy array"),
-    "method": (zipped(zipfile.ZIP_LZMA), "is not compressed as np.savez does it"),
+    "method": (zipped(zipfile.ZIP_LZMA), "{} is not compressed as np.savez does it"),
 }
 
 
@@ -319,46 +266,38 @@ BAD_NPZ = {
 def test_npz_errors_name_the_file(small, tmp_path, case):
     data, expected = BAD_NPZ[case]
     path = write(tmp_path / "mnist.npz", data)
-    text = message(datasets.load, "auto", data_dir=str(tmp_path))
-    assert str(path) in text
-    assert expected.format(path) in text
+    assert expected.format(path) in message(datasets.load, "auto", data_dir=str(tmp_path))
 
 
-def test_a_plain_npy_header_written_by_hand_is_read(small, tmp_path):
-    """So that the cases made with `npy_with` fail for their own reason."""
-    write(tmp_path / "mnist.npz", zipped(y_train=npy_with(HEADER)))
+def test_what_a_header_claims_is_not_looked_at(small, tmp_path):
+    """The content is MNIST's: there is nothing that a header could add."""
+    write_idx(tmp_path, train_images=struct.pack(">4I", 0x803, 2**32 - 1, 28, 28) + IMAGES[16:])
+    assert_small(datasets.load(data_dir=tmp_path), str(tmp_path))
+    header = b"\x93NUMPY\1\0" + struct.pack("<H", 19) + b"__import__('os').x\n"
+    write(tmp_path / "mnist.npz", zipped(y_train=header + ARRAYS[1].tobytes()))
     assert_small(datasets.load(data_dir=tmp_path), str(tmp_path))
 
 
-CLAIM = struct.pack(">4I", 0x803, 2**32 - 1, 28, 28)
-CLAIM_60000 = struct.pack(">4I", 0x803, 60000, 28, 28)
-BIG_NPY = npy(ARRAYS[0]).replace(b"(12, 28, 28), }", b"(60000,28,28),}")
-GREEDY = {
-    "idx": (FILES[0], CLAIM, "is truncated"),
-    "idx of MNIST's size": (FILES[0], CLAIM_60000, "is truncated"),
-    "gzipped idx": (FILES[0] + ".gz", gzip.compress(CLAIM_60000), "is truncated"),
-    "gzip bomb": (FILES[0] + ".gz", gzip.compress(CLAIM + bytes(8 << 20)), "has more than"),
-    "npz": ("mnist.npz", zipped(x_train=BIG_NPY), "is truncated"),
-    "npz bomb": ("mnist.npz", zipped(x_train=bytes(8 << 20)), "has more than"),
+BOMBS = {
+    "gzip": (FILES[0] + ".gz", gzip.compress(bytes(8 << 20))),
+    "npz": ("mnist.npz", zipped(x_train=bytes(8 << 20))),
 }
 
 
-@pytest.mark.parametrize("case", GREEDY)
-def test_headers_can_not_make_it_allocate(small, tmp_path, monkeypatch, case):
-    name, data, expected = GREEDY[case]
+@pytest.mark.parametrize("case", BOMBS)
+def test_no_more_is_unpacked_than_mnist_has(small, tmp_path, case):
+    name, data = BOMBS[case]
     write_idx(tmp_path)
     (tmp_path / FILES[0]).unlink()
     write(tmp_path / name, data)
-    monkeypatch.setattr(byte_arrays, "LIMIT", 1 << 20)
     tracemalloc.start()
     try:
         text = message(datasets.load, data_dir=str(tmp_path))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert expected in text
     assert name in text
-    assert peak < 4 << 20
+    assert peak < 1 << 20
 
 
 # Files with random faults: refused by a UserError, or harmless
@@ -380,20 +319,15 @@ def damage(draw, data):
 
 
 DAMAGED = {
-    "images": ("train-images-idx3-ubyte", IMAGES, bytes),
-    "labels": ("train-labels-idx1-ubyte", LABELS, bytes),
-    "gzip": ("train-labels-idx1-ubyte.gz", gzip.compress(LABELS), bytes),
-    "gzipped images": ("train-images-idx3-ubyte.gz", IMAGES, gzip.compress),
-    "npz": ("mnist.npz", npz(), bytes),
-    "stored npz": ("mnist.npz", npz(save=np.savez), bytes),
-    "images.npy": ("mnist.npz", npy(ARRAYS[2]), lambda data: zipped(x_test=data)),
-    "labels.npy": ("mnist.npz", npy(ARRAYS[3]), lambda data: zipped(y_test=data)),
+    "gzip": ("train-labels-idx1-ubyte.gz", gzip.compress(LABELS)),
+    "npz": ("mnist.npz", npz()),
+    "stored npz": ("mnist.npz", npz(save=np.savez)),
 }
 
 
 @pytest.mark.parametrize("case", DAMAGED)
 def test_damaged_files_are_refused_or_harmless(case):
-    name, intact, wrap = DAMAGED[case]
+    name, intact = DAMAGED[case]
 
     @settings(max_examples=60, deadline=None, database=None)
     @given(damage(intact))
@@ -402,7 +336,7 @@ def test_damaged_files_are_refused_or_harmless(case):
             write_idx(pathlib.Path(folder))
             if name.endswith(".gz"):
                 os.remove(os.path.join(folder, name[:-3]))
-            write(pathlib.Path(folder, name), wrap(data))
+            write(pathlib.Path(folder, name), data)
             assert_refused_or_unchanged(folder)
 
     check()
@@ -549,12 +483,12 @@ def test_a_cache_that_is_not_mnist_is_to_be_deleted(small, cache, data, content)
 
 
 FAILURES = {
-    "wrong": "is not MNIST",
+    "wrong": "is not MNIST's",
     "page": "is not an intact zip archive",
     "truncated": "",
     "short": "is not an intact zip archive",
     "missing": "404",
-    "long": "has more than",
+    "long": "sends more than",
     "silent": "timed out",
     "stalled": "timed out",
     "nonsense": "can't be downloaded",
@@ -566,7 +500,7 @@ def test_a_failed_download_leaves_nothing_behind(small, cache, monkeypatch, serv
     url = server + path
     monkeypatch.setenv("MNIST_URL", url)
     monkeypatch.setattr(datasets, "TIMEOUT", 0.2)
-    monkeypatch.setattr(byte_arrays, "LIMIT", 1 << 20)
+    monkeypatch.setattr(datasets, "LIMIT", 1 << 20)
     text = message(datasets.load, "mnist")
     for words in (url, FAILURES[path], "--data-dir", "MNIST_DIR", "MNIST_URL"):
         assert words in text

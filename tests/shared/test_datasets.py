@@ -255,7 +255,7 @@ BAD_NPZ = {
     "content": (npz(x_test=ARRAYS[2] ^ 1), "x_test in {} is not MNIST's"),
     "no npy": (zipped(x_test=b"hello"), "x_test in {} is not MNIST's"),
     "encrypted": (
-        re.sub(rb"(PK\x01\x02....).", rb"\1\x01", npz(), flags=re.DOTALL),
+        re.sub(rb"(PK\x01\x02....).", b"\\1\x01", npz(), flags=re.DOTALL),
         "{} is not an intact zip archive",
     ),
     "method": (zipped(zipfile.ZIP_LZMA), "{} is not compressed as np.savez does it"),

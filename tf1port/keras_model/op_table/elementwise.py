@@ -1,0 +1,110 @@
+"""Ops of one tensor, element by element: mathematics, activations, casts, and what passes on."""
+
+from tf1port.keras_model.op_table.operation import Operation, Rule, Translation, Writer
+from tf1port.keras_model.op_table.writing import call, cast, number, row, tensor
+
+# Ops that Keras has under these names and that keep the dtype.
+FUNCTIONS = {
+    "Abs": "abs",
+    "Acos": "arccos",
+    "Acosh": "arccosh",
+    "Asin": "arcsin",
+    "Asinh": "arcsinh",
+    "Atan": "arctan",
+    "Atanh": "arctanh",
+    "Ceil": "ceil",
+    "Conj": "conj",
+    "Cos": "cos",
+    "Cosh": "cosh",
+    "Elu": "elu",
+    "Erf": "erf",
+    "Erfc": "erfc",
+    "Erfinv": "erfinv",
+    "Exp": "exp",
+    "Expm1": "expm1",
+    "Floor": "floor",
+    "Inv": "reciprocal",
+    "Invert": "bitwise_not",
+    "IsFinite": "isfinite",
+    "IsInf": "isinf",
+    "IsNan": "isnan",
+    "Log": "log",
+    "Log1p": "log1p",
+    "LogSoftmax": "log_softmax",
+    "LogicalNot": "logical_not",
+    "Reciprocal": "reciprocal",
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "Rint": "round",
+    "Round": "round",
+    "Rsqrt": "rsqrt",
+    "Selu": "selu",
+    "Sigmoid": "sigmoid",
+    "Sign": "sign",
+    "Sin": "sin",
+    "Sinh": "sinh",
+    "Softmax": "softmax",
+    "Softplus": "softplus",
+    "Softsign": "softsign",
+    "Sqrt": "sqrt",
+    "Square": "square",
+    "StopGradient": "stop_gradient",
+    "Tan": "tan",
+    "Tanh": "tanh",
+    "ZerosLike": "zeros_like",
+    "OnesLike": "ones_like",
+}
+
+# Ops that pass their first operand on; what they do beside it is no part of a prediction.
+PASSING = (
+    "Identity",
+    "Snapshot",
+    "DeepCopy",
+    "EnsureShape",
+    "PreventGradient",
+    "CheckNumerics",
+    "CheckNumericsV2",
+    "Print",
+)
+
+
+def _function(name: str) -> Writer:
+    def rule(operation: Operation) -> str:
+        return call(name, tensor(operation.operands[0]))
+
+    return rule
+
+
+def _pass_on(operation: Operation) -> str:
+    return operation.operands[0].text
+
+
+def _pass_all_on(operation: Operation) -> Translation:
+    texts = [operand.text for operand in operation.operands]
+    if len(texts) == 1:
+        return Translation(texts[0])
+    return Translation(row(texts), tuple(f"{{}}[{index}]" for index in range(len(texts))))
+
+
+def _leaky_relu(operation: Operation) -> str:
+    x = operation.operands[0]
+    slope = number(operation.attrs.get("alpha", 0.2), x.dtype)
+    return call("leaky_relu", tensor(x), negative_slope=slope)
+
+
+def _cast(operation: Operation) -> str:
+    """Floats are truncated towards zero, and anything but 0 is True, as in TF."""
+    x, dtype = operation.operands[0], operation.out_dtypes[0]
+    if x.dtype == dtype:
+        return x.text
+    return cast(x.text if x.parts is None else tensor(x), dtype)
+
+
+RULES: dict[str, Rule] = {
+    **{op: _function(name) for op, name in FUNCTIONS.items()},
+    **dict.fromkeys(PASSING, _pass_on),
+    "IdentityN": _pass_all_on,
+    "Neg": lambda operation: f"-{tensor(operation.operands[0])}",
+    "LeakyRelu": _leaky_relu,
+    "Cast": _cast,
+}

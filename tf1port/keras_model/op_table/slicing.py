@@ -1,0 +1,66 @@
+"""Slices, as Python writes them."""
+
+from collections.abc import Sequence
+
+from tf1port.keras_model.op_table.operation import Operation, Rule
+from tf1port.keras_model.op_table.writing import entries, integers, tensor
+
+Entry = str | int
+
+
+def _slice(operation: Operation) -> str:
+    """From `begin`, `size` entries of each axis; -1 is up to its end."""
+    begin, sizes = (entries(operation, index, "bounds") for index in (1, 2))
+    known = operation.operands[0].shape or (None,) * len(begin)
+    places = [_bounds(*place) for place in zip(begin, sizes, known, strict=True)]
+    return _subscript(operation, places)
+
+
+def _bounds(begin: Entry, count: Entry, known: int | None) -> str:
+    stop = _sum(begin, count)
+    whole = count == -1 or (known is not None and stop == known)
+    return f"{begin or ''}:{'' if whole else stop}"
+
+
+def _sum(begin: Entry, count: Entry) -> Entry:
+    if isinstance(begin, int) and isinstance(count, int):
+        return begin + count
+    return f"{begin} + {count}" if begin != 0 else count
+
+
+def _strided_slice(operation: Operation) -> str:
+    """Python's own subscript, of which TF makes the same op; a mask is a bit per entry of it."""
+    begin, end = (entries(operation, index, "bounds") for index in (1, 2))
+    strides = integers(operation, 3, "strides")
+    places = [
+        _place(operation, index, *bounds)
+        for index, bounds in enumerate(zip(begin, end, strides, strict=True))
+    ]
+    return _subscript(operation, places)
+
+
+def _place(operation: Operation, index: int, begin: Entry, end: Entry, stride: int) -> str:
+    def masked(mask: str) -> bool:
+        return bool(operation.attrs.get(f"{mask}_mask", 0) >> index & 1)
+
+    if masked("ellipsis"):
+        return "..."
+    if masked("new_axis"):
+        return "None"
+    if masked("shrink_axis"):
+        return str(begin)
+    text = f"{'' if masked('begin') else begin}:{'' if masked('end') else end}"
+    return text if stride == 1 else f"{text}:{stride}"
+
+
+def _subscript(operation: Operation, places: Sequence[str]) -> str:
+    """The operand itself if nothing is cut; an entry of a shape is one of a Python tuple."""
+    x = operation.operands[0]
+    if all(place in (":", "...") for place in places):
+        return x.text
+    if x.parts is not None and len(places) == 1 and places[0] != "None":
+        return f"{x.text}[{places[0]}]"
+    return f"{tensor(x)}[{', '.join(places)}]"
+
+
+RULES: dict[str, Rule] = {"Slice": _slice, "StridedSlice": _strided_slice}

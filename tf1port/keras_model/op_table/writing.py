@@ -1,0 +1,117 @@
+"""How operands are written: as tensors, as Python literals, as shapes, as axes."""
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tf1port.keras_model.op_table.operation import Operand, Operation, Shape, Translation
+
+
+def number(value: Any, dtype: str) -> str:
+    """A scalar as the shortest literal that is the same number in the dtype."""
+    if dtype == "float32" and np.isfinite(value):
+        return repr(float(str(np.float32(value))))
+    plain = np.asarray(value).item()
+    return repr(plain) if np.isfinite(plain) else f'float("{plain}")'
+
+
+def is_literal(text: str) -> bool:
+    """Whether a text is a Python number, whose dtype follows what it is combined with."""
+    try:
+        return isinstance(ast.literal_eval(text), (bool, int, float))
+    except (ValueError, SyntaxError):
+        return False
+
+
+def tensor(operand: Operand) -> str:
+    """An operand where a function of Keras takes a tensor and keeps its dtype."""
+    if operand.parts is not None or is_literal(operand.text):
+        return f'ops.convert_to_tensor({operand.text}, "{operand.dtype}")'
+    return operand.text
+
+
+def tensors(operands: Sequence[Operand]) -> list[str]:
+    """Operands of one dtype: a number may stay one beside a tensor, which has the dtype."""
+    numbers = [operand.parts is None and is_literal(operand.text) for operand in operands]
+    if all(numbers):
+        return [tensor(operands[0]), *(operand.text for operand in operands[1:])]
+    pairs = zip(operands, numbers, strict=True)
+    return [operand.text if plain else tensor(operand) for operand, plain in pairs]
+
+
+def constant(operation: Operation, index: int, what: str) -> np.ndarray:
+    """The value of an operand that Keras wants as a Python literal."""
+    operand = operation.operands[index]
+    if operand.value is not None:
+        return operand.value
+    if operand.parts is not None and all(isinstance(part, int) for part in operand.parts):
+        return np.array(operand.parts)
+    raise operation.refuse(f"with {what} that the graph computes")
+
+
+def integers(operation: Operation, index: int, what: str) -> tuple[int, ...]:
+    """The same as ints, of a scalar as of a vector."""
+    return tuple(int(part) for part in np.ravel(constant(operation, index, what)))
+
+
+def entries(operation: Operation, index: int, what: str) -> tuple[str | int, ...]:
+    """The entries of a 1-D integer operand: ints where they are known, else texts of scalars."""
+    operand = operation.operands[index]
+    if operand.value is not None:
+        return tuple(int(part) for part in np.ravel(operand.value))
+    if operand.parts is not None:
+        return operand.parts
+    if operand.shape == ():
+        return (operand.text,)
+    if operand.shape is None or None in operand.shape or len(operand.shape) != 1:
+        raise operation.refuse(f"with {what} of unknown length")
+    return tuple(f"{operand.text}[{entry}]" for entry in range(operand.shape[0] or 0))
+
+
+def row(parts: Sequence[object]) -> str:
+    """Entries as the source of a tuple."""
+    return f"({', '.join(str(part) for part in parts)}{',' if len(parts) == 1 else ''})"
+
+
+def shape_text(operand: Operand) -> str:
+    """An operand where a function of Keras takes a shape: a tuple if its entries are known."""
+    if operand.value is not None:
+        return row([int(part) for part in np.ravel(operand.value)])
+    return operand.text if operand.parts is None else row(operand.parts)
+
+
+def rank(operation: Operation, index: int = 0) -> int:
+    """The rank of an operand, which must be known."""
+    return len(shape(operation, index))
+
+
+def shape(operation: Operation, index: int = 0) -> Shape:
+    """The shape of an operand, of which the rank must be known."""
+    known = operation.operands[index].shape
+    if known is None:
+        raise operation.refuse("of a tensor of unknown rank")
+    return known
+
+
+def size(operand: Operand, axis: int) -> str | int:
+    """The size of one axis of an operand of known rank: an int, or the text that asks for it."""
+    known = operand.shape[axis] if operand.shape is not None else None
+    return f"ops.shape({operand.text})[{axis}]" if known is None else known
+
+
+def call(function: str, *arguments: object, **keywords: object) -> str:
+    """A call of a function of keras.ops; keywords of the value None are left out."""
+    named = [f"{key}={value}" for key, value in keywords.items() if value is not None]
+    return f"ops.{function}({', '.join([*(str(part) for part in arguments), *named])})"
+
+
+def cast(text: str, dtype: str) -> str:
+    """A call of ops.cast."""
+    return f'ops.cast({text}, "{dtype}")'
+
+
+def several(text: str, count: int) -> Translation:
+    """A call that returns a list of tensors, one per output."""
+    return Translation(text, tuple(f"{{}}[{index}]" for index in range(count)))

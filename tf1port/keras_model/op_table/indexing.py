@@ -67,7 +67,7 @@ def _scatter_nd(operation: Operation) -> str:
 
 def _one_hot(operation: Operation) -> str:
     """Other values than 1 and 0 are chosen by a one-hot of bools."""
-    indices, depth, on, off = operation.operands
+    indices, _, on, off = operation.operands
     (count,), dtype = entries(operation, 1, "a depth"), operation.out_dtypes[0]
     axis = operation.attrs.get("axis", -1)
     axis = None if axis == -1 else axis
@@ -86,9 +86,8 @@ def _top_k(operation: Operation) -> Translation:
     k = operation.attrs["k"] if len(operation.operands) == 1 else operation.operands[1].text
     plain = operation.attrs.get("sorted", True)
     text = call("top_k", tensor(operation.operands[0]), k, sorted=None if plain else False)
-    index = (
-        "{}[1]" if operation.out_dtypes[1] == "int32" else cast("{}[1]", operation.out_dtypes[1])
-    )
+    dtype = operation.out_dtypes[1]
+    index = "{}[1]" if dtype == "int32" else cast("{}[1]", dtype)
     return Translation(text, ("{}[0]", index))
 
 

@@ -1,5 +1,7 @@
 """Ops that join, part, pad and reverse tensors along axes."""
 
+from itertools import pairwise
+
 from tf1port.keras_model.op_table.operation import Operand, Operation, Rule, Translation, Writer
 from tf1port.keras_model.op_table.writing import (
     call,
@@ -67,9 +69,7 @@ def _split_by_sizes(operation: Operation) -> Translation:
     after = [-sum(sizes[place:]) for place in range(rest + 1, len(sizes))]
     bounds = [*before, *after, None]
     lead = ":, " * (axis % rank(operation))
-    texts = [
-        f"{tensor(x)}[{lead}{_range(*pair)}]" for pair in zip(bounds, bounds[1:], strict=False)
-    ]
+    texts = [f"{tensor(x)}[{lead}{_range(*pair)}]" for pair in pairwise(bounds)]
     return several(row(texts), len(sizes))
 
 

@@ -49,8 +49,7 @@ def _batch_to_space(operation: Operation) -> str:
     for block in blocks:
         total *= block
     text = call("reshape", tensor(x), row([*blocks, _over(size(x, 0), total), *sizes, *tail]))
-    whole = [n if isinstance(n, int) else n for n in sizes]
-    joined = [_times(n, block) for n, block in zip(whole, blocks, strict=True)]
+    joined = [_times(n, block) for n, block in zip(sizes, blocks, strict=True)]
     first = _over(size(x, 0), total)
     text = call("reshape", call("transpose", text, row(order)), row([first, *joined, *tail]))
     cuts = [f"{before or ''}:{-after or ''}" for before, after in crops]

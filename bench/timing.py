@@ -15,6 +15,7 @@ from modern_tf2 import input_pipeline as modern_pipeline
 from modern_tf2 import training as modern_training
 from shared import batches
 from shared.config import KERNELS, train_split
+from shared.tables import table
 
 ROUNDS = 7
 STEPS = 500  # training steps per turn: a multiple of modern_tf2.training.STEPS_PER_EXECUTION
@@ -65,13 +66,12 @@ def contestants(config):
 def lines(title, seconds):
     """A measurement as a table: medians with their range, and the ratio to the first, per round."""
     first = np.array(next(iter(seconds.values())))
-    found = [f"{title} [ms]; {platform.machine()}, {len(first)} rounds in turn"]
-    found.append(f"{'':<22} {'median':>8} {'min':>8} {'max':>8}   ratio to the first")
+    rows = [["", "median", "min", "max", "ratio to the first"]]
     for name, values in seconds.items():
-        low, median, high = (1e3 * f(values) for f in (np.min, np.median, np.max))
-        ratio = np.median(np.array(values) / first)
-        found.append(f"{name:<22} {median:>8.3f} {low:>8.3f} {high:>8.3f}   {ratio:.2f}")
-    return found
+        times = (f"{1e3 * f(values):.3f}" for f in (np.median, np.min, np.max))
+        rows.append([name, *times, f"{np.median(np.array(values) / first):.2f}"])
+    title = f"{title} [ms]; {platform.machine()}, {len(first)} rounds in turn"
+    return [title, *table(rows, "<>>><")]
 
 
 def _in_turn(turns, *, rounds, per_turn):

@@ -1,5 +1,6 @@
 """What the tolerances leave: each bound beside the largest gap in the table and on this machine."""
 
+from shared.tables import table
 from tf1port.numerics.tolerances import tolerance
 
 CLIMBS = 4  # with other seeds than the comparison's
@@ -16,12 +17,11 @@ def lines(entries):
         if entry["applies"]:
             key = entry["quantity"], entry["dtype"]
             worst[key] = max(worst.get(key, 0.0), entry["max_abs"])
-    row = "{:<36} {:<8} {:>9} {:>9} {:>9}  {}"
-    found = [row.format("tolerance", "dtype", "bound", "in table", "here", "bound / largest")]
+    rows = [["tolerance", "dtype", "bound", "in table", "here", "bound / largest"]]
     for (quantity, dtype), here in worst.items():
         bound, observed, _ = tolerance(quantity, dtype)
         largest = max(here, observed)
         ratio = f"{bound / largest:.2g}" if largest else "-"
         numbers = (f"{number:.2g}" for number in (bound, observed, here))
-        found.append(row.format(quantity, dtype, *numbers, ratio))
-    return found
+        rows.append([quantity, dtype, *numbers, ratio])
+    return table(rows, "<<>>><")

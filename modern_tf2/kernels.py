@@ -16,6 +16,7 @@ import tensorflow as tf
 from modern_tf2 import training
 from modern_tf2.row_lstm import FusedLSTM
 from shared.errors import UserError
+from shared.tables import table
 
 # Keras compares functions, not what they compute: another tanh of the same values will not do.
 _TANH = (keras.activations.tanh, keras.ops.tanh, tf.tanh)
@@ -94,13 +95,12 @@ def report(config, *, path=None):
     """
     model = _load(path) if path else training.MODELS[config.model].build_model(config)
     found = decisions(model, jit_compile="auto")
-    rows = [("layer", "kind", "cuDNN", "reasons")] if found else [("no recurrent layer",)]
+    rows = [("layer", "kind", "cuDNN", "reasons")]
     for layer, kind, cudnn, reasons, notes in found:
         first, *others = [*reasons, *(f"note: {note}" for note in notes)] or ["-"]
         rows.append((layer, kind, "yes" if cudnn else "no", first))
         rows += [("", "", "", other) for other in others]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    lines = table(rows, "<<<<") if found else ["no recurrent layer"]
     return [*lines, "This needs no GPU: it follows from the layers. Nothing was run on a GPU."]
 
 

@@ -15,6 +15,7 @@ from shared import plots, runs, weights
 from shared.config import CONFIGS, KERNELS
 from shared.errors import UserError
 from shared.files import write_json
+from shared.tables import table
 
 FLAGS = ("epochs", "steps", "batch_size", "learning_rate", "seed")  # what may be set
 LOG_EVERY = 100  # steps
@@ -26,8 +27,6 @@ NOTES = {
     "legacy": "auto is left out: on this side it is generic",
     "modern": "on a machine without a GPU, auto runs Keras' plain while loop, not cuDNN",
 }
-
-_ROW = "{:<10} {:>8}  {:>8}  {:>6}  {:>10}  {:>9}"
 
 
 def add_flags(parser):
@@ -81,12 +80,11 @@ def summary(found):
 
 def lines(times):
     """The table of one side's kernels, and what to know about it."""
-    found = ["%(side)s %(model)s on %(dataset)s: %(steps)d steps" % times]
-    found.append(_ROW.format("kernel", "seconds", "ms/step", "ratio", "test loss", "test acc."))
+    rows = [("kernel", "seconds", "ms/step", "ratio", "test loss", "test acc.")]
     for row in times["kernels"]:
         per_step, ratio = row["seconds_per_step"], row["ratio"]
-        found.append(
-            _ROW.format(
+        rows.append(
+            (
                 row["kernel"],
                 "%.2f" % row["seconds"],
                 "-" if per_step is None else "%.3f" % (1e3 * per_step),
@@ -95,9 +93,12 @@ def lines(times):
                 "%.4f" % row["test_accuracy"],
             )
         )
-    found.append("ms/step: the median over log lines of %d steps" % LOG_EVERY)
-    found.append(NOTES[times["side"]])
-    return found
+    return [
+        "%(side)s %(model)s on %(dataset)s: %(steps)d steps" % times,
+        *table(rows, "<>>>>>"),
+        "ms/step: the median over log lines of %d steps" % LOG_EVERY,
+        NOTES[times["side"]],
+    ]
 
 
 def draw(figure, found):

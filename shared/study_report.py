@@ -5,11 +5,10 @@ import dataclasses
 import numpy as np
 
 from shared import plots
+from shared.tables import table
 
 LAST = 100  # steps over which the final loss is the mean
 POINTS = 50  # of a plotted loss curve
-
-_ROW = "{:>6}  {:>9}  {:>8}  {:>8}  {:>8}  {:>8}"
 
 
 def summary(runs):
@@ -31,16 +30,17 @@ def summary(runs):
 
 def lines(study):
     """The table of one side's study."""
-    found = ["%(side)s %(model)s on %(dataset)s: %(steps)d steps, seeds: %(seeds)d" % study]
-    found.append(_ROW.format("", "test acc.", "", "", "loss of", ""))
-    found.append(_ROW.format("window", "mean", "min", "max", "last %d" % LAST, "s/step"))
+    title = "%(side)s %(model)s on %(dataset)s: %(steps)d steps, seeds: %(seeds)d" % study
+    rows = [
+        ("", "test acc.", "", "", "loss of", ""),
+        ("window", "mean", "min", "max", "last %d" % LAST, "s/step"),
+    ]
     for row in study["windows"]:
         accuracy, seconds = row["accuracy"], mean(row["seconds_per_step"])
         numbers = (np.mean(accuracy), min(accuracy), max(accuracy), np.mean(row["loss"]))
-        cells = ["%.4f" % number for number in numbers]
-        cells.append("-" if seconds is None else "%.5f" % seconds)
-        found.append(_ROW.format(row["window"], *cells))
-    return [line.rstrip() for line in found]
+        per_step = "-" if seconds is None else "%.5f" % seconds
+        rows.append((row["window"], *("%.4f" % number for number in numbers), per_step))
+    return [title, *table(rows, ">>>>>>")]
 
 
 def draw(figure, studies):

@@ -17,6 +17,8 @@ import tempfile
 import time
 from typing import NamedTuple
 
+from shared.tables import table
+
 LAYERS, OUTPUTS = 2, 10
 WRITING = """
 import sys
@@ -70,12 +72,13 @@ def main(argv=None):
 def lines(costs, size):
     """A table of medians, seconds relative to reading and memory relative to the size."""
     read = statistics.median(cost.seconds for cost in costs["read"])
-    yield f"{'':<18} {'seconds':>8} {'of read':>8} {'peak':>9} {'of size':>8}"
+    rows = [("", "seconds", "of read", "peak", "of size")]
     for name, found in costs.items():
         seconds = statistics.median(cost.seconds for cost in found)
         peak = statistics.median(cost.peak for cost in found)
-        figures = f"{seconds:8.1f} {seconds / read:8.2f} {peak / 2**20:6.0f} MB {peak / size:8.2f}"
-        yield f"{name:<18} {figures}"
+        times = (f"{seconds:.1f}", f"{seconds / read:.2f}")
+        rows.append((name, *times, f"{peak / 2**20:.0f} MB", f"{peak / size:.2f}"))
+    return table(rows, "<>>>>")
 
 
 def write(prefix, *, size, layers):

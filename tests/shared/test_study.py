@@ -273,10 +273,10 @@ def test_the_table():
     }  # fmt: skip
     assert study_report.lines(found) == [
         "modern window-rnn on mnist: 300 steps, seeds: 2",
-        "        test acc.                       loss of",
-        "window       mean       min       max  last 100    s/step",
-        "    16     0.5625    0.5000    0.6250    1.5000   0.00250",
-        "     4     0.5625    0.5000    0.6250    1.5000         -",
+        "        test acc.                   loss of",
+        "window       mean     min     max  last 100   s/step",
+        "    16     0.5625  0.5000  0.6250    1.5000  0.00250",
+        "     4     0.5625  0.5000  0.6250    1.5000        -",
     ]
 
 

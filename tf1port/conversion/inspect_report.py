@@ -2,6 +2,7 @@
 
 import math
 
+from tf1port.tables import table
 from tf1port.tf1.checkpoint.cell_names import sizes
 
 NOT_KNOWN = "-"
@@ -119,11 +120,8 @@ def _section(title, rows, *, always=False):
     if len(rows) < 2:
         yield from ["", f"{title}: none"] if always else []
         return
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     yield from ("", title)
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield ("  " + "  ".join(cells)).rstrip()
+    yield from ("  " + line for line in table(rows, "<" * len(rows[0])))
 
 
 def _cell_rows(cells):

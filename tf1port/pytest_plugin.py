@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from tf1port.comparison.ladder import outcome, rungs
+from tf1port.comparison.ladder.entries import Break, Entry
+from tf1port.comparison.report.form import Report
 
 # Rung 9 is one of many trainings, and exports are compared in float32 alone.
 _RUNGS = {"float32": rungs.NAMES[:8], "float64": rungs.NAMES[:7]}
@@ -29,10 +31,10 @@ class RungOfPort(NamedTuple):
 
     name: str
     dtype: str
-    entries: list[dict[str, Any]]
-    breaks: dict[str, Any] | None
+    entries: list[Entry]
+    breaks: Break | None
 
-    def check(self):
+    def check(self) -> None:
         """Fails the test where a quantity differs or one that the claim needs was not compared.
 
         Skips it where the claim needs nothing and nothing was compared.
@@ -46,9 +48,9 @@ class RungOfPort(NamedTuple):
         if failed:
             pytest.fail("\n".join(failed), pytrace=False)
         if not compared:
-            pytest.skip("; ".join(entry["why"] for entry in self.entries))
+            pytest.skip("; ".join(entry["why"] for entry in self.entries if not entry["applies"]))
 
-    def _diagnosis(self):
+    def _diagnosis(self) -> list[str]:
         found = self.breaks
         if found is None or found["rung"] != self.name:
             return []
@@ -56,7 +58,7 @@ class RungOfPort(NamedTuple):
         return [f"probable cause: {'; '.join(causes) or outcome.cause(found)}"]
 
 
-def pytest_generate_tests(metafunc):
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each rung in each dtype."""
     if "rung" in metafunc.fixturenames:
         pairs = [(dtype, name) for dtype, names in _RUNGS.items() for name in names]
@@ -65,15 +67,15 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(scope="session")
-def ladder_of_port(port):
-    """The report's dict of the fixture `port`, a tf1port.comparison.port.port.Port."""
+def ladder_of_port(port: Any) -> Report:
+    """The report of the fixture `port`, a tf1port.comparison.port.port.Port."""
     from tf1port.comparison.port.port import prove
 
     return prove(port)
 
 
 @pytest.fixture
-def rung(request, ladder_of_port):
+def rung(request: pytest.FixtureRequest, ladder_of_port: Report) -> RungOfPort:
     """A RungOfPort of the fixture `port`."""
     dtype, name = request.param
     entries = [

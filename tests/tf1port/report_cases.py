@@ -1,180 +1,184 @@
-"""Comparisons made up to the form of report.json: equal, different, quick, not proved."""
+"""Comparisons of made-up numbers that summary.report puts together, as it does real ones."""
 
 import numpy as np
 
-RUNGS = [
-    "variables", "outputs", "loss", "gradients", "one step",
-    "losses of N steps", "resume", "exports", "bands",
-]  # fmt: skip
+from tf1port.comparison.ladder import rungs
+from tf1port.comparison.report import summary
+from tf1port.numerics.comparison import Rung
+
+RUNGS = list(rungs.NAMES)
 LAYERS = ["rnn_0", "rnn_1", "rnn_2"]
 STEPS = 19
 PARAMETERS = [f"cell_{n}/{part}" for n in range(3) for part in ("kernel", "bias")]
 PARAMETERS += ["dense/kernel", "dense/bias"]
+DTYPES = ("float32", "float64")
 
-# number, quantity, dtype, max-abs, place, bound
+# quantity, dtype, max-abs, place, bound
 _FOUND = [
-    (1, "weights", "float32", 0.0, "cell_0/kernel[0, 0]", 0.0),
-    (1, "weights", "float64", 0.0, "cell_0/kernel[0, 0]", 0.0),
-    (2, "outputs", "float32", 6.13e-7, "rnn_2[40, 18, 7]", 1e-5),
-    (2, "outputs", "float64", 1.33e-15, "rnn_2[3, 17, 22]", 1e-12),
-    (2, "logits", "float32", 6.57e-7, "logits[72, 9]", 1e-5),
-    (2, "logits", "float64", 1.14e-15, "logits[124, 4]", 1e-12),
-    (3, "loss", "float32", 2.38e-7, "loss", 1e-6),
-    (3, "loss", "float64", 4.44e-16, "loss[]", 1e-12),
-    (3, "accuracy", "float32", 0.0, "accuracy[]", 0.0),
-    (4, "gradients", "float32", 5.21e-8, "cell_0/bias[1]", 1e-6),
-    (4, "gradients", "float64", 5.55e-17, "cell_0/bias[30]", 1e-14),
-    (5, "slots", "float32", 5.59e-9, "cell_0/bias/m[1]", 1e-7),
-    (5, "stepped weights", "float32", 9.31e-7, "cell_1/kernel[4, 2]", 5e-5),
-    (5, "stepped weights", "float64", 8.01e-13, "cell_1/kernel[4, 2]", 1e-9),
-    (6, "losses of 50 steps", "float32", 4.77e-7, "step[44]", 1e-5),
-    (6, "losses of 200 steps", "float32", 1.19e-6, "step[194]", 5e-4),
-    (6, "losses of 200 steps", "float64", 7.02e-7, "step[194]", 2e-6),
-    (6, "losses of 200 steps, TF1's powers", "float64", 1.31e-15, "step[194]", 1e-9),
-    (7, "resumed losses", "float32", 3.58e-7, "step[12]", 1e-5),
-    (8, "exported predictions", "float32", 5.96e-8, "probabilities[3, 1]", 1e-6),
-    (9, "final accuracy", "float32", 0.00582, "mean over 10 seeds", 0.01),
+    ("weights", "float32", 0.0, "cell_0/kernel[0, 0]", 0.0),
+    ("weights", "float64", 0.0, "cell_0/kernel[0, 0]", 0.0),
+    ("outputs", "float32", 6.13e-7, "rnn_2[40, 18, 7]", 1e-5),
+    ("outputs", "float64", 1.33e-15, "rnn_2[3, 17, 22]", 1e-12),
+    ("logits", "float32", 6.57e-7, "logits[72, 9]", 1e-5),
+    ("logits", "float64", 1.14e-15, "logits[124, 4]", 1e-12),
+    ("loss", "float32", 2.38e-7, "loss", 1e-6),
+    ("loss", "float64", 4.44e-16, "loss[]", 1e-12),
+    ("accuracy", "float32", 0.0, "accuracy[]", 0.0),
+    ("gradients", "float32", 5.21e-8, "cell_0/bias[1]", 1e-6),
+    ("gradients", "float64", 5.55e-17, "cell_0/bias[30]", 1e-14),
+    ("slots", "float32", 5.59e-9, "cell_0/bias/m[1]", 1e-7),
+    ("stepped weights", "float32", 9.31e-7, "cell_1/kernel[4, 2]", 5e-5),
+    ("stepped weights", "float64", 8.01e-13, "cell_1/kernel[4, 2]", 1e-9),
+    ("losses of 50 steps", "float32", 4.77e-7, "step[44]", 1e-5),
+    ("losses of 200 steps", "float32", 1.19e-6, "step[194]", 5e-4),
+    ("losses of 200 steps", "float64", 7.02e-7, "step[194]", 2e-6),
+    ("losses of 200 steps, TF1's powers", "float64", 1.31e-15, "step[194]", 1e-9),
+    ("resumed losses", "float32", 3.58e-7, "step[12]", 1e-5),
+    ("exported logits", "float32", 5.96e-8, "logits[3, 1]", 1e-6),
+    ("test accuracy", "float32", 0.00622, "difference +0.0029, interval -0.0004 to +0.0062", 0.01),
 ]
+# The outputs and all that follows from them in the comparison that fails.
+_FAILED = ("outputs", "loss", "gradients")
 
 
 def passing():
     """A full comparison in which everything holds."""
-    random = np.random.default_rng(0)
-    return {
-        "model": "window-rnn",
-        "dataset": "mnist",
-        "mode": "full",
-        "command": "python -m equivalence window-rnn --seed 0",
-        "seed": 0,
-        "config": {"model": "window-rnn", "batch_size": 128, "learning_rate": 0.001, "steps": None},
-        "versions": {"python": "3.12.3", "tensorflow": "2.21.0", "keras": "3.15.1"},
-        "machine": {"system": "Linux", "processor": "x86_64", "cores": 2},
-        "passed": True,
-        "outcome": "equal",
-        "verdict": "PASS: equal on 21 of 21 checks",
-        "checks": {"equal": 21, "different": 0, "not compared": 0},
-        "breaks": None,
-        "rungs": [_rung(*row) for row in _FOUND],
-        "curves": {side: _curve(random) for side in ("legacy", "modern")},
-        "loss_gap": {
-            "float32": _gap(random, 1200, 1e-7, 2.5e-4),
-            "float64": _gap(random, 200, 1e-16, 7.02e-7),
-            "float64, TF1's powers": _gap(random, 200, 1e-16, 1.31e-15),
-        },
-        "heat": {dtype: _heat(random, size) for dtype, size in _SIZES.items()},
-        "gradients": {dtype: _gradients(random, size) for dtype, size in _SIZES.items()},
-        "losses": _losses(),
-        "bands": _bands(random),
-        "controls": _controls(),
-        "timings": _timings(),
-    }
+    return _report(_entries(), bands=_bands(), controls=_controls(), trained=True)
 
 
 def failing():
     """A comparison that breaks on the outputs, with what would explain it."""
-    case = passing()
-    verdict = (
-        "FAIL: outputs differ at rnn_2[0, 4, 29] (float64): 0.73 > 1e-12; "
-        "probable cause: gates reordered i, c, f, o"
-    )
-    case.update(passed=False, outcome="different", verdict=verdict)
-    case["breaks"] = {
+    entries = [_compared(*_failed(*row)) for row in _FOUND]
+    climbs = _climbs()
+    for climb in climbs.values():
+        climb["heat"]["max_abs"][2][4:] = [0.1 + 0.04 * step for step in range(STEPS - 4)]
+    for row in climbs["float64"]["gradients"][4:]:
+        row["max_abs"] = 0.0137
+    climbs["float32"]["breaks"] = {
         "number": 2,
         "rung": "outputs",
-        "dtype": "float64",
+        "dtype": "float32",
         "quantity": "outputs",
         "place": "rnn_2[0, 4, 29]",
         "layer": "rnn_2",
         "step": 4,
-        "gradient": "cell_2/kernel",
+        "gradient": None,
         "diagnosis": [
             {"cause": "gates reordered i, c, f, o", "max_abs": 1.11e-15, "explains": True},
             {"cause": "forget bias left out", "max_abs": 0.213, "explains": False},
         ],
     }
-    for rung in case["rungs"]:
-        if rung["quantity"] in ("outputs", "loss", "gradients"):
-            rung.update(max_abs=0.731, place="rnn_2[0, 4, 29]", passed=False)
-            rung["margin"] = rung["bound"] / rung["max_abs"]
-        elif rung["quantity"] == "exported predictions":
-            rung.update(max_abs=float("inf"), margin=0.0, passed=False)
-    for heat in case["heat"].values():
-        heat["max_abs"][2][4:] = [0.1 + 0.04 * step for step in range(STEPS - 4)]
-    for row in case["gradients"]["float64"][4:]:
-        row["max_abs"] = 0.0137
-    return case
+    return _report(entries, climbs=climbs, bands=_bands(), controls=_controls(), trained=True)
 
 
 def quick():
-    """A quick comparison, of fewer steps, without bands, controls and the rungs that are slow."""
-    case = passing()
-    case.update(model="dense", mode="quick", command="python -m equivalence dense --quick")
-    case.update(bands=None, controls=None)
-    case["loss_gap"] = {"float32": [0.0] * 50, "float64": [0.0] * 50}
-    case["heat"] = {}
-    case["rungs"] = [rung for rung in case["rungs"] if rung["number"] < 7] + [
-        _left_out(7, "left out by --quick"),
-        _left_out(8, "left out by --quick"),
-        _left_out(9, "left out by --quick"),
-    ]
-    case["timings"]["seconds_per_step"]["modern"] = None
-    return case
+    """A quick comparison: no trainings to the end, no bands, no controls, no exports."""
+    return _report(_quick_entries(), mode="quick", climbs=_climbs(equal_losses=True, heat=False))
 
 
 def unproved():
     """A comparison in which a check that the claim needs raised something."""
-    case = quick()
-    case["rungs"][-1] = _left_out(9, "raised KeyError: 'bands'", needed=True)
-    verdict = "NOT PROVED: equal on 18 of 19 checks; not compared: bands: raised KeyError: 'bands'"
-    return {**case, "passed": False, "outcome": "not proved", "verdict": verdict}
+    entries = [entry for entry in _quick_entries() if entry["number"] < 9]
+    entries.append(rungs.left_out(9, "raised KeyError: 'bands'", needed=True))
+    return _report(entries, mode="quick", climbs=_climbs(equal_losses=True, heat=False))
 
 
-def _left_out(number, why, *, needed=False):
-    rung = {"number": number, "rung": RUNGS[number - 1], "applies": False}
-    return {**rung, "needed": needed, "why": why}
+def _report(entries, *, mode="full", climbs=None, bands=None, controls=None, trained=False):
+    climbs = climbs or _climbs()
+    model, command = "window-rnn", "python -m equivalence window-rnn --seed 0"
+    if mode == "quick":
+        model, command = "dense", "python -m equivalence dense --quick"
+    begin = {
+        **summary.facts(
+            model,
+            "mnist",
+            mode=mode,
+            command=command,
+            seed=0,
+            config={"model": model, "batch_size": 128, "learning_rate": 0.001, "steps": None},
+        ),
+        "versions": {"python": "3.12.3", "tensorflow": "2.21.0", "keras": "3.15.1"},
+        "machine": {"system": "Linux", "processor": "x86_64", "cores": 2},
+    }
+    random = np.random.default_rng(0)
+    runs = {side: Run(random) for side in ("legacy", "modern")} if trained else None
+    return summary.report(
+        begin,
+        entries,
+        climbs=climbs,
+        trained=runs,
+        bands=bands,
+        controls=controls,
+        timings=_timings(climbs, trained),
+    )
+
+
+class Run:
+    """A training of 8592 steps, as far as a report asks for it (shared.runs.Run)."""
+
+    def __init__(self, random):
+        steps = np.arange(1, 8593)
+        self.loss = 0.2 + 2.1 * np.exp(-steps / 1500) + random.normal(0, 0.02, len(steps))
+        self.accuracy = 0.94 - 0.82 * np.exp(-steps / 1300) + random.normal(0, 0.01, len(steps))
+        self.test = [
+            {"step": step, "loss": loss, "accuracy": accuracy, "min_accuracy": accuracy - 0.07}
+            for step, loss, accuracy in ((4296, 0.298, 0.914), (8592, 0.188, 0.9455))
+        ]
+
+    def steps(self):
+        return self.loss, self.accuracy
+
+    def result(self):
+        return {"test": self.test}
+
+
+def _entries():
+    return [_compared(*row) for row in _FOUND]
+
+
+def _quick_entries():
+    found = [entry for entry in _entries() if entry["number"] < 9]
+    return [*found, rungs.left_out(9, "no accuracies are compared", needed=False)]
+
+
+def _compared(quantity, dtype, max_abs, place, bound):
+    reason = "sums of another order: rounding of 60 to 62 values"
+    return rungs.compared(Rung(quantity, dtype, max_abs, place, bound, reason))
+
+
+def _failed(quantity, dtype, max_abs, place, bound):
+    if quantity == "exported logits":
+        max_abs = float("inf")
+    if quantity in _FAILED:
+        max_abs, place = 0.731, "rnn_2[0, 4, 29]"
+    return quantity, dtype, max_abs, place, bound
 
 
 _SIZES = {"float32": 5e-8, "float64": 1e-16}
 _BOUNDS = {5e-8: 1e-6, 1e-16: 1e-14}
 
 
-def _rung(number, quantity, dtype, max_abs, place, bound):
+def _climbs(*, equal_losses=False, heat=True):
+    """By dtype what a climb finds besides its entries, which do not stand here."""
+    random = np.random.default_rng(1)
     return {
-        "number": number,
-        "rung": RUNGS[number - 1],
-        "quantity": quantity,
-        "dtype": dtype,
-        "applies": True,
-        "max_abs": max_abs,
-        "place": place,
-        "bound": bound,
-        "passed": True,
-        "margin": bound / max_abs if max_abs else None,
-        "reason": "sums of another order: rounding of 60 to 62 values",
+        dtype: {
+            "rungs": [],
+            "heat": _heat(random, size) if heat else {"layers": [], "max_abs": []},
+            "gradients": _gradients(random, size),
+            "losses": _losses(random, 0.0 if equal_losses else size, exact=dtype == "float64"),
+            "breaks": None,
+            "seconds": {name: 0.75 * number for number, name in enumerate(RUNGS, 1)},
+        }
+        for dtype, size in _SIZES.items()
     }
 
 
-def _curve(random):
-    steps = np.arange(22, 8592, 22)
-    loss = 0.2 + 2.1 * np.exp(-steps / 1500) + random.normal(0, 0.02, len(steps))
-    accuracy = 0.94 - 0.82 * np.exp(-steps / 1300) + random.normal(0, 0.008, len(steps))
-    test = [
-        {"step": 4296, "loss": 0.298 + random.normal(0, 0.01), "accuracy": 0.914},
-        {"step": 8592, "loss": 0.188 + random.normal(0, 0.01), "accuracy": 0.9455},
-    ]
-    return {
-        "step": steps.tolist(),
-        "loss": loss.tolist(),
-        "accuracy": accuracy.tolist(),
-        "test": test,
-    }
-
-
-def _gap(random, steps, first, last):
-    growth = np.geomspace(first, last, steps)
-    return np.where(
-        np.arange(steps) % 17 == 3, 0.0, growth * random.uniform(0.05, 1, steps)
-    ).tolist()
+def _losses(random, size, *, exact):
+    legacy = np.linspace(2.3, 0.9, 200)
+    gap = size * np.geomspace(1, 1e4, 200) * random.uniform(0.05, 1, 200)
+    found = {"legacy": legacy, "modern": legacy + gap, **({"exact": legacy} if exact else {})}
+    return {name: series.tolist() for name, series in found.items()}
 
 
 def _heat(random, size):
@@ -190,15 +194,8 @@ def _gradients(random, size):
     ]
 
 
-def _losses():
-    return [
-        {"steps": 1, "legacy": 2.3312, "modern": 2.3312, "max_abs": 0.0, "mean_abs": 0.0},
-        {"steps": 50, "legacy": 1.9127, "modern": 1.9127, "max_abs": 4.77e-7, "mean_abs": 9.1e-8},
-        {"steps": 8592, "legacy": 0.1511, "modern": 0.1689, "max_abs": 0.207, "mean_abs": 0.0312},
-    ]
-
-
-def _bands(random):
+def _bands():
+    random = np.random.default_rng(2)
     legacy, modern = (random.normal(0.943, 0.004, 10).round(4).tolist() for _ in range(2))
     return {
         "seeds": list(range(10)),
@@ -240,10 +237,11 @@ def _controls():
     ]
 
 
-def _timings():
+def _timings(climbs, trained):
+    sides = {"legacy": (0.00676, 812_000_000), "modern": (0.00227, 933_000_000)} if trained else {}
     return {
-        "seconds_per_step": {"legacy": 0.00676, "modern": 0.00227},
-        "peak_memory_bytes": {"legacy": 812_000_000, "modern": 933_000_000},
-        "rungs": {rung: 1.5 * number for number, rung in enumerate(RUNGS, 1)},
+        "seconds_per_step": {side: seconds for side, (seconds, _) in sides.items()},
+        "peak_memory_bytes": {side: size for side, (_, size) in sides.items()},
+        "rungs": summary.seconds_of_rungs(climbs),
         "total": 412.7,
     }

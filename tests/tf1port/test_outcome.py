@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.tf1port import graphs
+from tests.tf1port.forms import fits
 from tf1port.__main__ import main
 from tf1port.comparison import climb
 from tf1port.comparison.controls import matrix
@@ -14,6 +15,7 @@ from tf1port.comparison.controls.runner import Bench
 from tf1port.comparison.ladder import ladder, outcome, rungs
 from tf1port.comparison.ladder.findings import Findings
 from tf1port.comparison.port import port as ports
+from tf1port.comparison.report.form import Report
 from tf1port.comparison.sides.protocol import NotApplicable, NotOffered, Side, State
 from tf1port.comparison.sides.traits import Traits
 from tf1port.conversion import plan as conversion
@@ -75,6 +77,7 @@ def port(legacy=Exported, modern=Exported, **more):
 
 def test_equal_is_what_was_compared_in_all_that_is_needed():
     found = ports.prove(port())
+    assert fits(found, Report)
     count = found["checks"]["equal"]
     assert found["checks"] == {"equal": count, "different": 0, "not compared": 0}
     assert found["verdict"] == f"PASS: equal on {count} of {count} checks (claim: checks 1 to 7)"
@@ -123,6 +126,7 @@ def test_a_difference_counts_whatever_else_did_not_run():
             return {"logits": super().forward(inputs)["logits"] + 1}
 
     found = ports.prove(port(modern=Different))
+    assert fits(found, Report)
     assert (found["outcome"], found["checks"]["different"]) == ("different", 2)
     assert found["verdict"].startswith("FAIL: logits differ at logits[0, 0] (float32): 1 > ")
 

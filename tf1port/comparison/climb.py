@@ -3,15 +3,26 @@
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from tf1port.comparison.diagnosis import diagnose as diagnosis
 from tf1port.comparison.ladder import breaks, ladder, rungs
+from tf1port.comparison.ladder.entries import Break, Climb, Entry
 from tf1port.comparison.ladder.findings import Findings, raised
-from tf1port.comparison.sides.protocol import NotOffered
+from tf1port.comparison.sides.protocol import NotOffered, Side
+from tf1port.numerics.comparison import Rung
 from tf1port.progress import progress
 
 
-def climb(make, batches, *, dtype, only=rungs.ALL, **options):
+def climb(
+    make: Callable[[], tuple[Side, Side]],
+    batches: Sequence[Any],
+    *,
+    dtype: str,
+    only: tuple[int, ...] = rungs.ALL,
+    **options: Any,
+) -> Climb:
     """Climbs the ladder from rung 1 to rung 8, and says where it breaks and what explains it.
 
     Args:
@@ -20,11 +31,11 @@ def climb(make, batches, *, dtype, only=rungs.ALL, **options):
         batches, dtype, options: as for tf1port.comparison.ladder.ladder.climb.
 
     Returns:
-        A dict for JSON: `rungs`, entries of the report; `heat` and `gradients`, as there; `losses`,
-        series by side; `breaks`, None where all rungs pass (with `undiagnosed` where the search for
-        a cause raised something); `seconds` by the names of the rungs.
+        A Climb: `breaks` is None where all rungs pass, and has `undiagnosed` where the search for a
+        cause raised something.
     """
-    seen, climbed = Findings(), []
+    seen = Findings()
+    climbed: list[Rung] = []
     seconds: dict[str, float] = defaultdict(float)
     with tempfile.TemporaryDirectory() as folder:
         exports = folder if dtype == "float32" else None
@@ -51,7 +62,7 @@ def climb(make, batches, *, dtype, only=rungs.ALL, **options):
     }
 
 
-def _break(climbed, seen, make, batches):
+def _break(climbed: list[Rung], seen: Findings, make: Any, batches: Any) -> Break | None:
     """The first rung that fails as the report has it, with the mistakes that explain it."""
     failed = next((rung for rung in climbed if not rung.passed), None)
     if failed is None:
@@ -67,7 +78,9 @@ def _break(climbed, seen, make, batches):
         return {**found, "undiagnosed": raised(error)}
 
 
-def _not_compared(seen, climbed, dtype, only):
+def _not_compared(
+    seen: Findings, climbed: list[Rung], dtype: str, only: tuple[int, ...]
+) -> list[Entry]:
     """Entries of the report for what the sides do not offer."""
     found = [
         rungs.left_out(rungs.number(quantity), why, needed=needed, quantity=quantity, dtype=dtype)
@@ -77,4 +90,4 @@ def _not_compared(seen, climbed, dtype, only):
     silent = [number for number in only if number not in told]
     why = "there was nothing to compare"
     found = [entry for entry in found if entry["number"] in only]
-    return found + rungs.without(silent, dtype, why, needed=True)
+    return [*found, *rungs.without(silent, dtype, why, needed=True)]

@@ -1,13 +1,15 @@
 """Where a comparison breaks: the first rung that fails, its layer, time step and parameter."""
 
 import re
+from typing import Any
 
 import numpy as np
 
-from tf1port.comparison.ladder.findings import first_gap
+from tf1port.comparison.ladder.entries import Break, Compared
+from tf1port.comparison.ladder.findings import Findings, first_gap
 
 
-def described(entry, seen=None):
+def described(entry: Compared, seen: Findings | None = None) -> Break:
     """An entry that fails as the report's `breaks`, without a diagnosis.
 
     Args:
@@ -15,11 +17,20 @@ def described(entry, seen=None):
         seen: Findings of the climb that it comes from, if it comes from one.
 
     Returns:
-        A dict in which `step` is a time step, counted from 0, on rung 2, and a training step,
+        A Break, in which `step` is a time step, counted from 0, on rung 2, and a training step,
         counted from 1, on rung 6.
     """
-    found = {name: entry[name] for name in ("number", "rung", "dtype", "quantity", "place")}
-    found.update(layer=None, step=None, gradient=None, diagnosis=[])
+    found: Break = {
+        "number": entry["number"],
+        "rung": entry["rung"],
+        "dtype": entry["dtype"],
+        "quantity": entry["quantity"],
+        "place": entry["place"],
+        "layer": None,
+        "step": None,
+        "gradient": None,
+        "diagnosis": [],
+    }
     if entry["rung"] == "outputs" and seen:
         found["layer"], found["step"] = _layer(entry, seen)
     elif entry["rung"] == "gradients":
@@ -29,24 +40,24 @@ def described(entry, seen=None):
     return found
 
 
-def _layer(failed, seen):
+def _layer(failed: Compared, seen: Findings) -> tuple[str | None, int | None]:
     """The earliest layer and time step that the heat map shows above the bound, or the worst."""
     layer = _array(failed["place"])
     return first_gap(seen.heat, failed["bound"]) or (layer or None, _time_step(failed["place"]))
 
 
-def _array(place):
+def _array(place: str) -> str:
     """The name of the array in a place like `rnn[0, 4, 29]`."""
     return place.partition("[")[0]
 
 
-def _time_step(place):
+def _time_step(place: str) -> int | None:
     """The time step in a place of a sequence [B, T, H]; None for another place."""
     match = re.fullmatch(r"[^/\[]+\[\d+, (\d+), \d+\]", place)
     return int(match[1]) if match else None
 
 
-def _parting(failed, losses):
+def _parting(failed: Compared, losses: dict[str, Any]) -> int | None:
     """The first training step, counted from 1, whose losses are farther apart than the bound."""
     other = losses["exact" if "TF1's" in failed["quantity"] else "modern"]
     gap = np.abs(np.asarray(losses["legacy"], np.float64) - np.asarray(other, np.float64))

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tf1port.comparison.ladder.entries import Gradient, Heat
 from tf1port.comparison.sides.protocol import NotOffered
 from tf1port.errors import UserError
 from tf1port.numerics.differences import difference
@@ -31,8 +32,8 @@ class Findings:
     """
 
     def __init__(self):
-        self.heat: dict[str, list[Any]] = {"layers": [], "max_abs": []}
-        self.gradients: list[dict[str, Any]] = []
+        self.heat: Heat = {"layers": [], "max_abs": []}
+        self.gradients: list[Gradient] = []
         self.losses: dict[str, Any] = {}
         self.compared: set[str] = set()
         self.left_out: list[LeftOut] = []

@@ -3,13 +3,17 @@
 The sentence claims what was compared, and no more.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tf1port.comparison.ladder import rungs
-from tf1port.numerics.outcome import DIFFERENT, EQUAL, NOT_PROVED
+from tf1port.comparison.ladder.entries import Break, Compared, Control, Entry, LeftOut
+from tf1port.numerics.outcome import DIFFERENT, EQUAL, NOT_PROVED, Outcome
+
+_Controls = Sequence[Control] | None
 
 
-def outcome(entries, controls=None):
+def outcome(entries: Sequence[Entry], controls: _Controls = None) -> Outcome:
     """EQUAL, DIFFERENT or NOT_PROVED.
 
     Args:
@@ -25,7 +29,7 @@ def outcome(entries, controls=None):
     return EQUAL
 
 
-def counts(entries):
+def counts(entries: Sequence[Entry]) -> dict[str, int]:
     """How many checks came out equal and different, and how many of those needed did not run."""
     compared = [entry["passed"] for entry in entries if entry["applies"]]
     return {
@@ -35,7 +39,13 @@ def counts(entries):
     }
 
 
-def verdict(entries, found, *, controls=None, mode="full"):
+def verdict(
+    entries: Sequence[Entry],
+    found: Break | None,
+    *,
+    controls: _Controls = None,
+    mode: str = "full",
+) -> str:
     """The outcome as a sentence.
 
     Args:
@@ -60,10 +70,9 @@ def verdict(entries, found, *, controls=None, mode="full"):
     return f"NOT PROVED: {said}; not compared: {missing}"
 
 
-def difference(found, entries):
-    """`breaks` of the report in words: the quantity, the place, the gap and what is allowed."""
-    names = ("quantity", "dtype", "place")
-    failed = next(e for e in entries if e["applies"] and all(e[n] == found[n] for n in names))
+def difference(found: Break | Compared, entries: Iterable[Entry]) -> str:
+    """`breaks` of the report or an entry that fails, in words: quantity, place, gap, bound."""
+    failed = next(entry for entry in entries if entry["applies"] and _same(entry, found))
     gap = f"{failed['max_abs']:.2g} > {failed['bound']:.2g}"
     one = failed["quantity"].partition(",")[0].endswith(("loss", "accuracy"))
     differ, place = "differs" if one else "differ", failed["place"]
@@ -73,14 +82,19 @@ def difference(found, entries):
     return f"{failed['quantity']} {differ}{at}: {gap}"
 
 
-def cause(found):
+def _same(entry: Compared, found: Break | Compared) -> bool:
+    ours = entry["quantity"], entry["dtype"], entry["place"]
+    return ours == (found["quantity"], found["dtype"], found["place"])
+
+
+def cause(found: Break) -> str:
     """The mistake that explains `breaks` of the report best."""
     causes = [one["cause"] for one in found.get("diagnosis") or [] if one["explains"]]
     searched = f" (the search {found['undiagnosed']})" if found.get("undiagnosed") else ""
     return causes[0] if causes else f"unknown{searched}"
 
 
-def not_compared(entries):
+def not_compared(entries: Iterable[Entry]) -> list[str]:
     """What the claim needs and was not compared: a line for what shares a reason."""
     groups: dict[Any, list[str]] = {}
     for entry in _missing(entries):
@@ -92,29 +106,30 @@ def not_compared(entries):
     return [f"{', '.join(names)}{_in(dtypes)}: {why}" for (why, names), dtypes in lines.items()]
 
 
-def missed(controls):
+def missed(controls: _Controls) -> list[str]:
     """The names of the known mistakes that were tried and not noticed."""
     return [row["name"] for row in controls or [] if not row["caught"] and not row.get("not_run")]
 
 
-def untried(controls):
+def untried(controls: _Controls) -> list[str]:
     """The names of those whose own check did not run."""
     return [row["name"] for row in controls or [] if row.get("not_run")]
 
 
-def _untried(controls):
+def _untried(controls: Iterable[Control]) -> list[str]:
     return [f"{row['name']}: {row['not_run']}" for row in controls if row.get("not_run")]
 
 
-def _in(dtypes):
-    return f" ({', '.join(dtypes)})" if all(dtypes) else ""
+def _in(dtypes: Sequence[str | None]) -> str:
+    named = [dtype for dtype in dtypes if dtype is not None]
+    return f" ({', '.join(named)})" if len(named) == len(dtypes) else ""
 
 
-def _missing(entries):
+def _missing(entries: Iterable[Entry]) -> list[LeftOut]:
     return [entry for entry in entries if not entry["applies"] and entry["needed"]]
 
 
-def _claim(entries, mode):
+def _claim(entries: Sequence[Entry], mode: str) -> str:
     """Which part of the ladder is claimed, in parentheses; empty where it is all of it."""
     claimed = [entry for entry in entries if entry["applies"] or entry["needed"]]
     numbers = tuple(sorted({entry["number"] for entry in claimed}))

@@ -1,6 +1,10 @@
 """The nine rungs of the ladder: their numbers, names, and the quantities compared on each."""
 
+from collections.abc import Iterable
+
+from tf1port.comparison.ladder.entries import Compared, LeftOut
 from tf1port.errors import UserError
+from tf1port.numerics.comparison import Rung
 
 NAMES = (
     "variables",
@@ -43,17 +47,17 @@ _QUANTITIES = {
 _NUMBERS = {quantity: number for number, many in _QUANTITIES.items() for quantity in many}
 
 
-def number(quantity):
+def number(quantity: str) -> int:
     """The number of the rung on which a quantity is compared, 1 to 9."""
     return _NUMBERS[quantity]
 
 
-def name(number):
+def name(number: int) -> str:
     """The name of a rung by its number."""
     return NAMES[number - 1]
 
 
-def compared(rung):
+def compared(rung: Rung) -> Compared:
     """A tf1port.numerics.comparison.Rung as an entry of the report."""
     rank = number(rung.quantity)
     return {
@@ -71,7 +75,7 @@ def compared(rung):
     }
 
 
-def without(numbers, dtype, why, *, needed):
+def without(numbers: Iterable[int], dtype: str, why: str, *, needed: bool) -> list[LeftOut]:
     """The entries of a dtype in which nothing is compared; exports are in float32 alone."""
     last = 8 if dtype == "float32" else 7
     return [
@@ -79,18 +83,30 @@ def without(numbers, dtype, why, *, needed):
     ]
 
 
-def left_out(number, why, *, needed, **more):
+def left_out(
+    number: int, why: str, *, needed: bool, quantity: str | None = None, dtype: str | None = None
+) -> LeftOut:
     """A check, or a part of it, that was not compared, as an entry of the report.
 
     Args:
         needed: whether the claim needs it: then nothing is proved without.
-        more: the quantity and the dtype, unless it is all of them.
+        quantity, dtype: of the part; None: all of the check, both dtypes.
     """
-    found = {"number": number, "rung": name(number), **more}
-    return {**found, "applies": False, "needed": needed, "why": why}
+    found: LeftOut = {
+        "number": number,
+        "rung": name(number),
+        "applies": False,
+        "needed": needed,
+        "why": why,
+    }
+    if quantity is not None:
+        found["quantity"] = quantity
+    if dtype is not None:
+        found["dtype"] = dtype
+    return found
 
 
-def selected(words):
+def selected(words: Iterable[str]) -> tuple[str, ...]:
     """The checks and dtypes that are named, as `one step` or `one-step`: a tuple of names.
 
     Raises:

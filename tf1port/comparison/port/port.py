@@ -16,6 +16,7 @@ from tf1port.comparison.port.batches import STEPS, batches
 from tf1port.comparison.port.port_map import load_map
 from tf1port.comparison.report import summary
 from tf1port.comparison.report.files import show, writable
+from tf1port.comparison.report.form import Report, Timings
 from tf1port.comparison.sides.checkpoint import CheckpointSide
 from tf1port.comparison.sides.keras import KerasSide
 from tf1port.comparison.sides.protocol import NotApplicable, NotOffered, Side, cast
@@ -24,6 +25,7 @@ from tf1port.errors import UserError
 from tf1port.keras_model.loading import open_model
 from tf1port.numerics import comparison
 from tf1port.numerics.differences import difference
+from tf1port.numerics.outcome import Outcome
 
 # How many times its own rounding, measured against the other dtype, a right port may part.
 ROUNDINGS = 8
@@ -88,8 +90,16 @@ class Port(NamedTuple):
 
 
 def load(
-    checkpoint, keras_file, map_file, *, carry=False, trust=False, seed=0, steps=STEPS, only=()
-):
+    checkpoint: str,
+    keras_file: str | keras.Model,
+    map_file: str,
+    *,
+    carry: bool = False,
+    trust: bool = False,
+    seed: int = 0,
+    steps: int = STEPS,
+    only: Sequence[str] = (),
+) -> Port:
     """The Port of a TF1 checkpoint with its graph to a Keras model of one's own.
 
     Args:
@@ -141,8 +151,8 @@ def load(
     )
 
 
-def prove(port, *, name="port", command=""):
-    """Climbs the ladder in every dtype of a Port; returns the report's dict."""
+def prove(port: Port, *, name: str = "port", command: str = "") -> Report:
+    """Climbs the ladder in every dtype of a Port."""
     began = time.perf_counter()
     climbs = {dtype: _climb(port, dtype) for dtype in port.dtypes if dtype in port.claimed}
     trained = _bands(port.accuracies) if 9 in port.checks else None
@@ -158,7 +168,7 @@ def prove(port, *, name="port", command=""):
         seed=port.facts.get("seed", 0),
         config=port.facts,
     )
-    timings = {
+    timings: Timings = {
         "rungs": summary.seconds_of_rungs(climbs),
         "total": time.perf_counter() - began,
         "seconds_per_step": {},
@@ -167,11 +177,11 @@ def prove(port, *, name="port", command=""):
     return summary.report(begin, entries, climbs=climbs, bands=trained, timings=timings)
 
 
-def compare(port, out, *, name, command, as_json=False):
+def compare(port: Port, out: str, *, name: str, command: str, as_json: bool = False) -> Outcome:
     """Proves a port, prints the tables and writes the report into `out`.
 
     Returns:
-        The outcome, one of tf1port.comparison.ladder.outcome.
+        The outcome.
 
     Raises:
         UserError: `out` cannot be written.

@@ -1,16 +1,18 @@
 """The section on independent trainings: are both sides' results equivalent?"""
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import zip_longest
 
 from tf1port.comparison.report import figures
 from tf1port.comparison.report.blocks import Column, Picture, Section, Table
+from tf1port.comparison.report.form import Bands, Report
 from tf1port.comparison.report.text import absent, fraction, number, plain, signed
 
 TITLE = "Independent trainings"
 
 
-def bands(report):
+def bands(report: Report) -> Section:
     """What the trainings over seeds end with, and the two one-sided tests (TOST)."""
     found = report.get("bands")
     if not found:
@@ -30,9 +32,10 @@ def bands(report):
     )
 
 
-def _pictures(found):
+def _pictures(found: Bands) -> list[Picture]:
+    low_high = found["band"]
     inside = "within" if found["equivalent"] else "not within"
-    band = f" The band {_between(found['band'])} is shaded." if found.get("band") else ""
+    band = f" The band {_between(low_high)} is shaded." if low_high else ""
     points = f"A point is one training, a bar the mean of its side.{band}"
     line = (
         f"The {_level(found)} interval, {_interval(found)}, lies {inside} the shaded margin "
@@ -44,14 +47,14 @@ def _pictures(found):
     ]
 
 
-def _equivalence(found):
+def _equivalence(found: Bands) -> Table:
     facts = {
         "difference of the means": signed(found["difference"]),
         f"{_level(found)} interval": _interval(found),
         "margin": _margin(found),
         "alpha": number(found["alpha"]),
         "larger p of the two tests": number(found["p"]),
-        "absolute band": _between(found["band"]) if found.get("band") else "none",
+        "absolute band": _between(found["band"]) if found["band"] else "none",
         "equivalent": "✓ yes" if found["equivalent"] else "✗ no",
     }
     columns = [Column("Quantity"), Column("Value", "number")]
@@ -59,7 +62,7 @@ def _equivalence(found):
     return Table("Equivalence (TOST)", columns, rows, "facts")
 
 
-def _by_seed(found):
+def _by_seed(found: Bands) -> Table:
     rows = [
         [plain(seed), *map(fraction, pair)]
         for seed, *pair in zip_longest(found["seeds"], found["legacy"], found["modern"])
@@ -68,24 +71,24 @@ def _by_seed(found):
     return Table(f"{found['quantity'].capitalize()} by seed", columns, rows, "narrow")
 
 
-def _trainings(found):
+def _trainings(found: Bands) -> str:
     legacy, modern = len(found["legacy"]), len(found["modern"])
     return (
         f"{legacy} trainings per side" if legacy == modern else f"{legacy} and {modern} trainings"
     )
 
 
-def _level(found):
+def _level(found: Bands) -> str:
     return f"{100 * (1 - 2 * found['alpha']):g} %"
 
 
-def _interval(found):
+def _interval(found: Bands) -> str:
     return " to ".join(signed(value) for value in found["interval"])
 
 
-def _margin(found):
+def _margin(found: Bands) -> str:
     return f"±{found['margin']:g}"
 
 
-def _between(band):
+def _between(band: Sequence[float]) -> str:
     return f"{band[0]:g} to {band[1]:g}"

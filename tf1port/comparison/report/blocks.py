@@ -1,7 +1,8 @@
 """What a report is made of, before it is HTML or Markdown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -60,7 +61,7 @@ class Section:
     blocks: Sequence[Table | Picture | Command] = ()
 
 
-def listed(caption, values):
+def listed(caption: str, values: Mapping[str, Any]) -> Table:
     """A table of names and values, from a dict."""
     rows = [[str(name), plain(value)] for name, value in values.items()]
     return Table(caption, [Column("Name"), Column("Value")], rows, "facts")

@@ -5,12 +5,18 @@ from functools import partial
 
 import numpy as np
 
+from tf1port.comparison.ladder.entries import Entry, Gradient, Heat, Number
 from tf1port.comparison.report import figures
 from tf1port.comparison.report.blocks import Column, Picture, Section, Table
+from tf1port.comparison.report.form import SIDES, Curve, LossRow, Report
 from tf1port.comparison.report.text import absent, fraction, number, result
 
+_Curves = dict[str, Curve]  # by side
+_CURVED: tuple[figures.Curved, ...] = ("loss", "accuracy")
+_Series = dict[str, np.ndarray]  # by kind of arithmetic
 
-def curves(report):
+
+def curves(report: Report) -> Section:
     """Loss and accuracy of both trainings, and what they end with."""
     found = report.get("curves") or {}
     if not found or not any(len(curve["step"]) for curve in found.values()):
@@ -23,12 +29,12 @@ def curves(report):
             f"curve-{quantity}", _curve_caption(found, quantity),
             partial(figures.curve, found, quantity),
         )
-        for quantity in ("loss", "accuracy")
+        for quantity in _CURVED
     ]  # fmt: skip
     return Section("curves", "Training", [text], [*blocks, _tests(found)])
 
 
-def loss_gap(report):
+def loss_gap(report: Report) -> Section:
     """How far the losses of single steps part as the training goes on."""
     found = report.get("loss_gap") or {}
     gaps = {kind: figures.numbers(gap) for kind, gap in found.items() if len(gap)}
@@ -44,7 +50,7 @@ def loss_gap(report):
     return Section("losses", "How the losses part", [text], [*pictures, *tables])
 
 
-def heat(report):
+def heat(report: Report) -> Section:
     """The outputs' differences, layer by time step."""
     found = {kind: held for kind, held in (report.get("heat") or {}).items() if held["layers"]}
     title = "Outputs, layer by time step"
@@ -65,7 +71,7 @@ def heat(report):
     )
 
 
-def gradients(report):
+def gradients(report: Report) -> Section:
     """Each parameter's gradient difference and its bound."""
     found = {kind: rows for kind, rows in (report.get("gradients") or {}).items() if rows}
     if not found:
@@ -86,7 +92,7 @@ def gradients(report):
     return Section("gradients", "Gradients", [text], [*blocks, _all_gradients(found)])
 
 
-def _gap_picture(gaps, drawn, report):
+def _gap_picture(gaps: _Series, drawn: _Series, report: Report) -> Picture:
     caption = " ".join(_gap_caption(kind, gap) for kind, gap in gaps.items())
     bounds = _tolerances(report["rungs"])
     if any(kind in bounds for kind in drawn):
@@ -94,12 +100,13 @@ def _gap_picture(gaps, drawn, report):
     return Picture("loss-gap", caption, partial(figures.loss_gap, drawn, bounds))
 
 
-def _losses(found):
+def _losses(found: list[LossRow]) -> Table:
     rows = [
         [
             f"{row['steps']:,}",
-            *(fraction(row[side]) for side in ("legacy", "modern")),
-            *(number(row[key]) for key in ("max_abs", "mean_abs")),
+            *(fraction(row[side]) for side in SIDES),
+            number(row["max_abs"]),
+            number(row["mean_abs"]),
         ]
         for row in found
     ]
@@ -108,13 +115,13 @@ def _losses(found):
     return Table("Losses of the trainings, float32", columns, rows, "narrow")
 
 
-def _tests(curves):
+def _tests(curves: _Curves) -> Table:
     """Both sides beside each other at each step where one of them was tested."""
-    sides = [{row["step"]: row for row in curves[side]["test"]} for side in ("legacy", "modern")]
+    sides = [{row["step"]: row for row in curves[side]["test"]} for side in SIDES]
     rows = [
         [f"{step:,}", *(
-            fraction(side.get(step, {}).get(quantity))
-            for quantity in ("loss", "accuracy")
+            fraction(side[step][quantity] if step in side else None)
+            for quantity in _CURVED
             for side in sides
         )]
         for step in sorted(sides[0] | sides[1])
@@ -123,9 +130,9 @@ def _tests(curves):
     return Table("On the test images", [Column(name, "number") for name in names], rows, "narrow")
 
 
-def _tolerances(rungs):
+def _tolerances(rungs: list[Entry]) -> dict[str, set[tuple[int, Number]]]:
     """By kind of arithmetic, the pairs of a horizon in steps and its bound."""
-    found: dict[str, set[tuple[int, float]]] = {}
+    found: dict[str, set[tuple[int, Number]]] = {}
     for rung in rungs:
         horizon = re.fullmatch(r"losses of (\d+) (SGD )?steps(, .*)?", rung.get("quantity", ""))
         if horizon and rung["applies"]:
@@ -134,7 +141,7 @@ def _tolerances(rungs):
     return found
 
 
-def _curve_caption(curves, quantity):
+def _curve_caption(curves: _Curves, quantity: figures.Curved) -> str:
     ends = [
         f"{side} {fraction(curve['test'][-1][quantity])}"
         for side, curve in curves.items()
@@ -144,7 +151,7 @@ def _curve_caption(curves, quantity):
     return words + (f" Open marks are tests; at the end: {', '.join(ends)}." if ends else "")
 
 
-def _gap_caption(kind, gap):
+def _gap_caption(kind: str, gap: np.ndarray) -> str:
     """Where a series of differences ends up."""
     if not gap.any():
         return f"{kind}: equal to the bit at each of {len(gap):,} steps."
@@ -152,7 +159,7 @@ def _gap_caption(kind, gap):
     return f"{kind}: at most {number(gap[at])} in {len(gap):,} steps, at step {at + 1:,}."
 
 
-def _heat_caption(kind, held):
+def _heat_caption(kind: str, held: Heat) -> str:
     values = np.nan_to_num(figures.grid(held["max_abs"]), nan=-1.0)
     row, step = np.unravel_index(np.argmax(values), values.shape)
     if values[row, step] <= 0:
@@ -162,7 +169,7 @@ def _heat_caption(kind, held):
     return words + (" An empty cell is equal to the bit." if (values == 0).any() else "")
 
 
-def _all_gradients(found):
+def _all_gradients(found: dict[str, list[Gradient]]) -> Table:
     names = ("Parameter", "dtype", "Max-abs", "Bound", "Result")
     kinds = ("code", "text", "number", "number", "result")
     columns = [Column(*pair) for pair in zip(names, kinds, strict=True)]
@@ -174,7 +181,7 @@ def _all_gradients(found):
     return Table("All of them", columns, rows, folded=True)
 
 
-def _gradient_caption(kind, rows):
+def _gradient_caption(kind: str, rows: list[Gradient]) -> str:
     worst = max(rows, key=figures.share)
     failed = sum(not _holds(row) for row in rows)
     within = f"{failed} of {len(rows)} lie beyond" if failed else f"all {len(rows)} lie within"
@@ -188,11 +195,11 @@ def _gradient_caption(kind, rows):
     )
 
 
-def _of_layer(held, layer):
+def _of_layer(held: Heat, layer: str) -> float | None:
     if layer not in held["layers"]:
         return None
     return float(np.max(figures.numbers(held["max_abs"][held["layers"].index(layer)])))
 
 
-def _holds(row):
+def _holds(row: Gradient) -> bool:
     return float(row["max_abs"]) <= float(row["bound"])

@@ -1,22 +1,28 @@
 """The figures of a comparison, each from its part of the report to a matplotlib Figure."""
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from tf1port.comparison.ladder.entries import Gradient, Heat, Number
 from tf1port.comparison.report import svg as paint
+from tf1port.comparison.report.form import SIDES, Bands, Curve
 from tf1port.comparison.report.text import number
 
+Curved = Literal["loss", "accuracy"]  # what a curve is of
 POINTS = 300  # of a drawn series
 ROWS = 30  # of gradients drawn: those nearest to their bound
 _GAPS = [(paint.FIRST, "-"), (paint.SECOND, (0, (6, 2))), (paint.THIRD, (0, (1.5, 1.5)))]
 _MARKS = {"legacy": "s", "modern": "o"}
 
 
-def curve(curves, quantity):
+def curve(curves: dict[str, Curve], quantity: Curved) -> Figure:
     """Loss or accuracy of both sides over each other, with the test values.
 
     Args:
@@ -27,8 +33,9 @@ def curve(curves, quantity):
     for side, found in curves.items():
         axes.plot(found["step"], numbers(found[quantity]), label=side, **paint.SIDES[side])
         test = [(row["step"], float(row[quantity])) for row in found["test"]]
-        style = {"color": paint.SIDES[side]["color"], "linestyle": "none", "markersize": 7}
-        style.update(marker=_MARKS[side], markerfacecolor=paint.PAGE, markeredgewidth=1.8)
+        style: dict[str, Any] = {"color": paint.SIDES[side]["color"], "linestyle": "none"}
+        style.update(marker=_MARKS[side], markersize=7)
+        style.update(markerfacecolor=paint.PAGE, markeredgewidth=1.8)
         axes.plot(*(zip(*test, strict=True) if test else ((), ())), label=f"{side}, test", **style)
     units = {"loss": "loss [nats]", "accuracy": "accuracy"}
     axes.set(xlabel="training step", ylabel=units[quantity])
@@ -38,7 +45,9 @@ def curve(curves, quantity):
     return figure
 
 
-def loss_gap(gaps, tolerances):
+def loss_gap(
+    gaps: Mapping[str, Iterable[Number]], tolerances: Mapping[str, Iterable[tuple[int, Number]]]
+) -> Figure:
     """|Δloss| over the steps, of each kind of arithmetic, on logarithmic axes.
 
     Args:
@@ -58,7 +67,7 @@ def loss_gap(gaps, tolerances):
     return figure
 
 
-def heat(found):
+def heat(found: Heat) -> Figure:
     """Largest output difference of each layer at each time step, the darker the larger.
 
     Args:
@@ -84,7 +93,7 @@ def heat(found):
     return figure
 
 
-def gradients(rows):
+def gradients(rows: Sequence[Gradient]) -> Figure:
     """Each parameter's gradient difference against its bound, on a logarithmic axis.
 
     Args:
@@ -113,16 +122,17 @@ def gradients(rows):
     return figure
 
 
-def seeds(bands):
+def seeds(bands: Bands) -> Figure:
     """The final accuracies of independent trainings, a point for each seed, and their means."""
     figure, axes = _panel(170)
-    if bands.get("band"):
+    if bands["band"]:
         axes.axvspan(*numbers(bands["band"]), color=paint.SHADE, alpha=0.18, lw=0)
-    for row, side in enumerate(("legacy", "modern")):
+    for row, side in enumerate(SIDES):
         values, color = numbers(bands[side]), paint.SIDES[side]["color"]
         spread = row + 0.09 * (np.arange(len(values)) % 5 - 2)
-        style = {"color": color, "linestyle": "none", "markersize": 7, "alpha": 0.8}
-        axes.plot(values, spread, marker=_MARKS[side], markeredgecolor=paint.PAGE, **style)
+        style: dict[str, Any] = {"color": color, "linestyle": "none", "markersize": 7}
+        style.update(marker=_MARKS[side], markeredgecolor=paint.PAGE, alpha=0.8)
+        axes.plot(values, spread, **style)
         axes.plot([values.mean()] * 2, [row - 0.33, row + 0.33], color=color, lw=2.5)
     axes.set_yticks([0, 1], ["legacy", "modern"])
     axes.set(ylim=(1.5, -0.5), xlabel=bands["quantity"])
@@ -131,7 +141,7 @@ def seeds(bands):
     return figure
 
 
-def interval(bands):
+def interval(bands: Bands) -> Figure:
     """The TOST interval of the means' difference within the margin of equivalence."""
     figure, axes = _panel(170)
     margin = float(bands["margin"])
@@ -147,12 +157,12 @@ def interval(bands):
     return figure
 
 
-def numbers(values):
+def numbers(values: Iterable[Number]) -> np.ndarray:
     """A series as float64, also where a number is text because it was not finite."""
     return np.array([float(value) for value in values])
 
 
-def grid(rows):
+def grid(rows: Sequence[Sequence[Number]]) -> np.ndarray:
     """Rows of numbers as float64 [rows, longest], missing ones NaN."""
     held = np.full((len(rows), max(map(len, rows), default=0)), np.nan)
     for at, row in enumerate(rows):
@@ -160,7 +170,7 @@ def grid(rows):
     return held
 
 
-def largest(values):
+def largest(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Steps and maxima over blocks of a series, at most POINTS, where there is a difference."""
     width = math.ceil(len(values) / POINTS)
     starts = np.arange(0, len(values), width)
@@ -169,27 +179,27 @@ def largest(values):
     return starts[drawn] + 1, found[drawn]
 
 
-def short(name, length=25):
+def short(name: str, length: int = 25) -> str:
     """A name that fits beside a figure; the tables have it whole."""
     return name if len(name) <= length else f"…{name[1 - length :]}"
 
 
-def share(row):
+def share(row: Gradient) -> float:
     """What part of its bound a gradient's difference is."""
     found, bound = float(row["max_abs"]), float(row["bound"])
     return math.inf if math.isnan(found) else found / bound if bound else found
 
 
-def _thousands(value, _):
+def _thousands(value: float, _: float) -> str:
     return f"{value:,.0f}"
 
 
-def _panel(height):
+def _panel(height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(paint.WIDTH / 72, height / 72))
     return figure, figure.subplots()
 
 
-def _shades(values):
+def _shades(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
     """Alpha of each cell, and the powers of ten between which it grows."""
     with np.errstate(divide="ignore"):
         powers = np.log10(values)
@@ -198,11 +208,11 @@ def _shades(values):
     return _alpha(powers, low, max(high, low + 0.1)), (low, max(high, low + 0.1))
 
 
-def _alpha(powers, low, high):
+def _alpha(powers: np.ndarray, low: float, high: float) -> Any:
     return np.clip(0.12 + 0.88 * (powers - low) / (high - low), 0, 1)
 
 
-def _cells(axes, values, shades):
+def _cells(axes: Axes, values: np.ndarray, shades: np.ndarray) -> None:
     """Cells [rows, steps]; one that is not finite is in another color, zero stays empty."""
     mesh = axes.pcolormesh(np.zeros(values.shape), edgecolors=paint.PAGE, linewidth=1)
     flat = zip(values.ravel(), np.nan_to_num(shades).ravel(), strict=True)

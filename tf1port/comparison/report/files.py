@@ -5,6 +5,7 @@ import os
 
 from tf1port.comparison.report import files as report_files
 from tf1port.comparison.report import terminal as report
+from tf1port.comparison.report.form import Report
 from tf1port.comparison.report.html import html
 from tf1port.comparison.report.markdown import markdown
 from tf1port.comparison.report.terminal import finite
@@ -12,7 +13,7 @@ from tf1port.errors import UserError
 from tf1port.files import replacing, write_json
 
 
-def write(report, folder):
+def write(report: Report, folder: str) -> None:
     """Writes a report into an existing folder, each file whole or not at all.
 
     Args:
@@ -30,7 +31,7 @@ def write(report, folder):
                 file.write(text)
 
 
-def show(found, out, *, as_json=False):
+def show(found: Report, out: str, *, as_json: bool = False) -> None:
     """Writes a report's files into the folder `out` and prints its tables, or all of it as JSON."""
     report_files.write(found, out)
     if as_json:
@@ -39,7 +40,7 @@ def show(found, out, *, as_json=False):
         print("\n".join([*report.lines(found), f"wrote {os.path.join(out, 'report.html')}"]))
 
 
-def writable(folder):
+def writable(folder: str) -> str:
     """The folder, made where it is missing. Raises UserError where that cannot be."""
     try:
         os.makedirs(folder, exist_ok=True)

@@ -4,7 +4,8 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from tf1port.comparison.report.blocks import Command, Picture, Table
+from tf1port.comparison.report.blocks import Column, Command, Picture, Section, Table
+from tf1port.comparison.report.form import Report
 from tf1port.comparison.report.sections import SIGNS, headline, highlights, sections
 from tf1port.comparison.report.svg import svg
 from tf1port.numerics.outcome import DIFFERENT, EQUAL, NOT_PROVED
@@ -50,8 +51,8 @@ _WRAPPERS = {
 }
 
 
-def html(report):
-    """The text of report.html from the dict of report.json."""
+def html(report: Report) -> str:
+    """The text of report.html from a report."""
     made = sections(report)
     words = _OUTCOMES[report["outcome"]]
     subject = f"{report['model']} on {report['dataset']}"
@@ -69,11 +70,11 @@ def html(report):
     )
 
 
-def _highlight(value, name):
+def _highlight(value: str, name: str) -> str:
     return f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>\n"
 
 
-def _section(section):
+def _section(section: Section) -> str:
     text = "".join(f"<p>{escape(line)}</p>\n" for line in section.text)
     blocks = "".join(_block(block) for block in section.blocks)
     blocks = f'<div class="blocks">\n{blocks}</div>\n' if blocks else ""
@@ -82,16 +83,17 @@ def _section(section):
     return f"{head}{title}{text}{blocks}</section>\n"
 
 
-def _block(block):
-    kinds = {Table: _table, Picture: _figure, Command: _command}
-    return kinds[type(block)](block)
+def _block(block: Table | Picture | Command) -> str:
+    if isinstance(block, Table):
+        return _table(block)
+    return _figure(block) if isinstance(block, Picture) else _command(block)
 
 
-def _command(command):
+def _command(command: Command) -> str:
     return f'<pre class="wide"><code>{escape(command.line)}</code></pre>\n'
 
 
-def _figure(picture):
+def _figure(picture: Picture) -> str:
     """The caption is the figure's name as well, so that it is read out once."""
     name = f"{picture.name}-caption"
     drawn = svg(picture.name, picture.draw).replace(
@@ -101,7 +103,7 @@ def _figure(picture):
     return f'<figure id="{picture.name}">\n{drawn}{caption}</figure>\n'
 
 
-def _table(table):
+def _table(table: Table) -> str:
     rows = "".join(_row(row, table.columns) for row in table.rows)
     heads = "".join(
         f'<th scope="col" class="{column.kind}">{escape(column.title)}</th>'
@@ -118,13 +120,13 @@ def _table(table):
     return f"<div {_WRAPPERS[table.layout].format(text)}>\n{body}</div>\n"
 
 
-def _row(row, columns):
+def _row(row: list[str], columns: list[Column]) -> str:
     first, *others = (_cell(*pair) for pair in zip(row, columns, strict=True))
     head = first.replace("<td", '<th scope="row"', 1).removesuffix("</td>") + "</th>"
     return f"<tr>{head}{''.join(others)}</tr>\n"
 
 
-def _cell(text, column):
+def _cell(text: str, column: Column) -> str:
     held = escape(text)
     kind = column.kind
     kind += _SIGNED.get((kind, text[:1]), "")

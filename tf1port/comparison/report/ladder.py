@@ -1,18 +1,23 @@
 """The sections that prove: where it breaks, the ladder, the wrong ports that must fail."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from tf1port.comparison.ladder.entries import Break, Cause, Compared, Control
 from tf1port.comparison.ladder.outcome import cause
 from tf1port.comparison.report.blocks import Column, Section, Table, listed
+from tf1port.comparison.report.form import Report
 from tf1port.comparison.report.text import absent, margin, number, result
 
 _SIGNS = {"passes": "✓", "fails": "✗", "not reached": "·"}
 
 
-def applying(report):
+def applying(report: Report) -> list[Compared]:
     """The rungs that were climbed."""
     return [rung for rung in report["rungs"] if rung["applies"]]
 
 
-def breaks(report):
+def breaks(report: Report) -> Section | None:
     """Where the two sides part first, and what would explain it; None where they do not."""
     found = report.get("breaks")
     if not found:
@@ -20,9 +25,10 @@ def breaks(report):
     step = "time step" if found["number"] <= 5 else "training step"
     names = {name: name for name in ("rung", "quantity", "dtype", "place", "layer")}
     names.update(step=step, gradient="worst gradient")
-    facts = {names[key]: found[key] for key in names if found.get(key) is not None}
+    known: Mapping[str, Any] = found
+    facts = {names[key]: known[key] for key in names if known.get(key) is not None}
     text = [_how_far(found, report)]
-    blocks = [listed("The first rung that fails", facts)]
+    blocks: list[Table] = [listed("The first rung that fails", facts)]
     if found.get("diagnosis"):
         text.append(
             "The diagnosis makes each known mistake on purpose, or makes it good, and looks at "
@@ -35,7 +41,7 @@ def breaks(report):
     return Section("breaks", title, text, blocks)
 
 
-def ladder(report):
+def ladder(report: Report) -> Section:
     """Every comparison with its tolerance and the margin."""
     text = (
         "Both sides start from the same weights and see the same batches. Each rung compares the "
@@ -84,7 +90,7 @@ def ladder(report):
     return Section("ladder", "The ladder", [text], blocks)
 
 
-def controls(report):
+def controls(report: Report) -> Section:
     """Wrong ports that must fail, and on which rung each did."""
     found = report.get("controls")
     title = "Can it fail? Wrong ports on purpose"
@@ -102,7 +108,7 @@ def controls(report):
     rows = [
         [
             control["name"],
-            *(_SIGNS.get(control["found"].get(name), "·") for name in rungs),
+            *(_SIGNS.get(control["found"].get(name, ""), "·") for name in rungs),
             control["rung"],
             control["diagnosis"] or "–",
             _caught(control),
@@ -122,27 +128,26 @@ def controls(report):
     )
 
 
-def _caught(control):
+def _caught(control: Control) -> str:
     if control.get("not_run"):
         return f"– not tried: {control['not_run']}"
     return "✓ caught" if control["caught"] else "✗ missed"
 
 
-def _place(rung):
+def _place(rung: Compared) -> str:
     """The worst element; none where all are equal, and a number has no place in itself."""
     return rung["place"].removesuffix("[]") if rung["max_abs"] != 0 else "–"
 
 
-def _how_far(found, report):
-    names = ("number", "quantity", "dtype")
+def _how_far(found: Break, report: Report) -> str:
     for rung in applying(report):
-        if all(rung[name] == found[name] for name in names):
+        if (rung["quantity"], rung["dtype"]) == (found["quantity"], found["dtype"]):
             far = f"differ by {number(rung['max_abs'])} where {number(rung['bound'])} is allowed"
             return f"In {found['dtype']} the {found['quantity']} {far}: {margin(rung)}."
     return f"In {found['dtype']} the {found['quantity']} differ."
 
 
-def _diagnosis(causes):
+def _diagnosis(causes: list[Cause]) -> Table:
     columns = [Column("Mistake"), Column("Max-abs left", "number"), Column("Verdict", "result")]
     rows = [
         [cause["cause"], number(cause["max_abs"]), _explains(cause["explains"])] for cause in causes
@@ -150,7 +155,7 @@ def _diagnosis(causes):
     return Table("Diagnosis, best first", columns, rows, "narrow")
 
 
-def _reasons(rungs):
+def _reasons(rungs: list[Compared]) -> Table:
     columns = [
         Column("Compared"),
         Column("dtype"),
@@ -160,5 +165,5 @@ def _reasons(rungs):
     return Table("Reasons for the tolerances", columns, rows, "cards", folded=True)
 
 
-def _explains(yes):
+def _explains(yes: bool) -> str:
     return "✓ explains it" if yes else "– does not"

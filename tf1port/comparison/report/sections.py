@@ -1,15 +1,17 @@
 """The sections of a report, in the order in which they are read."""
 
+from tf1port.comparison.ladder.entries import Compared
 from tf1port.comparison.report.bands import bands
 from tf1port.comparison.report.blocks import Column, Command, Section, Table, listed
 from tf1port.comparison.report.evidence import curves, gradients, heat, loss_gap
+from tf1port.comparison.report.form import BySide, Report
 from tf1port.comparison.report.ladder import applying, breaks, controls, ladder
 from tf1port.comparison.report.text import megabytes, number, seconds, times
 from tf1port.numerics import outcome as outcome_
 
 
-def sections(report):
-    """Everything that a report (the dict of report.json) says below its verdict, as Sections."""
+def sections(report: Report) -> list[Section]:
+    """Everything that a report says below its verdict, as Sections."""
     made = [
         breaks(report),
         ladder(report),
@@ -28,7 +30,7 @@ def sections(report):
 SIGNS = {outcome_.EQUAL: "✓", outcome_.DIFFERENT: "✗", outcome_.NOT_PROVED: "?"}
 
 
-def headline(report):
+def headline(report: Report) -> str:
     """The outcome in a few words."""
     if report["outcome"] == outcome_.EQUAL:
         return "Equal in all that was compared"
@@ -37,26 +39,26 @@ def headline(report):
     return "The two sides differ" if report["breaks"] else "A known mistake is not noticed"
 
 
-def highlights(report):
+def highlights(report: Report) -> list[tuple[str, str]]:
     """The few numbers above the first section, as pairs of a value and what it is."""
     rungs = applying(report)
     passed = sum(rung["passed"] for rung in rungs)
     missing = [rung for rung in report["rungs"] if not rung["applies"] and rung["needed"]]
     found = [(f"{passed} of {len(rungs) + len(missing)}", "checks are equal")]
-    worst = [rung for rung in rungs if rung["margin"]]
-    if worst and report["passed"]:
-        least = min(worst, key=lambda rung: rung["margin"])
-        found.append((f"{times(least['margin'])} ×", f"smallest margin: {_name(least)}"))
-    if report.get("controls"):
-        caught = sum(control["caught"] for control in report["controls"])
-        found.append((f"{caught} of {len(report['controls'])}", "wrong ports caught"))
+    margins = [(float(rung["margin"]), _name(rung)) for rung in rungs if rung["margin"]]
+    if margins and report["passed"]:
+        least, name = min(margins, key=lambda pair: pair[0])
+        found.append((f"{times(least)} ×", f"smallest margin: {name}"))
+    if tried := report["controls"]:
+        caught = sum(control["caught"] for control in tried)
+        found.append((f"{caught} of {len(tried)}", "wrong ports caught"))
     total = report["timings"].get("total")
     if total is not None:
         found.append((seconds(total), "for all of it"))
     return found
 
 
-def speed(report):
+def speed(report: Report) -> Section:
     """Seconds per step and memory of both sides, and what the rungs took."""
     timings = report["timings"]
     step = timings.get("seconds_per_step") or {}
@@ -80,10 +82,10 @@ def speed(report):
     return Section("speed", "Speed", [text], blocks)
 
 
-def origin(report):
+def origin(report: Report) -> Section:
     """What it takes to make the report again."""
     run = {name: report[name] for name in ("model", "dataset", "mode", "seed")}
-    blocks = [
+    blocks: list[Command | Table] = [
         Command(report["command"]),
         listed("Run", run),
         listed("Machine", report["machine"]),
@@ -94,10 +96,10 @@ def origin(report):
     return Section("origin", "How it was made", [text], blocks)
 
 
-def _ratio(step):
+def _ratio(step: BySide) -> float | None:
     legacy, modern = step.get("legacy"), step.get("modern")
     return legacy / modern if legacy and modern else None
 
 
-def _name(rung):
+def _name(rung: Compared) -> str:
     return f"{rung['quantity']}, {rung['dtype']}"

@@ -1,19 +1,26 @@
-"""The report of a comparison: the dict that report.json holds."""
+"""The report of a comparison, which report.json holds: the one place that makes it."""
 
 import os
 import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tf1port import versions
 from tf1port.comparison.ladder import breaks, outcome, rungs
+from tf1port.comparison.ladder.entries import Break, Climb, Control, Entry, Heat, Number
+from tf1port.comparison.report.form import Bands, Curve, Facts, LossRow, Report, Tested, Timings
 from tf1port.numerics import outcome as outcome_
 
 POINTS = 400  # of a curve, at most
 SMOOTH = 100  # steps of which a point of a curve is the mean, at most
 
 
-def facts(model, dataset, *, mode, command, seed, config):
+def facts(
+    model: str, dataset: str, *, mode: str, command: str, seed: int, config: dict[str, Any]
+) -> Facts:
     """What was compared, by what and where: the beginning of the report. Names, and a dict."""
     return {
         "model": model,
@@ -31,7 +38,16 @@ def facts(model, dataset, *, mode, command, seed, config):
     }
 
 
-def report(begin, entries, *, climbs, timings, trained=None, bands=None, controls=None):
+def report(
+    begin: Facts,
+    entries: Sequence[Entry],
+    *,
+    climbs: Mapping[str, Climb],
+    timings: Timings,
+    trained: Mapping[str, Any] | None = None,
+    bands: Bands | None = None,
+    controls: list[Control] | None = None,
+) -> Report:
     """All of the report.
 
     Args:
@@ -64,7 +80,7 @@ def report(begin, entries, *, climbs, timings, trained=None, bands=None, control
     }
 
 
-def seconds_of_rungs(climbs):
+def seconds_of_rungs(climbs: Mapping[str, Climb]) -> dict[str, float]:
     """The time of each rung that was climbed, in seconds by its name."""
     found = dict.fromkeys(rungs.NAMES, 0.0)
     for climb in climbs.values():
@@ -73,19 +89,22 @@ def seconds_of_rungs(climbs):
     return {name: value for name, value in found.items() if value}
 
 
-def _break(entries, climbs):
+def _break(entries: Sequence[Entry], climbs: Mapping[str, Climb]) -> Break | None:
     """The first entry that fails, with what its climb knows of it; None where none does."""
-    failed = next((entry for entry in entries if entry["applies"] and not entry["passed"]), None)
-    if failed is None:
+    failed = [entry for entry in entries if entry["applies"] and not entry["passed"]]
+    if not failed:
         return None
     known = [climb["breaks"] for climb in climbs.values() if climb["breaks"]]
-    plain = breaks.described(failed)
-    keys = ("quantity", "dtype", "place")
-    same = [one for one in known if all(one[key] == plain[key] for key in keys)]
-    return same[0] if same else plain
+    plain = breaks.described(failed[0])
+    same = (one for one in known if _quantity(one) == _quantity(plain))
+    return next(same, plain)
 
 
-def _curve(run):
+def _quantity(found: Break) -> tuple[str, str, str]:
+    return found["quantity"], found["dtype"], found["place"]
+
+
+def _curve(run: Any) -> Curve:
     """Running means of a training, at most POINTS of them, and its tests."""
     losses, accuracies = run.steps()
     width = max(1, min(SMOOTH, len(losses) // 4))
@@ -99,13 +118,13 @@ def _curve(run):
         "loss": means[0].tolist(),
         "accuracy": means[1].tolist(),
         "test": [
-            {key: test[key] for key in ("step", "loss", "accuracy", "min_accuracy")}
+            Tested(**{key: test[key] for key in Tested.__annotations__})  # type: ignore[typeddict-item]
             for test in run.result()["test"]
         ],
     }
 
 
-def _loss_gaps(climbs, losses):
+def _loss_gaps(climbs: Mapping[str, Climb], losses: Sequence[Any]) -> dict[str, list[Number]]:
     """|Δloss| per step, by dtype; in float32 of the whole trainings where there are any."""
     found = {}
     for dtype, climb in climbs.items():
@@ -117,11 +136,11 @@ def _loss_gaps(climbs, losses):
     return found
 
 
-def _gap(first, second):
+def _gap(first: ArrayLike, second: ArrayLike) -> list[Number]:
     return np.abs(np.asarray(first, np.float64) - np.asarray(second, np.float64)).tolist()
 
 
-def _has_time(heat):
+def _has_time(heat: Heat) -> bool:
     return any(len(row) > 1 for row in heat["max_abs"])
 
 
@@ -129,7 +148,7 @@ def _has_time(heat):
 HORIZONS = (1, 10, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
-def loss_table(legacy, modern):
+def loss_table(legacy: Sequence[float], modern: Sequence[float]) -> list[LossRow]:
     """How far single steps' losses have parted: rows of the largest and the mean difference."""
     steps = [n for n in HORIZONS if n < len(legacy)] + [len(legacy)]
     gap = np.abs(np.asarray(legacy, np.float64) - np.asarray(modern, np.float64))

@@ -3,9 +3,12 @@
 import io
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 # What a figure is drawn in, and what it becomes: the page's style has light, dark and print.
@@ -26,7 +29,7 @@ PAINT = {
     SHADE: "var(--shade)",
     FAIL: "var(--fail)",
 }
-SIDES = {
+SIDES: dict[str, dict[str, Any]] = {
     "legacy": {"color": LEGACY, "linestyle": "-", "linewidth": 4, "alpha": 0.5},
     "modern": {"color": MODERN, "linestyle": (0, (4, 2)), "linewidth": 1.4},
 }
@@ -60,7 +63,7 @@ _STYLE: dict[Any, Any] = {
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def svg(name, draw):
+def svg(name: str, draw: Callable[[], Figure]) -> str:
     """The SVG element of a figure.
 
     Args:
@@ -76,19 +79,19 @@ def svg(name, draw):
     return _embedded(held.getvalue(), name)
 
 
-def power_of_ten(value, _=None):
+def power_of_ten(value: float, _: int | None = None) -> str:
     """A power of ten as `10⁻⁶`."""
     return "10" + str(round(math.log10(value))).translate(_SUPERSCRIPTS)
 
 
-def log_axis(axis):
+def log_axis(axis: Axis) -> None:
     """Labels the powers of ten of a logarithmic axis, and marks nothing between them."""
     axis.set_major_formatter(FuncFormatter(power_of_ten))
     axis.set_major_locator(LogLocator(numticks=8))
     axis.set_minor_locator(NullLocator())
 
 
-def _embedded(text, name):
+def _embedded(text: str, name: str) -> str:
     """Drops what belongs to a file of its own, and takes colors and font from the page."""
     view = text.partition('viewBox="')[2].partition('"')[0]
     body = text[text.index("<g ") : text.rindex("</svg>")]
@@ -105,5 +108,5 @@ def _embedded(text, name):
     return f'<svg viewBox="{view}">{body}</svg>\n'
 
 
-def _rounded(found):
+def _rounded(found: re.Match[str]) -> str:
     return re.sub(r"\d+\.\d{3,}", lambda digits: f"{float(digits.group()):.2f}", found.group())

@@ -1,9 +1,17 @@
 """What a comparison says on the terminal."""
 
+from collections.abc import Iterable
+from typing import Any, Literal
+
 import numpy as np
 
+from tf1port.comparison.ladder.entries import Break, Compared, Entry, LeftOut
+from tf1port.comparison.report.form import LossRow, Report
 
-def lines(report):
+_PLACES: tuple[Literal["layer", "step", "gradient"], ...] = ("layer", "step", "gradient")
+
+
+def lines(report: Report) -> list[str]:
     """The tables of a report, an empty line after each, and the last word."""
     applying = [entry for entry in report["rungs"] if entry["applies"]]
     tables = [rung_lines(applying), _left_out_lines(report["rungs"])]
@@ -13,7 +21,7 @@ def lines(report):
     return [*found, report["verdict"], *_first_place(report["breaks"])]
 
 
-def rung_lines(rungs):
+def rung_lines(rungs: Iterable[Compared]) -> list[str]:
     """The ladder as a table."""
     row = "{:<36} {:<8} {:>9} {:>9}  {:<6} {}"
     lines = [row.format("compared", "dtype", "max-abs", "tolerance", "", "worst at")]
@@ -31,7 +39,7 @@ def rung_lines(rungs):
     return lines
 
 
-def loss_lines(rows):
+def loss_lines(rows: Iterable[LossRow]) -> list[str]:
     """How the losses of single steps part as the training goes on (float32, chaotic)."""
     lines = [
         "{:>7} {:>10} {:>10} {:>12} {:>12}".format(
@@ -46,7 +54,7 @@ def loss_lines(rows):
     return lines
 
 
-def end_lines(report):
+def end_lines(report: Report) -> list[str]:
     """What both trainings ended with."""
     row = "{:<8} {:>10} {:>14} {:>12} {:>10} {:>12}"
     found = [row.format("", "test loss", "test accuracy", "min of batch", "s/step", "peak memory")]
@@ -67,7 +75,7 @@ def end_lines(report):
     return found
 
 
-def finite(value):
+def finite(value: Any) -> Any:
     """The same structure with infinite numbers as text, which JSON can hold."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
@@ -76,7 +84,7 @@ def finite(value):
     return str(value) if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _left_out_lines(entries):
+def _left_out_lines(entries: Iterable[Entry]) -> list[str]:
     """What was not compared, and why: one line for all entries of a kind."""
     words = {True: "not compared", False: "left out"}
     return list(
@@ -88,14 +96,14 @@ def _left_out_lines(entries):
     )
 
 
-def _name(entry):
+def _name(entry: LeftOut) -> str:
     """The quantity; of a whole check its name, with the dtype if the other one may be compared."""
     dtype = f" ({entry['dtype']})" if "dtype" in entry else ""
     return entry.get("quantity", f"{entry['rung']}{dtype}")
 
 
-def _first_place(found):
+def _first_place(found: Break | None) -> list[str]:
     """The layer, step and gradient where a comparison breaks, as one line or none."""
-    names = ("layer", "step", "gradient") if found else ()
-    first = [f"{name} {found[name]}" for name in names if found[name] is not None]
+    places = {name: found[name] for name in _PLACES} if found else {}
+    first = [f"{name} {place}" for name, place in places.items() if place is not None]
     return [f"first at {', '.join(first)}"] if first else []

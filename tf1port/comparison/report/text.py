@@ -1,9 +1,13 @@
 """Numbers in words: one way of writing them for every form of the report."""
 
 import math
+from typing import Any
+
+from tf1port.comparison.ladder.entries import Compared, Number
+from tf1port.comparison.report.form import Report
 
 
-def number(value):
+def number(value: Number | None) -> str:
     """A measured number in three digits; `value` may be None, or text where it was not finite."""
     if value is None:
         return "–"
@@ -16,19 +20,19 @@ def number(value):
     return f"{digits}e{int(exponent)}" if exponent else digits
 
 
-def fraction(value):
+def fraction(value: Number | None) -> str:
     """An accuracy, loss or the like in four decimals."""
     if value is None:
         return "–"
     return f"{float(value):.4f}"
 
 
-def signed(value):
+def signed(value: Number) -> str:
     """A difference in four decimals, with its sign."""
     return f"{float(value):+.4f}".replace("-", "−")
 
 
-def seconds(value):
+def seconds(value: float | None) -> str:
     """A time in s, in three digits of the unit that suits its size."""
     if value is None:
         return "–"
@@ -37,12 +41,12 @@ def seconds(value):
     return f"{number(value)} s" if value < 120 else f"{number(value / 60)} min"
 
 
-def megabytes(value):
+def megabytes(value: float | None) -> str:
     """A size in bytes, in MB of 10**6 bytes."""
     return "–" if value is None else f"{value / 1e6:,.0f} MB"
 
 
-def times(ratio):
+def times(ratio: float) -> str:
     """A ratio above one in two digits: 3.4, 430, 24,000, 2.4e6."""
     ratio = float(f"{ratio:.2g}")
     if ratio < 10:
@@ -50,7 +54,7 @@ def times(ratio):
     return number(ratio) if ratio >= 1e6 else f"{ratio:,.0f}"
 
 
-def margin(rung):
+def margin(rung: Compared) -> str:
     """How far a rung that applies is from its tolerance: `430 times below`."""
     found, bound = float(rung["max_abs"]), float(rung["bound"])
     if found == 0:
@@ -64,12 +68,12 @@ def margin(rung):
     return f"{times(bound / found)} times below" if found < bound else _above(found / bound)
 
 
-def result(passed):
+def result(passed: bool) -> str:
     """The outcome of a check, in a sign and a word."""
     return "✓ holds" if passed else "✗ fails"
 
 
-def plain(value):
+def plain(value: Any) -> str:
     """Any value of a configuration as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -78,7 +82,7 @@ def plain(value):
     return "–" if value is None else str(value)
 
 
-def absent(report, rung, otherwise):
+def absent(report: Report, rung: str, otherwise: str) -> str:
     """Why something was not done: as its rung says, or as the mode does."""
     for row in report["rungs"]:
         if row["rung"] == rung and not row["applies"]:
@@ -86,5 +90,5 @@ def absent(report, rung, otherwise):
     return "Left out of a quick comparison." if report["mode"] == "quick" else otherwise
 
 
-def _above(ratio):
+def _above(ratio: float) -> str:
     return f"{times(ratio)} times above"

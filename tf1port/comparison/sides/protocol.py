@@ -3,10 +3,13 @@
 Weights, gradients and slots go by the names of shared/weights.py, whatever the side calls them.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
+
+Arrays = dict[str, Any]  # arrays by name
 
 SLOTS = {"adam": {"m": "momentum", "v": "velocity"}, "sgd": {}}  # TF1's and Keras' names
 
@@ -42,49 +45,49 @@ class Side(Protocol):
     or what has the same fields.
     """
 
-    def weights(self):
+    def weights(self) -> Arrays:
         """Named weights."""
         raise NotOffered("weights is not offered")
 
-    def forward(self, images):
+    def forward(self, images: Any) -> Arrays:
         """Every layer's output, final states and `logits`, by name, outside of training."""
         raise NotOffered("forward is not offered")
 
-    def forward_lengths(self, images, lengths):
+    def forward_lengths(self, images: Any, lengths: np.ndarray) -> Arrays:
         """The recurrent layer's outputs and final states, by name, for lengths [B] of 0 to T."""
         raise NotApplicable("the side takes no lengths")
 
-    def accuracy(self, images, labels):
+    def accuracy(self, images: Any, labels: Any) -> Any:
         """The fraction of a batch that is classified rightly, outside of training: float64."""
         raise NotOffered("accuracy is not offered")
 
-    def gradients(self, images, labels):
+    def gradients(self, images: Any, labels: Any) -> tuple[Any, Arrays]:
         """The loss of a training batch and the named gradients of it."""
         raise NotOffered("gradients is not offered")
 
-    def train_steps(self, batches):
+    def train_steps(self, batches: Sequence[tuple[Any, Any]]) -> np.ndarray:
         """Trains on each (images, labels) in turn; returns the losses [steps]."""
         raise NotOffered("train_steps is not offered")
 
-    def slots(self):
+    def slots(self) -> Arrays:
         """The optimizer's slots, named like `cell_0/kernel/m`."""
         raise NotOffered("slots is not offered")
 
-    def state(self):
+    def state(self) -> State:
         """The State that a training would go on from."""
         raise NotOffered("state is not offered")
 
-    def restore(self, state):
+    def restore(self, state: State) -> None:
         """Goes on from the State of any side."""
         raise NotOffered("restore is not offered")
 
-    def export(self, folder):
+    def export(self, folder: str) -> None:
         """Writes a SavedModel for tf1port.comparison.sides.exported.exported; `folder` must not
         exist. float32 only."""
         raise NotOffered("export is not offered")
 
 
-def accuracy(logits, labels):
+def accuracy(logits: np.ndarray, labels: Any) -> Any:
     """The fraction of labels [...] to whose class logits [..., C] give the most: float64.
 
     Raises:
@@ -96,12 +99,12 @@ def accuracy(logits, labels):
     return np.mean(logits.argmax(axis=-1) == labels)
 
 
-def cast(arrays, dtype):
+def cast(arrays: Any, dtype: str) -> Any:
     """An array, or the arrays of a dict, in another dtype."""
     return keras.tree.map_structure(lambda array: array.astype(dtype), arrays)
 
 
-def of_slot(slots, slot):
+def of_slot(slots: Arrays, slot: str) -> Arrays:
     """The arrays of one slot, `m` or `v`, by the names of their weights."""
     end = f"/{slot}"
     return {name[: -len(end)]: value for name, value in slots.items() if name.endswith(end)}

@@ -1,0 +1,97 @@
+"""The entries of a report: a quantity that was compared, or a part of a check that was not."""
+
+from typing import Literal, NotRequired, TypedDict
+
+Number = float | str  # text in a written report where it is not finite: "inf", "nan"
+
+
+class Compared(TypedDict):
+    """A quantity that was compared, in one dtype."""
+
+    number: int  # of its check, 1 to 9
+    rung: str  # the name of its check
+    quantity: str
+    dtype: str
+    applies: Literal[True]
+    max_abs: Number
+    place: str  # of the worst element
+    bound: Number
+    passed: bool
+    margin: Number | None  # bound / max_abs; None where that is 0
+    reason: str  # why the bound is not tighter
+
+
+class LeftOut(TypedDict):
+    """A check, or a quantity or dtype of it, that was not compared."""
+
+    number: int
+    rung: str
+    quantity: NotRequired[str]  # without it: all of the check
+    dtype: NotRequired[str]  # without it: both
+    applies: Literal[False]
+    needed: bool  # whether the claim needs it: then nothing is proved without
+    why: str
+
+
+Entry = Compared | LeftOut
+
+
+class Cause(TypedDict):
+    """A known mistake, and what is left of the difference where it is made good."""
+
+    cause: str
+    max_abs: Number
+    explains: bool
+
+
+class Break(TypedDict):
+    """The first quantity that differs, and what would explain it."""
+
+    number: int
+    rung: str
+    dtype: str
+    quantity: str
+    place: str
+    layer: str | None
+    step: int | None  # a time step, counted from 0, of outputs; a training step, from 1, of losses
+    gradient: str | None
+    diagnosis: list[Cause]  # best first
+    undiagnosed: NotRequired[str]  # what the search for a cause raised
+
+
+class Control(TypedDict):
+    """What came of a known mistake that was made on purpose."""
+
+    name: str
+    what: str
+    rung: str  # the check that must fail
+    found: dict[str, str]  # "passes", "fails" or "not reached" by check
+    caught: bool
+    not_run: NotRequired[str | None]  # why its check was not compared
+    diagnosis: str | None
+
+
+class Heat(TypedDict):
+    """The largest differences by layer and time step."""
+
+    layers: list[str]
+    max_abs: list[list[Number]]  # [layer][time step]
+
+
+class Gradient(TypedDict):
+    """How far the gradients of one parameter differ."""
+
+    name: str
+    max_abs: Number
+    bound: Number
+
+
+class Climb(TypedDict):
+    """What the checks of one dtype found."""
+
+    rungs: list[Entry]
+    heat: Heat
+    gradients: list[Gradient]
+    losses: dict[str, list[float]]  # series by "legacy", "modern", "exact"
+    breaks: Break | None
+    seconds: dict[str, float]  # by check

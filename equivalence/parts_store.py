@@ -12,6 +12,7 @@ from pathlib import Path
 
 from shared.files import replacing
 
+_ROOT = Path(__file__).parent.parent
 _PACKAGES = ("shared", "legacy_tf1", "modern_tf2", "tf1port", "equivalence")
 
 
@@ -61,9 +62,11 @@ class PartsStore:
 
 def _code():
     """A digest of the project's own source: a part computed by other code is worth nothing."""
-    root = Path(__file__).parent.parent.parent
     digest = hashlib.sha256()
-    for package in _PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    for path in _sources():
+        digest.update(str(path.relative_to(_ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def _sources():
+    return [path for package in _PACKAGES for path in sorted((_ROOT / package).rglob("*.py"))]

@@ -6,23 +6,14 @@ move a test's accuracy as much as another seed does, and some of Adam's by far m
 accuracy of a training is the median of several tests over its last tenth.
 """
 
-import dataclasses
-import functools
-import multiprocessing
-import os
-import signal
-import tempfile
-import threading
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
+from equivalence.training_pool import FINAL_TESTS, part, training
 from equivalence.trainings import SIDES
-from shared import runs
 from shared.config import for_dataset
-from shared.errors import UserError
 from tf1port.comparison.ladder import rungs
 from tf1port.comparison.ladder.bands import QUANTITY, RISING, compared, judged
 from tf1port.numerics.comparison import Rung
@@ -33,7 +24,6 @@ MEAN = "mean test accuracy"
 # Where the mean accuracy of a model's default config ends, as under TensorFlow 1.15.
 BANDS = {("window-rnn", "mnist"): (0.930, 0.955)}
 MAX_SEEDS, MAX_JOBS = 1000, 64
-FINAL_TESTS = 7  # of which a training's final accuracy is the median
 # Trainings of each side on MNIST: the more their accuracies scatter, the more of them it takes
 # until equal sides nearly always pass.
 SEEDS = {"window-rnn": 5, "row-lstm": 12, "nested-rnn": 10, "dense": 6, "conv": 6}
@@ -46,11 +36,11 @@ def begun(config, dataset, *, seeds, jobs, store):
     What is done within may leave a core idle, as the ladder does.
     """
     plan = [(side, seed) for seed in _numbers(config, seeds) for side in SIDES]
-    missing = [one for one in plan if store.take(_part(*one)) is None]
+    missing = [one for one in plan if store.take(part(*one)) is None]
     if not missing:
         yield
         return
-    with _training(config, dataset, missing, jobs=jobs, store=store) as futures:
+    with training(config, dataset, missing, jobs=jobs, store=store) as futures:
         yield
         done = as_completed(futures)
         for future in progress(done, "seeds", unit=" trainings", total=len(missing)):
@@ -72,11 +62,16 @@ def measure(config, dataset, *, seeds, jobs, store):
     numbers = _numbers(config, seeds)
     with begun(config, dataset, seeds=seeds, jobs=jobs, store=store):
         pass  # but wait for them
-    found = {side: [store.take(_part(side, seed)) for seed in numbers] for side in SIDES}
+    found = {side: [store.take(part(side, seed)) for seed in numbers] for side in SIDES}
     quantity = _quantity(config)
     margin = tolerance(quantity, "float32").bound
-    told = judged(found, margin=margin, quantity=quantity)
-    return {"seeds": numbers, "tests": FINAL_TESTS, **told, "band": _band(config, dataset)}
+    result = judged(found, margin=margin, quantity=quantity)
+    return {
+        "seeds": numbers,
+        "tests": FINAL_TESTS,
+        **result,
+        "band": _band(config, dataset),
+    }
 
 
 def entries(bands, config):
@@ -109,89 +104,5 @@ def _band(config, dataset):
     return list(band) if band and config == default else None
 
 
-def _part(side, seed):
-    return f"seed-{seed}-{side}"
-
-
 def _numbers(config, seeds):
     return [(config.seed + number) % 2**32 for number in range(seeds)]
-
-
-@contextmanager
-def _training(config, dataset, missing, *, jobs, store):
-    """The futures of trainings, each kept in the store as it ends; on leaving, none is begun."""
-    pool = ProcessPoolExecutor(
-        jobs,
-        mp_context=multiprocessing.get_context("spawn"),  # a process with TensorFlow can't fork
-        initializer=_begin,
-        initargs=(config, dataset),
-    )
-    try:
-        with _interrupts_ignored(), _one_thread_each():
-            futures = [pool.submit(_train, *one) for one in missing]
-        for one, future in zip(missing, futures, strict=True):
-            future.add_done_callback(functools.partial(_keep, store, _part(*one)))
-        yield futures
-    finally:
-        pool.shutdown(cancel_futures=True)  # waits for those that run, and for what keeps them
-
-
-def _keep(store, name, future):
-    if not future.cancelled() and future.exception() is None:
-        store.keep(name, future.result())
-
-
-@contextmanager
-def _interrupts_ignored():
-    """For processes that start within: of Ctrl-C a training alone takes notice."""
-    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, former)
-
-
-@contextmanager
-def _one_thread_each():
-    """For processes that start within: beside each other they would fight over the cores."""
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    former = {name: os.environ.get(name) for name in names}
-    os.environ.update({name: value or "1" for name, value in former.items()})
-    try:
-        yield
-    finally:
-        for name, value in former.items():
-            if value is None:
-                del os.environ[name]
-
-
-_held: dict[str, Any] = {}  # of a process that trains: config and dataset, sent once
-
-
-def _begin(config, dataset):
-    _held.update(config=config, dataset=dataset)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent():
-    """A pool's process would wait for ever for work from a parent that was killed."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _train(side, seed):
-    """The final accuracy of one training, in a process of the pool."""
-    config, dataset = dataclasses.replace(_held["config"], seed=seed), _held["dataset"]
-    interrupted = UserError(f"interrupted at seed {seed} of {side}: the same command goes on")
-    if "interrupted" in _held:  # what was queued before that can't be cancelled
-        raise interrupted
-    with tempfile.TemporaryDirectory() as folder:
-        run = runs.create_run(folder, side, config=config, dataset=dataset.name)
-        run.quiet = True
-        result = SIDES[side].train(run, dataset, final_tests=FINAL_TESTS)
-    if not result["finished"]:
-        _held["interrupted"] = True
-        raise interrupted
-    return float(np.median([test["accuracy"] for test in result["test"][-FINAL_TESTS:]]))

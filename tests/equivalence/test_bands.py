@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from equivalence import seeds as bands
+from equivalence import training_pool
 from equivalence.parts_store import PartsStore
 from equivalence.trainings import SIDES
 from shared import datasets, runs
@@ -45,10 +46,10 @@ def measured(config, store, monkeypatch, *, modern=0.0, data="mnist"):
         stream = np.random.RandomState(3)
         for side, seed in missing:
             shift = modern if side == "modern" else 0.0
-            store.keep(bands._part(side, seed), 0.94 + shift + stream.normal(0, 0.005))
+            store.keep(training_pool.part(side, seed), 0.94 + shift + stream.normal(0, 0.005))
         yield []
 
-    monkeypatch.setattr(bands, "_training", draw)
+    monkeypatch.setattr(bands, "training", draw)
     return bands.measure(config, Named(data, config), seeds=SEEDS, jobs=2, store=store)
 
 
@@ -114,7 +115,7 @@ def test_what_the_store_knows_is_not_trained_again(store, monkeypatch):
         raise AssertionError("trained again")
 
     monkeypatch.undo()
-    monkeypatch.setattr(bands.ProcessPoolExecutor, "submit", fail)
+    monkeypatch.setattr(training_pool.ProcessPoolExecutor, "submit", fail)
     config = WindowRNNConfig()
     again = bands.measure(config, Named("mnist", config), seeds=SEEDS, jobs=1, store=store)
     assert again == first
@@ -143,13 +144,14 @@ def test_five_trainings_of_each_side_are_equivalent_on_mnist(tmp_path):
 
 
 @pytest.mark.slow
-def test_trainings_in_processes_depend_on_side_and_seed_alone(small, tmp_path, monkeypatch):
+def test_trainings_in_processes_depend_on_side_and_seed_alone(small, tmp_path):
     config, digits = small
     store = PartsStore(str(tmp_path), {})
     found = bands.measure(config, digits, seeds=2, jobs=2, store=store)
-    monkeypatch.setattr(bands, "_held", {"config": config, "dataset": digits})
+    configs = [dataclasses.replace(config, seed=seed) for seed in (0, 1)]
     for side in ("legacy", "modern"):
-        assert found[side] == [bands._train(side, seed) for seed in (0, 1)]
+        here = [training_pool.final_accuracy(side, one, digits) for one in configs]
+        assert found[side] == here
     accuracies = found["legacy"] + found["modern"]
     assert len(set(accuracies)) > 1
     assert all(0 < accuracy < 1 for accuracy in accuracies)
@@ -158,11 +160,11 @@ def test_trainings_in_processes_depend_on_side_and_seed_alone(small, tmp_path, m
 @pytest.mark.slow
 @pytest.mark.parametrize("side", ["legacy", "modern"])
 def test_the_final_accuracy_is_the_median_of_tests_that_leave_the_training_as_it_is(
-    side, small, tmp_path, monkeypatch
+    side, small, tmp_path
 ):
     config, digits = small
     found = {}
-    for count in (1, bands.FINAL_TESTS):
+    for count in (1, training_pool.FINAL_TESTS):
         run = runs.create_run(tmp_path / str(count), side, config=config, dataset="digits")
         found[count] = SIDES[side].train(run, digits, final_tests=count)["test"], run.steps()
     (once, steps), (often, same_steps) = found.values()
@@ -173,8 +175,7 @@ def test_the_final_accuracy_is_the_median_of_tests_that_leave_the_training_as_it
     assert once == often[-1:]
     accuracies = [test["accuracy"] for test in often]
     assert len(set(accuracies)) > 1
-    monkeypatch.setattr(bands, "_held", {"config": config, "dataset": digits})
-    assert bands._train(side, config.seed) == np.median(accuracies)
+    assert training_pool.final_accuracy(side, config, digits) == np.median(accuracies)
 
 
 @pytest.mark.slow
@@ -184,7 +185,7 @@ def test_trainings_beside_other_work_are_kept_when_that_is_interrupted(small, tm
 
     def kept():
         plan = [(side, seed) for seed in range(4) for side in SIDES]
-        return [one for one in plan if store.take(bands._part(*one)) is not None]
+        return [one for one in plan if store.take(training_pool.part(*one)) is not None]
 
     def interrupted_after_one():
         began = time.monotonic()

@@ -1,12 +1,14 @@
 """Finished parts are found again, and only by what they were made from."""
 
 import math
+from pathlib import Path
 
 import pytest
 
 from equivalence import parts_store
 from equivalence.parts_store import PartsStore
 
+ROOT = Path(__file__).parent.parent.parent
 FACTS = {"model": "dense", "seed": 0}
 
 
@@ -42,6 +44,12 @@ def test_other_code_finds_nothing(store, monkeypatch):
     store.keep("ladder", 1)
     monkeypatch.setattr(parts_store, "_code", lambda: "changed since")
     assert PartsStore(store.folder, FACTS).take("ladder") is None
+
+
+def test_the_code_is_that_of_both_sides_and_of_the_proof():
+    sources = {path.relative_to(ROOT).as_posix() for path in parts_store._sources()}
+    assert {"shared/batches.py", "equivalence/parts_store.py"} <= sources
+    assert {"legacy_tf1/training.py", "modern_tf2/training.py", "tf1port/errors.py"} <= sources
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"key": 1}', '{"value": 1}'])

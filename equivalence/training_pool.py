@@ -1,0 +1,113 @@
+"""Trainings beside each other, each in a process of one thread, that keep their final accuracies.
+
+joblib would not do: with one job it trains in this process, and Ctrl-C kills its processes before
+they have removed their temporary folders.
+"""
+
+import dataclasses
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from equivalence.trainings import SIDES
+from shared import runs
+from shared.errors import UserError
+
+FINAL_TESTS = 7  # of which a training's final accuracy is the median
+
+_task: dict[str, Any] = {}  # of a process that trains: config, dataset and store, sent once
+
+
+def part(side, seed):
+    """The name under which the store keeps a final accuracy."""
+    return f"seed-{seed}-{side}"
+
+
+@contextmanager
+def training(config, dataset, missing, *, jobs, store):
+    """The futures of trainings; on leaving, those that run are waited for and none is begun.
+
+    Args:
+        config: the model's config, but for its seed.
+        dataset: shared.datasets.Dataset.
+        missing: pairs of side and seed.
+        jobs: processes that train beside each other.
+        store: equivalence.parts_store.PartsStore, which is given each accuracy as it is there.
+    """
+    pool = ProcessPoolExecutor(
+        jobs,
+        mp_context=multiprocessing.get_context("spawn"),  # a process with TensorFlow can't fork
+        initializer=_begin,
+        initargs=(config, dataset, store),
+    )
+    try:
+        with _interrupts_ignored():
+            futures = [pool.submit(_train, *one) for one in missing]
+        yield futures
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def final_accuracy(side, config, dataset):
+    """The median accuracy of the last tests of one training.
+
+    Raises:
+        UserError: it was interrupted, or a loss is not finite.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        run = runs.create_run(folder, side, config=config, dataset=dataset.name)
+        run.quiet = True
+        result = SIDES[side].train(run, dataset, final_tests=FINAL_TESTS)
+    if not result["finished"]:
+        raise _interrupted(side, config.seed)
+    return float(np.median([test["accuracy"] for test in result["test"][-FINAL_TESTS:]]))
+
+
+@contextmanager
+def _interrupts_ignored():
+    """For processes that start within: of Ctrl-C a training alone takes notice."""
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def _begin(config, dataset, store):
+    """Prepares a process of the pool."""
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, "1")  # beside each other they would fight over the cores
+    _task.update(config=config, dataset=dataset, store=store, stopped=False)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent():
+    """A pool's process would wait for ever for work from a parent that was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _train(side, seed):
+    """Trains and keeps the final accuracy, in a process of the pool."""
+    if _task["stopped"]:  # what was queued before that can't be cancelled
+        raise _interrupted(side, seed)
+    config = dataclasses.replace(_task["config"], seed=seed)
+    try:
+        accuracy = final_accuracy(side, config, _task["dataset"])
+    except UserError:
+        _task["stopped"] = True
+        raise
+    _task["store"].keep(part(side, seed), accuracy)
+
+
+def _interrupted(side, seed):
+    return UserError(f"interrupted at seed {seed} of {side}: the same command goes on")

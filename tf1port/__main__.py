@@ -4,14 +4,15 @@ import json
 import os
 import sys
 
-from tf1port.command_line import as_typed, parser, reporting
-from tf1port.errors import UserError, printable
+from tf1port import api
+from tf1port.command_line import as_typed, check, parser, reporting
+from tf1port.errors import printable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow looks at it when it is imported
 
 
 def main(argv=None):
-    """Runs one command.
+    """Runs one command in this process.
 
     Returns:
         0; 1 where the sides differ, 2 for bad input, 3 where they are not proved equal, 4 for an
@@ -22,121 +23,51 @@ def main(argv=None):
 
 def _run(argv):
     arguments = parser().parse_args(argv)
+    check(arguments)
     commands = {"inspect": _inspect, "convert": _convert, "verify": _verify, "compare": _compare}
-    return commands[arguments.command](arguments)
+    found, *wrote = commands[arguments.command](arguments)
+    if arguments.json:  # which escapes what the names of a checkpoint may hold
+        print(json.dumps(found.to_json(), indent=1))
+    else:
+        print("\n".join(map(printable, [*str(found).split("\n"), *wrote])))
+    return found.outcome.exit_code if hasattr(found, "outcome") else 0
 
 
 def _inspect(arguments):
-    from tf1port.conversion import inspect_report
-    from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
-
-    checkpoint = open_checkpoint(arguments.checkpoint)
-    checkpoint.check()
-    held = inspect_report.report(checkpoint, inventory(checkpoint))
-    _print(held, inspect_report.lines(held), as_json=arguments.json)
-    return 0
+    return [api.inspect(arguments.checkpoint)]
 
 
 def _convert(arguments):
     if arguments.reverse:
-        return _reverse(arguments)
-    from tf1port.conversion import conversion_report, convert
-
-    conversion = convert.convert(
-        arguments.checkpoint,
-        arguments.to,
-        **_options(arguments),
-    )
-    lines = [*conversion_report.diagram(conversion), "", f"wrote {arguments.to}"]
-    _print(conversion_report.report(conversion), lines, as_json=arguments.json)
-    return 0
-
-
-def _options(arguments):
-    """How to read a checkpoint."""
-    names = ("trust", "averages", "forget_bias", "activation")
-    return {"head_map": arguments.map, **{name: getattr(arguments, name) for name in names}}
-
-
-def _reverse(arguments):
-    from tf1port.conversion.reverse import reverse
-
-    if arguments.map is not None:
-        raise UserError("leave --map out of --reverse: the .json beside the model knows it")
-
-    options = {"rest": arguments.rest, "trust": arguments.trust}
-    names = reverse(arguments.checkpoint, arguments.to, **options)
-    lines = [*names, "", f"wrote {arguments.to}"]
-    _print({"variables": names}, lines, as_json=arguments.json)
-    return 0
+        options = {"rest": arguments.rest, "trust": arguments.trust}
+        return [api.reverse(arguments.checkpoint, arguments.to, **options)]
+    return [api.convert(arguments.checkpoint, arguments.to, **_reading(arguments))]
 
 
 def _verify(arguments):
-    if arguments.steps < 0:
-        raise UserError(f"--steps is {arguments.steps}: give 0 or more")
-    from tf1port.comparison.report import terminal as report
-    from tf1port.numerics.outcome import EQUAL, EXIT_CODES
-    from tf1port.progress import progress
-    from tf1port.verification.verify import counted, outcome, verdict, verify
-
-    verification = verify(
-        arguments.checkpoint,
-        arguments.keras_file,
-        steps=arguments.steps,
-        **_options(arguments),
-    )
-    rungs = counted(list(progress(verification.rungs, "verify", unit=" rungs")))
-    found = [{**rung._asdict(), "passed": rung.passed} for rung in rungs]
-    against, unproved, notes = verification.against, verification.unproved, verification.notes
-    came = outcome(rungs, unproved)
-    said = verdict(rungs, unproved, verification.claim)
-    lines = [*report.rung_lines(found), "", f"single cells against {against}", *notes, said]
-    told = {"passed": came == EQUAL, "outcome": came, "verdict": said, "against": against}
-    told |= {"notes": notes, "not_compared": unproved, "rungs": found}
-    _print(report.finite(told), lines, as_json=arguments.json)
-    return EXIT_CODES[came]
+    options = {"steps": arguments.steps, **_reading(arguments)}
+    return [api.verify(arguments.checkpoint, arguments.keras_file, **options)]
 
 
-def _print(held, lines, *, as_json):
-    """Prints JSON, which escapes what a checkpoint's names may hold, or lines without escapes."""
-    print(json.dumps(held, indent=1) if as_json else "\n".join(map(printable, lines)))
+def _reading(arguments):
+    """How to read a checkpoint."""
+    names = ("trust", "averages", "forget_bias", "activation", "map")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def _compare(arguments):
-    if arguments.steps is not None and arguments.steps < 1:
-        raise UserError(f"--steps is {arguments.steps}: give 1 or more")
-    from tf1port.comparison.controls import port as controls
-    from tf1port.comparison.port import port
-    from tf1port.comparison.port.batches import STEPS
-    from tf1port.comparison.report import terminal as report
-    from tf1port.numerics.outcome import EXIT_CODES
+    from tf1port.comparison.report import files
 
-    made = port.load(
-        arguments.legacy,
-        arguments.modern,
-        arguments.map,
-        carry=arguments.carry,
-        trust=arguments.trust,
-        seed=arguments.seed,
-        steps=STEPS if arguments.steps is None else arguments.steps,
-        only=_only(arguments),
-    )
+    names = ("carry", "trust", "seed", "steps")
+    options = {name: getattr(arguments, name) for name in names}
+    only = arguments.only.split(",") if arguments.only else ()
+    port = api.load_port(arguments.legacy, arguments.modern, arguments.map, only=only, **options)
     if arguments.controls:
-        from tf1port.comparison.controls import matrix
-
-        rows = controls.matrix(made)
-        _print(report.finite(rows), matrix.lines(rows), as_json=arguments.json)
-        return matrix.exit_code(rows)
+        return [api.controls(port)]
     name = os.path.splitext(os.path.basename(arguments.modern))[0]
-    out = arguments.out or os.path.join("runs", "compare", name)
-    command = as_typed(arguments, "tf1port", arguments.command)
-    outcome = port.compare(made, out, name=name, command=command, as_json=arguments.json)
-    return EXIT_CODES[outcome]
-
-
-def _only(arguments):
-    """The names after --only."""
-    return arguments.only.split(",") if arguments.only else ()
+    folder = files.writable(arguments.out or os.path.join("runs", "compare", name))
+    found = api.prove(port, name=name, command=as_typed(arguments, "tf1port", "compare"))
+    return [found, f"wrote {found.write(folder)}"]
 
 
 if __name__ == "__main__":

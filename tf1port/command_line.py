@@ -72,6 +72,15 @@ def _internal_error(error):
     return f"internal error: {words} ({place}): please report it; {TRACEBACK}=1 shows all of it"
 
 
+def check(arguments):
+    """Raises UserError where flags are out of their range or do not go together."""
+    steps, least = getattr(arguments, "steps", None), {"verify": 0, "compare": 1}
+    if steps is not None and steps < least[arguments.command]:
+        raise UserError(f"--steps is {steps}: give {least[arguments.command]} or more")
+    if getattr(arguments, "reverse", False) and arguments.map is not None:
+        raise UserError("leave --map out of --reverse: the .json beside the model knows it")
+
+
 def as_typed(arguments, module, *words):
     """The command line that arguments are of, but for where and how it writes.
 

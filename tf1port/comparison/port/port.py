@@ -15,7 +15,6 @@ from tf1port.comparison.ladder import rungs
 from tf1port.comparison.port.batches import STEPS, batches
 from tf1port.comparison.port.port_map import load_map
 from tf1port.comparison.report import summary
-from tf1port.comparison.report.files import show, writable
 from tf1port.comparison.report.form import Report, Timings
 from tf1port.comparison.sides.checkpoint import CheckpointSide
 from tf1port.comparison.sides.keras import KerasSide
@@ -25,7 +24,6 @@ from tf1port.errors import UserError
 from tf1port.keras_model.loading import open_model
 from tf1port.numerics import comparison
 from tf1port.numerics.differences import difference
-from tf1port.numerics.outcome import Outcome
 
 # How many times its own rounding, measured against the other dtype, a right port may part.
 ROUNDINGS = 8
@@ -175,21 +173,6 @@ def prove(port: Port, *, name: str = "port", command: str = "") -> Report:
         "peak_memory_bytes": {},
     }
     return summary.report(begin, entries, climbs=climbs, bands=trained, timings=timings)
-
-
-def compare(port: Port, out: str, *, name: str, command: str, as_json: bool = False) -> Outcome:
-    """Proves a port, prints the tables and writes the report into `out`.
-
-    Returns:
-        The outcome.
-
-    Raises:
-        UserError: `out` cannot be written.
-    """
-    folder = writable(out)
-    found = prove(port, name=name, command=command)
-    show(found, folder, as_json=as_json)
-    return found["outcome"]
 
 
 def _left_out(port):

@@ -13,12 +13,15 @@ from tf1port.errors import UserError
 from tf1port.files import replacing, write_json
 
 
-def write(report: Report, folder: str) -> None:
+def write(report: Report, folder: str) -> str:
     """Writes a report into an existing folder, each file whole or not at all.
 
     Args:
         report: the dict of report.json; numbers that are not finite may stand in it.
         folder: gets report.json, report.md and report.html.
+
+    Returns:
+        The path of report.html.
 
     Raises:
         OSError: there is no writing in `folder`.
@@ -29,15 +32,16 @@ def write(report: Report, folder: str) -> None:
         with replacing(os.path.join(folder, name)) as beside:
             with open(beside, "w", encoding="utf-8", newline="\n") as file:
                 file.write(text)
+    return os.path.join(folder, "report.html")
 
 
 def show(found: Report, out: str, *, as_json: bool = False) -> None:
     """Writes a report's files into the folder `out` and prints its tables, or all of it as JSON."""
-    report_files.write(found, out)
+    page = report_files.write(found, out)
     if as_json:
         print(json.dumps(report.finite(found), indent=1))
     else:
-        print("\n".join([*report.lines(found), f"wrote {os.path.join(out, 'report.html')}"]))
+        print("\n".join([*report.lines(found), f"wrote {page}"]))
 
 
 def writable(folder: str) -> str:

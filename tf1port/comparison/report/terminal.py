@@ -1,11 +1,11 @@
 """What a comparison says on the terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
 
-from tf1port.comparison.ladder.entries import Break, Compared, Entry, LeftOut
+from tf1port.comparison.ladder.entries import Break, Entry, LeftOut
 from tf1port.comparison.report.form import LossRow, Report
 
 _PLACES: tuple[Literal["layer", "step", "gradient"], ...] = ("layer", "step", "gradient")
@@ -21,7 +21,7 @@ def lines(report: Report) -> list[str]:
     return [*found, report["verdict"], *_first_place(report["breaks"])]
 
 
-def rung_lines(rungs: Iterable[Compared]) -> list[str]:
+def rung_lines(rungs: Iterable[Mapping[str, Any]]) -> list[str]:
     """The ladder as a table."""
     row = "{:<36} {:<8} {:>9} {:>9}  {:<6} {}"
     lines = [row.format("compared", "dtype", "max-abs", "tolerance", "", "worst at")]

@@ -1,0 +1,216 @@
+"""The functions of tf1port. The commands call them; each imports what it needs when it is called.
+
+They run in the caller's process. A third party's files are safer with the commands, which run in
+a process of their own with limits: see SECURITY.md.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tf1port.results import (
+    Comparison,
+    Controls,
+    Converted,
+    Inspection,
+    Reversed,
+    Verification,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf1port.comparison.port.port import Port
+
+
+def inspect(checkpoint: str) -> Inspection:
+    """Says what a TF1 checkpoint holds, by its names and shapes; no graph is needed.
+
+    Args:
+        checkpoint: its prefix, or the folder of its training.
+
+    Raises:
+        UserError: it is missing, damaged or of no known format.
+    """
+    from tf1port.conversion import inspect_report
+    from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
+
+    opened = open_checkpoint(checkpoint)
+    opened.check()
+    return Inspection(**inspect_report.report(opened, inventory(opened)))
+
+
+def convert(
+    checkpoint: str,
+    to: str,
+    *,
+    trust: bool = False,
+    averages: bool = False,
+    forget_bias: float | None = None,
+    activation: str | None = None,
+    map: str | None = None,
+) -> Converted:
+    """Writes a TF1 checkpoint as a Keras model: FILE.keras, its source FILE.py, its map FILE.json.
+
+    Args:
+        checkpoint: its prefix or folder; the graph in its `.meta` says what the model is.
+        to: path of FILE.keras.
+        trust: also take a graph whose ops run Python or touch files.
+        averages: take the moving averages of the variables in their place.
+        forget_bias, activation: of all cells, where there is no `.meta`.
+        map: a TOML file with the layers after the cells, where none are found.
+
+    Raises:
+        UserError: the checkpoint is damaged or not known, a model of it computes something else
+            than its graph, or the files cannot be written. Then none is.
+    """
+    from tf1port.conversion import conversion_report
+    from tf1port.conversion.convert import convert as write
+
+    options = _reading(trust, averages, forget_bias, activation, map)
+    found = write(checkpoint, to, **options)
+    diagram = "\n".join(conversion_report.diagram(found))
+    return Converted(to, conversion_report.report(found), diagram)
+
+
+def reverse(keras_file: str, to: str, *, rest: str | None = None, trust: bool = False) -> Reversed:
+    """Writes a converted Keras model as a TF1 checkpoint, for the program that it came from.
+
+    Args:
+        keras_file: FILE.keras, with the FILE.json beside it that `convert` wrote.
+        to: the prefix of the checkpoint.
+        rest: an older checkpoint, whose further variables are copied.
+        trust: the model's layers may run code and read files.
+
+    Raises:
+        UserError: a file is missing or damaged, or cannot be written.
+    """
+    from tf1port.conversion.reverse import reverse as write
+
+    return Reversed(to, tuple(write(keras_file, to, rest=rest, trust=trust)))
+
+
+def verify(
+    checkpoint: str,
+    keras_file: str,
+    *,
+    steps: int = 0,
+    seed: int = 0,
+    trust: bool = False,
+    averages: bool = False,
+    forget_bias: float | None = None,
+    activation: str | None = None,
+    map: str | None = None,
+) -> Verification:
+    """Runs a checkpoint's own graph against the Keras model that `convert` made of it.
+
+    Args:
+        checkpoint, trust, averages, forget_bias, activation, map: as for `convert`.
+        keras_file: FILE.keras.
+        steps: train both so many steps from the checkpoint, and compare these too.
+        seed: of the random inputs.
+
+    Raises:
+        UserError: a file is missing or damaged, or the model is of another checkpoint.
+    """
+    from tf1port.progress import progress
+    from tf1port.verification import verify as verification
+
+    options = _reading(trust, averages, forget_bias, activation, map)
+    run = verification.verify(checkpoint, keras_file, steps=steps, seed=seed, **options)
+    checks = verification.counted(list(progress(run.rungs, "verify", unit=" checks")))
+    return Verification(
+        outcome=verification.outcome(checks, run.unproved),
+        verdict=verification.verdict(checks, run.unproved, run.claim),
+        checks=tuple(checks),
+        not_compared=tuple(run.unproved),
+        notes=tuple(run.notes),
+        against=run.against,
+    )
+
+
+def load_port(
+    legacy: str,
+    modern: "str | keras.Model",
+    map: str,
+    *,
+    carry: bool = False,
+    trust: bool = False,
+    seed: int = 0,
+    steps: int | None = None,
+    only: Sequence[str] = (),
+) -> "Port":
+    """A port of one's own, to be proved: a TF1 checkpoint with its graph, and a Keras model.
+
+    Args:
+        legacy: prefix or folder of the checkpoint.
+        modern: path of a `.keras` file, or a keras.Model; compiled.
+        map: path of the TOML file that says which layer is which scope.
+        carry: give the model the checkpoint's weights and optimizer state first.
+        trust: also take a graph whose ops run Python or touch files.
+        seed: of the random batches.
+        steps: of training; None: 200.
+        only: names of the checks and dtypes of which something is claimed; empty: of all.
+
+    Raises:
+        UserError: a file is missing or damaged, or does not fit the others.
+    """
+    from tf1port.comparison.port.batches import STEPS
+    from tf1port.comparison.port.port import load
+
+    count = STEPS if steps is None else steps
+    options: dict[str, Any] = {"carry": carry, "trust": trust, "seed": seed, "only": only}
+    return load(legacy, modern, map, steps=count, **options)
+
+
+def compare(
+    legacy: str, modern: "str | keras.Model", map: str, *, name: str = "port", **options: Any
+) -> Comparison:
+    """Proves a port of one's own: a TF1 checkpoint with its graph against a Keras model.
+
+    Args:
+        legacy, modern, map, options: as for `load_port`.
+        name: what the report calls it.
+
+    Raises:
+        UserError: as `load_port`.
+    """
+    return prove(load_port(legacy, modern, map, **options), name=name)
+
+
+def prove(port: "Port", *, name: str = "port", command: str = "") -> Comparison:
+    """Proves a Port, which may be of sides of one's own.
+
+    Args:
+        port: what is compared.
+        name, command: what the report calls it, and how to make it again.
+
+    Raises:
+        UserError: a side refuses what it is asked.
+    """
+    from tf1port.comparison.port import port as ports
+
+    return Comparison(ports.prove(port, name=name, command=command))
+
+
+def controls(port: "Port") -> Controls:
+    """Makes each known mistake in a Port on purpose, and says whether `prove` would notice it."""
+    from tf1port.comparison.controls import port as known
+
+    return Controls(tuple(known.matrix(port)))
+
+
+def _reading(
+    trust: bool,
+    averages: bool,
+    forget_bias: float | None,
+    activation: str | None,
+    head_map: str | None,
+) -> dict[str, Any]:
+    """The options of tf1port.conversion.plan.read."""
+    return {
+        "trust": trust,
+        "averages": averages,
+        "forget_bias": forget_bias,
+        "activation": activation,
+        "head_map": head_map,
+    }

@@ -1,0 +1,218 @@
+"""What the functions of tf1port return: frozen; `to_json()` is for programs, `str()` for people."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from tf1port.numerics.comparison import Rung
+from tf1port.numerics.outcome import Outcome
+
+if TYPE_CHECKING:
+    from tf1port.comparison.ladder.entries import Control
+    from tf1port.comparison.report.form import Report
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a TF1 checkpoint holds.
+
+    Attributes:
+        checkpoint: its prefix. format: of its files. graph: path of its `.meta`, or None.
+        variables, numbers: how many there are.
+        cells, layers: what its names and shapes say that there is, and which variables each takes.
+        optimizer: its kind as a guess, its slots, its counters.
+        averages: the name of its moving average by variable.
+        others, unexplained: the variables that belong to none of these, with what they could be.
+    """
+
+    checkpoint: str
+    format: str
+    graph: str | None
+    variables: int
+    numbers: int
+    cells: Sequence[Mapping[str, Any]]
+    layers: Sequence[Mapping[str, Any]]
+    optimizer: Mapping[str, Any]
+    averages: Mapping[str, str]
+    others: Sequence[Mapping[str, Any]]
+    unexplained: Sequence[Mapping[str, Any]]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain dicts, lists, strings and numbers."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        from tf1port.conversion.inspect_report import lines
+
+        return "\n".join(lines(self.to_json()))
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A checkpoint that was written as a Keras model.
+
+    Attributes:
+        keras_file: its path; FILE.py and FILE.json are beside it.
+        map: the content of FILE.json.
+        diagram: the layers with their variables, as text.
+    """
+
+    keras_file: str
+    map: Mapping[str, Any]
+    diagram: str
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of the program is in the model."""
+        return bool(self.map["complete"])
+
+    @property
+    def left_out(self) -> list[str]:
+        """What of the program is not in the model, a line each."""
+        return list(self.map["left_out"])
+
+    def to_json(self) -> dict[str, Any]:
+        """The map from TF1's variables to Keras' weights, and what was left out."""
+        return dict(self.map)
+
+    def __str__(self) -> str:
+        return f"{self.diagram}\n\nwrote {self.keras_file}"
+
+
+@dataclass(frozen=True)
+class Reversed:
+    """A converted model that was written back as a TF1 checkpoint.
+
+    Attributes:
+        prefix: of the checkpoint. variables: the names of what it holds, sorted.
+    """
+
+    prefix: str
+    variables: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The names of the variables."""
+        return {"variables": list(self.variables)}
+
+    def __str__(self) -> str:
+        return "\n".join([*self.variables, "", f"wrote {self.prefix}"])
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How a checkpoint's own graph and its Keras model compare.
+
+    Attributes:
+        outcome: an Outcome. verdict: the outcome as a sentence, with its claim.
+        checks: what was compared, in which dtype, how far apart it is and where.
+        not_compared: what is claimed and was not compared, a line each with its reason.
+        notes: what else is to be known, a line each. against: what single cells were run in.
+    """
+
+    outcome: Outcome
+    verdict: str
+    checks: Sequence[Rung]
+    not_compared: Sequence[str]
+    notes: Sequence[str]
+    against: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether all that is claimed was compared and is equal."""
+        return self.outcome == Outcome.EQUAL
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it; numbers that are not finite are text."""
+        from tf1port.comparison.report.terminal import finite
+
+        found = {"passed": self.passed, "outcome": self.outcome, "verdict": self.verdict}
+        found |= {"against": self.against, "notes": list(self.notes)}
+        return finite({**found, "not_compared": list(self.not_compared), "rungs": self._entries()})
+
+    def __str__(self) -> str:
+        from tf1port.comparison.report.terminal import rung_lines
+
+        table = rung_lines(self._entries())
+        against = f"single cells against {self.against}"
+        return "\n".join([*table, "", against, *self.notes, self.verdict])
+
+    def _entries(self) -> list[dict[str, Any]]:
+        return [{**check._asdict(), "passed": check.passed} for check in self.checks]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two sides compare on the ladder.
+
+    Attributes:
+        report: all of it, in the form of report.json.
+    """
+
+    report: "Report"
+
+    @property
+    def outcome(self) -> Outcome:
+        """The Outcome."""
+        return self.report["outcome"]
+
+    @property
+    def verdict(self) -> str:
+        """The outcome as a sentence, with its claim."""
+        return self.report["verdict"]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all that is claimed was compared and is equal."""
+        return self.outcome == Outcome.EQUAL
+
+    def write(self, folder: str) -> str:
+        """Writes report.json, report.md and report.html; returns the path of the last.
+
+        Raises:
+            UserError: they cannot be written there.
+        """
+        from tf1port.comparison.report.files import writable, write
+
+        return write(self.report, writable(folder))
+
+    def to_json(self) -> dict[str, Any]:
+        """The report; numbers that are not finite are text."""
+        from tf1port.comparison.report.terminal import finite
+
+        return finite(self.report)
+
+    def __str__(self) -> str:
+        from tf1port.comparison.report.terminal import lines
+
+        return "\n".join(lines(self.report))
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Known mistakes that were made on purpose in a port, and whether each was noticed.
+
+    Attributes:
+        rows: one for each of them.
+    """
+
+    rows: "Sequence[Control]"
+
+    @property
+    def outcome(self) -> Outcome:
+        """EQUAL where each was noticed, DIFFERENT where one was not, else NOT_PROVED."""
+        from tf1port.comparison.ladder.outcome import missed, untried
+
+        if missed(self.rows):
+            return Outcome.DIFFERENT
+        return Outcome.NOT_PROVED if untried(self.rows) else Outcome.EQUAL
+
+    def to_json(self) -> list[Any]:
+        """The rows; numbers that are not finite are text."""
+        from tf1port.comparison.report.terminal import finite
+
+        return finite(list(self.rows))
+
+    def __str__(self) -> str:
+        from tf1port.comparison.controls.matrix import lines
+
+        return "\n".join(lines(self.rows))

@@ -3,7 +3,7 @@
 from shared.tables import table
 from tf1port.numerics.tolerances import tolerance
 
-CLIMBS = 4  # with other seeds than the comparison's
+SEEDS = 4  # of ladders beside the comparison's own
 
 
 def lines(entries):

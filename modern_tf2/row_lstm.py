@@ -181,10 +181,31 @@ def _block_lstm(inputs, weights, bias):
     Returns:
         c and h [T, B, H], differentiable in all three arguments.
     """
+    arguments = _block_arguments(inputs, weights, bias)
+    outputs = tf.raw_ops.BlockLSTMV2(**arguments, cell_clip=-1.0)  # clips at 3 by default
+
+    def gradient(c_gradient, h_gradient):
+        gradients = tf.raw_ops.BlockLSTMGradV2(
+            **arguments,
+            **outputs._asdict(),
+            cs_grad=c_gradient,
+            h_grad=h_gradient,
+            use_peephole=False,
+        )
+        # Without any rows the op leaves both unset.
+        any_rows = tf.cast(tf.shape(inputs)[1] > 0, inputs.dtype)
+        unset = (gradients.w_grad, gradients.b_grad)
+        return gradients.x_grad, *(tf.math.multiply_no_nan(value, any_rows) for value in unset)
+
+    return (outputs.cs, outputs.h), gradient
+
+
+def _block_arguments(inputs, weights, bias):
+    """What the op and its gradient have in common: zero states, no peepholes."""
     steps, batch = tf.shape(inputs)[0], tf.shape(inputs)[1]
     units = bias.shape[0] // 4
     zeros, no_peephole = tf.zeros((batch, units)), tf.zeros((units,))
-    arguments = {
+    return {
         "seq_len_max": tf.cast(steps, tf.int64),
         "x": inputs,
         "cs_prev": zeros,
@@ -195,21 +216,6 @@ def _block_lstm(inputs, weights, bias):
         "wco": no_peephole,
         "b": bias,
     }
-    outputs = tf.raw_ops.BlockLSTMV2(**arguments, cell_clip=-1.0)  # clips at 3 where not told
-
-    def gradient(c_gradient, h_gradient):
-        found = tf.raw_ops.BlockLSTMGradV2(
-            **arguments,
-            **outputs._asdict(),
-            cs_grad=c_gradient,
-            h_grad=h_gradient,
-            use_peephole=False,
-        )
-        any_rows = tf.cast(batch > 0, inputs.dtype)  # without, the op leaves both unset
-        unset = (found.w_grad, found.b_grad)
-        return found.x_grad, *(tf.math.multiply_no_nan(value, any_rows) for value in unset)
-
-    return (outputs.cs, outputs.h), gradient
 
 
 def _path(name, config):

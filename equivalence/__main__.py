@@ -63,7 +63,7 @@ def parser():
         "--jobs", type=int, default=2, metavar="N", help="of them at a time (default: 2)"
     )
     made.add_argument(
-        "--controls", action="store_true", help="only try wrong ports; exit 1 if one is missed"
+        "--controls", action="store_true", help="only try known mistakes; exit 1 if one is missed"
     )
     made.add_argument(
         "--calibrate", action="store_true", help="print what the tolerances leave on this machine"

@@ -1,5 +1,6 @@
 """The modern side behind the protocol of tf1port/comparison/sides/protocol.py: a Keras model."""
 
+import dataclasses
 import tempfile
 
 import keras
@@ -30,8 +31,13 @@ class ModernSide:
                 optimizer = optimizers.tf1_powers_adam(self.config)
                 self.model.compile(optimizer=optimizer, loss=self.model.loss)
             self.model.optimizer.build(self.model.trainable_variables)
-        self._capacity = 0
+        self._capacity, self._powers = 0, powers
         self._load_weights(weights)
+
+    def configured(self, **changes):
+        """Another side from the same weights, with other hyper-parameters."""
+        config = dataclasses.replace(self.config, **changes)
+        return ModernSide(config, self.weights(), dtype=self.dtype, powers=self._powers)
 
     def weights(self):
         return self._named(self.model.weights, self.model.weights)

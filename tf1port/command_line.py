@@ -143,7 +143,7 @@ def _add_compare_flags(compare):
         "--carry", action="store_true", help="give the model the checkpoint's weights first"
     )
     compare.add_argument(
-        "--controls", action="store_true", help="only try wrong ports; exit 1 if one is missed"
+        "--controls", action="store_true", help="only try known mistakes; exit 1 if one is missed"
     )
     compare.add_argument(
         "--trust", action="store_true", help="take a graph that runs Python or touches files"

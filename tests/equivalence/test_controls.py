@@ -1,4 +1,4 @@
-"""Every wrong port is noticed at its rung and its cause is named; missing one is a failure."""
+"""Every known mistake is noticed by its check and its id is named; missing one is a failure."""
 
 import dataclasses
 import json
@@ -9,15 +9,14 @@ import pytest
 from equivalence import proof
 from equivalence.controls import matrix as controls
 from equivalence.legacy_side import LegacySide
-from equivalence.modern_side import ModernSide
 from shared.config import CONFIGS, for_dataset
 from tf1port.comparison.controls import matrix
-from tf1port.comparison.controls.control import ALL, Control
+from tf1port.comparison.controls.control import Control
 from tf1port.comparison.ladder import rungs
 from tf1port.comparison.sides.protocol import State
 from tf1port.comparison.sides.recorded import Recorded
+from tf1port.pitfalls import catalogue, sequences, states, weights
 from tf1port.pitfalls import images as image_changes
-from tf1port.pitfalls import sequences, states, weights
 
 SIZES = {
     "window-rnn": {"window": 4, "units": 8, "batch_size": 32},
@@ -61,8 +60,9 @@ def dense(digits):
 def rows(dense):
     """What became of one wrong port for each of the rungs 1 to 5."""
     with pytest.MonkeyPatch.context() as patch:
-        names = ("biases left behind", "relu forgotten", "softmax twice", "averaged twice")
-        try_only(patch, *map(named, (*names, "weight decay")))
+        names = ("biases left behind", "linear for relu", "softmax applied twice")
+        names += ("gradients divided by the size of the batch once more", "weight decay")
+        try_only(patch, *map(named, names))
         return controls.matrix(*dense)
 
 
@@ -73,15 +73,8 @@ def test_every_wrong_port_is_noticed_at_its_rung_and_its_cause_is_named(digits, 
     batches = short(config, digits)
     rows = controls.matrix(config, proof.initial_weights(config), batches)
     assert [row for row in rows if not row["caught"]] == []
-    causes = {control.name: control.cause for control in controls.of(config)}
-    assert {row["name"] for row in rows} == set(causes)
-    wrong = [
-        (row["name"], row["diagnosis"])
-        for row in rows
-        if not (row["diagnosis"] or "").startswith(causes[row["name"]] or "")
-        or (row["diagnosis"] is None) != (causes[row["name"]] is None)
-    ]
-    assert wrong == []
+    due = {c.name: [c.pitfall.id] if c.named else [] for c in controls.of(config)}
+    assert {row["name"]: row["pitfalls"] for row in rows} == due
 
 
 def test_each_rung_has_wrong_ports_that_it_must_notice_first():
@@ -93,7 +86,7 @@ def test_every_model_has_wrong_ports_on_each_rung(digits, model):
     assert {control.rung for control in controls.of(small(model, digits))} == set(range(1, 9))
 
 
-def test_wrong_ports_have_names_and_one_line_each():
+def test_controls_have_names_and_one_line_each():
     names = [control.name for control in controls.CONTROLS]
     assert len(set(names)) == len(names) >= 20
     assert {model for control in controls.CONTROLS for model in control.models} == set(CONFIGS)
@@ -107,18 +100,21 @@ def test_what_one_step_or_one_example_hides_is_left_out():
     }
     assert hidden == {
         "recurrent kernels transposed",
-        "state not carried",
-        "rows read backwards",
+        "state not carried from step to step",
+        "steps read backwards",
         "gradients cut between steps",
-        "summed loss",
-        "averaged twice",
+        "loss summed over the batch",
+        "gradients divided by the size of the batch once more",
     }
+
+
+KEYS = ["id", "name", "what", "rung", "found", "caught", "not_run", "diagnosis", "pitfalls"]
 
 
 def test_rows_hold_what_the_report_asks_for(rows):
     assert [row["rung"] for row in rows] == list(rungs.NAMES[:5])
     for row in rows:
-        assert list(row) == ["name", "what", "rung", "found", "caught", "not_run", "diagnosis"]
+        assert list(row) == KEYS
         assert row["caught"] is True
         assert list(row["found"]) == list(rungs.NAMES[:8])
         before = rungs.NAMES.index(row["rung"])
@@ -130,14 +126,15 @@ def test_rows_hold_what_the_report_asks_for(rows):
 
 def test_lines_show_wrong_ports_by_rungs(rows):
     head, *body, last = matrix.lines(rows)
-    assert head.split()[:4] == ["wrong", "port", "variables", "outputs"]
+    assert head.split()[:5] == ["id", "known", "mistake", "variables", "outputs"]
+    assert body[0].startswith("P1 ")
     assert "FAILS" in body[0]
-    assert body[0].endswith("biases left behind")
-    assert last == "5 of 5 wrong ports are noticed where they have to be"
+    assert body[0].endswith("biases left behind (P1)")
+    assert last == "5 of 5 known mistakes are noticed where they have to be"
 
 
 def test_a_right_port_in_the_list_is_a_fault(dense, monkeypatch):
-    right = Control("right", "no mistake", ALL, ModernSide, 5, None)
+    right = Control(catalogue.BIASES, lambda side: side, 5, models=("dense",))
     try_only(monkeypatch, right)
     (row,) = controls.matrix(*dense)
     assert not row["caught"]
@@ -149,14 +146,14 @@ def test_a_right_port_in_the_list_is_a_fault(dense, monkeypatch):
 
 @pytest.mark.parametrize("rung", [1, 3])
 def test_a_wrong_port_noticed_at_another_rung_is_a_fault(dense, monkeypatch, rung):
-    try_only(monkeypatch, named("relu forgotten")._replace(rung=rung))
+    try_only(monkeypatch, dataclasses.replace(named("linear for relu"), rung=rung))
     (row,) = controls.matrix(*dense)
     assert row["found"]["outputs"] == "fails"
     assert not row["caught"]
 
 
 def test_progress_sees_every_row(dense, monkeypatch):
-    try_only(monkeypatch, named("relu forgotten"), named("summed loss"))
+    try_only(monkeypatch, named("linear for relu"), named("loss summed over the batch"))
     seen = []
     assert controls.matrix(*dense, progress=seen.append) == seen
     assert len(seen) == 2
@@ -247,8 +244,8 @@ def test_a_change_that_moves_values_is_undone(digits, model, change):
 def test_changes_of_images_change_a_batch(digits, model):
     config = small(model, digits)
     images, _ = short(config, digits)[0]
-    for change in image_changes.of(model).values():
-        pairs = zip(*map(parts, (images, change(images))), strict=True)
+    for change in image_changes.of(model):
+        pairs = zip(*map(parts, (images, change.apply(images))), strict=True)
         assert any(not np.array_equal(before, after) for before, after in pairs)
 
 
@@ -267,7 +264,7 @@ def test_changes_of_a_state_lose_what_they_say():
     ones = {"w": np.ones(2), "normalization/moving_mean": np.ones(2)}
     state = State(ones, {"w/m": np.ones(2)}, 7)
     own = State({name: value * 5 for name, value in ones.items()}, {}, 0)
-    changed = {cause: change(state, own) for cause, change in states.RESUMED.items()}
+    changed = {pitfall.name: change(state, own) for pitfall, change in states.RESUMED.items()}
     assert not changed["slots not taken over"].slots["w/m"].any()
     assert changed["step count not taken over"] == state._replace(count=0)
     assert changed["optimizer's state not taken over"].count == 0

@@ -3,18 +3,21 @@
 That it names the cause of every wrong port is in tests/equivalence/test_controls.py.
 """
 
+import functools
+
 import numpy as np
 import pytest
 
 from equivalence import proof
-from equivalence.controls import wrong_training as trainings
-from equivalence.controls.wrong_modern import configured, loaded, mapped, reading
+from equivalence.controls.wrong_configs import configured
 from equivalence.legacy_side import LegacySide
 from equivalence.modern_side import ModernSide
 from shared.config import DenseConfig, RowLSTMConfig, for_dataset
+from tf1port.comparison.controls import wrong_models, wrong_sides
 from tf1port.comparison.diagnosis.diagnose import diagnose
 from tf1port.comparison.ladder import ladder
 from tf1port.numerics import comparison
+from tf1port.pitfalls import catalogue
 from tf1port.pitfalls import images as image_changes
 from tf1port.pitfalls import weights as weight_changes
 
@@ -60,28 +63,52 @@ class Bare:
             setattr(self, method, getattr(side, method))
 
 
-BY_COLUMN = weight_changes.pixels_by_column
+def of_modern(wrong):
+    """A known mistake, called as ModernSide is."""
+    return lambda *arguments, **options: wrong(ModernSide(*arguments, **options))
+
+
+def loaded(change):
+    return of_modern(functools.partial(wrong_sides.loaded, change))
+
+
+def by_column(side):
+    return wrong_sides.mapped(weight_changes.pixels_by_column, side)
+
+
+def unscaled(side):
+    return wrong_sides.reading(image_changes.unscaled, side)
+
+
+def decaying(side):
+    return wrong_models.optimized({"weight_decay": 0.01}, side)
+
+
+def said(pitfall, words=""):
+    return f"{words or pitfall.name} ({pitfall.id})"
 
 
 @pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "float64"])
 def test_a_map_of_weights_is_found_by_the_protocol_alone(config, weights, few, dtype):
     def make(*arguments, **options):
-        return Bare(mapped(BY_COLUMN)(*arguments, **options))
+        return Bare(of_modern(by_column)(*arguments, **options))
 
-    assert causes(config, weights, few, make, dtype=dtype) == ["images flattened column by column"]
+    assert causes(config, weights, few, make, dtype=dtype) == [said(catalogue.BY_COLUMN)]
 
 
 @pytest.mark.parametrize(
     ("make", "cause"),
     [
-        (loaded(weight_changes.biases_dropped), "biases left behind"),
-        (reading(image_changes.unscaled), "pixels from 0 to 255"),
+        (loaded(weight_changes.biases_dropped), said(catalogue.BIASES)),
+        (of_modern(unscaled), said(catalogue.UNSCALED)),
         pytest.param(
-            configured(learning_rate=0.3), "learning rate is 0.3, not 0.2", marks=pytest.mark.slow
+            of_modern(configured(learning_rate=0.3)),
+            said(catalogue.LEARNING_RATE, "learning rate is 0.3, not 0.2"),
+            marks=pytest.mark.slow,
         ),
         pytest.param(
-            trainings.decaying(0.01),
-            "weights decay by 0.01 times the learning rate",
+            of_modern(decaying),
+            said(catalogue.WEIGHT_DECAY, "weights decay by 0.01 times the learning rate"),
             marks=pytest.mark.slow,
         ),
     ],
@@ -175,7 +202,7 @@ def test_rounding_in_float32_is_explained_by_nothing(config, weights, few):
 
 @pytest.mark.slow
 def test_the_legacy_side_is_put_back(config, weights, few):
-    make = configured(learning_rate=0.3)
+    make = of_modern(configured(learning_rate=0.3))
     failed = first_failed(config, weights, few, make)
     legacy, modern = (side(config, weights, dtype="float64") for side in (LegacySide, make))
     diagnose(legacy, modern, few, dtype="float64", failed=failed)
@@ -197,7 +224,8 @@ def test_two_mistakes_at_once_are_found(digits):
         return weight_changes.gates_exchanged(weight_changes.forget_bias_dropped(weights))
 
     (cause,) = causes(config, weights, few, loaded(both))
-    assert cause == "forget bias forgotten; gates in the order i, c, f, o for i, f, c, o"
+    gates = said(catalogue.GATE_ORDER, "gates in the order i, c, f, o for i, f, c, o")
+    assert cause == f"{said(catalogue.FORGET_BIAS)}; {gates}"
 
 
 @pytest.mark.slow

@@ -64,8 +64,8 @@ def failing():
         "step": 4,
         "gradient": None,
         "diagnosis": [
-            {"cause": "gates reordered i, c, f, o", "max_abs": 1.11e-15, "explains": True},
-            {"cause": "forget bias left out", "max_abs": 0.213, "explains": False},
+            _cause("gates reordered i, c, f, o", "P6", 1.11e-15, explains=True),
+            _cause("forget bias left out", "P3", 0.213, explains=False),
         ],
     }
     return _report(entries, climbs=climbs, bands=_bands(), controls=_controls(), trained=True)
@@ -213,16 +213,21 @@ def _bands():
     }
 
 
+def _cause(words, pitfall, max_abs, *, explains):
+    return {"cause": words, "pitfalls": [pitfall], "max_abs": max_abs, "explains": explains}
+
+
 def _controls():
     caught = [
-        ("gates swapped", "the kernel's gates in Keras order i, f, c, o", 2),
-        ("forget bias forgotten", "TF1 adds 1 at run time, the checkpoint has not", 2),
-        ("epsilon 1e-7", "Keras' default instead of TF1's 1e-8", 5),
-        ("counter + 1", "the slots' step count begins one late", 7),
-        ("UPDATE_OPS left out", "moving means never move", 8),
+        ("P6", "gates swapped", "the kernel's gates in Keras order i, f, c, o", 2),
+        ("P3", "forget bias forgotten", "TF1 adds 1 at run time, the checkpoint has not", 2),
+        ("P54", "epsilon 1e-7", "Keras' default instead of TF1's 1e-8", 5),
+        ("P63", "counter + 1", "the slots' step count begins one late", 7),
+        ("P60", "UPDATE_OPS left out", "moving means never move", 8),
     ]
     return [
         {
+            "id": pitfall,
             "name": name,
             "what": what,
             "rung": RUNGS[number - 1],
@@ -232,8 +237,9 @@ def _controls():
             },
             "caught": True,
             "diagnosis": name if number == 2 else None,
+            "pitfalls": [pitfall] if number == 2 else [],
         }
-        for name, what, number in caught
+        for pitfall, name, what, number in caught
     ]
 
 

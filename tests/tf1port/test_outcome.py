@@ -22,6 +22,7 @@ from tf1port.conversion import plan as conversion
 from tf1port.errors import UserError
 from tf1port.keras_model.build import build
 from tf1port.numerics import comparison
+from tf1port.pitfalls import catalogue
 
 BATCHES = [({"x": np.full((4, 3), step + 1.0, "float32")}, np.zeros(4)) for step in range(3)]
 
@@ -258,8 +259,8 @@ def test_the_check_that_must_fail_for_a_mistake_has_to_run():
             self.held = {"kernel": self.held["kernel"] + 1}
             return losses
 
-    mistake = Control("loss", "another loss", (), None, rungs.NAMES.index("loss") + 1, None)
-    bench = Bench(Exported, lambda control, dtype: Wrong(dtype), BATCHES, later=True)
+    mistake = Control(catalogue.SUMMED, lambda side: Wrong(side.dtype), 3)
+    bench = Bench(Exported, Exported, BATCHES, later=True)
     row = bench.row(mistake)
     assert (row["caught"], row["not_run"]) == (False, "raised KeyError: 'x'")
     assert matrix.exit_code([row]) == 3

@@ -10,6 +10,7 @@ from tf1port.comparison.sides.protocol import NotOffered
 from tf1port.comparison.sides.sources import Source, input_changes, with_lengths
 from tf1port.comparison.sides.weight_map import Entry, WeightMap
 from tf1port.errors import UserError
+from tf1port.pitfalls import catalogue
 
 LEAST = {"layers": {"lstm": "rnn/lstm_cell"}, "inputs": {"x": "inputs"}}
 
@@ -115,6 +116,7 @@ def test_a_mask_of_lengths():
     inputs = {"x": np.ones((2, 3, 1)), "m": np.ones((2, 3), bool)}
     mask = with_lengths(found, inputs, np.array([0, 2]))["m"]
     assert mask.tolist() == [[False] * 3, [True, True, False]]
-    assert input_changes(found)["mask ignored"]({**inputs, "m": mask})["m"].all()
+    (unmasked,) = (one for one in input_changes(found) if one.pitfall is catalogue.MASK)
+    assert unmasked.apply({**inputs, "m": mask})["m"].all()
     with pytest.raises(NotOffered, match="no placeholder of lengths"):
         with_lengths(parse_map(LEAST), inputs, np.array([0, 2]))

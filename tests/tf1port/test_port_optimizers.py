@@ -41,11 +41,11 @@ def made(folder, optimizer, other=None):
 @pytest.mark.parametrize(
     ("legacy", "modern", "quantity", "cause"),
     [
-        ("SGD", "adam", "slots", "the optimizer is Adam, not SGD"),
-        ("Momentum", "adam", "slots", "the optimizer is Adam, not SGD"),
-        ("RMSProp", "sgd", "slots", "the optimizer is SGD, not RMSprop"),
-        ("Adam", "adamw", "slots", "the optimizer is AdamW, not Adam"),
-        ("SGD", "sgd", "stepped weights", "learning_rate is 0.01, not 0.1"),
+        ("SGD", "adam", "slots", "the optimizer is Adam, not SGD (P51)"),
+        ("Momentum", "adam", "slots", "the optimizer is Adam, not SGD (P51)"),
+        ("RMSProp", "sgd", "slots", "the optimizer is SGD, not RMSprop (P51)"),
+        ("Adam", "adamw", "slots", "the optimizer is AdamW, not Adam (P51)"),
+        ("SGD", "sgd", "stepped weights", "learning_rate is 0.01, not 0.1 (P52)"),
     ],
 )
 def test_another_optimizer_is_noticed_and_named(legacy, modern, quantity, cause, tmp_path):
@@ -80,7 +80,7 @@ def test_a_wrong_port_of_a_graph_that_trains_nothing_is_explained(tmp_path):
     found = ports.prove(ports.load(prefix, model, path, steps=3))
     assert found["breaks"]["quantity"] == "weights with forget bias"
     causes = [one["cause"] for one in found["breaks"]["diagnosis"]]
-    assert causes == ["gates in the order i, c, f, o for i, f, c, o"]
+    assert causes == ["gates in the order i, c, f, o for i, f, c, o (P6)"]
 
 
 @pytest.mark.slow
@@ -89,7 +89,7 @@ def test_an_optimizer_of_ones_own_goes_by_the_class_that_it_derives_from(tmp_pat
     found = ports.prove(ports.load(*made(tmp_path, "Adam", changed), carry=True, steps=3))
     assert found["breaks"]["quantity"] == "stepped weights"
     causes = [one["cause"] for one in found["breaks"]["diagnosis"]]
-    assert causes == ["epsilon is 0.001, not 1e-05"]
+    assert causes == ["epsilon is 0.001, not 1e-05 (P54)"]
 
 
 @pytest.mark.slow

@@ -1,1 +1,1 @@
-"""Known mistakes as functions: tf1port/controls makes them, tf1port/diagnosis looks for them."""
+"""Known porting mistakes: catalogue.py names each once, the other modules make them."""

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from tf1port.pitfalls import catalogue
+from tf1port.pitfalls.weights import Change
+
 
 def backwards(images):
     """Time reversed: the last row first."""
@@ -32,16 +35,17 @@ def streams_of_other_images(images):
     return {**images, "profile": images["profile"][::-1]}
 
 
-# By cause: the models that can suffer from it, and the change.
-CHANGES = {
-    "rows read backwards": (("window-rnn", "row-lstm", "nested-rnn"), backwards),
-    "windows one row late": (("window-rnn",), one_row_later),
-    "pixels from 0 to 255": (("window-rnn", "row-lstm", "nested-rnn", "dense", "conv"), unscaled),
-    "images transposed": (("row-lstm", "conv"), columns_for_rows),
-    "profiles of other images": (("nested-rnn",), streams_of_other_images),
-}
+_RECURRENT = ("window-rnn", "row-lstm", "nested-rnn")
+
+CHANGES = (
+    Change(catalogue.BACKWARDS, _RECURRENT, backwards),
+    Change(catalogue.WINDOW, ("window-rnn",), one_row_later, False),
+    Change(catalogue.UNSCALED, (*_RECURRENT, "dense", "conv"), unscaled, False),
+    Change(catalogue.IMAGES_TRANSPOSED, ("row-lstm", "conv"), columns_for_rows),
+    Change(catalogue.OTHER_EXAMPLES, ("nested-rnn",), streams_of_other_images),
+)
 
 
 def of(model):
-    """The changes that a model can suffer from, by cause."""
-    return {cause: change for cause, (models, change) in CHANGES.items() if model in models}
+    """The changes that a model can suffer from."""
+    return [change for change in CHANGES if model in change.models]

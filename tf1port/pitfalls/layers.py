@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 
+from tf1port.pitfalls import catalogue
 from tf1port.pitfalls import weights as known
 from tf1port.pitfalls.weights import Change
 
@@ -20,18 +21,19 @@ def changes(families, *, each=True):
         families: {layer: family of tf1port.cells.families}, of the recurrent layers.
         each: False for those in all layers of a family alone.
     """
-    found = [Change("biases left behind", (), known.biases_dropped, False)]
+    found = [Change(catalogue.BIASES, (), known.biases_dropped, False)]
     found += _exchanged(families)
     for layers in _groups(families, "gru", each=each):
-        apply = functools.partial(_in, layers, _gates_exchanged)
-        found.append(Change("update and reset gate exchanged", (), apply))
+        apply = functools.partial(_in, layers, gates_exchanged)
+        found.append(Change(catalogue.GRU_GATES, (), apply))
     for family, (alias, model) in _KNOWN.items():
         groups = _groups(families, family, each=each)
         for change, layers in itertools.product(known.of(model), groups):
             if _applies(change):
                 apply = functools.partial(_in, layers, functools.partial(_as, alias, change.apply))
                 where = "" if len(layers) == len(_of(families, family)) else f" in {layers[0]}"
-                found.append(Change(change.cause + where, (), apply, change.moves))
+                words = change.cause + where
+                found.append(Change(change.pitfall, (), apply, change.moves, words))
     return found
 
 
@@ -67,7 +69,7 @@ def _as(alias, change, own):
     return {name.removeprefix(f"{alias}/"): value for name, value in changed.items()}
 
 
-def _gates_exchanged(own):
+def gates_exchanged(own):
     """Keras' gates z and r in TF1's order r and z."""
     found = {}
     for role, value in own.items():
@@ -82,7 +84,7 @@ def _exchanged(families):
     for one, other in itertools.combinations(families, 2):
         if families[one] == families[other]:
             apply = functools.partial(_swapped, one, other)
-            yield Change(f"{one} and {other} exchanged", (), apply)
+            yield Change(catalogue.LAYERS, (), apply, words=f"{one} and {other} exchanged")
 
 
 def _swapped(one, other, weights):

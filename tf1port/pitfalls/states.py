@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tf1port.pitfalls import catalogue
+
 _STATISTICS = ("/moving_mean", "/moving_variance")
 
 
@@ -37,9 +39,9 @@ def own_state(state, own):
 
 
 RESUMED = {
-    "slots not taken over": without_slots,
-    "step count not taken over": without_count,
-    "optimizer's state not taken over": anew,
-    "moving statistics not taken over": without_statistics,
-    "nothing taken over": own_state,
+    catalogue.SLOTS: without_slots,
+    catalogue.STEP_COUNT: without_count,
+    catalogue.OPTIMIZER_STATE: anew,
+    catalogue.STATISTICS_LOST: without_statistics,
+    catalogue.NOTHING_RESTORED: own_state,
 }

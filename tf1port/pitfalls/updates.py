@@ -6,6 +6,8 @@ epsilon to what the learning rate is multiplied with. All arguments may be array
 
 import keras
 
+from tf1port.pitfalls import catalogue
+
 
 def tf1(m, v, c1, c2, epsilon):
     """TF1's and Keras' own: epsilon beside the root of the uncorrected moment."""
@@ -28,9 +30,9 @@ def uncorrected(m, v, c1, c2, epsilon):
 
 
 WRONG = {
-    "Adam with epsilon beside the root of the corrected moment": corrected_first,
-    "Adam with epsilon inside the root": inside_the_root,
-    "Adam without the correction of its moments": uncorrected,
+    catalogue.EPSILON_CORRECTED: corrected_first,
+    catalogue.EPSILON_INSIDE: inside_the_root,
+    catalogue.UNCORRECTED: uncorrected,
 }
 
 

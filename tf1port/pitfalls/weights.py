@@ -1,4 +1,4 @@
-"""Known mistakes in carrying weights across, as changes of named weights. Needs NumPy alone.
+"""Known mistakes in converting weights, as changes of named weights. Needs NumPy alone.
 
 Each function takes named weights (shared/weights.py) and returns others of the same names and
 shapes; what it is given stays as it is. Names that it does not know pass unchanged, so that it
@@ -10,19 +10,29 @@ from typing import Any, Callable, NamedTuple, Tuple
 
 import numpy as np
 
+from tf1port.pitfalls import catalogue
+from tf1port.pitfalls.catalogue import Pitfall
+
 GATES = "ifco"  # in the order of shared/weights.py
 
 
 class Change(NamedTuple):
     """A mistake: what it is, the models that can suffer from it, the change of their weights.
 
-    moves: the change only moves values, so that it has a way back.
+    moves: the change only moves values, so that it has a way back. words: what to call it where
+    it is not enough to give the name of the pitfall.
     """
 
-    cause: str
+    pitfall: Pitfall
     models: Tuple[str, ...]
     apply: Callable[[Any], Any]
     moves: bool = True
+    words: str = ""
+
+    @property
+    def cause(self):
+        """The mistake in a few words."""
+        return self.words or self.pitfall.name
 
 
 def gates_reordered(weights, *, order):
@@ -179,30 +189,33 @@ def _gates_change(order):
     def apply(weights):
         return gates_reordered(weights, order=order)
 
-    return Change(gates_cause(order), ("row-lstm",), apply)
+    return Change(catalogue.GATE_ORDER, ("row-lstm",), apply, words=gates_cause(order))
 
 
 _ALL = ("window-rnn", "row-lstm", "nested-rnn", "dense", "conv")
 _CELLS = ("window-rnn", "row-lstm")
 
 CHANGES = (
-    Change("biases left behind", _ALL, biases_dropped, False),
+    Change(catalogue.BIASES, _ALL, biases_dropped, False),
+    Change(catalogue.STATISTICS, ("row-lstm",), statistics_left_behind, False),
+    Change(catalogue.FORGET_BIAS, ("row-lstm",), forget_bias_dropped, False),
+    Change(catalogue.KERNEL_ROWS, _CELLS, kernel_rows_exchanged),
+    Change(catalogue.TRANSPOSED, _CELLS, recurrent_kernels_transposed),
     Change(
-        "statistics of the normalization left behind", ("row-lstm",), statistics_left_behind, False
+        catalogue.LAYERS,
+        ("window-rnn",),
+        layers_exchanged,
+        words="second and third layer exchanged",
     ),
-    Change("forget bias forgotten", ("row-lstm",), forget_bias_dropped, False),
-    Change("rows of input and state exchanged in the kernels", _CELLS, kernel_rows_exchanged),
-    Change("recurrent kernels transposed", _CELLS, recurrent_kernels_transposed),
-    Change("second and third layer exchanged", ("window-rnn",), layers_exchanged),
-    Change("state not carried from step to step", _CELLS, state_not_carried, False),
-    Change("last kernel reshaped instead of transposed", _ALL, logits_reshaped),
-    Change("profile not read", ("nested-rnn",), profile_not_read, False),
-    Change("pixels and profile stacked in the other order", ("nested-rnn",), streams_exchanged),
-    Change("memory not read", ("nested-rnn",), memory_not_read, False),
-    Change("images flattened column by column", ("dense",), pixels_by_column),
-    Change("height and width of the convolutions exchanged", ("conv",), kernels_transposed),
-    Change("convolution kernels reshaped from OIHW", ("conv",), kernels_reshaped),
-    Change("feature maps flattened channel by channel", ("conv",), flattened_by_channel),
+    Change(catalogue.STATE_LOST, _CELLS, state_not_carried, False),
+    Change(catalogue.RESHAPED, _ALL, logits_reshaped),
+    Change(catalogue.STREAM_LOST, ("nested-rnn",), profile_not_read, False),
+    Change(catalogue.STREAMS, ("nested-rnn",), streams_exchanged),
+    Change(catalogue.MEMORY, ("nested-rnn",), memory_not_read, False),
+    Change(catalogue.BY_COLUMN, ("dense",), pixels_by_column),
+    Change(catalogue.HEIGHT_WIDTH, ("conv",), kernels_transposed),
+    Change(catalogue.OIHW, ("conv",), kernels_reshaped),
+    Change(catalogue.BY_CHANNEL, ("conv",), flattened_by_channel),
     *map(_gates_change, sorted(set(itertools.permutations(range(4))) - {(0, 1, 2, 3)})),
 )
 

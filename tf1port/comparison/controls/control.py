@@ -1,29 +1,42 @@
 """What a negative control is."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
-WINDOW, LSTM, NESTED, DENSE, CONV = "window-rnn", "row-lstm", "nested-rnn", "dense", "conv"
-ALL = (WINDOW, LSTM, NESTED, DENSE, CONV)
-RECURRENT = (WINDOW, LSTM, NESTED)
-ADAM, SGD = (WINDOW, NESTED), (LSTM, DENSE, CONV)
+from tf1port.comparison.sides.protocol import Side
+from tf1port.pitfalls.catalogue import Pitfall
 
 
-class Control(NamedTuple):
-    """A wrong port.
+@dataclass(frozen=True)
+class Control:
+    """A known mistake that is made on purpose, and where it must be noticed.
 
-    make: called like ModernSide, makes such a side.
-    rung: the number of the first rung that fails (tf1port/comparison/ladder/rungs.py).
-    cause: how what the diagnosis says must begin; None where it cannot know.
-    over_steps, over_examples: the mistake is one between time steps, or between the examples of a
-        batch, of which there must be two.
+    Attributes:
+        pitfall: the mistake; a diagnosis has to name it.
+        make: gives a right side the mistake: returns the wrong one.
+        rung: the number of the first check that fails (tf1port.comparison.ladder.rungs).
+        label: what the table of known mistakes calls it; empty: by the pitfall's name.
+        models: of equivalence's models, those that it is tried with.
+        named: False where the diagnosis cannot know.
+        over_steps, over_examples: the mistake is one between time steps, or between the examples of
+            a batch, of which there must be two.
     """
 
-    name: str
-    what: str
-    models: tuple[str, ...]
-    make: Callable[..., Any]
+    pitfall: Pitfall
+    make: Callable[[Side], Side]
     rung: int
-    cause: str | None
+    label: str = ""
+    models: tuple[str, ...] = ()
+    named: bool = True
     over_steps: bool = False
     over_examples: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the table of known mistakes calls it."""
+        return self.label or self.pitfall.name
+
+    @property
+    def what(self) -> str:
+        """What was done, in a sentence."""
+        return self.pitfall.cause

@@ -1,4 +1,4 @@
-"""Split off from equivalence/controls/matrix.py."""
+"""The table of the known mistakes that were made on purpose, and the exit code."""
 
 from tf1port.comparison.controls.runner import RUNGS
 from tf1port.comparison.ladder import outcome
@@ -13,17 +13,17 @@ def exit_code(rows):
 
 
 def lines(rows):
-    """The matrix as text: controls by rungs."""
+    """The table as text: known mistakes by checks."""
     marks = {"passes": "passes", "fails": "FAILS", "not reached": "-"}
-    table = [["wrong port", *RUNGS, "diagnosis"]]
+    table = [["id", "known mistake", *RUNGS, "probable cause"]]
     for row in rows:
         missed = "" if row["caught"] else f"  {_missed(row)}"
         cells = [marks[row["found"][name]] for name in RUNGS]
-        table.append([row["name"], *cells, (row["diagnosis"] or "-") + missed])
+        table.append([row["id"], row["name"], *cells, (row["diagnosis"] or "-") + missed])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     text = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
     count = sum(row["caught"] for row in rows)
-    return [*text, f"{count} of {len(rows)} wrong ports are noticed where they have to be"]
+    return [*text, f"{count} of {len(rows)} known mistakes are noticed where they have to be"]
 
 
 def _missed(row):

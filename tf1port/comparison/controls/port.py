@@ -1,7 +1,7 @@
-"""Wrong ports of a user's own model: what the ladder would notice of them on these batches.
+"""Known mistakes in a user's own model: what the ladder would notice of them on these batches.
 
-Each is the user's model with one known mistake in it. What no rung notices, a mistake of that kind
-could hide in: give other batches, or a model that was trained.
+Each is made in the user's model. What no check notices, a mistake of that kind could hide in: give
+other batches, or a model that was trained.
 """
 
 import functools
@@ -9,14 +9,15 @@ import functools
 import keras
 import numpy as np
 
-from tf1port.comparison.controls import wrong_keras as wrong_sides
+from tf1port.comparison.controls import wrong_models, wrong_sides, wrong_trainings
 from tf1port.comparison.controls.control import Control
 from tf1port.comparison.controls.runner import Bench, why_not_run
-from tf1port.comparison.diagnosis.keras_models import same
+from tf1port.comparison.diagnosis.keras_models import OPTIONS, same
 from tf1port.comparison.ladder import rungs
 from tf1port.comparison.port.port import rung
 from tf1port.comparison.sides.keras import CLIPS
 from tf1port.errors import UserError
+from tf1port.pitfalls import catalogue
 from tf1port.pitfalls.layers import changes
 from tf1port.pitfalls.models import activations, parts
 from tf1port.pitfalls.states import RESUMED, without_count, without_slots
@@ -30,8 +31,9 @@ _CLIP = 1e-3  # a norm that gradients are hardly ever below
 
 
 def matrix(port):
-    """Climbs with every wrong port that can be made of the model: rows as
-    equivalence.controls.matrix has.
+    """Runs the ladder with every known mistake that can be made in the model.
+
+    Returns rows as tf1port.comparison.ladder.entries.Control has them.
 
     Args:
         port: Port whose modern side is a KerasSide.
@@ -44,24 +46,22 @@ def matrix(port):
     dtype = port.dtypes[-1]
     bench = Bench(
         port.legacy,
-        lambda control, dtype: control.make(port.modern_in(dtype)(dtype)),
+        lambda dtype: port.modern_in(dtype)(dtype),
         port.batches,
         dtype=dtype,
         compare=rung,
         later=True,  # how much a mistake does to a first step depends on the model
         twin=port.twin(dtype),
     )
-    found, failed, _, seen = bench.climb(
-        _control("right", "no mistake", lambda side: side, 7, None)
-    )
+    found, failed, _, seen = bench.climb(rungs.number("resumed losses"), lambda side: side)
     if failed is not None:
         raise UserError(f"the port itself differs: {failed.quantity}; fix it before --controls")
     tried = of(bench.laboratory, port.modern_in(dtype)(dtype), port.batches[0])
     tried = [control for control in tried if control.rung in port.checks]
     rows = []
-    for control in progress(tried, "wrong ports", unit=""):
+    for control in progress(tried, "known mistakes", unit=""):
         why = why_not_run(control, found, seen)
-        rows.append(_not_tried(control, found, why) if why else bench.row(control))
+        rows.append(bench.untried(control, why) if why else bench.row(control))
     return rows
 
 
@@ -78,60 +78,41 @@ def of(legacy, modern, batch):
     return found
 
 
-def _not_tried(control, found, why):
-    """The row of a control whose own check was not compared with the right port either."""
-    return {
-        "name": control.name,
-        "what": control.what,
-        "rung": rungs.name(control.rung),
-        "found": dict.fromkeys(found, "not reached"),
-        "caught": False,
-        "not_run": why,
-        "diagnosis": None,
-    }
-
-
-def _control(name, what, make, rung, cause):
-    return Control(name, what, (), make, rung, cause)
-
-
 def _weights(legacy, modern):
-    held = modern.weights()
+    own = modern.weights()
     for change in changes(legacy.families, each=False):
         other_order = change.cause.startswith("gates in") and change.cause not in _ORDERS
-        changed = change.apply(held)
-        unchanged = all(np.array_equal(changed[name], held[name]) for name in held)
+        changed = change.apply(own)
+        unchanged = all(np.array_equal(changed[name], own[name]) for name in own)
         if not (other_order or unchanged):
-            make = functools.partial(
-                wrong_sides.mapped if change.moves else wrong_sides.holding, change.apply
-            )
-            yield _control(change.cause, "weights carried wrongly", make, 2, change.cause)
+            wrong = wrong_sides.mapped if change.moves else wrong_sides.computing_with
+            yield _control(change, wrong, 2)
 
 
 def _inputs(legacy, batch):
     inputs, _ = batch
-    for cause, change in legacy.input_changes.items():
-        changed = change(inputs)
+    for change in legacy.input_changes:
+        changed = change.apply(inputs)
         if any(not np.array_equal(changed[name], inputs[name]) for name in inputs):
-            make = functools.partial(wrong_sides.reading, change)
-            yield _control(cause, "the model is fed something else", make, 2, cause)
+            yield _control(change, wrong_sides.reading, 2)
+
+
+def _control(change, wrong, rung):
+    make = functools.partial(wrong, change.apply)
+    return Control(change.pitfall, make, rung, change.words)
 
 
 def _activations(modern):
     used = {f for part in parts(modern.model) for f in activations(part).values()}
     for before, after in _OTHER.items():
         if keras.activations.get(before) in used:
-            make = functools.partial(wrong_sides.activated, before, after)
-            cause = f"{after} for {before}"
-            yield _control(cause, "another activation function", make, 2, cause)
+            make = functools.partial(wrong_models.activated, before, after)
+            yield Control(catalogue.ACTIVATION, make, 2, f"{after} for {before}")
 
 
 def _loss():
-    cause = "loss summed over the batch"
-    what = "the sum over the batch for its mean"
-    yield _control("summed loss", what, wrong_sides.summed, 3, cause)
-    cause = "gradients divided by the size of the batch once more"
-    yield _control("averaged twice", cause, wrong_sides.averaged_twice, 4, cause)
+    yield Control(catalogue.SUMMED, wrong_sides.Summed, 3)
+    yield Control(catalogue.AVERAGED_TWICE, wrong_sides.AveragedTwice, 4)
 
 
 def _options(legacy, modern):
@@ -139,32 +120,32 @@ def _options(legacy, modern):
     usual = type(modern.model.optimizer)().get_config()
     for name in sorted(right.keys() & usual.keys() - {*CLIPS}):
         if name == "learning_rate":
-            yield _option("learning rate doubled", name, 2 * float(right[name]))
+            yield _option(name, 2 * float(right[name]))
         elif isinstance(right[name], float) and not same(right[name], usual[name]):
-            yield _option(f"Keras' own {name}", name, usual[name])
+            yield _option(name, usual[name])
     clips = [name for name in CLIPS if right.get(name)]
     for name in clips:
-        yield _option("gradients not clipped", name, None)
+        yield _option(name, None)
     if not clips:
-        yield _option("gradients clipped", "global_clipnorm", _CLIP)
+        yield _option("global_clipnorm", _CLIP)
 
 
-def _option(label, name, value):
-    make = functools.partial(wrong_sides.optimized, name, value)
-    return _control(label, f"{name} of the optimizer is {value}", make, 5, f"{name} is {value}")
+def _option(name, value):
+    make = functools.partial(wrong_trainings.with_option, name, value)
+    pitfall = OPTIONS.get(name, catalogue.OTHER_OPTION)
+    return Control(pitfall, make, 5, f"{name} is {value}")
 
 
 def _states(legacy, state):
     adam = legacy.config.optimizer == "adam"
     if any(np.any(value) for value in state.slots.values()):
-        begun = functools.partial(wrong_sides.begun, without_slots)
-        what = "zeros for the checkpoint's slots"
-        yield _control("slots left behind", what, begun, 5, "slots not taken over")
+        yield _state(catalogue.SLOTS, wrong_trainings.begun, without_slots, 5)
     if adam and state.count:
-        begun = functools.partial(wrong_sides.begun, without_count)
-        what = "Adam corrects its moments anew"
-        yield _control("step count left behind", what, begun, 5, "step count not taken over")
-    causes = ["slots not taken over"] if state.slots else []
-    for cause in [*causes, *(["step count not taken over"] if adam else [])]:
-        resumed = functools.partial(wrong_sides.resumed, RESUMED[cause])
-        yield _control(f"{cause} on resuming", "a part of the state is lost", resumed, 7, cause)
+        yield _state(catalogue.STEP_COUNT, wrong_trainings.begun, without_count, 5)
+    for pitfall in (catalogue.SLOTS,) * bool(state.slots) + (catalogue.STEP_COUNT,) * adam:
+        label = f"{pitfall.name} on resuming"
+        yield _state(pitfall, wrong_trainings.resuming, RESUMED[pitfall], 7, label)
+
+
+def _state(pitfall, wrong, change, rung, label=""):
+    return Control(pitfall, functools.partial(wrong, change), rung, label)

@@ -1,4 +1,4 @@
-"""Climbs the ladder with wrong sides, each up to the first rung that fails."""
+"""Runs the ladder with wrong sides, each up to the first check that fails."""
 
 import tempfile
 from contextlib import suppress
@@ -21,64 +21,74 @@ class Bench:
 
     Args:
         legacy: a function of a dtype to the legacy side before its first step.
-        make: a function of a Control and a dtype to its wrong side.
+        modern: a function of a dtype to the right modern side, which a control then makes wrong.
         batches: of a training, MANY or as many as there are.
-        dtype: in which all rungs but the exports are climbed.
-        later: whether a wrong side counts as caught on rungs beyond its own too.
+        dtype: in which all checks but the exports run.
+        later: whether a mistake counts as noticed by checks beyond its own too.
         twin: the legacy side in the other dtype, and compare: see
-        tf1port.comparison.ladder.ladder.climb.
+            tf1port.comparison.ladder.ladder.climb.
     """
 
     def __init__(
-        self, legacy, make, batches, *, dtype="float64", later=False, twin=None, **options
+        self, legacy, modern, batches, *, dtype="float64", later=False, twin=None, **options
     ):
-        self.legacy, self.make, self.batches = legacy, make, batches
+        self.legacy, self.modern, self.batches = legacy, modern, batches
         self.dtype, self.later, self.options = dtype, later, options
         self.twin = None if twin is None else Recorded(twin)
         self._recorded = {}
         self.laboratory = legacy(dtype)
 
     def row(self, control):
-        """What the ladder finds of a control: a row of equivalence.controls.matrix.matrix."""
-        found, failed, wrong, seen = self.climb(control)
+        """What the ladder finds of a control: tf1port.comparison.ladder.entries.Control."""
+        found, failed, wrong, seen = self.climb(control.rung, control.make)
         not_run = why_not_run(control, found, seen)
         causes = []
         if failed is not None and failed.dtype == self.dtype:
-            with suppress(NotOffered):  # a diagnosis asks for more than the rung that failed
+            with suppress(NotOffered):  # a diagnosis asks for more than the check that failed
                 causes = diagnose(
                     self.laboratory,
                     self._again(control, wrong),
-                    self._batches(control),
+                    self._batches(control.rung),
                     dtype=failed.dtype,
                     failed=failed,
                 )
+        best = causes[0] if causes else {"cause": None, "pitfalls": []}
         return {
-            "name": control.name,
-            "what": control.what,
-            "rung": rungs.name(control.rung),
+            **_described(control),
             "found": found,
             "caught": not not_run
             and failed is not None
             and self._is_due(rungs.number(failed.quantity), control),
             "not_run": not_run,
-            "diagnosis": causes[0]["cause"] if causes else None,
+            "diagnosis": best["cause"],
+            "pitfalls": best["pitfalls"],
         }
 
-    def climb(self, control):
-        """Up to the first rung that fails.
+    def untried(self, control, why):
+        """The row of a control whose own check was not compared with the right side either."""
+        found = dict.fromkeys(RUNGS, "not reached")
+        row = {**_described(control), "found": found, "caught": False, "not_run": why}
+        return {**row, "diagnosis": None, "pitfalls": []}
+
+    def climb(self, number, make):
+        """Up to the first check that fails.
+
+        Args:
+            number: of the check that has to fail.
+            make: what gives the right modern side its mistake.
 
         Returns:
-            What was found by rung, the rung that failed or None, the wrong side, and Findings.
+            What was found by check, the one that failed or None, the wrong side, and Findings.
         """
         seen = Findings()
-        dtype = "float32" if control.rung == _EXPORTS else self.dtype
-        batches = self._batches(control)
+        dtype = "float32" if number == _EXPORTS else self.dtype
+        batches = self._batches(number)
         legacy = self._of_legacy(dtype, len(batches))
-        wrong = Recorded(self._wrong(control, dtype))
+        wrong = Recorded(self._wrong(number, make, dtype))
         options = {**self.options, "twin": self.twin and self.twin.replay()}
         found = dict.fromkeys(RUNGS, "not reached")
         with tempfile.TemporaryDirectory() as folder:
-            options["exports"] = folder if control.rung == _EXPORTS else None
+            options["exports"] = folder if number == _EXPORTS else None
             options["seen"] = seen
             for rung in ladder.climb(legacy, wrong, batches, dtype=dtype, **options):
                 name = rungs.name(rungs.number(rung.quantity))
@@ -90,19 +100,19 @@ class Bench:
     def _is_due(self, number, control):
         return number == control.rung or (self.later and number > control.rung)
 
-    def _batches(self, control):
-        return self.batches[: MANY if control.rung == _STEPS else FEW]
+    def _batches(self, number):
+        return self.batches[: MANY if number == _STEPS else FEW]
 
-    def _wrong(self, control, dtype):
-        side = self.make(control, dtype)
-        if control.rung != _STEPS:
+    def _wrong(self, number, make, dtype):
+        side = make(self.modern(dtype))
+        if number != _STEPS:
             side.train_steps = _eager(side.train_steps)
         return side
 
     def _again(self, control, wrong):
         """The wrong side before its first step: what it answered once a resume asks anew."""
         if control.rung == _RESUME:
-            return self._wrong(control, self.dtype)
+            return self._wrong(control.rung, control.make, self.dtype)
         return wrong.replay()
 
     def _of_legacy(self, dtype, count):
@@ -110,6 +120,16 @@ class Bench:
         if key not in self._recorded:
             self._recorded[key] = Recorded(self.legacy(dtype))
         return self._recorded[key].replay()
+
+
+def _described(control):
+    """What a row says of the control itself."""
+    return {
+        "id": control.pitfall.id,
+        "name": control.name,
+        "what": control.what,
+        "rung": rungs.name(control.rung),
+    }
 
 
 def why_not_run(control, found, seen):

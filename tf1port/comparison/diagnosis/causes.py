@@ -1,14 +1,16 @@
 """Known mistakes up to the gradients, tried on the evidence of a failed rung.
 
-Every function yields attempts: a cause, and two dicts of arrays that are equal if it is the one.
+Every function yields attempts: a Cause, and two dicts of arrays that are equal if it is the one.
 """
 
 import itertools
 
 import numpy as np
 
+from tf1port.comparison.diagnosis.cause import Cause, of_change
 from tf1port.comparison.diagnosis.evidence import OUTPUTS, VARIABLES, ratio
 from tf1port.comparison.ladder import lengths as lengths_
+from tf1port.pitfalls import catalogue
 from tf1port.pitfalls import sequences as output_changes
 from tf1port.pitfalls import weights as weight_changes
 
@@ -42,7 +44,8 @@ def pairs(evidence):
         return
     for one, other in itertools.combinations(evidence.changes, 2):
         changed = other.apply(one.apply(evidence.weights))
-        yield f"{one.cause}; {other.cause}", evidence.with_weights(changed), actual
+        causes = [of_change(one), of_change(other)]
+        yield causes, evidence.with_weights(changed), actual
 
 
 def _dtypes(evidence):
@@ -51,7 +54,7 @@ def _dtypes(evidence):
     dtypes = {value.dtype.name for value in actual.values()} - {evidence.dtype}
     for dtype in dtypes:
         expected = {name: value.astype(dtype) for name, value in evidence.weights.items()}
-        yield f"{dtype} for {evidence.dtype}", expected, actual
+        yield Cause(catalogue.DTYPE, f"{dtype} for {evidence.dtype}"), expected, actual
 
 
 def _biases(evidence):
@@ -65,30 +68,29 @@ def _biases(evidence):
     twice = round(amount, 6) == evidence.config.forget_bias
     cause = "forget bias added twice" if twice else f"forget bias larger by {amount:.4g}"
     if amount > 0 or round(amount, 6) != -1:  # which is one of the changes
-        yield cause, changed, actual
+        yield Cause(catalogue.FORGET_BIAS_TWICE, cause), changed, actual
 
 
 def _weights(evidence):
     """Weights that were changed on their way."""
     actual = evidence.ask(evidence.modern)
     for change in evidence.changes:
-        yield change.cause, evidence.with_weights(change.apply(evidence.weights)), actual
+        expected = evidence.with_weights(change.apply(evidence.weights))
+        yield of_change(change), expected, actual
 
 
 def _images(evidence):
     """Other images than those fed."""
     actual = evidence.ask(evidence.modern)
-    for cause, change in evidence.image_changes.items():
-        expected = evidence.ask(evidence.legacy, images=change(evidence.images))
-        yield cause, expected, actual
+    for change in evidence.image_changes:
+        expected = evidence.ask(evidence.legacy, images=change.apply(evidence.images))
+        yield of_change(change), expected, actual
 
 
 def _states(evidence):
     """c and h taken for each other."""
-    expected = evidence.ask(evidence.legacy)
-    if {"lstm/c", "lstm/h"} <= set(expected):
-        expected["lstm/c"], expected["lstm/h"] = expected["lstm/h"], expected["lstm/c"]
-        yield "c and h of the final state exchanged", expected, evidence.ask(evidence.modern)
+    expected = output_changes.states_exchanged(evidence.ask(evidence.legacy))
+    yield Cause(catalogue.STATES), expected, evidence.ask(evidence.modern)
 
 
 def _epsilons(evidence):
@@ -105,7 +107,7 @@ def _epsilons(evidence):
     root = np.sqrt((variance + evidence.config.epsilon) / (variance + epsilon))
     expected[name] = deviations * root + beta
     cause = f"epsilon of the normalization is {epsilon:g}, not {evidence.config.epsilon:g}"
-    yield cause, expected, actual
+    yield Cause(catalogue.NORMALIZATION_EPSILON, cause), expected, actual
 
 
 def _lengths(evidence):
@@ -115,28 +117,29 @@ def _lengths(evidence):
         side.forward_lengths(swept, of_each) for side in (evidence.legacy, evidence.modern)
     )
     whole = output_changes.whole(of_each, int(of_each.max()))
-    yield "mask ignored", evidence.legacy.forward_lengths(swept, whole), actual
-    name = "lstm" if "lstm" in expected else "rnn"
-    expected[name] = output_changes.last_repeated(expected[name], of_each)
-    yield "last output repeated beyond the length", expected, actual
+    ignored = evidence.legacy.forward_lengths(swept, whole)
+    yield Cause(catalogue.MASK), ignored, actual
+    for name in output_changes.of_layers(expected):
+        expected[name] = output_changes.last_repeated(expected[name], of_each)
+    yield Cause(catalogue.LAST_REPEATED), expected, actual
 
 
 def _losses(evidence):
     """Another loss of the right logits."""
     actual, labels = evidence.ask(evidence.modern), evidence.labels
     loss = evidence.ask(evidence.legacy)["loss"]
-    yield "loss summed over the batch", {"loss": loss * len(labels)}, actual
+    yield Cause(catalogue.SUMMED), {"loss": loss * len(labels)}, actual
     logits = evidence.forward.get("logits")
     if logits is None or logits.ndim != 2 or np.shape(labels) != logits.shape[:1]:
         return  # no classes of single examples
     yield (
-        "normalization by its moving statistics in training",
+        Cause(catalogue.INFERENCE_MODE),
         {"loss": _cross_entropy(logits, labels)},
         actual,
     )
     exponents = np.exp(_training_logits(evidence))
     probabilities = exponents / exponents.sum(axis=1, keepdims=True)
-    yield "softmax applied twice", {"loss": _cross_entropy(probabilities, labels)}, actual
+    yield Cause(catalogue.SOFTMAX_TWICE), {"loss": _cross_entropy(probabilities, labels)}, actual
 
 
 def _training_logits(evidence):
@@ -163,18 +166,18 @@ def _gradients(evidence):
     expected, actual = evidence.ask(evidence.legacy), evidence.ask(evidence.modern)
     factor, size = ratio(actual, expected), len(evidence.labels)
     divided = round(1 / factor, 6) == size if factor else False
-    cause = "gradients divided by the size of the batch once more"
+    scaled = Cause(catalogue.SCALED, f"gradients {factor:.4g} times as large")
     yield (
-        cause if divided else f"gradients {factor:.4g} times as large",
+        Cause(catalogue.AVERAGED_TWICE) if divided else scaled,
         {name: value * factor for name, value in expected.items()},
         actual,
     )
     missing = [name for name, value in actual.items() if not value.any()]
     cut = {name: np.zeros_like(v) if name in missing else v for name, v in expected.items()}
-    yield f"no gradient reaches {', '.join(missing)}", cut, actual
+    yield Cause(catalogue.NO_GRADIENT, f"no gradient reaches {', '.join(missing)}"), cut, actual
     amount = getattr(evidence.config, "forget_bias", 0)
     added = weight_changes.forget_bias_added(expected, amount=amount)
-    yield "forget bias added to the gradients", added, actual
+    yield Cause(catalogue.FORGET_BIAS_IN_GRADIENTS), added, actual
     for change in evidence.changes:
         if change.moves:
-            yield f"gradients with {change.cause}", change.apply(expected), actual
+            yield of_change(change, "gradients with {}"), change.apply(expected), actual

@@ -8,6 +8,7 @@ gap is left. A mistake that nobody knows of is explained by none.
 import numpy as np
 
 from tf1port.comparison.diagnosis import causes, keras_models, models, series, steps
+from tf1port.comparison.diagnosis.cause import Cause
 from tf1port.comparison.diagnosis.evidence import Evidence
 from tf1port.numerics.differences import difference
 
@@ -27,9 +28,10 @@ def diagnose(legacy, modern, batches, *, dtype, failed):
         failed: the first rung of the climb that failed.
 
     Returns:
-        What explains it: dicts of "cause", "max_abs" (what is left of the gap) and "explains"
-        (True). Best first: what was solved for, such as a learning rate, comes after the mistakes
-        that have nothing to solve for, as it explains more easily. Empty where nothing known does.
+        What explains it: dicts of "cause", "pitfalls" (their ids), "max_abs" (what is left of the
+        gap) and "explains" (True). Best first: what was solved for, such as a learning rate, comes
+        after the mistakes that have nothing to solve for, as it explains more easily. Empty where
+        nothing known does. None names a mistake that the sides cannot have.
     """
     evidence = Evidence(legacy, modern, batches, dtype=dtype, failed=failed)
     bound = min(failed.bound, LEFT * failed.max_abs) if failed.max_abs else failed.bound
@@ -44,7 +46,7 @@ def diagnose(legacy, modern, batches, *, dtype, failed):
             models.all_of,
             causes.pairs,
         ):
-            found = _explaining(attempts(evidence), bound)
+            found = _explaining(attempts(evidence), evidence.traits, bound)
             if found:
                 return found
         return []
@@ -52,14 +54,19 @@ def diagnose(legacy, modern, batches, *, dtype, failed):
         evidence.put_back()
 
 
-def _explaining(attempts, bound):
-    """The attempts, each a cause with two dicts of arrays that it makes equal, that succeed."""
+def _explaining(attempts, traits, bound):
+    """The attempts that succeed: each is a Cause, or several, and two dicts that it makes equal."""
     found = []
     for cause, expected, actual in attempts:
+        causes = [cause] if isinstance(cause, Cause) else cause
+        if not all(one.pitfall.applies(traits) for one in causes):
+            continue
         left = 0.0
         if expected or actual:  # not slots of plain gradient descent
             with np.errstate(all="ignore"):
                 left = difference(expected, actual).max_abs
         if left <= bound:
-            found.append({"cause": cause, "max_abs": left, "explains": True})
+            words = "; ".join(map(str, causes))
+            ids = [one.pitfall.id for one in causes]
+            found.append({"cause": words, "pitfalls": ids, "max_abs": left, "explains": True})
     return found

@@ -3,8 +3,11 @@
 Quantities are those of tf1port/numerics/tolerances.py.
 """
 
+from functools import cached_property
+
 import numpy as np
 
+from tf1port.comparison.diagnosis.traits import traits
 from tf1port.comparison.sides.protocol import State
 from tf1port.pitfalls import images as image_changes
 from tf1port.pitfalls import weights as weight_changes
@@ -36,15 +39,20 @@ class Evidence:
 
     @property
     def changes(self):
-        """The known mistakes in carrying weights that the model can suffer from."""
+        """The Changes of weights that the model can suffer from."""
         own = getattr(self.legacy, "changes", None)
         return weight_changes.of(self.config.model) if own is None else own
 
     @property
     def image_changes(self):
-        """The known mistakes in what the model is fed, by cause."""
+        """The Changes of what the model is fed."""
         own = getattr(self.legacy, "input_changes", None)
         return image_changes.of(self.config.model) if own is None else own
+
+    @cached_property
+    def traits(self):
+        """What the sides have, of tf1port.pitfalls.catalogue.TRAITS."""
+        return traits(self)
 
     @property
     def live(self):

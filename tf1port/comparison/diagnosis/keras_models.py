@@ -1,13 +1,25 @@
 """What the optimizer of a Keras model should have had, tried out on the evidence of a failed step.
 
 For sides that can be made anew with another optimizer (tf1port.comparison.sides.keras). Every
-function yields attempts: a cause, and two dicts of arrays that are equal if it is the one.
+function yields attempts: a Cause, and two dicts of arrays that are equal if it is the one.
 """
 
 import numpy as np
 
+from tf1port.comparison.diagnosis.cause import Cause
 from tf1port.numerics.precision import eagerly
+from tf1port.pitfalls import catalogue
 
+# The pitfall that an option of an optimizer belongs to, by Keras' name.
+OPTIONS = {
+    "learning_rate": catalogue.LEARNING_RATE,
+    **dict.fromkeys(("beta_1", "beta_2"), catalogue.BETAS),
+    "epsilon": catalogue.EPSILON,
+    **dict.fromkeys(("clipnorm", "global_clipnorm", "clipvalue"), catalogue.CLIPPING),
+    "weight_decay": catalogue.WEIGHT_DECAY,
+    "amsgrad": catalogue.AMSGRAD,
+    **dict.fromkeys(("momentum", "nesterov"), catalogue.MOMENTUM),
+}
 STEPPED = {"slots", "stepped weights"}
 
 # What Keras' optimizers may do besides, where the graph's does not.
@@ -50,9 +62,10 @@ def _wrong(evidence):
     return {name: pair for name, pair in pairs.items() if not same(*pair)}
 
 
-def _said(name, pair):
+def _cause(name, pair):
     own, right = pair
-    return f"{name} is {_text(own)}, not {_text(right)}"
+    pitfall = OPTIONS.get(name, catalogue.OTHER_OPTION)
+    return Cause(pitfall, f"{name} is {_text(own)}, not {_text(right)}")
 
 
 def _single(evidence):
@@ -62,27 +75,28 @@ def _single(evidence):
     if right is not None and live.optimizer_kind != right.kind:
         side = live.again(optimizer=right.make())
         side.restore(start)
-        yield f"the optimizer is {live.optimizer_kind}, not {right.kind}", side
+        words = f"the optimizer is {live.optimizer_kind}, not {right.kind}"
+        yield Cause(catalogue.OPTIMIZER, words), side
         return
     for name, pair in _wrong(evidence).items():
-        yield _said(name, pair), live.again({name: pair[1]})
+        yield _cause(name, pair), live.again({name: pair[1]})
     own = live.again().state()
-    for cause, state in (
-        ("slots not taken over", own._replace(slots=start.slots)),
-        ("step count not taken over", own._replace(count=start.count)),
-        ("optimizer's state not taken over", own._replace(slots=start.slots, count=start.count)),
+    for pitfall, state in (
+        (catalogue.SLOTS, own._replace(slots=start.slots)),
+        (catalogue.STEP_COUNT, own._replace(count=start.count)),
+        (catalogue.OPTIMIZER_STATE, own._replace(slots=start.slots, count=start.count)),
     ):
         side = live.again()
         side.restore(state)
-        yield cause, side
+        yield Cause(pitfall), side
 
 
 def _together(evidence):
-    """The one pair of all causes and the side without those faults, where there are several."""
+    """The one pair of all Causes and the side without those faults, where there are several."""
     wrong = _wrong(evidence)
     if len(wrong) > 1:
-        cause = "; ".join(_said(name, pair) for name, pair in wrong.items())
-        yield cause, evidence.live.again({name: right for name, (_, right) in wrong.items()})
+        causes = [_cause(name, pair) for name, pair in wrong.items()]
+        yield causes, evidence.live.again({name: right for name, (_, right) in wrong.items()})
 
 
 def _text(value):

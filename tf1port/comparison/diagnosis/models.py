@@ -1,6 +1,6 @@
 """Known mistakes in a Keras model, made good one by one on the evidence of a failed rung.
 
-Every function yields attempts: a cause, and two dicts of arrays that are equal if it is the one.
+Every function yields attempts: a Cause, and two dicts of arrays that are equal if it is the one.
 Sides that are no Keras model have none of them.
 """
 
@@ -8,7 +8,9 @@ import copy
 
 import keras
 
+from tf1port.comparison.diagnosis.cause import Cause
 from tf1port.comparison.diagnosis.evidence import OUTPUTS
+from tf1port.pitfalls import catalogue
 from tf1port.pitfalls.models import (
     activations,
     average_for_max,
@@ -39,7 +41,8 @@ def _activations(evidence):
             places = replace_activations(evidence.live.model, wrong, keras.activations.get(right))
             actual = evidence.ask(evidence.live)
             put_back(places)
-            yield f"{keras.activations.serialize(wrong)} for {right}", expected, actual
+            words = f"{keras.activations.serialize(wrong)} for {right}"
+            yield Cause(catalogue.ACTIVATION, words), expected, actual
 
 
 def _pooling(evidence):
@@ -49,4 +52,4 @@ def _pooling(evidence):
         return
     side = copy.copy(evidence.live)
     average_for_max(side, back=True)
-    yield "average pooling for max", evidence.ask(evidence.legacy), evidence.ask(side)
+    yield Cause(catalogue.POOLING), evidence.ask(evidence.legacy), evidence.ask(side)

@@ -1,14 +1,16 @@
 """Known mistakes of trainings that many steps show, tried on the evidence of a failed rung.
 
-Every function yields attempts: a cause, and two dicts of arrays that are equal if it is the one.
+Every function yields attempts: a Cause, and two dicts of arrays that are equal if it is the one.
 """
 
 from typing import Any
 
 import numpy as np
 
+from tf1port.comparison.diagnosis.cause import Cause
 from tf1port.comparison.ladder.ladder import RESUMED as RESUMED_STEPS
 from tf1port.numerics import optimizers
+from tf1port.pitfalls import catalogue
 from tf1port.pitfalls import updates as update_rules
 from tf1port.pitfalls.states import RESUMED, anew, without_count, without_slots
 
@@ -26,18 +28,18 @@ def _series(evidence):
     """Losses of many steps, the first of them apart, as the ladder trains."""
     first, rest = evidence.batches[:1], evidence.batches[1:]
     actual = evidence.series
-    for cause, batches, forget in (
-        ("batches in another order", rest[::-1], None),
-        ("optimizer started anew when training went on", rest, anew),
-        ("slots lost when training went on", rest, without_slots),
-        ("step count lost when training went on", rest, without_count),
+    for pitfall, batches, forget in (
+        (catalogue.BATCH_ORDER, rest[::-1], None),
+        (catalogue.MADE_ANEW, rest, anew),
+        (catalogue.SLOTS_BETWEEN_FITS, rest, without_slots),
+        (catalogue.COUNT_BETWEEN_FITS, rest, without_count),
     ):
         evidence.legacy.train_steps(first)
         if forget is not None:
             evidence.legacy.restore(forget(evidence.legacy.state()))
         losses = _trained(evidence, batches, actual[1:])
         evidence.put_back()
-        yield cause, {"step": losses}, {"step": actual[1:]}
+        yield Cause(pitfall), {"step": losses}, {"step": actual[1:]}
 
 
 def _trained(evidence, batches, actual):
@@ -81,7 +83,7 @@ def _simulated(evidence, rule, actual):
 
 
 class _UnroundedDescent:
-    cause = "hyper-parameters not rounded to float32, as TF1 holds them"
+    cause = Cause(catalogue.UNROUNDED)
 
     def __init__(self, config):
         self.rate = config.learning_rate
@@ -91,7 +93,7 @@ class _UnroundedDescent:
 
 
 class _Momentum:
-    cause = "momentum of 0.9 in the gradient descent"
+    cause = Cause(catalogue.MOMENTUM, "momentum of 0.9 in the gradient descent")
 
     def __init__(self, config, share):
         self.rate, self.share, self.sums = optimizers.as_tf1(config).learning_rate, share, {}
@@ -102,7 +104,7 @@ class _Momentum:
 
 
 class _AMSGrad:
-    cause = "AMSGrad for Adam"
+    cause = Cause(catalogue.AMSGRAD)
 
     def __init__(self, config):
         self.config = optimizers.as_tf1(config)
@@ -132,8 +134,8 @@ def _resumed(evidence):
     own = evidence.modern.state()
     evidence.modern.restore(state)
     actual = {"step": evidence.modern.train_steps(second), **evidence.modern.weights()}
-    for cause, change in RESUMED.items():
+    for pitfall, change in RESUMED.items():
         evidence.legacy.restore(change(state, own))
         losses = evidence.legacy.train_steps(second)
-        yield cause, {"step": losses, **evidence.legacy.weights()}, actual
+        yield Cause(pitfall), {"step": losses, **evidence.legacy.weights()}, actual
     evidence.put_back()

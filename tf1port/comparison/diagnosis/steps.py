@@ -1,12 +1,14 @@
 """Known mistakes of optimizers that one step shows, tried on the evidence of a failed rung.
 
-Every function yields attempts: a cause, and two dicts of arrays that are equal if it is the one.
+Every function yields attempts: a Cause, and two dicts of arrays that are equal if it is the one.
 """
 
 import numpy as np
 
+from tf1port.comparison.diagnosis.cause import Cause
 from tf1port.comparison.diagnosis.evidence import ratio
 from tf1port.numerics import optimizers
+from tf1port.pitfalls import catalogue
 from tf1port.pitfalls import updates as update_rules
 from tf1port.pitfalls.states import statistics
 
@@ -38,15 +40,16 @@ def _slots(evidence):
     factor = shares[0] / (1 - held[0])
     clipped = {name: value * factor for name, value in gradients.items()}
     norm = np.sqrt(sum(np.sum(np.square(v, dtype=np.float64)) for v in clipped.values()))
-    yield f"gradients clipped to a global norm of {norm:.3g}", _moments(clipped, held), actual
+    words = f"gradients clipped to a global norm of {norm:.3g}"
+    yield Cause(catalogue.CLIPPING, words), _moments(clipped, held), actual
 
 
 def _betas_cause(config, betas, *, exact):
     pairs = zip(("beta_1", "beta_2"), betas, (config.beta_1, config.beta_2), strict=True)
     other = [f"{name} is {beta:g}, not {right:g}" for name, beta, right in pairs if beta != right]
     if exact and not other:
-        return "hyper-parameters not rounded to float32, as TF1 holds them"
-    return "; ".join(other)
+        return Cause(catalogue.UNROUNDED)
+    return Cause(catalogue.BETAS, "; ".join(other))
 
 
 def _moments(gradients, betas):
@@ -86,7 +89,7 @@ def _rates(config, step, found):
     other, right = (f"{rate:.4g}" for rate in (factor * config.learning_rate, config.learning_rate))
     if other == right:
         return
-    cause = f"learning rate is {other}, not {right}"
+    cause = Cause(catalogue.LEARNING_RATE, f"learning rate is {other}, not {right}")
     yield cause, {name: value * factor for name, value in step.items()}
 
 
@@ -96,7 +99,8 @@ def _decays(config, step, found, trained):
     decay = ratio(rest, trained) / config.learning_rate
     share = config.learning_rate * decay
     other = {name: step[name] - share * trained[name] for name in step}
-    yield f"weights decay by {decay:.4g} times the learning rate", other
+    words = f"weights decay by {decay:.4g} times the learning rate"
+    yield Cause(catalogue.WEIGHT_DECAY, words), other
 
 
 def _rules(config, gradients, found):
@@ -113,10 +117,11 @@ def _rules(config, gradients, found):
             for name in gradients
         }
 
-    for cause, rule in update_rules.WRONG.items():
-        yield cause, step_by(rule, config.epsilon)
+    for pitfall, rule in update_rules.WRONG.items():
+        yield Cause(pitfall), step_by(rule, config.epsilon)
     epsilon = _epsilon(config, gradients, found)
-    yield f"epsilon is {epsilon:g}, not {config.epsilon:.4g}", step_by(update_rules.tf1, epsilon)
+    cause = Cause(catalogue.EPSILON, f"epsilon is {epsilon:g}, not {config.epsilon:.4g}")
+    yield cause, step_by(update_rules.tf1, epsilon)
 
 
 def _epsilon(config, gradients, found):
@@ -134,14 +139,15 @@ def _statistics(evidence, stepped, actual):
     """Moving statistics that stayed behind, or that move with another momentum."""
     names, start = statistics(stepped), evidence.weights
     stayed = {name: start[name] for name in names}
-    yield "moving statistics not updated (UPDATE_OPS)", {**stepped, **stayed}, actual
+    yield Cause(catalogue.UPDATE_OPS), {**stepped, **stayed}, actual
     moved = {name: stepped[name] - start[name] for name in names}
     factor = ratio({name: actual[name] - start[name] for name in names}, moved)
     other = {name: start[name] + factor * moved[name] for name in names}
-    yield _momentum_cause(evidence.config, factor), {**stepped, **other}, actual
+    cause = Cause(catalogue.STATISTICS_MOMENTUM, _momentum_words(evidence.config, factor))
+    yield cause, {**stepped, **other}, actual
 
 
-def _momentum_cause(config, factor):
+def _momentum_words(config, factor):
     """What to say where statistics move `factor` times as far as they should."""
     momentum = getattr(config, "momentum", None)
     if momentum is None:

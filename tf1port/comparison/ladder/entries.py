@@ -39,7 +39,8 @@ Entry = Compared | LeftOut
 class Cause(TypedDict):
     """A known mistake, and what is left of the difference where it is made good."""
 
-    cause: str
+    cause: str  # in words, with its ids
+    pitfalls: list[str]  # ids of tf1port.pitfalls.catalogue
     max_abs: Number
     explains: bool
 
@@ -62,6 +63,7 @@ class Break(TypedDict):
 class Control(TypedDict):
     """What came of a known mistake that was made on purpose."""
 
+    id: str  # of tf1port.pitfalls.catalogue
     name: str
     what: str
     rung: str  # the check that must fail
@@ -69,6 +71,7 @@ class Control(TypedDict):
     caught: bool
     not_run: NotRequired[str | None]  # why its check was not compared
     diagnosis: str | None
+    pitfalls: list[str]  # ids of what the diagnosis names
 
 
 class Heat(TypedDict):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf1port.comparison.sides.protocol import NotApplicable
+from tf1port.pitfalls import catalogue
+from tf1port.pitfalls.weights import Change
 
 
 @dataclass(frozen=True)
@@ -45,15 +47,17 @@ def with_lengths(port_map, inputs, lengths):
 
 
 def input_changes(port_map):
-    """Mistakes in feeding a model, as functions of its inputs by name, by cause."""
+    """Known mistakes in feeding a model, as Changes of its inputs by name."""
     masks = [name for name, source in port_map.inputs.items() if source.lengths]
-    found = {"steps read backwards": lambda inputs: _turned(inputs, masks)}
+    found = [Change(catalogue.BACKWARDS, (), lambda inputs: _turned(inputs, masks))]
     if masks:
-        found["mask ignored"] = lambda inputs: {
-            **inputs,
-            **{name: np.ones_like(inputs[name]) for name in masks},
-        }
+        found.append(Change(catalogue.MASK, (), lambda inputs: _unmasked(inputs, masks), False))
     return found
+
+
+def _unmasked(inputs, masks):
+    """Inputs by name of which every step counts."""
+    return {**inputs, **{name: np.ones_like(inputs[name]) for name in masks}}
 
 
 def _turned(inputs, masks):

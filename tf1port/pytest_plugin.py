@@ -4,7 +4,7 @@ Where tf1port is installed, pytest finds it by itself. In conftest.py:
 
     @pytest.fixture(scope="session")
     def port():
-        return tf1port.comparison.port.port.load("model.ckpt-100", "model.keras", "map.toml")
+        return tf1port.load_port("model.ckpt-100", "model.keras", "map.toml")
 
 and a test, which runs once for every rung in float32 and float64:
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tf1port.comparison.port.port import load
+import tf1port
 
 pytest_plugins = ["tf1port.pytest_plugin"]
 
@@ -16,7 +16,7 @@ def port():
     """What legacy.py and modern.py left in a folder."""
     folder = os.environ.get("OWN_PORT", os.path.join("runs", "own_port"))
     files = (os.path.join(folder, name) for name in ("model.ckpt-100", "model.keras"))
-    return load(*files, MAP, carry=True)
+    return tf1port.load_port(*files, MAP, carry=True)
 
 
 def test_port(rung):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,14 @@ assert state() == held, "verify"
 """
 
 
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+    """A folder to work in, with the checkpoint of the page."""
+    for path in Path(PREFIX).parent.glob("model.ckpt-200.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory):
     return tf1port.convert(PREFIX, str(tmp_path_factory.mktemp("api") / "model.keras"))
@@ -82,6 +91,15 @@ def test_importing_it_is_light():
 def test_each_public_name_leaves_the_process_as_it_was(tmp_path):
     done = run(LEAVES, PREFIX, str(tmp_path / "model.keras"))
     assert done.returncode == 0, done.stderr
+
+
+def test_the_page_runs_as_it_stands(beside, capsys):
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(block, {})
+    assert "PASS: the model matches the graph" in capsys.readouterr().out
+    named = set(re.findall(r"^\| `(\w+)\(", page, re.MULTILINE))
+    assert named == {name for name in tf1port.__all__ if name.islower()}
 
 
 def test_what_is_not_there_is_no_attribute():

@@ -1,37 +1,147 @@
-"""Each op that the table translates, against TensorFlow's own: values, dtype and shape."""
+"""Each op that the table translates, against TensorFlow's own: values, dtype and shape.
+
+Every op stands in a TF1 graph and runs in a session; its translation runs in a functional Keras
+model as a tf.function, over a batch of unknown size.
+"""
+
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf1
 
 from tests.tf1port.op_cases import (
     arithmetic,
+    convolutions,
     elementwise,
     harness,
+    indexing,
+    joining,
     linear_algebra,
+    normalizations,
     reductions,
+    refusals,
+    shapes,
+    slicing,
 )
+from tf1port.keras_model import op_table
+from tf1port.keras_model.op_table import OPS, SUBJECTS, Operation, Untranslated, translate
+from tf1port.numerics.tolerances import tolerance
 
-CASES = [
-    case
-    for module in (arithmetic, elementwise, linear_algebra, reductions)
-    for case in module.CASES
-]
+MODULES = (
+    *(arithmetic, convolutions, elementwise, indexing, joining, linear_algebra),
+    *(normalizations, reductions, shapes, slicing),
+)
+CASES = [case for module in MODULES for case in module.CASES]
+DTYPES = ("float32", "float64")
 
 
-@pytest.fixture(scope="module", params=["float32", "float64"])
-def compared(request):
-    return harness.compared(CASES, request.param)
+@pytest.fixture(scope="module")
+def compared():
+    """Both sides of all cases, by dtype and name."""
+    return {dtype: harness.compared(CASES, dtype) for dtype in DTYPES}
 
 
-@pytest.mark.parametrize("key", [case.id for case in CASES])
-def test_the_translation_computes_what_the_op_does(compared, key):
-    case = compared[key]
-    if case.error is not None:
-        raise AssertionError(f"{case.texts}: {case.error}") from case.error
-    assert len(case.actual) == len(case.expected)
+@pytest.mark.parametrize(
+    ("case", "dtype"),
+    [(case, dtype) for case in CASES for dtype in case.dtypes],
+    ids=lambda value: getattr(value, "id", value),
+)
+def test_the_translation_computes_what_the_op_does(compared, case, dtype):
+    check(case, compared[dtype][case.id], dtype)
+
+
+def check(case, both, dtype):
+    """Every output in dtype, shape and value, and the shape that is known before it runs."""
+    if both.error is not None:
+        raise AssertionError(f"{both.texts}: {both.error}") from both.error
+    texts = str(both.texts)
+    assert len(both.actual) == len(both.expected)
     for actual, expected, static, symbolic in zip(
-        case.actual, case.expected, case.static, case.symbolic, strict=True
+        both.actual, both.expected, both.static, both.symbolic, strict=True
     ):
-        assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape), case.texts
-        assert static.is_compatible_with(symbolic) and len(symbolic) == actual.ndim, case.texts
-        np.testing.assert_array_equal(actual, expected, err_msg=str(case.texts))
+        assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape), texts
+        assert static.is_compatible_with(symbolic), texts
+        assert len(symbolic) == actual.ndim, texts
+        if not case.rounds:
+            np.testing.assert_array_equal(actual, expected, err_msg=texts)
+            continue
+        largest = max(1.0, np.abs(expected).max(initial=0.0))
+        difference = np.abs(actual - expected).max(initial=0.0) / largest
+        assert difference <= tolerance("translated op", dtype).bound, texts
+
+
+def test_every_op_of_the_table_has_a_case():
+    assert {_op(case) for case in CASES} == set(OPS)
+
+
+def _op(case):
+    """The op that a case is of, which must be the one that its name begins with."""
+    with tf1.Graph().as_default():
+        made = case.make(harness.Given(case.dtypes[0], "x"))
+    op = (made if hasattr(made, "op") else made[0]).op.type
+    assert case.id.split("-")[0] == op
+    return op
+
+
+def test_every_op_belongs_to_one_subject():
+    assert sum(map(len, SUBJECTS.values())) == len(OPS)
+
+
+WRONG = {
+    "FloorDiv": lambda operation: "ops.trunc({} / {})".format(*_texts(operation)),
+    "Div": lambda operation: "{} // {}".format(*_texts(operation)),
+    "Mod": lambda operation: "{} % {}".format(*_texts(operation)),
+    "Rint": lambda operation: "ops.floor({} + 0.5)".format(*_texts(operation)),
+    "ArgMax": lambda operation: f"ops.argmax({_texts(operation)[0]}, axis=1)",
+    "Cumsum": lambda operation: f"ops.cumsum({_texts(operation)[0]}, axis=1)",
+    "Sum": lambda operation: f"ops.sum({_texts(operation)[0]}, axis=1)",
+    "StridedSlice": lambda operation: _texts(operation)[0],
+    "Softmax": lambda operation: f"ops.softmax({_texts(operation)[0]}, axis=0)",
+    "Select": lambda operation: "ops.where({}, {}, {})".format(*_texts(operation)),
+}
+
+
+def _texts(operation):
+    return [operand.text for operand in operation.operands]
+
+
+def test_a_wrong_rule_is_caught(monkeypatch):
+    monkeypatch.setattr(op_table, "OPS", {**OPS, **WRONG})
+    cases = [case for case in CASES if case.id.split("-")[0] in WRONG]
+    both = harness.compared(cases, "float32")
+    caught = set()
+    for case in cases:
+        try:
+            check(case, both[case.id], "float32")
+        except AssertionError:
+            caught.add(case.id.split("-")[0])
+    assert caught == set(WRONG)
+
+
+@pytest.mark.parametrize(("make", "message"), refusals.CASES)
+def test_what_cannot_be_translated_says_why(make, message):
+    with tf1.Graph().as_default():
+        made = make(harness.Given("float32", "x"))
+        op = (made if hasattr(made, "op") else made[0]).op
+        with pytest.raises(Untranslated) as raised:
+            harness.Writer().outputs(op)
+    assert str(raised.value) == f"{op.type} {message}"
+
+
+def test_an_unknown_op_is_named():
+    unknown = Operation("ResizeBilinear", "resize", {}, (), 1, ("float32",), (None,))
+    with pytest.raises(Untranslated, match="ResizeBilinear has no counterpart"):
+        translate(unknown)
+    with pytest.raises(Untranslated, match="Exp of complex64"):
+        translate(replace(unknown, op="Exp", out_dtypes=("complex64",)))
+
+
+def test_the_table_imports_neither_tensorflow_nor_keras():
+    code = (
+        "import sys, tf1port.keras_model.op_table\n"
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

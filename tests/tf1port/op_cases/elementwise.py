@@ -12,7 +12,7 @@ POSITIVE = ("Log", "Sqrt", "Rsqrt", "Reciprocal", "Inv", "Log1p")
 BY_NAME = {
     "features": ("Elu", "Relu", "Relu6", "Selu", "Softplus", "Softsign"),
     "logits": ("Softmax", "LogSoftmax"),
-    "input": ("StopGradient", "Conj"),
+    "input": ("StopGradient",),
 }
 FLOATS = (
     *("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Cos", "Cosh", "Elu"),
@@ -21,7 +21,7 @@ FLOATS = (
     *("Round", "Rsqrt", "Selu", "Sigmoid", "Sign", "Sin", "Sinh", "Softmax", "Softplus"),
     *("Softsign", "Sqrt", "Square", "StopGradient", "Tan", "Tanh", "ZerosLike"),
 )
-INTS = ("Abs", "Neg", "Sign", "Square", "Relu", "Relu6", "Round", "ZerosLike", "OnesLike")
+INTS = ("Abs", "Neg", "Sign", "Square", "Relu", "Relu6", "ZerosLike", "OnesLike")
 
 
 def _domain(op):

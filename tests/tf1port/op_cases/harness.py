@@ -22,6 +22,8 @@ class Case:
 
     id: str
     make: Callable[["Given"], Any]
+    dtypes: tuple[str, ...] = ("float32", "float64")  # that the op has a kernel of
+    rounds: bool = False  # sums of another order, or factors of another
 
 
 @dataclass
@@ -34,7 +36,7 @@ class Given:
 
     def __call__(self, array, *, shape="batch"):
         """A placeholder that the array is fed to; shape: [None, …], or the one that is given."""
-        array = self.floats(array)
+        array = self.constant(array)
         if shape == "batch":
             shape = [None, *array.shape[1:]] if array.ndim else []
         name = f"{self.scope}_{len(self.fed)}"
@@ -42,12 +44,10 @@ class Given:
         self.fed[name] = tensor, array
         return tensor
 
-    def floats(self, array):
+    def constant(self, array):
         """The array, in the dtype of the case if it is one of floats."""
         array = np.asarray(array)
         return array.astype(self.dtype) if array.dtype.kind == "f" else array
-
-    constant = floats
 
 
 @dataclass
@@ -168,6 +168,7 @@ class Compared:
 
 def compared(cases, dtype):
     """Runs cases in a session and as a functional model over a batch of unknown size, by id."""
+    cases = [case for case in cases if dtype in case.dtypes]
     graph, fed, made = tf1.Graph(), {}, {}
     with graph.as_default():
         for index, case in enumerate(cases):

@@ -18,7 +18,7 @@ CASES = [
     *(Case(f"Pack-{axis}", lambda given, axis=axis: raw.Pack(values=_several(given), axis=axis))
       for axis in (0, 1, 2, -1)),
     Case("Pack-one", lambda given: raw.Pack(values=_several(given, 1))),
-    Case("Pack-number", lambda given: raw.Pack(values=[given(np.float64(1.0)), given.constant(.5)])),
+    Case("Pack-number", lambda given: raw.Pack(values=[given(np.float64(1)), given.constant(0.5)])),
     Case("Pack-numbers", lambda given: raw.Pack(values=[given.constant(.1), given.constant(.5)])),
     Case("Pack-int64", lambda given: raw.Pack(values=[given(np.int64(1)), np.int64(5)])),
     *(Case(f"Unpack-{axis}", lambda given, axis=axis: raw.Unpack(

@@ -27,7 +27,8 @@ def _batched(op, first, second, batches=((2,), (2,))):
 
 def _einsum(equation, *shapes):
     return Case(f"Einsum-{equation}", lambda given: raw.Einsum(
-        inputs=[given(normal(*shape)) for shape in shapes], equation=equation))  # fmt: skip
+        inputs=[given(normal(*shape)) for shape in shapes], equation=equation),
+        rounds=True)  # fmt: skip
 
 
 def _band(lower, upper, *shape):
@@ -38,13 +39,18 @@ def _band(lower, upper, *shape):
 CASES = [
     *(Case(f"MatMul-{first}-{second}", lambda given, first=first, second=second: raw.MatMul(
         a=given(_matrix(3, 4, first)), b=given(_matrix(4, 5, second), shape=[None, None]),
-        transpose_a=first, transpose_b=second)) for first, second in FLAGS),
-    Case("SparseMatMul", lambda given: raw.MatMul(
-        a=given(normal(3, 4)), b=given(normal(4, 5), shape=[4, 5]))),
-    *(Case(f"{op}-{first}-{second}", _batched(op, first, second))
+        transpose_a=first, transpose_b=second), rounds=True) for first, second in FLAGS),
+    *(Case(f"SparseMatMul-{first}-{second}",
+           lambda given, first=first, second=second: raw.SparseMatMul(
+               a=given(_matrix(3, 4, first)), b=given(_matrix(4, 5, second), shape=[None, None]),
+               transpose_a=first, transpose_b=second), ("float32",), rounds=True)
+      for first, second in FLAGS),
+    *(Case(f"{op}-{first}-{second}", _batched(op, first, second), rounds=True)
       for op in BATCHED for first, second in FLAGS),
-    *(Case(f"{op}-broadcast", _batched(op, False, True, ((2, 1), (3,)))) for op in BATCHED[1:]),
-    *(Case(f"{op}-4d", _batched(op, False, True, ((2, 3), (2, 3)))) for op in BATCHED),
+    *(Case(f"{op}-broadcast", _batched(op, False, True, ((2, 1), (3,))), rounds=True)
+      for op in BATCHED[1:]),
+    *(Case(f"{op}-4d", _batched(op, False, True, ((2, 3), (2, 3))), rounds=True)
+      for op in BATCHED),
     _einsum("ab,bc->ac", (3, 4), (4, 5)),
     _einsum("abc,cd->abd", (2, 3, 4), (4, 5)),
     _einsum("btd,bsd->bts", (2, 3, 4), (2, 5, 4)),

@@ -60,7 +60,7 @@ def _convolution(name: str) -> Writer:
         count = rank(operation)
         strides = _spatial(operation, operation.attrs["strides"])
         dilations = _spatial(operation, operation.attrs.get("dilations") or [1] * count)
-        if set(strides) != {1} and set(dilations) != {1}:
+        if name == "conv" and set(strides) != {1} and set(dilations) != {1}:
             raise operation.refuse("with strides and dilations, which Keras does not combine")
         text, padding = _input(operation)
         return call(

@@ -13,7 +13,6 @@ FUNCTIONS = {
     "Atan": "arctan",
     "Atanh": "arctanh",
     "Ceil": "ceil",
-    "Conj": "conj",
     "Cos": "cos",
     "Cosh": "cosh",
     "Elu": "elu",
@@ -36,7 +35,6 @@ FUNCTIONS = {
     "Relu": "relu",
     "Relu6": "relu6",
     "Rint": "round",
-    "Round": "round",
     "Rsqrt": "rsqrt",
     "Selu": "selu",
     "Sigmoid": "sigmoid",
@@ -86,6 +84,13 @@ def _pass_all_on(operation: Operation) -> Translation:
     return Translation(row(texts), tuple(f"{{}}[{index}]" for index in range(len(texts))))
 
 
+def _round(operation: Operation) -> str:
+    """Half to even; what TF's kernel makes of ints is no rounding."""
+    if "float" not in operation.operands[0].dtype:
+        raise operation.refuse(f"of {operation.operands[0].dtype}")
+    return call("round", tensor(operation.operands[0]))
+
+
 def _leaky_relu(operation: Operation) -> str:
     x = operation.operands[0]
     slope = number(operation.attrs.get("alpha", 0.2), x.dtype)
@@ -105,6 +110,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(PASSING, _pass_on),
     "IdentityN": _pass_all_on,
     "Neg": lambda operation: f"-{tensor(operation.operands[0])}",
+    "Round": _round,
     "LeakyRelu": _leaky_relu,
     "Cast": _cast,
 }

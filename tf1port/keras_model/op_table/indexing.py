@@ -23,7 +23,7 @@ def _gather(operation: Operation) -> str:
     if batch == 0:
         return call("take", tensor(x), indices.text, axis=axis)
     axis %= rank(operation)
-    return _gather_per_batch(operation, axis, batch % rank(operation, 1))
+    return _gather_per_batch(operation, axis, batch if batch > 0 else batch + rank(operation, 1))
 
 
 def _gather_per_batch(operation: Operation, axis: int, batch: int) -> str:
@@ -82,10 +82,10 @@ def _is(operand: Operand, wanted: int) -> bool:
 
 
 def _top_k(operation: Operation) -> Translation:
-    """TopKV2 has k as an operand, TF1's own TopK as an attribute."""
-    k = operation.attrs["k"] if len(operation.operands) == 1 else operation.operands[1].text
+    """The values and the indices, which are int32 in Keras."""
+    x, k = operation.operands
     plain = operation.attrs.get("sorted", True)
-    text = call("top_k", tensor(operation.operands[0]), k, sorted=None if plain else False)
+    text = call("top_k", tensor(x), k.text, sorted=None if plain else False)
     dtype = operation.out_dtypes[1]
     index = "{}[1]" if dtype == "int32" else cast("{}[1]", dtype)
     return Translation(text, ("{}[0]", index))
@@ -122,7 +122,7 @@ RULES: dict[str, Rule] = {
     "GatherNd": _gather_nd,
     "ScatterNd": _scatter_nd,
     "OneHot": _one_hot,
-    **dict.fromkeys(("TopK", "TopKV2"), _top_k),
+    "TopKV2": _top_k,
     **dict.fromkeys(("InTopK", "InTopKV2"), _in_top_k),
     "Where": _where,
     "UnsortedSegmentSum": _segments("segment_sum"),

@@ -12,6 +12,7 @@ from tf1port.keras_model.op_table.writing import (
     rank,
     row,
     several,
+    shape,
     size,
     tensor,
     tensors,
@@ -64,7 +65,12 @@ def _split_by_sizes(operation: Operation) -> Translation:
     sizes = list(integers(operation, 1, "sizes"))
     if len(sizes) == 1:
         return Translation(x.text)
+    known = shape(operation)[axis]
+    if -1 in sizes and known is not None:
+        sizes[sizes.index(-1)] = known - sum(sizes) - 1
     rest = sizes.index(-1) if -1 in sizes else len(sizes) - 1
+    if 0 in sizes[rest + 1 :]:
+        raise operation.refuse("with a part of no size")
     before = [sum(sizes[:place]) for place in range(rest + 1)]
     after = [-sum(sizes[place:]) for place in range(rest + 1, len(sizes))]
     bounds = [*before, *after, None]

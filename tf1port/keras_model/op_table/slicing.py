@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tf1port.keras_model.op_table.operation import Operation, Rule
-from tf1port.keras_model.op_table.writing import entries, integers, tensor
+from tf1port.keras_model.op_table.writing import call, entries, integers, row, tensor
 
 Entry = str | int
 
@@ -11,9 +11,26 @@ Entry = str | int
 def _slice(operation: Operation) -> str:
     """From `begin`, `size` entries of each axis; -1 is up to its end."""
     begin, sizes = (entries(operation, index, "bounds") for index in (1, 2))
+    if _computed(begin) and not _computed(sizes) and -1 not in sizes:
+        return call("slice", tensor(operation.operands[0]), _start(operation), row(sizes))
     known = operation.operands[0].shape or (None,) * len(begin)
     places = [_bounds(*place) for place in zip(begin, sizes, known, strict=True)]
-    return _subscript(operation, places)
+    moving = [_computed(pair) for pair in zip(begin, sizes, strict=True)]
+    fixed = [":" if moves else place for moves, place in zip(moving, places, strict=True)]
+    if not any(moving) or set(fixed) == {":"}:
+        return _subscript(operation, places)
+    # Apart, for TF no longer knows the sizes of a subscript that has a bound of a tensor in it.
+    rest = [place if moves else ":" for moves, place in zip(moving, places, strict=True)]
+    return f"{_subscript(operation, fixed)}[{', '.join(rest)}]"
+
+
+def _computed(bounds: Sequence[Entry]) -> bool:
+    return any(isinstance(bound, str) for bound in bounds)
+
+
+def _start(operation: Operation) -> str:
+    begin = operation.operands[1]
+    return begin.text if begin.parts is None else row(begin.parts)
 
 
 def _bounds(begin: Entry, count: Entry, known: int | None) -> str:
@@ -58,7 +75,9 @@ def _subscript(operation: Operation, places: Sequence[str]) -> str:
     x = operation.operands[0]
     if all(place in (":", "...") for place in places):
         return x.text
-    if x.parts is not None and len(places) == 1 and places[0] != "None":
+    if x.parts is not None:
+        if len(places) > 1 or places[0] == "None":
+            raise operation.refuse("that adds an axis to a shape")
         return f"{x.text}[{places[0]}]"
     return f"{tensor(x)}[{', '.join(places)}]"
 

@@ -57,10 +57,10 @@ def contestants(config):
     if not hasattr(config, "kernel"):
         return {"legacy": ("legacy", config), "modern": ("modern", config)}
     kernels = {kernel: dataclasses.replace(config, kernel=kernel) for kernel in KERNELS}
-    found = {"legacy": ("legacy", kernels["generic"])}
-    found["legacy fused-cpu"] = ("legacy", kernels["fused-cpu"])
-    found.update((f"modern {name}", ("modern", variant)) for name, variant in kernels.items())
-    return found
+    variants = {"legacy": ("legacy", kernels["generic"])}
+    variants["legacy fused-cpu"] = ("legacy", kernels["fused-cpu"])
+    variants.update((f"modern {name}", ("modern", variant)) for name, variant in kernels.items())
+    return variants
 
 
 def lines(title, seconds):

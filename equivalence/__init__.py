@@ -1,2 +1,1 @@
-"""What equivalence/compare.py is made of: both sides, the rungs, the trainings, what came of
-them."""
+"""The proof of this project's own pairs: both sides, the ladder, the trainings, the report."""

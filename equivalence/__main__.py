@@ -31,7 +31,7 @@ def main(argv=None):
 
 
 def _run(argv):
-    arguments = parser().parse_args(argv)
+    arguments = _parser().parse_args(argv)
     changes = command_line.config_changes(arguments)
     CONFIGS[arguments.model](**changes)  # refuse a wrong flag before anything is loaded
     dataset = datasets.load(arguments.data, data_dir=arguments.data_dir)
@@ -42,36 +42,36 @@ def _run(argv):
         raise UserError(str(error)) from None
 
 
-def parser():
+def _parser():
     """The parser of the command line."""
-    made = command_line.Parser(
+    parser = command_line.Parser(
         prog="python -m equivalence",
         description="Train both sides on the same batches and prove them equal; exit 1 if they "
         "differ, 3 if that is not proved.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
-    made.add_argument("--out", metavar="DIR", help="(default: runs/compare/MODEL)")
-    made.add_argument(
+    parser.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
+    parser.add_argument("--out", metavar="DIR", help="(default: runs/compare/MODEL)")
+    parser.add_argument(
         "--quick", action="store_true", help="train neither side to its end: under a minute"
     )
-    made.add_argument(
+    parser.add_argument(
         "--seeds", type=int, metavar="N", help="trainings of each side for check 9; 0 for none"
     )
-    made.add_argument(
+    parser.add_argument(
         "--jobs", type=int, default=2, metavar="N", help="of them at a time (default: 2)"
     )
-    made.add_argument(
+    parser.add_argument(
         "--controls", action="store_true", help="only try known mistakes; exit 1 if one is missed"
     )
-    made.add_argument(
+    parser.add_argument(
         "--calibrate", action="store_true", help="print what the tolerances leave on this machine"
     )
-    made.add_argument("--json", action="store_true", help="the same for programs")
-    command_line.add_data_flags(made)
-    command_line.add_config_flags(made)
-    return made
+    parser.add_argument("--json", action="store_true", help="the same for programs")
+    command_line.add_data_flags(parser)
+    command_line.add_config_flags(parser)
+    return parser
 
 
 def _compare(arguments, config, dataset):

@@ -46,7 +46,7 @@ _ALL = Options()
 
 
 def compare(config, dataset, out, *, options=_ALL):
-    """Proves the two sides equal and writes what came of it into `out`.
+    """Proves the two sides equal and writes the report into `out`.
 
     Writes the runs `out`/legacy and `out`/modern, unless it is quick, and the report. Parts that an
     interrupted comparison has finished are used again.

@@ -67,12 +67,12 @@ class LegacySide:
         return np.array([self.session.run(fetches, self._feed(*batch))[0] for batch in batches])
 
     def slots(self):
-        found = {}
+        slots = {}
         for slot in SLOTS[self.config.optimizer]:
             variables = [self.model.optimizer.get_slot(v, slot) for v in self.trainable]
             named = self._named(self.trainable, self.session.run(variables), linear=True)
-            found.update({f"{name}/{slot}": value for name, value in named.items()})
-        return found
+            slots.update({f"{name}/{slot}": value for name, value in named.items()})
+        return slots
 
     def state(self):
         return State(self.weights(), self.slots(), int(self.session.run(self._count)))

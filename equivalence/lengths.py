@@ -54,16 +54,18 @@ def modern_outputs(config, model, images, lengths):
 
 
 def _masked_memory(layer, images, mask):
-    """MemoryRNN steps in Python, so that a masked step is one that is not taken over."""
+    """MemoryRNN steps in Python, so that a masked step leaves the state as it was."""
     state = layer.initial_state(len(mask))
     outputs = []
     for step in range(mask.shape[1]):
-        taken = mask[:, step, None]
+        unmasked = mask[:, step, None]
         inputs = {name: keras.ops.convert_to_tensor(x[:, step]) for name, x in images.items()}
         output, after = layer.step(inputs, state)
-        outputs.append(keras.ops.where(taken, output, keras.ops.zeros_like(output)))
+        outputs.append(keras.ops.where(unmasked, output, keras.ops.zeros_like(output)))
         state = {
-            name: keras.ops.where(taken if part.ndim == 2 else taken[:, None], part, state[name])
+            name: keras.ops.where(
+                unmasked if part.ndim == 2 else unmasked[:, None], part, state[name]
+            )
             for name, part in after.items()
         }
     return keras.ops.stack(outputs, axis=1), state

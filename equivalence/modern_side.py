@@ -87,11 +87,11 @@ class ModernSide:
         return losses
 
     def slots(self):
-        found = {}
+        slots = {}
         for slot, variables in self._slot_variables().items():
             named = self._named(self.model.trainable_variables, variables, linear=True)
-            found.update({f"{name}/{slot}": value for name, value in named.items()})
-        return found
+            slots.update({f"{name}/{slot}": value for name, value in named.items()})
+        return slots
 
     def state(self):
         return State(self.weights(), self.slots(), int(self.model.optimizer.iterations))

@@ -49,12 +49,12 @@ def without_constants(weights, *, seed):
     Equal values would hide a port that exchanges them or leaves them behind.
     """
     stream = np.random.RandomState(seed)
-    found = {}
+    varied = {}
     for name, value in weights.items():
         noise = stream.uniform(-DRAWN, DRAWN, value.shape)
         equal = 2 * len(np.unique(value)) < value.size
-        found[name] = (value + noise).astype(value.dtype) if equal else value
-    return found
+        varied[name] = (value + noise).astype(value.dtype) if equal else value
+    return varied
 
 
 def first_batches(config, dataset, count):
@@ -70,13 +70,13 @@ def first_batches(config, dataset, count):
 
 
 def prove(config, dataset, weights, *, dtype):
-    """Climbs the ladder in one dtype with the project's own sides; returns what `climb` does."""
+    """Runs the ladder in one dtype with the project's own sides; returns what `climb` does."""
     steps = first_batches(config, dataset, STEPS)
 
-    def make():
+    def sides():
         return tuple(side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
 
     exact = None
     if config.optimizer == "adam" and dtype == "float64":
         exact = ModernSide(config, weights, dtype=dtype, powers="tf1")
-    return climb(make, steps, dtype=dtype, exact=exact)
+    return climb(sides, steps, dtype=dtype, exact=exact)

@@ -1,4 +1,4 @@
-"""Rung 9: independent trainings of both sides end alike on average.
+"""Check 9: independent trainings of both sides end alike on average.
 
 Each training draws its initial weights on its own side; of one seed the sides share the batch order
 and the test batches. What is compared is how the final accuracies are distributed. Single steps
@@ -62,10 +62,10 @@ def measure(config, dataset, *, seeds, jobs, store):
     numbers = _numbers(config, seeds)
     with begun(config, dataset, seeds=seeds, jobs=jobs, store=store):
         pass  # but wait for them
-    found = {side: [store.take(part(side, seed)) for seed in numbers] for side in SIDES}
+    accuracies = {side: [store.take(part(side, seed)) for seed in numbers] for side in SIDES}
     quantity = _quantity(config)
     margin = tolerance(quantity, "float32").bound
-    result = judged(found, margin=margin, quantity=quantity)
+    result = judged(accuracies, margin=margin, quantity=quantity)
     return {
         "seeds": numbers,
         "tests": FINAL_TESTS,
@@ -75,7 +75,7 @@ def measure(config, dataset, *, seeds, jobs, store):
 
 
 def entries(bands, config):
-    """The entries of the report's rungs; `bands` is None where nothing was trained for it."""
+    """The entries of check 9; `bands` is None where nothing was trained for it."""
     if bands is None:
         why = f"no trainings from several seeds: --seeds {SEEDS[config.model]} adds them"
         more = {"quantity": _quantity(config), "dtype": "float32"}

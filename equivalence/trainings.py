@@ -34,16 +34,16 @@ def entries(trained):
     """Compares two whole trainings, of Runs by side: entries of the report."""
     losses = [trained[side].steps()[0] for side in SIDES]
     config = trained["legacy"].config
-    found = ladder.loss_rungs(*losses, dtype="float32", config=config, where="training, ")
+    checks = ladder.loss_rungs(*losses, dtype="float32", config=config, where="training, ")
     ends = {
         "final loss": [np.mean(series[-LAST:], dtype=np.float64) for series in losses],
         "final accuracy": [trained[side].result()["test"][-1]["accuracy"] for side in SIDES],
     }
     for quantity, (first, second) in ends.items():
-        found.append(
+        checks.append(
             comparison.rung(quantity, {"value": first}, {"value": second}, dtype="float32")
         )
-    return [rungs.compared(rung) for rung in found]
+    return [rungs.compared(rung) for rung in checks]
 
 
 def _train(side, config, dataset, weights, *, folder, store):

@@ -150,7 +150,7 @@ _LAYERS = {"dense": _dense, "conv": _conv}
 
 
 def _kernel():
-    """How kernels start: what both sides do by default, said because it matters (D4)."""
+    """How kernels start: what both sides do by default, written out because it matters (D4)."""
     return tf.glorot_uniform_initializer()
 
 

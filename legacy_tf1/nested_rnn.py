@@ -142,7 +142,7 @@ def from_variables(values, config, *, linear=False):
 
 
 def _dense(inputs, units, activation, *, name):
-    """A dense layer, drawn as Keras does; the default on both sides, said as it matters (D4)."""
+    """A dense layer, drawn as Keras does: the default on both sides, as it matters (D4)."""
     kernel = tf.glorot_uniform_initializer()
     return tf.layers.dense(inputs, units, activation, kernel_initializer=kernel, name=name)
 

@@ -42,7 +42,7 @@ class RowLSTM:
             training=self.training,
             name="normalization",
         )
-        # The default, said here because tf_keras' own default would not heed the graph's seed.
+        # The default, written out because tf_keras' own default ignores the graph's seed.
         self.logits = tf.layers.dense(
             self.normalized,
             config.classes,

@@ -66,7 +66,7 @@ def build_model(config, *, dtype="float32"):
     """
     inputs = tf.placeholder(dtype, [None, config.window, config.features], name="inputs")
     labels = tf.placeholder(tf.int64, [None], name="labels")
-    # TF1's own default (D4), said here because tf_keras' default would not heed the graph's seed.
+    # TF1's own default (D4), written out because tf_keras' default ignores the graph's seed.
     tf.get_variable_scope().set_initializer(tf.glorot_uniform_initializer())
     return WindowRNN(inputs, labels, config)
 

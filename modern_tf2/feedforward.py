@@ -113,5 +113,5 @@ _LAYERS = {"dense": _dense, "conv": _conv}
 
 
 def _kernel():
-    """How kernels start: what both sides do by default, said because it matters (D4)."""
+    """How kernels start: what both sides do by default, written out because it matters (D4)."""
     return keras.initializers.GlorotUniform()

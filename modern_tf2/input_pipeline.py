@@ -39,7 +39,7 @@ def _batches(split, config, *, plan):
         return images, tf.gather(labels, indices)
 
     # Without autotuning: its thread wakes up at intervals that double from 10 ms on, and the end of
-    # an epoch waits for it, up to as long as the epoch took.
+    # an epoch waits for it, up to the epoch's own time again.
     options = tf.data.Options()
     options.autotune.enabled = False
     dataset = tf.data.Dataset.from_tensor_slices(tuple(plan)).with_options(options)

@@ -94,13 +94,13 @@ def report(config, *, path=None):
         UserError: the file cannot be loaded.
     """
     model = _load(path) if path else training.MODELS[config.model].build_model(config)
-    found = decisions(model, jit_compile="auto")
+    decided = decisions(model, jit_compile="auto")
     rows = [("layer", "kind", "cuDNN", "reasons")]
-    for layer, kind, cudnn, reasons, notes in found:
+    for layer, kind, cudnn, reasons, notes in decided:
         first, *others = [*reasons, *(f"note: {note}" for note in notes)] or ["-"]
         rows.append((layer, kind, "yes" if cudnn else "no", first))
         rows += [("", "", "", other) for other in others]
-    lines = table(rows, "<<<<") if found else ["no recurrent layer"]
+    lines = table(rows, "<<<<") if decided else ["no recurrent layer"]
     return [*lines, "This needs no GPU: it follows from the layers. Nothing was run on a GPU."]
 
 
@@ -173,8 +173,8 @@ def _children(layer):
     """The layers that a model, a wrapper or any other layer holds."""
     if isinstance(layer, keras.Model):
         return layer.layers
-    held = [v for v in vars(layer).values() if isinstance(v, keras.Layer | list | tuple | dict)]
-    return [value for value in keras.tree.flatten(held) if isinstance(value, keras.Layer)]
+    values = [v for v in vars(layer).values() if isinstance(v, keras.Layer | list | tuple | dict)]
+    return [value for value in keras.tree.flatten(values) if isinstance(value, keras.Layer)]
 
 
 def _load(path):

@@ -140,9 +140,9 @@ def layer_outputs(model):
     A model over the same layers, from a dict of streams to a dict of outputs.
     """
     outputs, state = model.get_layer("rnn")(model.input)
-    found = {"rnn": outputs, "logits": model.get_layer("logits")(state["hidden"])}
-    found.update((f"rnn/{name}", part) for name, part in state.items())
-    return keras.Model(model.input, found)
+    tensors = {"rnn": outputs, "logits": model.get_layer("logits")(state["hidden"])}
+    tensors.update((f"rnn/{name}", part) for name, part in state.items())
+    return keras.Model(model.input, tensors)
 
 
 def to_variables(weights, config, *, linear=False):
@@ -161,6 +161,6 @@ def from_variables(values, config, *, linear=False):
 
 
 def _dense(units, activation, *, dtype, name):
-    """A dense layer, drawn as TF1 does; the default on both sides, said as it matters (D4)."""
+    """A dense layer, drawn as TF1 does: the default on both sides, as it matters (D4)."""
     kernel = keras.initializers.GlorotUniform()
     return keras.layers.Dense(units, activation, kernel_initializer=kernel, dtype=dtype, name=name)

@@ -49,9 +49,9 @@ def layer_outputs(model):
         rnn.cell, return_sequences=True, return_state=True, dtype=rnn.dtype
     )
     outputs, *states = keras.tree.flatten(everything(model.input))  # [B, T, H], layers x [B, H]
-    found = {"rnn": outputs, "logits": logits(outputs[:, -1])}
-    found.update((f"cell_{n}/state", state) for n, state in enumerate(states))
-    return keras.Model(model.input, found)
+    tensors = {"rnn": outputs, "logits": logits(outputs[:, -1])}
+    tensors.update((f"cell_{n}/state", state) for n, state in enumerate(states))
+    return keras.Model(model.input, tensors)
 
 
 def to_variables(weights, config, *, linear=False):

@@ -1,6 +1,6 @@
-"""The command line that both sides share: the same words, the same flags, the same errors.
+"""The command line that both sides share: the same commands, the same flags, the same errors.
 
-A side's `__main__.py` gives its own four functions; what is said here is said once. TensorFlow is
+A side's `__main__.py` gives its own four functions; the rest is here. TensorFlow is
 imported by those functions only, so that bad input is refused before its start-up.
 """
 
@@ -40,9 +40,9 @@ def main(side, functions, argv=None, *, check):
             `evaluate(run, dataset)`, `predict(run, image)` and `export(run, target)`, by command;
             `train` is that of the commands `study` and `time` too. Keras' side has
             `kernel(config, path=)` as well, which returns lines of text.
-        argv: the words after the program's name; None: those of this process.
+        argv: the arguments after the program's name; None: those of this process.
         check: `check(config)`, which raises UserError where this machine cannot run a config; it is
-            asked before a former run makes room for a new one.
+            asked before a former run is replaced by a new one.
     """
     functions = dict(functions, train=(functions["train"], check))
     return reporting(lambda: _dispatch(side, functions, argv))

@@ -1,4 +1,4 @@
-"""Hyper-parameters: one frozen dataclass per model, taken by both sides as the same object."""
+"""Hyper-parameters: one frozen dataclass per model, the same object for both sides."""
 
 import abc
 import dataclasses

@@ -60,8 +60,8 @@ def remove(path):
 
 def is_abandoned(name):
     """Whether a file of this name is one of `replacing`, whose process is gone."""
-    found = re.match(r"\.part-((\d+)-)?", name)
-    return found is not None and not (found.group(2) and _is_other(int(found.group(2))))
+    match = re.match(r"\.part-((\d+)-)?", name)
+    return match is not None and not (match.group(2) and _is_other(int(match.group(2))))
 
 
 def read_npz(path):

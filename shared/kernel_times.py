@@ -58,23 +58,25 @@ def run(side, train, arguments, *, config, dataset):
         KeyboardInterrupt: a training was stopped.
     """
     out = arguments.out or os.path.join("runs", "time", side, config.model)
-    found = _train_all(side, train, config, dataset=dataset, out=out)
-    times = summary(found)
+    finished = _train_all(side, train, config, dataset=dataset, out=out)
+    times = summary(finished)
     print("\n".join(lines(times)))
     write_json(os.path.join(out, "time.json"), times)
-    plots.write(os.path.join(out, "time.png"), lambda figure: draw(figure, found), size=(11, 4.5))
+    plots.write(
+        os.path.join(out, "time.png"), lambda figure: draw(figure, finished), size=(11, 4.5)
+    )
 
 
-def summary(found):
+def summary(finished):
     """What time.json holds of finished runs."""
-    first = found[0]
+    first = finished[0]
     return {
         "side": first.side,
         "model": first.config.model,
         "dataset": first.dataset,
         "steps": first.config.total_steps,
         "versions": first.result()["versions"],
-        "kernels": [_of_kernel(run, first) for run in found],
+        "kernels": [_of_kernel(run, first) for run in finished],
     }
 
 
@@ -101,10 +103,10 @@ def lines(times):
     ]
 
 
-def draw(figure, found):
+def draw(figure, finished):
     """The runs' loss curves over each other, and bars of their time per step."""
     loss, bars = figure.subplots(1, 2)
-    for number, run in enumerate(found):
+    for number, run in enumerate(finished):
         losses, kernel = run.steps()[0], run.config.kernel
         width = max(1, min(SMOOTH, len(losses) // 4))
         means = np.convolve(losses, np.ones(width) / width, mode="valid")
@@ -116,7 +118,7 @@ def draw(figure, found):
         loss.plot(steps, means, label=kernel, **style)
         per_step = run.result()["seconds_per_step"]
         bars.bar(kernel, np.nan if per_step is None else 1e3 * per_step, color="C%d" % number)
-    first = found[0]
+    first = finished[0]
     title = "%s %s on %s" % (first.side, first.config.model, first.dataset)
     loss.set(xlabel="training step", ylabel="loss [nats], mean of %d steps" % width, title=title)
     loss.legend()
@@ -129,7 +131,7 @@ def _has_kernels(config):
 
 def _train_all(side, train, config, *, dataset, out):
     """A finished run with each kernel, all from the first one's initial weights."""
-    found, initial = [], None
+    finished, initial = [], None
     for kernel in tqdm(SIDE_KERNELS[side], unit="training", disable=not sys.stderr.isatty()):
         variant = dataclasses.replace(config, kernel=kernel, log_every=LOG_EVERY)
         path = os.path.join(out, kernel)
@@ -139,8 +141,8 @@ def _train_all(side, train, config, *, dataset, out):
             print("stopped with %s at work: start anew" % kernel)
             raise KeyboardInterrupt
         initial = weights.load(run.file("initial_weights.npz"), variant)
-        found.append(run)
-    return found
+        finished.append(run)
+    return finished
 
 
 def _of_kernel(run, first):

@@ -16,7 +16,7 @@ class Lock:
     """Holds a folder until `release()`, or until the object or the process is gone.
 
     The system drops the lock with the process, however that ends: the file that a killed one
-    leaves behind is held by nobody.
+    leaves behind locks nothing.
 
     Raises:
         BlockingIOError: another Lock holds the folder, in this process or in another one.

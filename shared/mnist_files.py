@@ -1,7 +1,7 @@
 """MNIST's files, four of IDX or one npz: where they are and whether they are MNIST.
 
 IDX and .npy files are a short header and the array's bytes. Those are compared with MNIST's digest
-as they stand and taken in MNIST's shape: whatever a header claims, it is not looked at.
+as they stand and read in MNIST's shape; headers are not looked at.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """A run's folder, and the records that both sides keep of a training.
 
 config.json    what was asked for: side, model, dataset, hyper-parameters
-result.json    what came of it up to its checkpoint, which it names
+result.json    its results up to its checkpoint, which it names
 steps.npz      loss and accuracy of every step, up to the checkpoint or further
 log.txt        the log lines
 events/train, events/test    TensorBoard
-.lock          held by the training that goes on in the folder
+.lock          locked by the training that goes on in the folder
 and the side's own checkpoints, the last two
 
 result.json is written last, and on resuming all else is cut back to it: a training may be killed
@@ -60,7 +60,7 @@ class Run:
         self._lock = None
 
     def __enter__(self):
-        self.hold()
+        self.lock()
         return self
 
     def __exit__(self, *exception):
@@ -68,7 +68,7 @@ class Run:
         if lock:
             lock.release()
 
-    def hold(self):
+    def lock(self):
         """Keeps other trainings out of the folder, from now to the end of the `with` block.
 
         Raises:
@@ -199,7 +199,7 @@ class Run:
 
 
 def create_run(path, side, *, config, dataset):
-    """Makes an empty run folder and holds it; one that held a run of ours before is cleared.
+    """Makes an empty run folder and locks it; a former run in it is removed.
 
     Raises:
         UserError: the folder cannot be written, holds something else, or a training is in it.
@@ -208,7 +208,7 @@ def create_run(path, side, *, config, dataset):
     _check_ours(run.path)
     try:
         os.makedirs(run.path, exist_ok=True)
-        run.hold()
+        run.lock()
         _clear(run.path)
         run.save_config()
     except OSError as error:
@@ -227,7 +227,7 @@ def open_run(path, side, *, model):
         stored = _read_config(path)
         run.dataset = stored["dataset"]
         kind = (stored["side"], stored["model"])
-        # A run that was made longer may have been killed before config.json said so too.
+        # A run with more steps than before may have been killed before config.json was written.
         run.config = CONFIGS[stored["model"]](**_recorded_config(run) or stored["config"])
     except OSError:
         raise UserError("%s holds no run: train one with --out %s" % (path, path)) from None
@@ -239,7 +239,7 @@ def open_run(path, side, *, model):
 
 
 def resume_run(path, side, *, model, changes):
-    """Opens and holds a run to go on with; only its length may be changed.
+    """Opens and locks a run to continue; only its length may be changed.
 
     Raises:
         UserError: there is no run or no checkpoint, `changes` ask for another model, or a training
@@ -258,7 +258,7 @@ def resume_run(path, side, *, model, changes):
         raise UserError("%s has no checkpoint to resume: leave out --resume" % path)
     run.config = dataclasses.replace(run.config, **changes)
     run.resumed = True
-    run.hold()
+    run.lock()
     checkpoints.remove_unfinished(run.path)
     return run
 
@@ -290,7 +290,7 @@ def _unwritable(path, error):
 
 
 def _check_ours(path):
-    """Refuses a folder that holds anything but a run, or the little of one that was killed."""
+    """Refuses a folder that holds anything but a run, or what a killed one left unfinished."""
     if not os.path.isdir(path):
         return
     try:
@@ -304,7 +304,7 @@ def _check_ours(path):
 
 
 def _clear(path):
-    """Empties a run's folder, first of its result; config.json, which shows it ours, stays."""
+    """Empties a run's folder, result.json first; config.json, which marks it as a run's, stays."""
     for name in sorted(os.listdir(path), key=lambda name: name != _RESULT):
         if name not in (locks.NAME, _CONFIG):
             remove(os.path.join(path, name))

@@ -71,11 +71,11 @@ def run(side, train, arguments, *, config, dataset):
         for seed in range(arguments.seeds)
     ]
     try:
-        found = _train_all(side, train, configs, dataset=dataset, out=out)
+        finished = _train_all(side, train, configs, dataset=dataset, out=out)
     except KeyboardInterrupt:
         print("stopped; go on with: %s" % _command(side, arguments))
         raise
-    study = study_report.summary(found)
+    study = study_report.summary(finished)
     print("\n".join(study_report.lines(study)))
     write_json(os.path.join(out, side, "study.json"), study)
     studies = sorted([study, *_other_side(study, out)], key=lambda one: one["side"])
@@ -108,17 +108,17 @@ def _fixed_steps(config, steps, **changes):
 
 def _train_all(side, train, configs, *, dataset, out):
     """The runs of all configs, trained to their ends."""
-    found = []
+    finished = []
     with tqdm(configs, unit="training", disable=not sys.stderr.isatty()) as bar:
         for config in bar:
             name = "window-%d-seed-%d" % (config.window, config.seed)
             run, kept = _open(os.path.join(out, side, name), side, config=config, dataset=dataset)
             if not kept and not train(run, dataset, initial_weights=None)["finished"]:
                 raise KeyboardInterrupt
-            found.append(run)
+            finished.append(run)
             accuracy = run.result()["test"][-1]["accuracy"]
             bar.write("%s  accuracy %.4f%s" % (name, accuracy, "  kept" if kept else ""))
-    return found
+    return finished
 
 
 def _open(path, side, *, config, dataset):
@@ -153,7 +153,7 @@ def _length(config):
 
 
 def _other_side(study, out):
-    """The other side's study, in a list; none where it is not there or was made otherwise."""
+    """The other side's study, in a list; none where it is missing or has other settings."""
     side = {"legacy": "modern", "modern": "legacy"}[study["side"]]
     try:
         with open(os.path.join(out, side, "study.json"), encoding="utf-8") as file:
@@ -162,7 +162,7 @@ def _other_side(study, out):
         return []
     same = all(study[name] == other.get(name) for name in ("model", "dataset", "config"))
     if not same:
-        print("the figure leaves out %s, which was studied otherwise" % side)
+        print("the figure leaves out %s, which was studied with other settings" % side)
     return [other] if same else []
 
 

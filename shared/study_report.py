@@ -1,4 +1,4 @@
-"""What a study of windows found: its summary, its table, its figure."""
+"""The results of a study of windows: its summary, its table, its figure."""
 
 import dataclasses
 

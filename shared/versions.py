@@ -8,10 +8,10 @@ import sys
 
 def installed(*packages):
     """Versions of Python, NumPy and the named packages: a dict of strings."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in ("numpy", *packages):
-        found[package] = importlib.import_module(package).__version__
-    return found
+        versions[package] = importlib.import_module(package).__version__
+    return versions
 
 
 def peak_memory_bytes():

@@ -338,7 +338,7 @@ def test_only_like_studies_share_a_figure(monkeypatch, capsys, change, left_out)
     finished(STUDY.replace(*change), side="modern")
     finished(STUDY)
     assert [one["side"] for one in shown[-1]] == (["legacy"] if left_out else ["legacy", "modern"])
-    line = "the figure leaves out modern, which was studied otherwise"
+    line = "the figure leaves out modern, which was studied with other settings"
     assert (line in capsys.readouterr().out.splitlines()) == left_out
 
 

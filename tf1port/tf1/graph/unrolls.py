@@ -14,6 +14,7 @@ MOVING = PASSING | {"Reshape", "Transpose", "Concat", "ConcatV2", "Pack", "Unpac
 MOVING |= {"Split", "SplitV", "Squeeze", "ExpandDims", "Slice", "StridedSlice"}
 MOVING |= {"Gather", "GatherV2", "GatherNd", "ReverseSequence", "ReverseV2", "Reverse"}
 SELECTING = PASSING | {"Select", "SelectV2", "Merge", "Switch", "Where"}
+_DROPPING = {"Mul", "RealDiv", "Div"}  # by a mask that is drawn once for all steps
 _ENDED = {"GreaterEqual": 1, "LessEqual": 0}  # which operand of step >= length, length <= step
 _ZEROS = {"Fill", "Const", "ZerosLike"}
 _READS = {"TensorArrayReadV3", "TensorArrayReadV2", "TensorArrayRead"}
@@ -164,9 +165,9 @@ def _is_looped(graph, step):
 
 def _loop(graph, scope, step):
     """The run of a step in the body of tf.while_loop, as dynamic_rnn makes it."""
-    states = {"h": _state(graph, step.h)}
+    states = {"h": _state(graph, scope, step.h, step.new_h)}
     if step.c is not None:
-        states["c"] = _state(graph, step.c)
+        states["c"] = _state(graph, scope, step.c, step.new_c)
     inputs, outputs = _read_sequence(graph, step.x), _written_sequence(graph, step.output)
     return Run(
         scope,
@@ -182,11 +183,19 @@ def _loop(graph, scope, step):
     )
 
 
-def _state(graph, tensor):
-    """A loop's variable from its Switch: the tensor it starts from and the one it ends as."""
+def _state(graph, scope, tensor, new):
+    """A loop's variable from its Switch: the tensor it starts from and the one it ends as.
+
+    Raises:
+        UnknownCell: the next step takes something else than the new state, kept or dropped of it.
+    """
     switch = graph.node(tensor)
-    merge = graph.node(graph.inputs(switch)[0])
-    enter = next(graph.node(name) for name in graph.inputs(merge) if graph.node(name).op == "Enter")
+    sources = [graph.node(name) for name in graph.inputs(graph.node(graph.inputs(switch)[0]))]
+    enter, following = sorted(sources, key=lambda node: node.op != "Enter")
+    next_one = graph.inputs(following)[0]
+    behind = graph.behind(next_one, through=SELECTING | _DROPPING)
+    if graph.origin(new) not in map(graph.origin, behind):
+        raise UnknownCell(f"{scope} computes {new}, and {next_one} is what its next step takes")
     (exit_,) = graph.consumers(switch.name + ":0", {"Exit"})
     return graph.inputs(enter)[0], exit_.name + ":0"
 

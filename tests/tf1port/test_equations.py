@@ -1,0 +1,410 @@
+"""The equations of TF1's cells, as patterns, against graphs that TensorFlow 1.15.5 made of them.
+
+Of a recorded graph the operations of one cell are kept, and changed one at a time: whatever is
+changed, the cell is another one or none. Spelled otherwise it is the same.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf1
+
+from tests.goldens import carried
+from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
+from tf1port.tf1.graph.equations import Constants, read_uses
+from tf1port.tf1.graph.index import Graph, load_graph
+from tf1port.tf1.graph.matcher import Matcher
+from tf1port.tf1.graph.patterns import Constant, named
+from tf1port.tf1.graph.unrolls import Run, UnknownCell
+from tf1port.tf1.graph.wiring import find_wiring
+
+RECORDED = {
+    "rnn": "BasicRNNCell-rnn-1-float32-Adam",
+    "lstm": "BasicLSTMCell-rnn-1-float64-Adam",
+    "lstm of everything": "LSTMCell-rnn-1-float32-use_peepholes=True-cell_clip=0.4-num_proj=2-"
+    "proj_clip=0.15-Adam",
+    "gru": "GRUCell-rnn-1-float32-Adam",
+    "cudnn_gru": "CudnnCompatibleGRUCell-rnn-1-float64-Adam",
+    "layer_norm_lstm": "LayerNormBasicLSTMCell-rnn-1-float32-Adam",
+    "block": "LSTMBlockCell-rnn-1-float32-use_peephole=True-cell_clip=0.4-Adam",
+    "fused block": "LSTMBlockFusedCell-rnn-1-float32-use_peephole=True-cell_clip=0.4-Momentum",
+    "gru block": "GRUBlockCellV2-rnn-1-float32-Adam",
+}
+CONSTANTS = {
+    **dict.fromkeys(RECORDED, Constants()),
+    **dict.fromkeys(("lstm", "layer_norm_lstm"), Constants(forget_bias=1.0)),
+    "lstm of everything": Constants("tanh", 1.0, float(np.float32(0.4)), float(np.float32(0.15))),
+    **dict.fromkeys(("block", "fused block"), Constants("tanh", 1.0, 0.4, straight_through=True)),
+}
+
+
+class Alone:
+    """One cell of a recorded graph, with placeholders in the place of all that it takes.
+
+    nodes: by name; to be changed. cell: its Cell.
+    """
+
+    def __init__(self, kind, folder):
+        case = next(case for case in carried.CARRIED if case.name == RECORDED[kind])
+        prefix, _ = carried.unpack(case, folder)
+        (self.cell,) = inventory(open_checkpoint(prefix)).cells
+        self.graph = Graph(load_graph(prefix + ".meta"))
+        ((_, self.use),) = read_uses(self.graph, self.cell)
+        self.nodes = {}
+        for name in self._behind(*self._ends()):
+            inputs = [tensor for tensor in self.graph.nodes[name].input if tensor[0] != "^"]
+            self.nodes[name] = copied(self.graph.nodes[name], input=inputs)
+
+    def _ends(self):
+        if isinstance(self.use, Run):
+            return {self.use.inputs, self.use.initial_h, self.use.initial_c}, [self.use.outputs]
+        use = self.use
+        return {use.x, use.h, use.c}, [use.new_h, *([use.new_c] if use.new_c else [])]
+
+    def _behind(self, leaves, results):
+        """The names of the nodes that results are computed by, from the leaves on."""
+        found, queue = [], list(results)
+        for tensor in queue:
+            name = tensor.rpartition(":")[0]
+            if tensor not in leaves and name not in found:
+                found.append(name)
+                queue += self.graph.inputs(self.graph.nodes[name])
+        return found
+
+    def read(self):
+        """Pairs of the constants and the use that are read off the nodes as they are now."""
+        taken = sorted({Graph.full(name) for node in self.nodes.values() for name in node.input})
+        names = {name.rpartition(":")[0] for name in taken} - self.nodes.keys()
+        leaves = {name: tf1.NodeDef(name=name, op="Placeholder") for name in names}
+        self.graph.nodes = self.graph._given = {**self.nodes, **leaves}
+        self.graph._index()
+        return read_uses(self.graph, self.cell)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """A function from a kind to its cell, as recorded."""
+    made = {}
+
+    def of(kind):
+        if kind not in made:
+            made[kind] = Alone(kind, tmp_path_factory.mktemp("cell"))
+        return made[kind]
+
+    return of
+
+
+def copied(node, **changes):
+    made = tf1.NodeDef()
+    made.CopyFrom(node)
+    for name, value in changes.items():
+        made.ClearField(name)
+        if name == "input":
+            made.input.extend(value)
+        else:
+            setattr(made, name, value)
+    return made
+
+
+@pytest.mark.parametrize("kind", RECORDED)
+def test_a_recorded_cell_is_read_with_its_constants(alone, kind):
+    ((constants, use),) = alone(kind).read()
+    assert constants == CONSTANTS[kind]
+    assert use == alone(kind).use
+
+
+# Changed anywhere, a cell is another one or none.
+
+OTHER_OPS = {
+    "Add": "Sub",
+    "AddV2": "Sub",
+    "BiasAdd": "Sub",
+    "Sub": "Add",
+    "Mul": "Add",
+    "Sigmoid": "Tanh",
+    "Tanh": "Sigmoid",
+    "Maximum": "Minimum",
+    "Minimum": "Maximum",
+    "Rsqrt": "Sqrt",
+    "Mean": "Max",
+    "SquaredDifference": "Sub",
+}
+FLAGS = ("transpose_a", "transpose_b", "keep_dims", "use_peephole")
+
+
+def changes(node):
+    """Words for and copies of a node that computes something else, one change in each."""
+    yield "op", copied(node, op=OTHER_OPS.get(node.op, "Neg"))
+    inputs = list(node.input)
+    for i, name in enumerate(inputs):
+        others = ["elsewhere"]
+        if "split:" in name or name.endswith("split"):
+            base, _, port = name.partition(":")
+            others.append(f"{base}:{(int(port or 0) + 1) % 2}")
+        for other in others:
+            yield f"{other} for {name}", copied(node, input=[*inputs[:i], other, *inputs[i + 1 :]])
+    if node.op in {"Sub", "MatMul", "ConcatV2"} or node.op.endswith(("Cell", "LSTM")):
+        for i, j in itertools.combinations(range(len(inputs)), 2):
+            order = list(inputs)
+            if Graph.full(order[i]) == Graph.full(order[j]):
+                continue  # of two states that start from the same zeros
+            order[i], order[j] = order[j], order[i]
+            yield f"{inputs[i]} and {inputs[j]} exchanged", copied(node, input=order)
+    for flag in FLAGS:
+        if flag in node.attr:
+            made = copied(node)
+            made.attr[flag].b = not made.attr[flag].b
+            yield flag, made
+    if node.op == "Const":
+        value = tf1.make_ndarray(node.attr["value"].tensor)
+        made = copied(node)
+        made.attr["value"].tensor.CopyFrom(tf1.make_tensor_proto(value * 2 + 3, value.dtype))
+        yield "value", made
+    for name in ("forget_bias", "cell_clip"):
+        if name in node.attr:
+            made = copied(node)
+            made.attr[name].f += 0.25
+            yield name, made
+
+
+@pytest.mark.parametrize("kind", RECORDED)
+def test_whatever_is_changed_it_is_not_the_same_cell(alone, kind):
+    one = alone(kind)
+    right, tried = one.read(), 0
+    for name, node in list(one.nodes.items()):
+        for what, other in changes(node):
+            one.nodes[name] = other
+            try:
+                assert one.read() != right, f"{name}: {what} makes no difference"
+            except UnknownCell:
+                pass
+            finally:
+                one.nodes[name] = node
+            tried += 1
+    assert tried > 20
+    assert one.read() == right
+
+
+# Spelled otherwise, it is the same cell.
+
+
+def constant(nodes, name, value):
+    """Adds a constant; returns its name."""
+    node = tf1.NodeDef(name=name, op="Const")
+    node.attr["value"].tensor.CopyFrom(tf1.make_tensor_proto(value))
+    nodes[name] = node
+    return name
+
+
+def the_other_way_round(nodes):
+    """Factors and terms exchanged, and what else commutes."""
+    for name, node in nodes.items():
+        if node.op in {"Add", "AddV2", "Mul", "Maximum", "Minimum", "SquaredDifference"}:
+            nodes[name] = copied(node, input=reversed(node.input))
+
+
+def of_other_versions(nodes):
+    """Sums and concatenations as other versions have them."""
+    ops = {"Add": "AddV2", "AddV2": "Add", "BiasAdd": "Add", "ConcatV2": "Concat"}
+    for name, node in nodes.items():
+        made = copied(node, op=ops.get(node.op, node.op))
+        if node.op == "ConcatV2":
+            *parts, axis = node.input
+            made = copied(made, input=[axis, *parts])
+        nodes[name] = made
+
+
+def biases_first(nodes):
+    for name, node in nodes.items():
+        if node.op == "BiasAdd":
+            nodes[name] = copied(node, op="AddV2", input=reversed(node.input))
+
+
+def by_sizes(nodes):
+    """tf.split of a list of sizes."""
+    for name, node in list(nodes.items()):
+        if node.op == "Split":
+            axis, value = node.input
+            count = node.attr["num_split"].i
+            sizes = constant(nodes, f"{name}/sizes", [carried.UNITS] * count)
+            nodes[name] = copied(node, op="SplitV", input=[value, sizes, axis])
+
+
+def replaced(nodes, split, make):
+    """The outputs of a split, each by a node that `make` makes of its number."""
+    for port in range(nodes[split].attr["num_split"].i):
+        own = f"{split}_{port}"
+        nodes[own] = make(own, port)
+        for name, node in list(nodes.items()):
+            taken = [own if Graph.full(t) == f"{split}:{port}" else t for t in node.input]
+            nodes[name] = copied(node, input=taken)
+    del nodes[split]
+
+
+def by_slices(nodes):
+    """tf.slice of each gate."""
+
+    def make(name, port):
+        begin = constant(nodes, f"{name}/begin", [0, port * carried.UNITS])
+        size = constant(nodes, f"{name}/size", [-1, carried.UNITS])
+        return tf1.NodeDef(name=name, op="Slice", input=[value, begin, size])
+
+    for split in [name for name, node in nodes.items() if node.op == "Split"]:
+        value = nodes[split].input[1]
+        replaced(nodes, split, make)
+
+
+def by_indices(nodes):
+    """gates[:, a:b], the first one without a, the last one without b."""
+
+    def make(name, port):
+        first, last = port == 0, port == count - 1
+        begin = constant(nodes, f"{name}/begin", [0, 0 if first else port * carried.UNITS])
+        end = constant(nodes, f"{name}/end", [0, 0 if last else (port + 1) * carried.UNITS])
+        ones = constant(nodes, f"{name}/strides", [1, 1])
+        node = tf1.NodeDef(name=name, op="StridedSlice", input=[value, begin, end, ones])
+        node.attr["begin_mask"].i, node.attr["end_mask"].i = 1 | 2 * first, 1 | 2 * last
+        return node
+
+    for split in [name for name, node in nodes.items() if node.op == "Split"]:
+        value, count = nodes[split].input[1], nodes[split].attr["num_split"].i
+        replaced(nodes, split, make)
+
+
+def clipped_at_once(nodes):
+    """Clips by the op that tf.clip_by_value was in some versions."""
+    for name, node in list(nodes.items()):
+        if node.op == "Maximum":
+            inner, low = node.input
+            of, high = nodes[inner].input
+            nodes[name] = copied(node, op="ClipByValue", input=[of, low, high])
+            del nodes[inner]
+
+
+def gates_apart(nodes):
+    """A sigmoid for each of a GRU's gates, as before 1.0."""
+    split = next(name for name, node in nodes.items() if node.op == "Split")
+    axis, together = nodes[split].input
+    nodes[split] = copied(nodes[split], input=[axis, nodes[together].input[0]])
+    for port in range(2):
+        for name, node in list(nodes.items()):
+            own = f"sigmoid_{port}"
+            taken = [own if Graph.full(t) == f"{split}:{port}" else t for t in node.input]
+            nodes[name] = copied(node, input=taken)
+        nodes[own] = copied(nodes[together], name=own, input=[f"{split}:{port}"])
+    del nodes[together]
+
+
+PLAIN = [kind for kind in RECORDED if "block" not in kind]
+SPELLED = [(of_other_versions, kind) for kind in PLAIN]
+SPELLED += [(the_other_way_round, kind) for kind in PLAIN if kind != "rnn"]
+SPELLED += [(biases_first, kind) for kind in PLAIN if kind != "layer_norm_lstm"]
+SPELLED += [(w, k) for w in (by_sizes, by_slices, by_indices) for k in PLAIN if k != "rnn"]
+SPELLED += [(clipped_at_once, "lstm of everything"), (gates_apart, "gru")]
+SPELLED += [(gates_apart, "cudnn_gru")]
+
+
+@pytest.mark.parametrize(("spell", "kind"), SPELLED)
+def test_spelled_otherwise_it_is_the_same_cell(alone, spell, kind):
+    one = alone(kind)
+    right, recorded = one.read(), dict(one.nodes)
+    try:
+        spell(one.nodes)
+        assert one.nodes != recorded
+        assert one.read() == right
+    finally:
+        one.nodes = recorded
+
+
+def test_slices_of_a_part_of_the_product_are_no_gates(alone, monkeypatch):
+    one = alone("gru")
+    recorded = dict(one.nodes)
+    try:
+        monkeypatch.setattr(carried, "UNITS", carried.UNITS - 1)
+        by_slices(one.nodes)
+        with pytest.raises(UnknownCell, match="in another way than a cell of the family gru"):
+            one.read()
+    finally:
+        one.nodes = recorded
+
+
+def test_what_is_refused_is_said_by_what_was_expected_and_found(alone):
+    one = alone("gru")
+    recorded = dict(one.nodes)
+    try:
+        concat = next(node for name, node in recorded.items() if name.endswith("concat_1"))
+        axis = concat.input[2]
+        del one.nodes[axis]
+        constant(one.nodes, axis, 0)
+        with pytest.raises(
+            UnknownCell, match=f"expected the last axis at {axis}:0, which is Const"
+        ):
+            one.read()
+    finally:
+        one.nodes = recorded
+
+
+@pytest.mark.parametrize("slope", [0.2, 0.3])
+def test_a_leaky_relu_is_known_by_its_slope(alone, slope):
+    one = alone("lstm")
+    recorded = dict(one.nodes)
+    try:
+        for name, node in recorded.items():
+            if node.op == "Tanh":
+                one.nodes[name] = copied(node, op="LeakyRelu")
+                one.nodes[name].attr["alpha"].f = slope
+        if slope == 0.2:
+            assert one.read()[0][0].activation == "leaky_relu"
+        else:
+            with pytest.raises(UnknownCell):
+                one.read()
+    finally:
+        one.nodes = recorded
+
+
+def test_a_sum_of_sums_is_looked_at_a_few_times():
+    nodes = [tf1.NodeDef(name="n0", op="Placeholder")]
+    nodes += [
+        tf1.NodeDef(name=f"n{i + 1}", op="AddV2", input=[f"n{i}", f"n{i}"]) for i in range(200)
+    ]
+    graph = Graph(tf1.GraphDef(node=nodes))
+    inputs, left = graph.inputs, iter(range(1000))  # rather than 2 ** 200
+
+    def counted(node):
+        assert next(left, None) is not None, "a term is looked at again and again"
+        return inputs(node)
+
+    graph.inputs = counted
+    for pattern in (named("x") + Constant("y"), Constant("x") + Constant("y"), named("x") + 1.0):
+        assert Matcher(graph, {}).match(pattern, "n200:0") is None
+
+
+def test_the_constants_of_a_sum_count_as_often_as_they_are_added():
+    nodes = {"x": tf1.NodeDef(name="x", op="Placeholder")}
+    one = constant(nodes, "one", np.float32(1.5))
+    nodes["sum"] = tf1.NodeDef(name="sum", op="AddV2", input=["x", one])
+    nodes["total"] = tf1.NodeDef(name="total", op="Add", input=[one, "sum"])
+    match = Matcher(Graph(tf1.GraphDef(node=nodes.values())), {}).match(
+        named("x") + Constant("bias"), "total:0"
+    )
+    assert match.names == {"x": "x:0", "bias": 3.0, "result": "total:0"}
+    assert match.nodes == {"sum", "total"}
+
+
+def test_a_state_that_is_changed_before_the_next_step_is_no_plain_cells(tmp_path):
+    case = next(case for case in carried.CARRIED if case.name == RECORDED["rnn"])
+    prefix, _ = carried.unpack(case, tmp_path)
+    (cell,) = inventory(open_checkpoint(prefix)).cells
+    graph_def = load_graph(prefix + ".meta")
+    ((_, step),) = read_uses(Graph(graph_def), cell)
+    state = next(
+        node
+        for node in graph_def.node
+        if node.op == "NextIteration" and Graph.full(node.input[0]) == step.new_h
+    )
+    changed = graph_def.node.add(name="changed", op="Sin", input=[state.input[0]])
+    changed.attr["T"].CopyFrom(state.attr["T"])
+    state.input[0] = "changed"
+    with pytest.raises(UnknownCell, match="changed:0 is what its next step takes"):
+        find_wiring(Graph(graph_def), [cell])

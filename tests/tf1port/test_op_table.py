@@ -20,6 +20,7 @@ from tests.tf1port.op_cases import (
     indexing,
     joining,
     linear_algebra,
+    losses,
     normalizations,
     reductions,
     refusals,
@@ -32,7 +33,7 @@ from tf1port.numerics.tolerances import tolerance
 
 MODULES = (
     *(arithmetic, convolutions, elementwise, indexing, joining, linear_algebra),
-    *(normalizations, reductions, shapes, slicing),
+    *(losses, normalizations, reductions, shapes, slicing),
 )
 CASES = [case for module in MODULES for case in module.CASES]
 DTYPES = ("float32", "float64")

@@ -91,6 +91,9 @@ CASES = [
     Case("ScatterNd-parts", lambda given: raw.ScatterNd(
         indices=given(np.array([[0], [2]], "int32")), updates=given(normal(2, 4)),
         shape=raw.Shape(input=given(normal(3, 4))))),
+    Case("TensorScatterUpdate", lambda given: raw.TensorScatterUpdate(
+        tensor=given(normal(3, 4)), indices=given(np.array([[0], [2]], "int32")),
+        updates=given(normal(2, 4)))),
     _one_hot("plain", 1.0, 0.0),
     _one_hot("int64", 1.0, 0.0, dtype="int64"),
     _one_hot("axis-0", 1.0, 0.0, axis=0),

@@ -72,6 +72,11 @@ CASES = [
                seq_lengths=given(LENGTHS.astype(dtype)), seq_dim=seq, batch_dim=batch))
       for seq, batch in ((1, 0), (0, 1)) for dtype in ("int32", "int64")
       for size in ("known", "any")),
+    Case("Roll", lambda given: raw.Roll(input=given(normal(3, 4)), shift=1, axis=1)),
+    Case("Roll-axes", lambda given: raw.Roll(
+        input=given(normal(3, 4)), shift=[1, -2], axis=[0, 1])),
+    Case("Roll-fed", lambda given: raw.Roll(
+        input=given(normal(3, 4)), shift=given(np.int32(-1)), axis=0)),
     Case("ReverseSequence-2d", lambda given: raw.ReverseSequence(
         input=given(integers(0, 9, 3, 4)), seq_lengths=given(LENGTHS), seq_dim=1)),
 ]  # fmt: skip

@@ -58,6 +58,8 @@ CASES = [
     _einsum("abc->acb", (2, 3, 4)),
     _einsum("bt,btd->bd", (2, 3), (2, 3, 4)),
     _einsum("...ij,...jk->...ik", (2, 3, 4), (2, 4, 5)),
+    *(Case(f"MatrixDiagPart-{shape}", lambda given, shape=shape: raw.MatrixDiagPart(
+        input=given(normal(*shape)))) for shape in ((3, 4, 5), (3, 5, 4))),
     _band(-1, 0, 4, 5),
     _band(0, -1, 4, 5),
     _band(0, 0, 3, 4, 5),

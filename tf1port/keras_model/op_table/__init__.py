@@ -14,6 +14,7 @@ from tf1port.keras_model.op_table import (
     indexing,
     joining,
     linear_algebra,
+    losses,
     normalizations,
     reductions,
     shapes,
@@ -43,6 +44,7 @@ SUBJECTS: Mapping[str, Mapping[str, Rule]] = MappingProxyType(
         "indexing": indexing.RULES,
         "convolutions": convolutions.RULES,
         "normalizations": normalizations.RULES,
+        "losses": losses.RULES,
         "space, batch and depth": spaces.RULES,
     }
 )

@@ -1,7 +1,7 @@
 """Ops of two or more tensors, element by element: arithmetic, comparisons, logic, choices."""
 
-from tf1port.keras_model.op_table.operation import Operation, Rule, Writer
-from tf1port.keras_model.op_table.writing import call, rank, tensor, tensors
+from tf1port.keras_model.op_table.operation import Operand, Operation, Rule, Writer
+from tf1port.keras_model.op_table.writing import call, choices, is_literal, rank, tensor, tensors
 
 
 def infix(sign: str) -> Writer:
@@ -37,13 +37,21 @@ def _truncating_divide(operation: Operation) -> str:
     if _is_float(operation):
         return infix("/")(operation)
     a, b = map(tensor, operation.operands)
+    if _is_positive(operation.operands[1]):
+        return f"ops.sign({a}) * (ops.abs({a}) // {operation.operands[1].text})"
     return f"ops.sign({a}) * ops.sign({b}) * (ops.abs({a}) // ops.abs({b}))"
 
 
 def _truncating_remainder(operation: Operation) -> str:
     """The remainder has the sign of the dividend, unlike that of %."""
     a, b = map(tensor, operation.operands)
+    if _is_positive(operation.operands[1]):
+        return f"ops.sign({a}) * (ops.abs({a}) % {operation.operands[1].text})"
     return f"ops.sign({a}) * (ops.abs({a}) % ops.abs({b}))"
+
+
+def _is_positive(operand: Operand) -> bool:
+    return is_literal(operand.text) and not operand.text.startswith(("-", "("))
 
 
 def _squared_difference(operation: Operation) -> str:
@@ -80,7 +88,7 @@ def _select(operation: Operation) -> str:
     if condition.shape != ():
         missing = rank(operation, 1) - rank(operation, 0)
         text += f"[:{', None' * missing}]" if missing and then.shape != () else ""
-    return call("where", text, *tensors(operation.operands[1:]))
+    return call("where", text, *choices(operation.operands[1:]))
 
 
 def _clip(operation: Operation) -> str:
@@ -119,7 +127,7 @@ RULES: dict[str, Rule] = {
     "BitwiseXor": function("bitwise_xor"),
     "Select": _select,
     "SelectV2": lambda operation: call(
-        "where", tensor(operation.operands[0]), *tensors(operation.operands[1:])
+        "where", tensor(operation.operands[0]), *choices(operation.operands[1:])
     ),
     "ClipByValue": _clip,
 }

@@ -1,5 +1,7 @@
 """Ops of one tensor, element by element: mathematics, activations, casts, and what passes on."""
 
+import numpy as np
+
 from tf1port.keras_model.op_table.operation import Operation, Rule, Translation, Writer
 from tf1port.keras_model.op_table.writing import call, cast, number, row, tensor
 
@@ -93,7 +95,7 @@ def _round(operation: Operation) -> str:
 
 def _leaky_relu(operation: Operation) -> str:
     x = operation.operands[0]
-    slope = number(operation.attrs.get("alpha", 0.2), x.dtype)
+    slope = number(operation.attrs.get("alpha", np.float32(0.2)), x.dtype)
     return call("leaky_relu", tensor(x), negative_slope=slope)
 
 

@@ -4,6 +4,7 @@ from tf1port.keras_model.op_table.operation import Operand, Operation, Rule, Tra
 from tf1port.keras_model.op_table.writing import (
     call,
     cast,
+    choices,
     entries,
     integers,
     rank,
@@ -65,6 +66,10 @@ def _scatter_nd(operation: Operation) -> str:
     return call("scatter", tensor(indices), tensor(updates), shape_text(sizes))
 
 
+def _scatter_update(operation: Operation) -> str:
+    return call("scatter_update", *map(tensor, operation.operands))
+
+
 def _one_hot(operation: Operation) -> str:
     """Other values than 1 and 0 are chosen by a one-hot of bools."""
     indices, _, on, off = operation.operands
@@ -74,7 +79,7 @@ def _one_hot(operation: Operation) -> str:
     plain = _is(on, 1) and _is(off, 0)
     made = f'"{dtype if plain else "bool"}"'
     text = call("one_hot", tensor(indices), count, axis=axis, dtype=made)
-    return text if plain else call("where", text, tensor(on), tensor(off))
+    return text if plain else call("where", text, *choices((on, off)))
 
 
 def _is(operand: Operand, wanted: int) -> bool:
@@ -121,6 +126,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("Gather", "GatherV2"), _gather),
     "GatherNd": _gather_nd,
     "ScatterNd": _scatter_nd,
+    "TensorScatterUpdate": _scatter_update,
     "OneHot": _one_hot,
     "TopKV2": _top_k,
     **dict.fromkeys(("InTopK", "InTopKV2"), _in_top_k),

@@ -6,6 +6,7 @@ from tf1port.keras_model.op_table.operation import Operand, Operation, Rule, Tra
 from tf1port.keras_model.op_table.writing import (
     call,
     constant,
+    entries,
     integers,
     is_literal,
     number,
@@ -114,6 +115,15 @@ def _reverse(operation: Operation) -> str:
     return call("flip", tensor(x), axis=axes[0] if len(axes) == 1 else row(axes))
 
 
+def _roll(operation: Operation) -> str:
+    """Shifts may be computed; axes may not."""
+    axes = integers(operation, 2, "axes")
+    shifts = entries(operation, 1, "shifts")
+    if len(axes) == 1:
+        return call("roll", tensor(operation.operands[0]), shifts[0], axis=axes[0])
+    return call("roll", tensor(operation.operands[0]), row(shifts), axis=row(axes))
+
+
 def _reverse_sequence(operation: Operation) -> str:
     """Each sequence reversed within its length: an index per step, which counts down from there."""
     x, lengths = operation.operands
@@ -141,5 +151,6 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("Pad", "PadV2"), _pad),
     "MirrorPad": _mirror_pad,
     **dict.fromkeys(("Reverse", "ReverseV2"), _reverse),
+    "Roll": _roll,
     "ReverseSequence": _reverse_sequence,
 }

@@ -37,6 +37,10 @@ def _band(operation: Operation) -> str:
     return text if lower < 0 else call("triu", text, *[-lower][: lower != 0])
 
 
+def _diagonal(operation: Operation) -> str:
+    return call("diagonal", tensor(operation.operands[0]), axis1=-2, axis2=-1)
+
+
 _MATMUL = _product("transpose_a", "transpose_b", "ops.transpose({})")
 _BATCHED = _product("adj_x", "adj_y", "ops.swapaxes({}, -1, -2)")
 
@@ -45,4 +49,5 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), _BATCHED),
     "Einsum": _einsum,
     "MatrixBandPart": _band,
+    "MatrixDiagPart": _diagonal,
 }

@@ -67,7 +67,9 @@ def _squeeze(operation: Operation) -> str:
         return x.text
     if any(sizes[axis] is None for axis in axes):
         places = {axis % len(sizes) for axis in axes}
-        return f"{x.text}[{', '.join('0' if i in places else ':' for i in range(max(places) + 1))}]"
+        return (
+            f"{tensor(x)}[{', '.join('0' if i in places else ':' for i in range(max(places) + 1))}]"
+        )
     return call("squeeze", tensor(x), axis=axes[0] if len(axes) == 1 else row(axes))
 
 

@@ -18,10 +18,16 @@ def _slice(operation: Operation) -> str:
     moving = [_computed(pair) for pair in zip(begin, sizes, strict=True)]
     fixed = [":" if moves else place for moves, place in zip(moving, places, strict=True)]
     if not any(moving) or set(fixed) == {":"}:
-        return _subscript(operation, places)
+        return _subscript(operation, _shortened(places))
     # Apart, for TF no longer knows the sizes of a subscript that has a bound of a tensor in it.
     rest = [place if moves else ":" for moves, place in zip(moving, places, strict=True)]
-    return f"{_subscript(operation, fixed)}[{', '.join(rest)}]"
+    return f"{_subscript(operation, _shortened(fixed))}[{', '.join(_shortened(rest))}]"
+
+
+def _shortened(places: Sequence[str]) -> list[str]:
+    """Without the last places that take whole axes; the first stays."""
+    last = max((index for index, place in enumerate(places) if place != ":"), default=0)
+    return list(places[: last + 1])
 
 
 def _computed(bounds: Sequence[Entry]) -> bool:
@@ -66,7 +72,8 @@ def _place(operation: Operation, index: int, begin: Entry, end: Entry, stride: i
         return "None"
     if masked("shrink_axis"):
         return str(begin)
-    text = f"{'' if masked('begin') else begin}:{'' if masked('end') else end}"
+    first = "" if masked("begin") or (begin == 0 and stride > 0) else begin
+    text = f"{first}:{'' if masked('end') else end}"
     return text if stride == 1 else f"{text}:{stride}"
 
 

@@ -13,7 +13,9 @@ def _plus(entry: str | int, more: int) -> str | int:
 def _over(entry: str | int, by: int) -> str | int:
     if isinstance(entry, int):
         return entry // by
-    return entry if by == 1 else f"({entry}) // {by}"
+    if by == 1:
+        return entry
+    return f"({entry}) // {by}" if " " in entry else f"{entry} // {by}"
 
 
 def _space_to_batch(operation: Operation) -> str:
@@ -30,7 +32,7 @@ def _space_to_batch(operation: Operation) -> str:
     cut = [part for pair in zip(sizes, blocks, strict=True) for part in pair]
     order = [*(2 * i for i in spatial), 0, *(2 * i - 1 for i in spatial)]
     order += range(2 * len(blocks) + 1, count + len(blocks))
-    text = call("reshape", padded, row([size(x, 0), *cut, *tail]))
+    text = call("reshape", padded, row([-1, *cut, *tail]))
     return call("reshape", call("transpose", text, row(order)), row([-1, *sizes, *tail]))
 
 
@@ -45,13 +47,9 @@ def _batch_to_space(operation: Operation) -> str:
     batch = len(blocks)
     order = [batch, *(part for i in spatial for part in (batch + i, i - 1))]
     order += range(2 * batch + 1, count + batch)
-    total = 1
-    for block in blocks:
-        total *= block
-    text = call("reshape", tensor(x), row([*blocks, _over(size(x, 0), total), *sizes, *tail]))
+    text = call("reshape", tensor(x), row([*blocks, -1, *sizes, *tail]))
     joined = [_times(n, block) for n, block in zip(sizes, blocks, strict=True)]
-    first = _over(size(x, 0), total)
-    text = call("reshape", call("transpose", text, row(order)), row([first, *joined, *tail]))
+    text = call("reshape", call("transpose", text, row(order)), row([-1, *joined, *tail]))
     cuts = [f"{before or ''}:{-after or ''}" for before, after in crops]
     return text if not any(map(any, crops)) else f"{text}[:, {', '.join(cuts)}]"
 

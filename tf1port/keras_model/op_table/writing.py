@@ -41,6 +41,14 @@ def tensors(operands: Sequence[Operand]) -> list[str]:
     return [operand.text if plain else tensor(operand) for operand, plain in pairs]
 
 
+def choices(operands: Sequence[Operand]) -> list[str]:
+    """Operands of which a function takes one or the other: numbers alone have Keras' own dtype."""
+    own = operands[0].dtype in ("float32", "int32", "bool")
+    if own and all(is_literal(operand.text) for operand in operands):
+        return [operand.text for operand in operands]
+    return tensors(operands)
+
+
 def constant(operation: Operation, index: int, what: str) -> np.ndarray:
     """The value of an operand that Keras wants as a Python literal."""
     operand = operation.operands[index]

@@ -52,7 +52,7 @@ lint: .venv/.made ## check style, format and types
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-format: .venv/.made ## format the code and mend what ruff can mend
+format: .venv/.made ## format the code and fix what ruff can fix
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
@@ -99,7 +99,7 @@ fi
 endef
 
 # $(call install,FOLDER,SIZE): an environment of that Python version is brought up to date. One of
-# another version, or half-made, starts anew: neither pip nor uv mends what an interruption left.
+# another version, or half-made, starts anew: neither pip nor uv repairs what an interruption left.
 define install
 version='import sys; print(sys.version_info[:2])'; \
 python=$$("$$python" -c 'import os, sys; print(os.path.realpath(sys.executable))'); \

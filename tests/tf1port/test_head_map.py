@@ -15,7 +15,7 @@ from tf1port.conversion import cases as verify_cases
 from tf1port.numerics.tolerances import tolerance
 
 tf1 = nets.tf1
-DOCS = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "carrying.md")
+DOCS = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "converting.md")
 LAST = """
 takes = "last"
 [[after]]

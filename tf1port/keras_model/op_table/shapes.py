@@ -67,9 +67,8 @@ def _squeeze(operation: Operation) -> str:
         return x.text
     if any(sizes[axis] is None for axis in axes):
         places = {axis % len(sizes) for axis in axes}
-        return (
-            f"{tensor(x)}[{', '.join('0' if i in places else ':' for i in range(max(places) + 1))}]"
-        )
+        taken = ["0" if axis in places else ":" for axis in range(max(places) + 1)]
+        return f"{tensor(x)}[{', '.join(taken)}]"
     return call("squeeze", tensor(x), axis=axes[0] if len(axes) == 1 else row(axes))
 
 

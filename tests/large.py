@@ -2,8 +2,8 @@
 
 A synthetic checkpoint of a stacked LSTM with Adam's slots is written to a temporary folder, with
 and without its `.meta`. Each command runs in a process of its own, imports and all, in turn with
-the others; seconds are medians, memory is the largest that a process ever held. A process counts
-what its parent held when it was started, so that this one imports nothing large.
+the others; seconds are medians, memory is the largest that a process ever used. A process counts
+what its parent used when it was started, so that this one imports nothing large.
 """
 
 import argparse
@@ -35,7 +35,7 @@ GIVEN = ("--forget-bias", "1.0", "--activation", "tanh")
 
 
 class Cost(NamedTuple):
-    """Of one process: seconds, and the most bytes that it held."""
+    """Of one process: seconds, and the most bytes that it used."""
 
     seconds: float
     peak: int
@@ -62,8 +62,8 @@ def main(argv=None):
         for _ in range(arguments.rounds):
             for name, command in commands.items():
                 costs[name].append(cost(command))
-        told = json.dumps({"size": size, "costs": costs}) if arguments.json else None
-        print(told or "\n".join(lines(costs, size)))
+        text = json.dumps({"size": size, "costs": costs}) if arguments.json else None
+        print(text or "\n".join(lines(costs, size)))
     finally:
         shutil.rmtree(folder)
     return 0

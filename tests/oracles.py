@@ -1,4 +1,4 @@
-"""A basic RNN classifier in plain NumPy, written from the papers: both sides are held against it.
+"""A basic RNN classifier in plain NumPy, written from the papers: both sides are compared with it.
 
 Loops over time and layers, calls neither side, and knows nothing of TensorFlow. Weights go by the
 names of shared/weights.py; the dtype of everything is that of the weights.

@@ -1,4 +1,4 @@
-"""Rung 9: trainings of both sides from many seeds, and sides that train differently."""
+"""Check 9: trainings of both sides from many seeds, and sides that train differently."""
 
 import dataclasses
 import multiprocessing
@@ -95,7 +95,7 @@ def test_the_band_is_that_of_the_goldens():
     assert tolerance(bands.MEAN, "float32").bound == pytest.approx((high - low) / 2)
 
 
-def test_without_seeds_the_rung_is_left_out():
+def test_without_seeds_the_check_is_left_out():
     (entry,) = bands.entries(None, WindowRNNConfig())
     assert (entry["number"], entry["rung"], entry["applies"]) == (9, "bands", False)
     assert "--seeds 5" in entry["why"]

@@ -65,7 +65,7 @@ def test_sides_agree_and_all_of_it_is_written(comparison):
 
 
 @pytest.mark.slow
-def test_details_of_the_climbs_and_trainings(comparison):
+def test_details_of_the_ladders_and_trainings(comparison):
     _, _, found = comparison
     gaps = found["loss_gap"]
     assert list(gaps) == ["float32", "float64", "float64, TF1's powers"]
@@ -116,15 +116,15 @@ def test_two_runs_write_the_same_but_for_the_timings(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_wrong_port_fails_and_is_explained(tmp_path, monkeypatch, capsys):
+def test_a_known_mistake_fails_and_is_explained(tmp_path, monkeypatch, capsys):
     class Transposed(ModernSide):
         def __init__(self, config, weights, **options):
             logits = weights["logits/kernel"]
             super().__init__(config, {**weights, "logits/kernel": logits[::-1]}, **options)
-            self.held = {name: value.astype(self.dtype) for name, value in weights.items()}
+            self.changed = {name: value.astype(self.dtype) for name, value in weights.items()}
 
         def weights(self):
-            return self.held
+            return self.changed
 
     monkeypatch.setattr(proof, "ModernSide", Transposed)
     assert main([*QUICK, "--out", str(tmp_path)]) == 1
@@ -151,11 +151,11 @@ def test_a_side_that_trains_otherwise_fails_the_comparison(tmp_path, monkeypatch
     assert "\nFAIL: losses of 50 steps differ at training, step[" in capsys.readouterr().out
 
 
-# Without a climb and a training: how a comparison is put together
+# Without a ladder and a training: how a comparison is put together
 
 
 def passing(**changes):
-    """What equivalence.proof.prove returns of a climb of one rung, which passes."""
+    """What equivalence.proof.prove returns of a ladder of one check, which passes."""
     entry = {
         "number": 1,
         "rung": "variables",
@@ -170,27 +170,27 @@ def passing(**changes):
         "reason": "the same bytes, moved",
         **changes,
     }
-    climb = {"rungs": [entry], "heat": {"layers": [], "max_abs": []}, "gradients": []}
-    return {**climb, "losses": {}, "breaks": None, "seconds": {"variables": 0.5}}
+    ladder = {"rungs": [entry], "heat": {"layers": [], "max_abs": []}, "gradients": []}
+    return {**ladder, "losses": {}, "breaks": None, "seconds": {"variables": 0.5}}
 
 
 @pytest.fixture
-def climbs(monkeypatch):
-    """The dtypes that were climbed; each climb passes."""
-    climbed = []
+def ladders(monkeypatch):
+    """The dtypes in which the ladder was run; each passes."""
+    ran = []
 
     def prove(config, dataset, weights, *, dtype):
-        climbed.append(dtype)
+        ran.append(dtype)
         return passing(dtype=dtype)
 
     monkeypatch.setattr(proof, "prove", prove)
     monkeypatch.setattr(proof, "initial_weights", lambda config: {})
-    return climbed
+    return ran
 
 
-def test_a_quick_comparison_climbs_in_both_dtypes(climbs, tmp_path, capsys):
+def test_a_quick_comparison_runs_in_both_dtypes(ladders, tmp_path, capsys):
     assert main([*QUICK, "--out", str(tmp_path)]) == 0
-    assert climbs == ["float32", "float64"]
+    assert ladders == ["float32", "float64"]
     found = read(tmp_path)
     assert list(found) == KEYS
     assert found["command"] == (
@@ -203,12 +203,12 @@ def test_a_quick_comparison_climbs_in_both_dtypes(climbs, tmp_path, capsys):
     assert f"\n{found['verdict']}\n" in capsys.readouterr().out
 
 
-def test_json_is_the_report(climbs, tmp_path, capsys):
+def test_json_is_the_report(ladders, tmp_path, capsys):
     assert main([*QUICK, "--out", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == read(tmp_path)
 
 
-def test_json_of_wrong_ports_is_their_rows(monkeypatch, capsys):
+def test_json_of_known_mistakes_is_their_rows(monkeypatch, capsys):
     rows = [{"name": "swapped", "caught": True}]
     monkeypatch.setattr(controls, "of_dataset", lambda config, dataset: rows)
     monkeypatch.setattr(matrix, "lines", lambda rows: ["a table"])
@@ -216,7 +216,9 @@ def test_json_of_wrong_ports_is_their_rows(monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out) == rows
 
 
-def test_a_rung_that_fails_and_infinite_gaps_can_be_written(climbs, tmp_path, monkeypatch, capsys):
+def test_a_check_that_fails_and_infinite_gaps_can_be_written(
+    ladders, tmp_path, monkeypatch, capsys
+):
     failing = passing(max_abs=float("inf"), passed=False)
     monkeypatch.setattr(proof, "prove", lambda *_, **__: failing)
     assert main([*QUICK, "--out", str(tmp_path)]) == 1
@@ -227,8 +229,8 @@ def test_a_rung_that_fails_and_infinite_gaps_can_be_written(climbs, tmp_path, mo
     assert line in capsys.readouterr().out
 
 
-def test_a_wrong_port_that_goes_unnoticed_fails_the_comparison(
-    climbs, tmp_path, monkeypatch, capsys
+def test_a_known_mistake_that_goes_unnoticed_fails_the_comparison(
+    ladders, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(trainings, "train_both", lambda *_, **__: {})
     rows = [*CAUGHT, dict(CAUGHT[0], name="gates reordered", caught=False)]
@@ -239,11 +241,11 @@ def test_a_wrong_port_that_goes_unnoticed_fails_the_comparison(
     assert "gates reordered" in capsys.readouterr().out
 
 
-def test_a_check_that_did_not_run_leaves_it_unproved(climbs, tmp_path, monkeypatch, capsys):
+def test_a_check_that_did_not_run_leaves_it_unproved(ladders, tmp_path, monkeypatch, capsys):
     def prove(*_, dtype):
-        climb, names = passing(dtype=dtype), {"quantity": "loss", "dtype": dtype}
-        climb["rungs"].append(rungs.left_out(3, "raised KeyError: 'x'", needed=True, **names))
-        return climb
+        ladder, names = passing(dtype=dtype), {"quantity": "loss", "dtype": dtype}
+        ladder["rungs"].append(rungs.left_out(3, "raised KeyError: 'x'", needed=True, **names))
+        return ladder
 
     monkeypatch.setattr(proof, "prove", prove)
     assert main([*QUICK, "--out", str(tmp_path), "--json"]) == 3
@@ -263,7 +265,7 @@ def test_an_exception_elsewhere_is_an_internal_error(monkeypatch, capsys):
     assert line.startswith("internal error: KeyError: 'dense' (tests/equivalence/test_compare.py:")
 
 
-def test_an_interrupted_comparison_goes_on(climbs, tmp_path, monkeypatch):
+def test_an_interrupted_comparison_continues(ladders, tmp_path, monkeypatch):
     prove = proof.prove
 
     def interrupted(config, dataset, weights, *, dtype):
@@ -274,14 +276,14 @@ def test_an_interrupted_comparison_goes_on(climbs, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(proof, "prove", interrupted)
         assert main([*QUICK, "--out", str(tmp_path)]) == 130
-    assert climbs == ["float32"]
+    assert ladders == ["float32"]
     assert not (tmp_path / "report.json").exists()
     assert main([*QUICK, "--seed", "1", "--out", str(tmp_path)]) == 0
-    assert climbs == ["float32", "float32", "float64"]
+    assert ladders == ["float32", "float32", "float64"]
 
 
 def test_what_an_interrupted_comparison_has_finished_is_not_done_again(
-    climbs, tmp_path, monkeypatch
+    ladders, tmp_path, monkeypatch
 ):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
@@ -290,9 +292,9 @@ def test_what_an_interrupted_comparison_has_finished_is_not_done_again(
         patch.setattr(compare.summary, "report", interrupted)
         assert main([*QUICK, "--out", str(tmp_path)]) == 130
     assert main([*QUICK, "--out", str(tmp_path)]) == 0
-    assert climbs == ["float32", "float64"]
+    assert ladders == ["float32", "float64"]
     assert main([*QUICK, "--out", str(tmp_path)]) == 0  # a finished one starts anew
-    assert len(climbs) == 4
+    assert len(ladders) == 4
 
 
 def test_an_interrupted_training_ends_the_comparison(tmp_path, monkeypatch, capsys):
@@ -327,7 +329,7 @@ def test_a_finished_training_is_not_repeated(tmp_path, monkeypatch):
     assert trained == ["legacy", "modern", "modern"]
 
 
-def test_calibration_prints_what_the_tolerances_leave(climbs, tmp_path, monkeypatch, capsys):
+def test_calibration_prints_what_the_tolerances_leave(ladders, tmp_path, monkeypatch, capsys):
     seeds = []
 
     def prove(config, dataset, weights, *, dtype):

@@ -1,4 +1,4 @@
-"""Rung 8: SavedModels of both sides compute as their models, and one that does not is noticed."""
+"""Check 8: SavedModels of both sides compute as their models, and one that does not is noticed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The feed-forward models climb the ladder in both layouts, and wrong ports fail at their rung."""
+"""The feed-forward models pass the ladder in both layouts; known mistakes fail at their check."""
 
 import dataclasses
 
@@ -80,12 +80,12 @@ class Case:
                 self.weights[key] *= 0.1
         self.batches = first_batches(self.config, digits, 200)
 
-    def climb(self, *, dtype, steps=200, legacy=LegacySide, modern=ModernSide):
+    def run(self, *, dtype, steps=200, legacy=LegacySide, modern=ModernSide):
         sides = (side(self.config, self.weights, dtype=dtype) for side in (legacy, modern))
         return ladder.climb(*sides, self.batches[:steps], dtype=dtype)
 
     def first_to_fail(self, **options):
-        rungs = self.climb(dtype="float64", **options)
+        rungs = self.run(dtype="float64", **options)
         return next((rung.quantity for rung in rungs if not rung.passed), "")
 
 
@@ -101,9 +101,9 @@ def case(name, digits):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_right_port_climbs_every_rung(case, dtype):
+def test_right_port_passes_every_check(case, dtype):
     steps = case.config.float32_horizon if dtype == "float32" else 200
-    rungs = list(case.climb(dtype=dtype, steps=steps))
+    rungs = list(case.run(dtype=dtype, steps=steps))
     assert [rung for rung in rungs if not rung.passed] == []
     assert {numbers.number(rung.quantity) for rung in rungs} == {1, 2, 3, 4, 5, 6, 7}
 
@@ -152,7 +152,7 @@ def restore(patch):
     patch.setattr(keras.layers, "Conv2D", TransposingConv2D.__base__)
 
 
-# Wrong ports
+# Known mistakes
 
 
 def remapped(change, back):
@@ -223,7 +223,7 @@ CONTROLS = {
 
 @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
 @pytest.mark.parametrize("control", CONTROLS)
-def test_wrong_port_fails_at_its_rung(digits, layout, control):
+def test_a_known_mistake_fails_at_its_check(digits, layout, control):
     wrong, quantity = CONTROLS[control]
     assert Case(layout, digits).first_to_fail(modern=wrong, steps=1) == quantity
 

@@ -1,4 +1,4 @@
-"""The ladder passes for the right port, and every wrong port fails at the rung named for it."""
+"""The ladder passes for the right port; every known mistake fails at the check named for it."""
 
 import numpy as np
 import pytest
@@ -19,14 +19,14 @@ SMALL = WindowRNNConfig(window=4, units=8, batch_size=32)
 
 @pytest.fixture(scope="module")
 def weights(config):
-    """Weights without a zero: TF1's initial biases would hide a bias that is not carried over."""
+    """Weights without a zero: TF1's initial biases would hide a bias that is not converted."""
     stream = np.random.RandomState(5)
     shapes = config.weight_shapes()
     return {name: stream.normal(0, 0.4, shape).astype("float32") for name, shape in shapes.items()}
 
 
 @pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "float64"])
-def test_right_port_climbs_every_rung(config, weights, batches, dtype):
+def test_right_port_passes_every_check(config, weights, batches, dtype):
     exact = ModernSide(config, weights, dtype=dtype, powers="tf1") if dtype == "float64" else None
     legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
     rungs = list(ladder.climb(legacy, modern, batches, dtype=dtype, exact=exact))
@@ -38,7 +38,7 @@ def test_right_port_climbs_every_rung(config, weights, batches, dtype):
     assert {rung.dtype for rung in rungs} == {dtype}
 
 
-# The quantity that shows a wrong port first: within a rung there may be several.
+# The quantity that shows a mistake first: within a check there may be several.
 NOTICED = {
     "biases left behind": "weights",
     "float32 for float64": "weights",
@@ -72,7 +72,7 @@ _SLOW |= {"beta_1 is 0.95"}
     "name",
     [pytest.param(n, marks=[pytest.mark.slow] * (n in _SLOW)) for n in NOTICED],
 )
-def test_wrong_port_fails_at_its_quantity(config, weights, batches, name):
+def test_a_known_mistake_fails_at_its_quantity(config, weights, batches, name):
     make = next(control.make for control in controls.CONTROLS if control.name == name)
     legacy, right = (side(config, weights, dtype="float64") for side in (LegacySide, ModernSide))
     rungs = ladder.climb(legacy, make(right), batches, dtype="float64")
@@ -108,7 +108,7 @@ RESUMED = {
 
 @pytest.fixture(scope="module")
 def resuming(config, weights, batches):
-    """Climbs with a port that trains rightly and restores wrongly, and what fails then."""
+    """What fails where a port trains rightly and restores wrongly."""
     legacy = LegacySide(config, weights, dtype="float64")
     few = batches[:9]
 

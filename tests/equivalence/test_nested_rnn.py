@@ -1,4 +1,4 @@
-"""The nested RNN climbs the ladder in both dtypes; a wrong port fails at the rung named for it."""
+"""The nested RNN passes the ladder in both dtypes; a known mistake fails at its own check."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from tests import oracles
 from tf1port.comparison.ladder import ladder
 from tf1port.comparison.ladder import rungs as numbers
 
-# Its 28 unrolled steps take long to build, once for every wrong port.
+# Its 28 unrolled steps take long to build, once for every known mistake.
 pytestmark = pytest.mark.slow
 
 # H = S D, so that the parts of the state can be exchanged; D = F, so that a kernel is square.
@@ -27,7 +27,7 @@ def weights(config):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_right_port_climbs_every_rung(config, weights, batches, dtype):
+def test_right_port_passes_every_check(config, weights, batches, dtype):
     exact = ModernSide(config, weights, dtype=dtype, powers="tf1") if dtype == "float64" else None
     legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
     rungs = list(ladder.climb(legacy, modern, batches, dtype=dtype, exact=exact))
@@ -47,7 +47,7 @@ def rebuilt(change):
 
 
 def parts_exchanged(layer):
-    """The memory, flattened, is taken for the hidden state and the other way round."""
+    """The memory, flattened, is used as the hidden state and the other way round."""
     step = layer.step
 
     def exchanged(inputs, state):
@@ -79,7 +79,7 @@ def started_from_ones(layer):
 
 
 def memory_forgotten(layer):
-    """Only the hidden state is carried on."""
+    """Only the hidden state is passed on."""
     step, start = layer.step, layer.initial_state
 
     def forgetful(inputs, state):
@@ -89,8 +89,8 @@ def memory_forgotten(layer):
     layer.step = forgetful
 
 
-def read_from(change, *, rung):
-    """A port that gets the profiles changed, in one rung's own method or in all of them."""
+def read_from(change, *, check):
+    """A port that gets the profiles changed, in one check's own method or in all of them."""
 
     class Side(ModernSide):
         def forward(self, images):
@@ -103,7 +103,7 @@ def read_from(change, *, rung):
             return super().train_steps([(self._changed(x, "train_steps"), y) for x, y in batches])
 
         def _changed(self, images, method):
-            if rung not in (method, "all"):
+            if check not in (method, "all"):
                 return images
             return {**images, "profile": change(images["profile"])}
 
@@ -154,11 +154,11 @@ CONTROLS = {
     "hidden state without leak": (rebuilt(without_leak), "outputs"),
     "address over the batch": (rebuilt(addressed_over_the_batch), "outputs"),
     "state of ones": (rebuilt(started_from_ones), "outputs"),
-    "profiles zeroed": (read_from(np.zeros_like, rung="all"), "outputs"),
-    "profiles of other images": (read_from(lambda p: p[::-1], rung="all"), "outputs"),
-    "profiles of other rows": (read_from(lambda p: p[:, ::-1], rung="all"), "outputs"),
-    "profiles zeroed in gradients": (read_from(np.zeros_like, rung="gradients"), "loss"),
-    "profiles zeroed in training": (read_from(np.zeros_like, rung="train_steps"), "slots"),
+    "profiles zeroed": (read_from(np.zeros_like, check="all"), "outputs"),
+    "profiles of other images": (read_from(lambda p: p[::-1], check="all"), "outputs"),
+    "profiles of other rows": (read_from(lambda p: p[:, ::-1], check="all"), "outputs"),
+    "profiles zeroed in gradients": (read_from(np.zeros_like, check="gradients"), "loss"),
+    "profiles zeroed in training": (read_from(np.zeros_like, check="train_steps"), "slots"),
     "one kernel transposed": (KernelTransposed, "outputs"),
     "profile stacked before the pixels": (RowsExchanged, "outputs"),
     "learning rate doubled": (changed(learning_rate=3e-3), "stepped weights"),
@@ -167,7 +167,7 @@ CONTROLS = {
 
 
 @pytest.mark.parametrize("name", CONTROLS)
-def test_wrong_port_fails_at_its_rung(config, weights, batches, name):
+def test_a_known_mistake_fails_at_its_check(config, weights, batches, name):
     wrong, quantity = CONTROLS[name]
     sides = (side(config, weights, dtype="float64") for side in (LegacySide, wrong))
     rungs = ladder.climb(*sides, batches[:2], dtype="float64")

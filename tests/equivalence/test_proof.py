@@ -1,4 +1,4 @@
-"""What a climb starts from."""
+"""What the ladder starts from."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The row LSTM: all kernels climb the ladder, and wrong ports fail at the rung named for them."""
+"""The row LSTM: all kernels pass the ladder; known mistakes fail at the check named for them."""
 
 import dataclasses
 
@@ -29,7 +29,7 @@ def weights(config):
     return {name: value.astype("float32") for name, value in drawn.items()}
 
 
-def climb(config, weights, batches, *, dtype, modern=ModernSide):
+def run_ladder(config, weights, batches, *, dtype, modern=ModernSide):
     sides = (side(config, weights, dtype=dtype) for side in (LegacySide, modern))
     return ladder.climb(*sides, batches, dtype=dtype)
 
@@ -39,9 +39,9 @@ def climb(config, weights, batches, *, dtype, modern=ModernSide):
     ("kernel", "dtype"),
     [("auto", "float32"), ("auto", "float64"), ("generic", "float64"), ("fused-cpu", "float32")],
 )
-def test_right_port_climbs_every_rung(config, weights, batches, kernel, dtype):
+def test_right_port_passes_every_check(config, weights, batches, kernel, dtype):
     config = dataclasses.replace(config, kernel=kernel)
-    rungs = list(climb(config, weights, batches, dtype=dtype))
+    rungs = list(run_ladder(config, weights, batches, dtype=dtype))
     assert [rung for rung in rungs if not rung.passed] == []
     assert {numbers.number(rung.quantity) for rung in rungs} == {1, 2, 3, 4, 5, 6, 7}
 
@@ -117,7 +117,7 @@ def of_modern(wrong):
 
 
 CONTROLS = {
-    "gates taken in TF1's order": (reordered(0, 2, 1, 3), "outputs"),
+    "gates in TF1's order": (reordered(0, 2, 1, 3), "outputs"),
     "input and output gate exchanged": (reordered(3, 1, 2, 0), "outputs"),
     "forget bias lost": (ForgetBiasLost, "weights with forget bias"),
     "forget bias in the gradients": (ForgetBiasInGradients, "gradients"),
@@ -131,16 +131,16 @@ CONTROLS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CONTROLS)
-def test_wrong_port_fails_at_its_rung(config, weights, batches, name):
+def test_a_known_mistake_fails_at_its_check(config, weights, batches, name):
     wrong, quantity = CONTROLS[name]
-    rungs = climb(config, weights, batches[:2], dtype="float64", modern=wrong)
+    rungs = run_ladder(config, weights, batches[:2], dtype="float64", modern=wrong)
     assert next(rung.quantity for rung in rungs if not rung.passed) == quantity
 
 
 @pytest.mark.slow
 def test_unrounded_hyper_parameters_are_noticed(config, weights, batches, monkeypatch):
     monkeypatch.setattr(optimizers, "as_tf1", lambda config: config)
-    rungs = climb(config, weights, batches, dtype="float64")
+    rungs = run_ladder(config, weights, batches, dtype="float64")
     failed = {rung.quantity for rung in rungs if not rung.passed}
     assert failed == {"losses of 200 SGD steps", "weights after SGD", "resumed losses"}
 

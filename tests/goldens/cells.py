@@ -30,7 +30,7 @@ FAMILIES = {
     "CudnnCompatibleGRUCell": "cudnn_gru",
     "LayerNormBasicLSTMCell": "layer_norm_lstm",
 }
-WITHOUT_FORGET_BIAS = ("CudnnCompatibleLSTMCell",)  # the other LSTMs have 1 where not told
+WITHOUT_FORGET_BIAS = ("CudnnCompatibleLSTMCell",)  # the other LSTMs have 1 by default
 
 
 class Case(NamedTuple):

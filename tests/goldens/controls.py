@@ -1,4 +1,4 @@
-"""Wrong ports of the models but the window RNN, as changes of their named weights."""
+"""Known mistakes in the models but the window RNN, as changes of their named weights."""
 
 from typing import Callable, NamedTuple
 
@@ -17,7 +17,7 @@ from tf1port.pitfalls.weights import (
 
 
 class Control(NamedTuple):
-    """A wrong port: `change` of the weights, and the `hidden` groups, in which it is not seen."""
+    """A known mistake: `change` of the weights, and the `hidden` groups, which do not show it."""
 
     change: Callable
     hidden: frozenset = frozenset()

@@ -103,7 +103,7 @@ def load(model, dtype):
 def gaps(expected, actual, *, dtype, powers="tf1", config=WindowRNNConfig):
     """Compares the groups that `actual` has with those expected: a dict of Gaps.
 
-    The losses are held over every horizon that they reach and that has a tolerance.
+    The losses are compared over every horizon that they reach and that has a tolerance.
     powers: whose powers of beta `actual` has, "tf1" or "keras" (see tf1port.numerics.optimizers).
     config: the model's, or its class.
     """

@@ -1,4 +1,4 @@
-"""Wrong ports of the window RNN: whatever compares two sides has to see each of them."""
+"""Known mistakes in the window RNN: whatever compares two sides has to see each of them."""
 
 from shared import batches, datasets
 from tests import goldens

@@ -1,4 +1,4 @@
-"""legacy_tf1 on the TensorFlow that runs here, held against what it computed on 1.15.5."""
+"""legacy_tf1 on the TensorFlow that runs here, compared with what it computed on 1.15.5."""
 
 import dataclasses
 import functools
@@ -42,7 +42,7 @@ def graph_of(model, dtype):
 
 
 def expected_gaps(model, dtype):
-    """What is compared of another model's training; conv's float32 losses part after 5 steps."""
+    """What is compared of another model's training; conv's float32 losses differ after 5 steps."""
     found = {"outputs", "logits", "loss", "gradients", "stepped"}
     if (model, dtype) != ("conv", "float32"):
         found |= {"losses, 50", "losses, 200"}
@@ -108,7 +108,7 @@ def test_fused_kernel_computes_what_the_generic_one_did():
         for number, control in enumerate(controls.CONTROLS)
     ],
 )
-def test_a_wrong_port_of_another_model_is_seen(model, name):
+def test_a_known_mistake_in_another_model_is_noticed(model, name):
     change, hidden = controls.CONTROLS[model, name]
     config, batches = goldens.config_and_batches(model, 50)
     initial, golden = goldens.under(goldens.load(model), "initial"), traces.load(model, "float64")

@@ -28,7 +28,7 @@ def test_a_model_without_goldens_is_refused(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("change", [0.0, 0.25])
-def test_a_change_is_told_by_how_much_and_where(tmp_path, monkeypatch, change):
+def test_a_change_is_reported_by_how_much_and_where(tmp_path, monkeypatch, change):
     folders = {name: tmp_path / name for name in ("old", "new")}
     for name, value in (("old", 1.0), ("new", 1.0 + change)):
         folders[name].mkdir()

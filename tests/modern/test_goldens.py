@@ -1,4 +1,4 @@
-"""The Keras 3 side held against what legacy_tf1 computed on TensorFlow 1.15.5."""
+"""The Keras 3 side compared with what legacy_tf1 computed on TensorFlow 1.15.5."""
 
 import dataclasses
 
@@ -75,7 +75,7 @@ def test_everything_recorded_of_another_model_is_computed_again(model, dtype, ch
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "name"), controls.CONTROLS)
-def test_a_wrong_port_of_another_model_is_seen(model, name):
+def test_a_known_mistake_in_another_model_is_noticed(model, name):
     change, hidden = controls.CONTROLS[model, name]
     config, batches = goldens.config_and_batches(model, 1)
     initial, golden = goldens.under(goldens.load(model), "initial"), traces.load(model, "float64")

@@ -1,4 +1,4 @@
-"""Held against the condition code of the installed Keras, with its check for a GPU answered yes.
+"""Compared with the condition code of the installed Keras, with its check for a GPU answered yes.
 
 cuDNN's op is replaced by a recorder, so that all of Keras around it is real. A Keras that decides
 otherwise than modern_tf2.kernels says fails here.
@@ -268,7 +268,7 @@ def test_keras_takes_a_mask_as_said_for_every_mask(gpu, kind, go_backwards):
     layer = kind(1, go_backwards=go_backwards)
     layer.build(INPUTS.shape)
     call = tf.function(lambda mask: layer(INPUTS, mask=mask))
-    taken = 0
+    accepted = 0
     for steps in itertools.product([False, True], repeat=6):
         mask = np.reshape(steps, (2, 3))
         try:
@@ -277,8 +277,8 @@ def test_keras_takes_a_mask_as_said_for_every_mask(gpu, kind, go_backwards):
         except tf.errors.InvalidArgumentError:
             raises = True
         assert decide(layer, mask=mask).cudnn == (not raises)
-        taken += not raises
-    assert taken == 9  # one to three steps, twice
+        accepted += not raises
+    assert accepted == 9  # one to three steps, twice
     assert len(gpu) == 1  # the decision itself never looked at the mask
 
 

@@ -167,9 +167,9 @@ def test_scan_computes_the_same():
     layer = ModernSide(CONFIG, WEIGHTS).model.get_layer("rnn")
     outputs, state = layer(IMAGES)
 
-    def step(carried, inputs):
-        _, carried = layer.step(inputs, carried)
-        return carried, carried
+    def step(state, inputs):
+        _, state = layer.step(inputs, state)
+        return state, state
 
     rows = {name: np.swapaxes(stream, 0, 1) for name, stream in IMAGES.items()}
     last, every = keras.ops.scan(step, layer.initial_state(len(LABELS)), rows)

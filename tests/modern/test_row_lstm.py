@@ -149,7 +149,7 @@ def named(sequence, weights):
 
 
 def test_the_gradient_that_tensorflow_registers_trains_wrongly():
-    """Why the gradient op is named; fails when TensorFlow mends its registration."""
+    """Why the gradient op is named; fails when TensorFlow fixes its registration."""
     assert gradient_gap(named) < 1e-5
     assert gradient_gap(registered) > 0.1
 

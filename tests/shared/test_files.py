@@ -1,4 +1,4 @@
-"""Files are whole or not there, and a damaged npz file is told from an intact one."""
+"""Files are whole or not there, and a damaged npz file is recognised."""
 
 import json
 import os
@@ -138,7 +138,7 @@ def test_pickled_objects_are_never_loaded(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04", b"\x93NUMPY\x01\x00v\x00{}"])
-def test_what_is_no_npz_is_told(tmp_path, content):
+def test_what_is_no_npz_is_noticed(tmp_path, content):
     (tmp_path / "file.npz").write_bytes(content)
     with pytest.raises(ValueError, match=r"file\.npz is damaged"):
         read_npz(tmp_path / "file.npz")
@@ -153,7 +153,7 @@ def test_a_missing_file_and_a_folder_are_errors_of_the_system(tmp_path):
 
 @given(st.data())
 @settings(max_examples=300, deadline=None)
-def test_a_truncated_npz_is_told(npz, data):
+def test_a_truncated_npz_is_noticed(npz, data):
     content, path = npz
     path.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
     with pytest.raises(ValueError, match="damaged"):
@@ -162,7 +162,7 @@ def test_a_truncated_npz_is_told(npz, data):
 
 @given(st.data())
 @settings(max_examples=300, deadline=None)
-def test_a_changed_byte_is_told_or_does_not_matter(npz, data):
+def test_a_changed_byte_is_noticed_or_does_not_matter(npz, data):
     content, path = npz
     place = data.draw(st.integers(0, len(content) - 1))
     changed = bytearray(content)

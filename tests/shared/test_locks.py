@@ -69,7 +69,7 @@ def test_the_lock_of_a_killed_process_is_taken_over(holder, tmp_path, start):
     assert ".lock" not in os.listdir(str(tmp_path / "run"))
 
 
-def test_a_run_is_held_from_its_creation_to_the_end_of_its_training(tmp_path):
+def test_a_run_is_locked_from_its_creation_to_the_end_of_its_training(tmp_path):
     run = create(tmp_path)
     with pytest.raises(UserError, match="another training is at work"):
         create(tmp_path)

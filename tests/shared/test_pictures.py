@@ -100,7 +100,7 @@ def test_palettes_colours_and_16_bits(tmp_path, digit):
 
 def test_a_photograph_is_turned_as_the_camera_says(tmp_path, digit):
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned by 90° to the right
+    exif[0x0112] = 6  # to be shown rotated by 90° to the right
     path = save(np.rot90(digit), tmp_path / "a.png", exif=exif.tobytes())
     np.testing.assert_array_equal(pictures.read_image(path), digit)
 

@@ -60,7 +60,7 @@ def go_on(log, *, chunk=1, until=None):
 
 
 def record_of(log):
-    """What a run's folder would hold: lines that were printed and taken back among it."""
+    """What a run's folder would hold: also lines that were printed and cut off again."""
     summary = json.loads(json.dumps(log.summary()))
     steps = log.losses[: log.step].copy(), log.accuracies[: log.step].copy()
     return SimpleNamespace(

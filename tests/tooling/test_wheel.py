@@ -26,11 +26,11 @@ state = lambda: (
     tf.compat.v1.control_flow_v2_enabled(), tf.keras.__name__, tf.keras.__version__,
     keras.config.floatx(), keras.config.epsilon(), tf.executing_eagerly(),
 )
-held, environment = state(), dict(os.environ)
+before, environment = state(), dict(os.environ)
 import tf1port, tf1port.pytest_plugin
 import tf1port.conversion.convert, tf1port.verification.verify, tf1port.comparison.port.port
 import tf1port.comparison.controls.port, tf1port.conversion.reverse, tf1port.comparison.report.files
-assert state() == held, (state(), held)
+assert state() == before, (state(), before)
 assert dict(os.environ) == environment
 """
 SUITE = """

@@ -9,7 +9,7 @@ import pytest
 from equivalence.legacy_side import LegacySide
 from equivalence.modern_side import ModernSide
 from shared.config import NestedRNNConfig
-from tests import oracles
+from tests.support import oracles
 from tf1port.comparison.ladder import ladder
 from tf1port.comparison.ladder import rungs as numbers
 

@@ -11,9 +11,10 @@ from legacy_tf1 import input_pipeline, nested_rnn
 from legacy_tf1.__main__ import main
 from shared import batches, datasets
 from shared.config import CONFIGS, NestedRNNConfig, for_dataset
-from tests import goldens, oracles
+from tests import goldens
 from tests.goldens import traces
 from tests.goldens.graph import LegacyGraph
+from tests.support import oracles
 from tf1port.numerics.differences import difference
 
 DIGITS = datasets.load_digits()

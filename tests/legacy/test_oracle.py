@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from tests import goldens, oracles
+from tests import goldens
 from tests.goldens import traces, wrong
 from tests.goldens.graph import LegacyGraph
+from tests.support import oracles
 
 MODEL = "window-rnn"
 CONFIG, BATCHES = goldens.config_and_batches(MODEL, 1)

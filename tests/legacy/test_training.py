@@ -15,7 +15,7 @@ from shared.config import DenseConfig, WindowRNNConfig, for_dataset
 from shared.errors import UserError
 from tests.goldens import traces
 from tests.goldens.graph import LegacyGraph
-from tests.killed import DAMAGE, Killed, flip_a_bit, go_on, records, train_killed
+from tests.support.killed import DAMAGE, Killed, flip_a_bit, go_on, records, train_killed
 
 STEPS = 3
 DIGITS = datasets.load_digits()

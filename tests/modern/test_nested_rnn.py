@@ -13,7 +13,8 @@ from modern_tf2.__main__ import main
 from shared import batches, datasets, runs
 from shared.config import CONFIGS, NestedRNNConfig, for_dataset
 from shared.errors import UserError
-from tests import goldens, oracles
+from tests import goldens
+from tests.support import oracles
 from tf1port.numerics import comparison
 from tf1port.numerics.differences import difference
 

@@ -12,7 +12,7 @@ from modern_tf2 import training
 from shared import datasets, runs
 from shared.config import DenseConfig, WindowRNNConfig, for_dataset
 from shared.errors import UserError
-from tests.killed import DAMAGE, Killed, flip_a_bit, go_on, records, train_killed
+from tests.support.killed import DAMAGE, Killed, flip_a_bit, go_on, records, train_killed
 
 DIGITS = datasets.load_digits()
 # Two steps; `train` tests after each.

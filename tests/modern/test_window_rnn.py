@@ -13,8 +13,9 @@ from equivalence.modern_side import ModernSide
 from modern_tf2 import input_pipeline, training, window_rnn
 from shared import batches, datasets
 from shared.config import WindowRNNConfig, for_dataset
-from tests import goldens, oracles
+from tests import goldens
 from tests.goldens import traces, wrong
+from tests.support import oracles
 
 CONFIG, BATCHES = goldens.config_and_batches("window-rnn", 6)
 IMAGES, LABELS = BATCHES[0]

@@ -11,7 +11,7 @@ from shared import checkpoints, runs
 from shared.config import WindowRNNConfig
 from shared.errors import UserError
 from shared.step_log import StepLog
-from tests.killed import DAMAGE, go_on, records, train_killed
+from tests.support.killed import DAMAGE, go_on, records, train_killed
 
 CONFIG = WindowRNNConfig(
     window=28, batch_size=10, train_examples=50, test_examples=20, epochs=4, log_every=2

@@ -31,7 +31,7 @@ FLOORS = [
     "cells",
     "numerics",
 ]
-LEAVES = ["errors", "files", "progress", "tables", "versions"]
+LEAVES = ["errors", "files", "limits", "progress", "tables", "versions"]
 FILES = {package: sorted((ROOT / package).rglob("*.py")) for package in MAY_IMPORT}
 
 

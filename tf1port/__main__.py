@@ -1,11 +1,15 @@
-"""The command line of the tool: python -m tf1port COMMAND ..."""
+"""The command line of the tool: python -m tf1port COMMAND ...
+
+So started, and as `tf1port COMMAND`, it does the command in a process of its own with limits
+(tf1port.isolation); `main` does it in the process that it is called in.
+"""
 
 import json
 import os
 import sys
 
 from tf1port import api
-from tf1port.command_line import as_typed, check, parser, reporting
+from tf1port.command_line import as_typed, check, parser, report_folder, reporting
 from tf1port.errors import printable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow looks at it when it is imported
@@ -29,7 +33,7 @@ def _run(argv):
     if arguments.json:  # which escapes what the names of a checkpoint may hold
         print(json.dumps(found.to_json(), indent=1))
     else:
-        print("\n".join(map(printable, [*str(found).split("\n"), *wrote])))
+        print("\n".join([str(found), *map(printable, wrote)]))
     return found.outcome.exit_code if hasattr(found, "outcome") else 0
 
 
@@ -58,17 +62,21 @@ def _reading(arguments):
 def _compare(arguments):
     from tf1port.comparison.report import files
 
-    names = ("carry", "trust", "seed", "steps")
+    names = ("load_weights", "trust", "seed", "steps")
     options = {name: getattr(arguments, name) for name in names}
-    only = arguments.only.split(",") if arguments.only else ()
-    port = api.load_port(arguments.legacy, arguments.modern, arguments.map, only=only, **options)
+    options["imports"] = getattr(arguments, "import")
+    only = [*(arguments.only or "").split(","), arguments.dtype or ""]
+    options["only"] = [word for word in only if word]
+    port = api.load_port(arguments.legacy, arguments.modern, arguments.map, **options)
     if arguments.controls:
         return [api.controls(port)]
     name = os.path.splitext(os.path.basename(arguments.modern))[0]
-    folder = files.writable(arguments.out or os.path.join("runs", "compare", name))
+    folder = files.writable(report_folder(arguments))
     found = api.prove(port, name=name, command=as_typed(arguments, "tf1port", "compare"))
     return [found, f"wrote {found.write(folder)}"]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from tf1port import isolation
+
+    sys.exit(isolation.main())

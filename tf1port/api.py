@@ -68,7 +68,7 @@ def convert(
 
     options = _reading(trust, averages, forget_bias, activation, map)
     found = write(checkpoint, to, **options)
-    diagram = "\n".join(conversion_report.diagram(found))
+    diagram = tuple(conversion_report.diagram(found))
     return Converted(to, conversion_report.report(found), diagram)
 
 
@@ -133,11 +133,12 @@ def load_port(
     modern: "str | keras.Model",
     map: str,
     *,
-    carry: bool = False,
+    load_weights: bool = False,
     trust: bool = False,
     seed: int = 0,
     steps: int | None = None,
     only: Sequence[str] = (),
+    imports: Sequence[str] = (),
 ) -> "Port":
     """A port of one's own, to be proved: a TF1 checkpoint with its graph, and a Keras model.
 
@@ -145,11 +146,12 @@ def load_port(
         legacy: prefix or folder of the checkpoint.
         modern: path of a `.keras` file, or a keras.Model; compiled.
         map: path of the TOML file that says which layer is which scope.
-        carry: give the model the checkpoint's weights and optimizer state first.
+        load_weights: give the model the checkpoint's weights and optimizer state first.
         trust: also take a graph whose ops run Python or touch files.
         seed: of the random batches.
         steps: of training; None: 200.
         only: names of the checks and dtypes of which something is claimed; empty: of all.
+        imports: modules, or Python files, that register the model's own classes.
 
     Raises:
         UserError: a file is missing or damaged, or does not fit the others.
@@ -158,8 +160,8 @@ def load_port(
     from tf1port.comparison.port.port import load
 
     count = STEPS if steps is None else steps
-    options: dict[str, Any] = {"carry": carry, "trust": trust, "seed": seed, "only": only}
-    return load(legacy, modern, map, steps=count, **options)
+    options: dict[str, Any] = {"trust": trust, "seed": seed, "only": only, "imports": imports}
+    return load(legacy, modern, map, load_weights=load_weights, steps=count, **options)
 
 
 def compare(

@@ -7,6 +7,7 @@ import shlex
 import sys
 import traceback
 
+from tf1port import limits
 from tf1port.errors import UserError, printable
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
@@ -17,7 +18,7 @@ TRACEBACK = "TF1PORT_TRACEBACK"  # set in the environment, an internal error sho
 EXAMPLES = {
     "compare": """
   python -m tf1port compare --legacy model.ckpt-100 --modern model.keras --map map.toml
-  python -m tf1port compare --legacy model.ckpt-100 --modern model.keras --map map.toml --carry
+  python -m tf1port compare --legacy model.ckpt-100 --modern model.keras --map map.toml --load-weights
   python -m tf1port compare --legacy … --modern … --map … --only variables,outputs --json""",
     "inspect": """
   python -m tf1port inspect model.ckpt-100
@@ -77,8 +78,18 @@ def check(arguments):
     steps, least = getattr(arguments, "steps", None), {"verify": 0, "compare": 1}
     if steps is not None and steps < least[arguments.command]:
         raise UserError(f"--steps is {steps}: give {least[arguments.command]} or more")
+    for name in ("time_limit", "memory_limit"):
+        value = getattr(arguments, name)
+        if value is not None and not 0 < value < float("inf"):
+            raise UserError(f"--{name.replace('_', '-')} is {value:g}: give a number above 0")
     if getattr(arguments, "reverse", False) and arguments.map is not None:
         raise UserError("leave --map out of --reverse: the .json beside the model knows it")
+
+
+def report_folder(arguments):
+    """Where compare writes its report."""
+    name = os.path.splitext(os.path.basename(arguments.modern))[0]
+    return arguments.out or os.path.join("runs", "compare", name)
 
 
 def as_typed(arguments, module, *words):
@@ -92,7 +103,8 @@ def as_typed(arguments, module, *words):
         if name in ("command", "model", "out", "json") or value is None or value is False:
             continue
         flag = "--" + name.replace("_", "-")
-        found += [flag] if value is True else [flag, str(value)]
+        many = value if isinstance(value, list) else [value]
+        found += [flag] if value is True else [word for one in many for word in (flag, str(one))]
     return shlex.join(found)
 
 
@@ -116,7 +128,24 @@ def parser():
     _add_checkpoint_flags(inspect, convert, verify)
     for sub in (inspect, convert, verify, compare):
         sub.add_argument("--json", action="store_true", help="the same for programs")
+        _add_limits(sub)
     return made
+
+
+def _add_limits(sub):
+    """What the process may take that does the command (tf1port.isolation)."""
+    sub.add_argument(
+        "--time-limit",
+        type=float,
+        metavar="SECONDS",
+        help=f"that one run or import of the graph may take (default: {limits.SECONDS:g})",
+    )
+    sub.add_argument(
+        "--memory-limit",
+        type=float,
+        metavar="GB",
+        help="that it may take (default: 4 GB and 20 times the checkpoint)",
+    )
 
 
 def _add_parser(parsers, name, text):
@@ -140,7 +169,21 @@ def _add_compare_flags(compare):
     )
     compare.add_argument("--out", metavar="DIR", help="(default: runs/compare/NAME of the model)")
     compare.add_argument(
-        "--carry", action="store_true", help="give the model the checkpoint's weights first"
+        "--load-weights", action="store_true", help="give the model the checkpoint's weights first"
+    )
+    compare.add_argument(  # its name up to now
+        "--carry", action="store_true", dest="load_weights", help=argparse.SUPPRESS
+    )
+    compare.add_argument(
+        "--import",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        dest="import",
+        help="or FILE.py, which registers the model's own classes; may be given several times",
+    )
+    compare.add_argument(
+        "--dtype", choices=("float32", "float64"), help="claim this one alone (default: both)"
     )
     compare.add_argument(
         "--controls", action="store_true", help="only try known mistakes; exit 1 if one is missed"

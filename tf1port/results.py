@@ -1,15 +1,21 @@
 """What the functions of tf1port return: frozen; `to_json()` is for programs, `str()` for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from tf1port.numerics.comparison import Rung
+from tf1port.errors import printable
 from tf1port.numerics.outcome import Outcome
 
 if TYPE_CHECKING:
     from tf1port.comparison.ladder.entries import Control
     from tf1port.comparison.report.form import Report
+    from tf1port.numerics.comparison import Rung
+
+
+def text(lines: Iterable[str]) -> str:
+    """Lines as they may be printed: what a third party wrote stays in its line, without escapes."""
+    return "\n".join(map(printable, lines))
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Inspection:
     def __str__(self) -> str:
         from tf1port.conversion.inspect_report import lines
 
-        return "\n".join(lines(self.to_json()))
+        return text(lines(self.to_json()))
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,12 @@ class Converted:
     Attributes:
         keras_file: its path; FILE.py and FILE.json are beside it.
         map: the content of FILE.json.
-        diagram: the layers with their variables, as text.
+        diagram: the layers with their variables, lines of text.
     """
 
     keras_file: str
     map: Mapping[str, Any]
-    diagram: str
+    diagram: Sequence[str]
 
     @property
     def complete(self) -> bool:
@@ -76,7 +82,7 @@ class Converted:
         return dict(self.map)
 
     def __str__(self) -> str:
-        return f"{self.diagram}\n\nwrote {self.keras_file}"
+        return text([*self.diagram, "", f"wrote {self.keras_file}"])
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ class Reversed:
         return {"variables": list(self.variables)}
 
     def __str__(self) -> str:
-        return "\n".join([*self.variables, "", f"wrote {self.prefix}"])
+        return text([*self.variables, "", f"wrote {self.prefix}"])
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class Verification:
 
     outcome: Outcome
     verdict: str
-    checks: Sequence[Rung]
+    checks: "Sequence[Rung]"
     not_compared: Sequence[str]
     notes: Sequence[str]
     against: str
@@ -134,7 +140,7 @@ class Verification:
 
         table = rung_lines(self._entries())
         against = f"single cells against {self.against}"
-        return "\n".join([*table, "", against, *self.notes, self.verdict])
+        return text([*table, "", against, *self.notes, self.verdict])
 
     def _entries(self) -> list[dict[str, Any]]:
         return [{**check._asdict(), "passed": check.passed} for check in self.checks]
@@ -184,7 +190,7 @@ class Comparison:
     def __str__(self) -> str:
         from tf1port.comparison.report.terminal import lines
 
-        return "\n".join(lines(self.report))
+        return text(lines(self.report))
 
 
 @dataclass(frozen=True)
@@ -215,4 +221,4 @@ class Controls:
     def __str__(self) -> str:
         from tf1port.comparison.controls.matrix import lines
 
-        return "\n".join(lines(self.rows))
+        return text(lines(self.rows))

@@ -22,7 +22,7 @@ import sys, time
 began = time.perf_counter()
 import tf1port
 assert time.perf_counter() - began < 0.3
-import tf1port.command_line
+import tf1port.isolation, tf1port.__main__
 assert not {"tensorflow", "keras", "numpy", "matplotlib"} & set(sys.modules)
 assert set(tf1port.__all__) <= set(dir(tf1port))
 assert tf1port.UserError and tf1port.Outcome.NOT_PROVED == "not proved"

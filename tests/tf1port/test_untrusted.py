@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tests.tf1port import graphs
 from tests.tf1port.graphs import Case, tf1
+from tf1port import limits
 from tf1port.__main__ import main
 from tf1port.conversion.plan import read
 from tf1port.errors import UserError
@@ -250,7 +251,7 @@ def test_the_shape_of_what_a_queue_gives_is_as_the_graph_says():
 
 
 def test_a_run_has_a_limit_of_time(monkeypatch):
-    monkeypatch.setattr(sessions, "SECONDS", 0.2)
+    monkeypatch.setattr(limits, "SECONDS", 0.2)
     whole = WholeGraph(queued(), widened=False, trust=True)
     with pytest.raises(UserError, match=r"did not finish within 0\.2 s"):
         whole.run(whole.tensor("made"))

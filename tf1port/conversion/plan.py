@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from tf1port import limits
 from tf1port.conversion.head_map import check_layers, with_map
 from tf1port.errors import UserError
 from tf1port.keras_model.blueprint import Blueprint, draw
@@ -133,7 +134,8 @@ def read(
 def _searching(meta: str) -> Iterator[None]:
     """Turns what a search of a `.meta` runs into where its nodes do not fit into a UserError."""
     try:
-        yield
+        with limits.step("searching the graph"):
+            yield
     except UnknownCell as error:
         raise UserError(f"{meta}: {error}") from None
     except (AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:

@@ -136,7 +136,7 @@ def _save(variables, prefix):
     folder = os.path.dirname(prefix) or "."
     names = sorted(variables)
     try:
-        beside = tempfile.mkdtemp(dir=folder)
+        beside = tempfile.mkdtemp(prefix=f".part-{os.getpid()}-", dir=folder)
         try:
             tf.raw_ops.SaveV2(
                 prefix=os.path.join(beside, "model"),

@@ -9,6 +9,7 @@ import textwrap
 
 import numpy as np
 
+from tf1port import limits
 from tf1port.errors import UserError
 from tf1port.progress import progress
 from tf1port.tf1.checkpoint.files import find_files
@@ -130,7 +131,8 @@ class Checkpoint:
         import tensorflow as tf
 
         try:
-            return function()
+            with limits.step("reading the checkpoint"):
+                return function()
         # The reader reports some damage as plain Python errors.
         except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
             reason = textwrap.shorten(str(getattr(error, "message", error)), 120, placeholder=" …")

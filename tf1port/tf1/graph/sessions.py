@@ -4,10 +4,10 @@ import re
 
 import tensorflow.compat.v1 as tf1
 
+from tf1port import limits
 from tf1port.errors import UserError, printable
 from tf1port.tf1.graph.pruning import full_name
 
-SECONDS = 60  # that a run may take
 # An op that does not exist here, or inputs that an op does not take.
 UNIMPORTABLE = (ValueError, TypeError, tf1.errors.OpError)
 _PLACES = re.compile("defined at|^Node: |^Detected at node|^<stack traces|^File ")
@@ -26,11 +26,12 @@ def run(session, fetches, feed=None):
     Raises:
         UserError: a placeholder is not fed, TensorFlow cannot run it, or it takes too long.
     """
-    options = tf1.RunOptions(timeout_in_ms=int(1000 * SECONDS))
+    options = tf1.RunOptions(timeout_in_ms=int(1000 * limits.seconds()))
     try:
-        return session.run(fetches, feed, options=options)
+        with limits.step("running the graph"):
+            return session.run(fetches, feed, options=options)
     except tf1.errors.DeadlineExceededError:
-        raise UserError(f"the graph did not finish within {SECONDS} s") from None
+        raise UserError(limits.exceeded("running the graph")) from None
     except (tf1.errors.OpError, ValueError) as error:
         missing = re.search("feed a value for placeholder tensor '([^']+)'", str(error))
         if missing:
@@ -53,7 +54,8 @@ def import_part(part, given):
     given = {name: tensor for name, tensor in given.items() if name in used}
     try:
         names = [node.name for node in part.node]
-        made = tf1.import_graph_def(part, input_map=given, return_elements=names, name="")
+        with limits.step("importing the graph"):
+            made = tf1.import_graph_def(part, input_map=given, return_elements=names, name="")
     except UNIMPORTABLE as error:
         raise UserError(f"the graph cannot be imported: {reason(error)}") from None
     return dict(zip(names, made, strict=True))

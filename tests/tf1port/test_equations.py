@@ -12,8 +12,9 @@ import tensorflow.compat.v1 as tf1
 
 from tests.goldens import carried
 from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
+from tf1port.tf1.graph.cuts import piece
 from tf1port.tf1.graph.equations import Constants, read_uses
-from tf1port.tf1.graph.index import Graph, load_graph
+from tf1port.tf1.graph.index import VARIABLES, Graph, load_graph
 from tf1port.tf1.graph.matcher import Matcher
 from tf1port.tf1.graph.patterns import Constant, named
 from tf1port.tf1.graph.unrolls import Run, UnknownCell
@@ -133,54 +134,62 @@ OTHER_OPS = {
 FLAGS = ("transpose_a", "transpose_b", "keep_dims", "use_peephole")
 
 
-def changes(node):
-    """Words for and copies of a node that computes something else, one change in each."""
-    yield "op", copied(node, op=OTHER_OPS.get(node.op, "Neg"))
+def changes(nodes, node):
+    """Words for a change of a node that makes it compute something else, and its nodes."""
+    yield "op", [copied(node, op=OTHER_OPS.get(node.op, "Neg"))]
     inputs = list(node.input)
     for i, name in enumerate(inputs):
-        others = ["elsewhere"]
-        if "split:" in name or name.endswith("split"):
-            base, _, port = name.partition(":")
-            others.append(f"{base}:{(int(port or 0) + 1) % 2}")
-        for other in others:
-            yield f"{other} for {name}", copied(node, input=[*inputs[:i], other, *inputs[i + 1 :]])
+        for other in ("elsewhere", *other_outputs(nodes, name)):
+            yield f"{other} for {name}", [with_input(node, i, other)]
+        if nodes.get(name.partition(":")[0], node).op not in {"Const", *VARIABLES}:
+            more = tf1.NodeDef(name="more", op="AddV2", input=[name, "elsewhere"])
+            yield f"more than {name}", [more, with_input(node, i, "more")]
     if node.op in {"Sub", "MatMul", "ConcatV2"} or node.op.endswith(("Cell", "LSTM")):
         for i, j in itertools.combinations(range(len(inputs)), 2):
-            order = list(inputs)
-            if Graph.full(order[i]) == Graph.full(order[j]):
-                continue  # of two states that start from the same zeros
-            order[i], order[j] = order[j], order[i]
-            yield f"{inputs[i]} and {inputs[j]} exchanged", copied(node, input=order)
+            if Graph.full(inputs[i]) != Graph.full(inputs[j]):  # as states that are both zeros are
+                made = with_input(with_input(node, i, inputs[j]), j, inputs[i])
+                yield f"{inputs[i]} and {inputs[j]} exchanged", [made]
     for flag in FLAGS:
         if flag in node.attr:
             made = copied(node)
             made.attr[flag].b = not made.attr[flag].b
-            yield flag, made
+            yield flag, [made]
     if node.op == "Const":
         value = tf1.make_ndarray(node.attr["value"].tensor)
         made = copied(node)
         made.attr["value"].tensor.CopyFrom(tf1.make_tensor_proto(value * 2 + 3, value.dtype))
-        yield "value", made
+        yield "value", [made]
     for name in ("forget_bias", "cell_clip"):
         if name in node.attr:
             made = copied(node)
             made.attr[name].f += 0.25
-            yield name, made
+            yield name, [made]
+
+
+def other_outputs(nodes, name):
+    """The name of another output of a split than the one of a name."""
+    base, _, port = name.partition(":")
+    if base in nodes and nodes[base].op == "Split":
+        yield f"{base}:{(int(port or 0) + 1) % 2}"
+
+
+def with_input(node, index, name):
+    return copied(node, input=[*node.input[:index], name, *node.input[index + 1 :]])
 
 
 @pytest.mark.parametrize("kind", RECORDED)
 def test_whatever_is_changed_it_is_not_the_same_cell(alone, kind):
     one = alone(kind)
-    right, tried = one.read(), 0
-    for name, node in list(one.nodes.items()):
-        for what, other in changes(node):
-            one.nodes[name] = other
+    right, recorded, tried = one.read(), one.nodes, 0
+    for name, node in recorded.items():
+        for what, changed in changes(recorded, node):
+            one.nodes = {**recorded, **{other.name: other for other in changed}}
             try:
                 assert one.read() != right, f"{name}: {what} makes no difference"
             except UnknownCell:
                 pass
             finally:
-                one.nodes[name] = node
+                one.nodes = recorded
             tried += 1
     assert tried > 20
     assert one.read() == right
@@ -317,6 +326,92 @@ def test_spelled_otherwise_it_is_the_same_cell(alone, spell, kind):
         one.nodes = recorded
 
 
+def node_of(op, *inputs, **attrs):
+    """A node "node" that takes "of" and constants, and a Graph of it."""
+    nodes = {"of": tf1.NodeDef(name="of", op="Placeholder")}
+    names = [one if one == "of" else constant(nodes, f"c{i}", one) for i, one in enumerate(inputs)]
+    nodes["node"] = tf1.NodeDef(name="node", op=op, input=names)
+    for name, value in attrs.items():
+        nodes["node"].attr[name].i = value
+    return Graph(tf1.GraphDef(node=nodes.values()))
+
+
+ROWS = {"begin_mask": 1, "end_mask": 1}
+PIECES = {  # of the second of three pieces of four columns, and how else it may be
+    "split": (("Split", 1, "of"), {"num_split": 3}, True),
+    "split of rows": (("Split", 0, "of"), {"num_split": 3}, False),
+    "more pieces": (("Split", 1, "of"), {"num_split": 6}, False),
+    "sizes": (("SplitV", "of", [4, 4, 4], 1), {}, True),
+    "other sizes": (("SplitV", "of", [4, 4, 5], 1), {}, False),
+    "more sizes": (("SplitV", "of", [4, 4, 4, 4], 1), {}, False),
+    "sizes of rows": (("SplitV", "of", [4, 4, 4], 0), {}, False),
+    "slice": (("Slice", "of", [0, 4], [-1, 4]), {}, True),
+    "slice elsewhere": (("Slice", "of", [0, 5], [-1, 4]), {}, False),
+    "slice of the rest": (("Slice", "of", [0, 4], [-1, -1]), {}, False),
+    "slice of some rows": (("Slice", "of", [0, 4], [2, 4]), {}, False),
+    "slice of later rows": (("Slice", "of", [1, 4], [-1, 4]), {}, False),
+    "slice of rank 3": (("Slice", "of", [0, 4, 0], [-1, 4, -1]), {}, False),
+    "indices": (("StridedSlice", "of", [0, 4], [0, 8], [1, 1]), ROWS, True),
+    "indices elsewhere": (("StridedSlice", "of", [0, 3], [0, 8], [1, 1]), ROWS, False),
+    "indices of some rows": (("StridedSlice", "of", [0, 4], [2, 8], [1, 1]), {}, False),
+    "every other column": (("StridedSlice", "of", [0, 4], [0, 8], [1, 2]), ROWS, False),
+    "from the end": (("StridedSlice", "of", [0, 4], [0, -4], [1, 1]), ROWS, False),
+    "one column": (
+        ("StridedSlice", "of", [0, 4], [0, 8], [1, 1]),
+        {**ROWS, "shrink_axis_mask": 2},
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_a_piece_is_known_by_its_bounds(name):
+    (op, *inputs), attrs, right = PIECES[name]
+    tensor = "node:1" if op.startswith("Split") else "node:0"
+    found = piece(node_of(op, *inputs, **attrs), tensor, 1, 3)
+    assert (found is not None) == right
+    assert not right or found.of == "of:0"
+
+
+def test_limits_below_zero_are_no_clip(alone):
+    one = alone("lstm of everything")
+    recorded = one.nodes
+    limits = {
+        name
+        for node in recorded.values()
+        if node.op in {"Maximum", "Minimum"}
+        for name in node.input
+        if recorded.get(name, node).op == "Const"
+    }
+    assert len(limits) == 4
+    one.nodes = dict(recorded)
+    try:
+        for name in limits:
+            constant(one.nodes, name, -tf1.make_ndarray(recorded[name].attr["value"].tensor))
+        with pytest.raises(UnknownCell):
+            one.read()
+    finally:
+        one.nodes = recorded
+
+
+@pytest.mark.parametrize("steps", [5, 4])
+def test_a_fused_block_that_stops_early_is_no_whole_run(alone, monkeypatch, steps):
+    one = alone("fused block")
+    recorded = one.nodes
+    longest = next(n for n in recorded.values() if n.op == "BlockLSTM").input[0]
+    one.nodes = dict(recorded)
+    monkeypatch.setattr(one.graph, "shape", lambda tensor: [5, None, 3])
+    try:
+        constant(one.nodes, longest, np.int64(steps))
+        if steps == 5:
+            assert one.read()[0][1] == one.use
+        else:
+            with pytest.raises(UnknownCell, match="stops after 4 steps"):
+                one.read()
+    finally:
+        one.nodes = recorded
+
+
 def test_slices_of_a_part_of_the_product_are_no_gates(alone, monkeypatch):
     one = alone("gru")
     recorded = dict(one.nodes)
@@ -392,7 +487,9 @@ def test_the_constants_of_a_sum_count_as_often_as_they_are_added():
     assert match.nodes == {"sum", "total"}
 
 
-def test_a_state_that_is_changed_before_the_next_step_is_no_plain_cells(tmp_path):
+@pytest.mark.parametrize("op", ["Sin", "Mul"])
+def test_a_state_that_is_changed_before_the_next_step_is_no_plain_cells(tmp_path, op):
+    """Unless it is dropped of, by one mask for all steps, as a product."""
     case = next(case for case in carried.CARRIED if case.name == RECORDED["rnn"])
     prefix, _ = carried.unpack(case, tmp_path)
     (cell,) = inventory(open_checkpoint(prefix)).cells
@@ -403,8 +500,13 @@ def test_a_state_that_is_changed_before_the_next_step_is_no_plain_cells(tmp_path
         for node in graph_def.node
         if node.op == "NextIteration" and Graph.full(node.input[0]) == step.new_h
     )
-    changed = graph_def.node.add(name="changed", op="Sin", input=[state.input[0]])
-    changed.attr["T"].CopyFrom(state.attr["T"])
+    graph_def.node.add(name="mask", op="Placeholder")
+    inputs = [state.input[0], "mask"] if op == "Mul" else [state.input[0]]
+    graph_def.node.add(name="changed", op=op, input=inputs)
     state.input[0] = "changed"
-    with pytest.raises(UnknownCell, match="changed:0 is what its next step takes"):
-        find_wiring(Graph(graph_def), [cell])
+    graph = Graph(graph_def)
+    if op == "Mul":
+        assert find_wiring(graph, [cell]).runs[cell.scope][0].steps == (step,)
+    else:
+        with pytest.raises(UnknownCell, match="changed:0 is what its next step takes"):
+            find_wiring(graph, [cell])

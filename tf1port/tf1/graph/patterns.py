@@ -117,7 +117,7 @@ class Called(Pattern):
 
 @dataclass(frozen=True)
 class Op(Pattern):
-    """The first output of an op of this kind, and what it takes: in this order, or in any.
+    """An op of this kind, of one output, and what it takes: in this order, or in any.
 
     attrs: values that its attributes have; one that a file leaves out counts as False.
     """

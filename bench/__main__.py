@@ -3,31 +3,32 @@
 import os
 import sys
 
-from shared import command_line, datasets
+from shared import datasets, flags
 from shared.config import CONFIGS
 from shared.errors import UserError
+from shared.reporting import reporting
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow looks at it when it is imported
 
 
 def main(argv=None):
     """Prints both tables; returns 0, or 2 for bad input."""
-    return command_line.reporting(lambda: _run(argv))
+    return reporting(lambda: _run(argv))
 
 
 def _run(argv):
-    parser = command_line.Parser(prog="python -m bench", description=__doc__)
+    parser = flags.Parser(prog="python -m bench", description=__doc__)
     parser.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
     parser.add_argument("--rounds", type=int, default=7, help="turns of each side (default: 7)")
-    command_line.add_data_flags(parser)
-    command_line.add_config_flags(parser)
+    flags.add_data_flags(parser)
+    flags.add_config_flags(parser)
     arguments = parser.parse_args(argv)
     if arguments.rounds < 1:
         raise UserError(f"--rounds is {arguments.rounds}: give a value above 0")
-    changes = command_line.config_changes(arguments)
+    changes = flags.config_changes(arguments)
     CONFIGS[arguments.model](**changes)  # refuse a wrong flag before anything is loaded
     dataset = datasets.load(arguments.data, data_dir=arguments.data_dir)
-    _print(command_line.new_config(arguments.model, changes, dataset), dataset, arguments.rounds)
+    _print(flags.new_config(arguments.model, changes, dataset), dataset, arguments.rounds)
     return 0
 
 

@@ -5,9 +5,10 @@ import json
 import os
 import sys
 
-from shared import command_line, datasets
+from shared import datasets, flags
 from shared.config import CONFIGS
 from shared.errors import UserError
+from shared.reporting import reporting
 from tf1port import errors
 from tf1port.command_line import as_typed
 
@@ -27,15 +28,15 @@ def main(argv=None):
         0; 1 where they differ, 2 for bad input, 3 where they are not proved equal, 4 for an
         internal error.
     """
-    return command_line.reporting(lambda: _run(argv))
+    return reporting(lambda: _run(argv))
 
 
 def _run(argv):
     arguments = _parser().parse_args(argv)
-    changes = command_line.config_changes(arguments)
+    changes = flags.config_changes(arguments)
     CONFIGS[arguments.model](**changes)  # refuse a wrong flag before anything is loaded
     dataset = datasets.load(arguments.data, data_dir=arguments.data_dir)
-    config = command_line.new_config(arguments.model, changes, dataset)
+    config = flags.new_config(arguments.model, changes, dataset)
     try:
         return _compare(arguments, config, dataset)
     except errors.UserError as error:  # the tool's own
@@ -44,7 +45,7 @@ def _run(argv):
 
 def _parser():
     """The parser of the command line."""
-    parser = command_line.Parser(
+    parser = flags.Parser(
         prog="python -m equivalence",
         description="Train both sides on the same batches and prove them equal; exit 1 if they "
         "differ, 3 if that is not proved.",
@@ -69,8 +70,8 @@ def _parser():
         "--calibrate", action="store_true", help="print what the tolerances leave on this machine"
     )
     parser.add_argument("--json", action="store_true", help="the same for programs")
-    command_line.add_data_flags(parser)
-    command_line.add_config_flags(parser)
+    flags.add_data_flags(parser)
+    flags.add_config_flags(parser)
     return parser
 
 

@@ -6,29 +6,17 @@ imported by those functions only, so that bad input is refused before its start-
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
 import json
 import os
 import sys
-import traceback
 from functools import partial
 from typing import Any, Callable
 
 from shared import datasets, kernel_times, pictures, runs, study, weights
-from shared.config import CONFIGS, FORMATS, KERNELS, check_range, for_dataset
+from shared.config import CONFIGS, check_range
 from shared.errors import UserError
-
-INTERRUPTED = 130  # what a shell reports after Ctrl-C
-INTERNAL = 4  # not 1, Python's own after a traceback: that is the code of two sides that differ
-TRACEBACK = "TF1PORT_TRACEBACK"  # environment variable
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports a wrong flag as one line, without the usage text."""
-
-    def error(self, message):
-        raise UserError("%s (%s --help lists the flags)" % (message, self.prog))
+from shared.flags import Parser, add_config_flags, add_data_flags, config_changes, new_config
+from shared.reporting import INTERRUPTED, reporting
 
 
 def main(side, functions, argv=None, *, check):
@@ -46,102 +34,6 @@ def main(side, functions, argv=None, *, check):
     """
     functions = dict(functions, train=(functions["train"], check))
     return reporting(lambda: _dispatch(side, functions, argv))
-
-
-def reporting(command):
-    """Runs `command()`; an exception becomes one line on standard error. Returns an exit code.
-
-    That is the command's own, 2 after a UserError, INTERNAL after any other exception.
-    """
-    try:
-        return command() or 0
-    except UserError as error:
-        print("error: %s" % error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except Exception as error:
-        if os.environ.get(TRACEBACK):
-            traceback.print_exc()
-        print(_internal_error(error), file=sys.stderr)
-        return INTERNAL
-
-
-def _internal_error(error):
-    """One line: what was raised, and the last line of the project's own that it came through."""
-    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    frames = [
-        (os.path.relpath(frame.filename, own), frame.lineno)
-        for frame in traceback.extract_tb(error.__traceback__)
-    ]
-    # An environment may lie within the project's folder.
-    last = [one for one in frames if not one[0].startswith(".") and "site-packages" not in one[0]]
-    words = "%s: %s" % (type(error).__name__, error)
-    place = "%s:%s" % (last or frames)[-1]
-    return "internal error: %s (%s): please report it; %s=1 shows all of it" % (
-        words.partition("\n")[0].rstrip(": "), place, TRACEBACK,
-    )  # fmt: skip
-
-
-def add_data_flags(parser):
-    """Adds --data and --data-dir."""
-    parser.add_argument(
-        "--data",
-        choices=("auto", "mnist", "digits"),
-        default="auto",
-        help="auto: MNIST where it can be had, else scikit-learn's digits (default: auto)",
-    )
-    parser.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help="folder with MNIST's IDX files or mnist.npz (default: $MNIST_DIR)",
-    )
-
-
-def add_config_flags(parser, names=None):
-    """Adds one flag per hyper-parameter that the command line may set; `names`: for these alone."""
-    for name in names or _CONFIG_FLAGS:
-        kind, text = _CONFIG_FLAGS[name]
-        parser.add_argument("--" + name.replace("_", "-"), type=kind, metavar="N", help=text)
-
-
-def config_changes(arguments):
-    """The hyper-parameters that were given on the command line, by field name.
-
-    Raises:
-        UserError: the model has no such hyper-parameter.
-    """
-    changes = given(arguments)
-    fields = {field.name for field in dataclasses.fields(CONFIGS[arguments.model])}
-    for name in sorted(set(changes) - fields):
-        raise UserError("%s has no --%s: leave it out" % (arguments.model, name.replace("_", "-")))
-    return changes
-
-
-def given(arguments):
-    """The hyper-parameters on the command line, whether the model has such or not."""
-    values = {name: getattr(arguments, name, None) for name in _CONFIG_FLAGS}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def new_config(model, changes, dataset):
-    """A config of `model` with the changes, fitted to the dataset's sizes and length of epoch."""
-    if dataset.name == "digits":
-        changes = dict({"epochs": CONFIGS[model].digits_epochs}, **changes)
-    # First the flags alone: a wrong one is reported as such, whatever the dataset.
-    return for_dataset(CONFIGS[model](**changes), dataset)
-
-
-_CONFIG_FLAGS = {
-    "epochs": (int, "passes over the training split"),
-    "steps": (int, "stop after so many training steps in all"),
-    "batch_size": (int, "examples per step"),
-    "window": (int, "rows that the model sees"),
-    "learning_rate": (float, "the optimizer's step size"),
-    "seed": (int, "of initial weights and batch order"),
-    "kernel": (str, "what computes the LSTM: " + ", ".join(KERNELS)),
-    "data_format": (str, "layout of the batches of conv: " + ", ".join(FORMATS)),
-}
 
 
 def _dispatch(side, functions, argv):

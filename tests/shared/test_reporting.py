@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from shared import command_line
 from shared.errors import UserError
+from shared.reporting import reporting
 
 
 def raising(error):
@@ -16,10 +16,10 @@ def raising(error):
 
 
 def test_exit_codes():
-    assert command_line.reporting(lambda: None) == 0
-    assert command_line.reporting(lambda: 3) == 3
-    assert command_line.reporting(raising(UserError("no such file"))) == 2
-    assert command_line.reporting(raising(KeyboardInterrupt())) == 130
+    assert reporting(lambda: None) == 0
+    assert reporting(lambda: 3) == 3
+    assert reporting(raising(UserError("no such file"))) == 2
+    assert reporting(raising(KeyboardInterrupt())) == 130
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_exit_codes():
     ],
 )
 def test_an_internal_error_is_one_line_and_exit_code_4(capsys, error, said):
-    assert command_line.reporting(raising(error)) == 4
+    assert reporting(raising(error)) == 4
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("internal error: " + said)
     assert line.endswith("): please report it; TF1PORT_TRACEBACK=1 shows all of it")
@@ -39,13 +39,13 @@ def test_an_internal_error_is_one_line_and_exit_code_4(capsys, error, said):
 
 def test_an_internal_error_names_the_projects_own_last_line(capsys):
     """What it was raised in may be a library's."""
-    assert command_line.reporting(lambda: json.loads("{")) == 4
+    assert reporting(lambda: json.loads("{")) == 4
     assert " (tests/shared/test_reporting.py:" in capsys.readouterr().err
 
 
 def test_the_traceback_is_shown_on_demand(capsys, monkeypatch):
     monkeypatch.setenv("TF1PORT_TRACEBACK", "1")
-    assert command_line.reporting(raising(KeyError("x"))) == 4
+    assert reporting(raising(KeyError("x"))) == 4
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "Traceback (most recent call last):"
     assert lines[-1].startswith("internal error: KeyError: 'x' (tests/shared/")

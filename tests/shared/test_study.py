@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared import command_line, runs, study, study_report, weights
+from shared import command_line, reporting, runs, study, study_report, weights
 from shared.step_log import StepLog
 
 FLAGS = "--data digits --steps 250 --batch-size 100"
@@ -175,7 +175,7 @@ def test_more_windows_and_seeds_are_added():
 
 def test_an_interrupted_study_goes_on_where_it_stopped(capsys):
     code, calls = command(STUDY, Trainer(stop=("window-16-seed-0", 200)))
-    assert (code, len(calls)) == (command_line.INTERRUPTED, 3)
+    assert (code, len(calls)) == (reporting.INTERRUPTED, 3)
     assert not os.path.exists(os.path.join("OUT", "legacy", "study.json"))
     last = capsys.readouterr().out.splitlines()[-1]
     started, _, words = last.partition("go on with: python -m legacy_tf1 ")
@@ -206,7 +206,7 @@ def test_a_training_without_checkpoint_starts_anew(capsys):
         raise KeyboardInterrupt
 
     stopped.calls = []
-    assert command(STUDY, stopped)[0] == command_line.INTERRUPTED
+    assert command(STUDY, stopped)[0] == reporting.INTERRUPTED
     assert capsys.readouterr().out.startswith("stopped; go on with: ")
     assert os.listdir(os.path.join("OUT", "legacy", TRAININGS[0])) == ["config.json"]
     assert [resumed for _, resumed, _, _ in finished(STUDY)] == [False] * 6
@@ -387,7 +387,7 @@ def test_each_kernel_is_trained_from_the_same_weights(capsys, side, kernels):
 
 def test_a_stopped_timing_is_said(capsys):
     code, _ = command(TIME, Trainer(stop=("fused-cpu", 100)))
-    assert code == command_line.INTERRUPTED
+    assert code == reporting.INTERRUPTED
     assert capsys.readouterr().out == "stopped with fused-cpu at work: start anew\n"
     assert not os.path.exists(os.path.join("OUT", "time.json"))
 

@@ -1,0 +1,75 @@
+"""The flags of the data and of the hyper-parameters, which several commands have."""
+
+import argparse
+import dataclasses
+
+from shared.config import CONFIGS, FORMATS, KERNELS, for_dataset
+from shared.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports a wrong flag as one line, without the usage text."""
+
+    def error(self, message):
+        raise UserError("%s (%s --help lists the flags)" % (message, self.prog))
+
+
+def add_data_flags(parser):
+    """Adds --data and --data-dir."""
+    parser.add_argument(
+        "--data",
+        choices=("auto", "mnist", "digits"),
+        default="auto",
+        help="auto: MNIST where it can be had, else scikit-learn's digits (default: auto)",
+    )
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="folder with MNIST's IDX files or mnist.npz (default: $MNIST_DIR)",
+    )
+
+
+def add_config_flags(parser, names=None):
+    """Adds one flag per hyper-parameter that the command line may set; `names`: for these alone."""
+    for name in names or _CONFIG_FLAGS:
+        kind, text = _CONFIG_FLAGS[name]
+        parser.add_argument("--" + name.replace("_", "-"), type=kind, metavar="N", help=text)
+
+
+def config_changes(arguments):
+    """The hyper-parameters that were given on the command line, by field name.
+
+    Raises:
+        UserError: the model has no such hyper-parameter.
+    """
+    changes = given(arguments)
+    fields = {field.name for field in dataclasses.fields(CONFIGS[arguments.model])}
+    for name in sorted(set(changes) - fields):
+        raise UserError("%s has no --%s: leave it out" % (arguments.model, name.replace("_", "-")))
+    return changes
+
+
+def given(arguments):
+    """The hyper-parameters on the command line, whether the model has such or not."""
+    values = {name: getattr(arguments, name, None) for name in _CONFIG_FLAGS}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def new_config(model, changes, dataset):
+    """A config of `model` with the changes, fitted to the dataset's sizes and length of epoch."""
+    if dataset.name == "digits":
+        changes = dict({"epochs": CONFIGS[model].digits_epochs}, **changes)
+    # First the flags alone: a wrong one is reported as such, whatever the dataset.
+    return for_dataset(CONFIGS[model](**changes), dataset)
+
+
+_CONFIG_FLAGS = {
+    "epochs": (int, "passes over the training split"),
+    "steps": (int, "stop after so many training steps in all"),
+    "batch_size": (int, "examples per step"),
+    "window": (int, "rows that the model sees"),
+    "learning_rate": (float, "the optimizer's step size"),
+    "seed": (int, "of initial weights and batch order"),
+    "kernel": (str, "what computes the LSTM: " + ", ".join(KERNELS)),
+    "data_format": (str, "layout of the batches of conv: " + ", ".join(FORMATS)),
+}

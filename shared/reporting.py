@@ -1,0 +1,46 @@
+"""How a command ends: its exit code, and one line on standard error for whatever it raises."""
+
+import os
+import sys
+import traceback
+
+from shared.errors import UserError
+
+INTERRUPTED = 130  # what a shell reports after Ctrl-C
+INTERNAL = 4  # not 1, Python's own after a traceback: that is the code of two sides that differ
+TRACEBACK = "TF1PORT_TRACEBACK"  # environment variable
+
+
+def reporting(command):
+    """Runs `command()`; an exception becomes one line on standard error. Returns an exit code.
+
+    That is the command's own, 2 after a UserError, INTERNAL after any other exception.
+    """
+    try:
+        return command() or 0
+    except UserError as error:
+        print("error: %s" % error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        print(_internal_error(error), file=sys.stderr)
+        return INTERNAL
+
+
+def _internal_error(error):
+    """One line: what was raised, and the last line of the project's own that it came through."""
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    frames = [
+        (os.path.relpath(frame.filename, own), frame.lineno)
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    # An environment may lie within the project's folder.
+    last = [one for one in frames if not one[0].startswith(".") and "site-packages" not in one[0]]
+    words = "%s: %s" % (type(error).__name__, error)
+    place = "%s:%s" % (last or frames)[-1]
+    return "internal error: %s (%s): please report it; %s=1 shows all of it" % (
+        words.partition("\n")[0].rstrip(": "), place, TRACEBACK,
+    )  # fmt: skip

@@ -2,6 +2,8 @@
 
 import os
 
+from tf1port.conversion.translation.diagram import diagram as translated_diagram
+from tf1port.conversion.translation.translated import Translated
 from tf1port.keras_model.expressions import Call
 
 
@@ -71,6 +73,8 @@ def _optimizer(conversion):
 
 def diagram(conversion):
     """The wiring that was found, from the inputs down, as lines of text."""
+    if isinstance(conversion, Translated):
+        return translated_diagram(conversion)
     blueprint = conversion.blueprint
     took = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
     lines = [*_incomplete(conversion), took]

@@ -10,13 +10,15 @@ import json
 import os
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import keras
 
 from tf1port.conversion.conversion_report import report
 from tf1port.conversion.plan import Conversion, read
+from tf1port.conversion.translation.translated import Translated, read_translated
 from tf1port.errors import UserError
 from tf1port.files import replacing
 from tf1port.progress import progress
@@ -25,35 +27,103 @@ _CHUNK = 2**22  # bytes that are copied at a time
 _CHECKED = 2**25  # bytes of weights up to which a model is compared, which takes it in float64
 
 
-def convert(path: str, target: str, **options: Any) -> Conversion:
-    """Writes `target` (`.keras`), its source (`.py`) and its map (`.json`); returns a Conversion.
+class Planned(NamedTuple):
+    """A conversion that was compared with its graph, before it is written."""
 
-    Takes the options of tf1port.conversion.plan.read, and returns what that does.
+    conversion: Conversion | Translated
+    model: keras.Model
+    source: str
+
+
+def convert(path: str, target: str, **options: Any) -> Conversion | Translated:
+    """Writes `target` (`.keras`), its source (`.py`) and its map (`.json`).
+
+    A graph that is layers before one stack of cells and layers after it is written as such; any
+    other one is translated op by op, as far as its ops have counterparts in Keras.
+
+    Takes the options of tf1port.conversion.plan.read.
 
     Raises:
         UserError: as `read`, or the model computes something else than the graph, or `target`
             cannot be written.
     """
-    from tf1port.keras_model import build
-
     paths = _paths(target)
-    conversion = read(path, **options)
-    model = build.build(conversion.blueprint, keep=False)
-    conversion = _checked(conversion, model)._replace(output=model.output_names[0])
-    conversion.checkpoint.check()  # what no layer takes as well: a damaged file is no good source
-    name = os.path.basename(conversion.checkpoint.prefix)
-    title = f"The Keras model of the TF1 checkpoint {name}."
+    planned = _planned(path, options)
+    planned.conversion.checkpoint.check()  # what no layer takes as well
     try:
         with ExitStack() as stack:  # all three or none
             keras_file, source, told = (stack.enter_context(replacing(path)) for path in paths)
-            _save(model, keras_file)
+            _save(planned.model, keras_file)
             with open(source, "w", encoding="utf-8") as file:
-                file.write(build.source(conversion.blueprint, title=title))
+                file.write(planned.source)
             with open(told, "w", encoding="utf-8") as file:
-                json.dump(report(conversion), file, indent=1)
+                json.dump(report(planned.conversion), file, indent=1)
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror or error}") from None
-    return conversion
+    return planned.conversion
+
+
+def _planned(path: str, options: Mapping[str, Any]) -> Planned:
+    """The plan of a stack where that is the whole program, else the one that leaves less out."""
+    stack, fault = None, None
+    try:
+        stack = _stack(path, options)
+    except UserError as error:
+        fault = error
+    if stack is not None and not stack.conversion.left_out:
+        return stack
+    try:
+        translated = _translated(path, options)
+    except UserError as error:
+        if stack is not None:
+            return stack
+        raise _refusal(fault, error) from None
+    if stack is None or len(translated.conversion.left_out) < len(stack.conversion.left_out):
+        return translated
+    return stack
+
+
+def _refusal(fault: UserError | None, error: UserError) -> UserError:
+    """Why neither a stack nor a translation is made of a graph."""
+    if fault is None or str(fault) == str(error):
+        return error
+    return UserError(f"{fault}; nor is it translated op by op: {error}")
+
+
+def _stack(path: str, options: Mapping[str, Any]) -> Planned:
+    """The plan of layers, one stack of cells, and layers."""
+    from tf1port.keras_model import build
+
+    conversion = read(path, **options)
+    model = build.build(conversion.blueprint, keep=False)
+    conversion = _checked(conversion, model)._replace(output=model.output_names[0])
+    name = os.path.basename(conversion.checkpoint.prefix)
+    title = f"The Keras model of the TF1 checkpoint {name}."
+    return Planned(conversion, model, build.source(conversion.blueprint, title=title))
+
+
+def _translated(path: str, options: Mapping[str, Any]) -> Planned:
+    """The plan of a graph op by op."""
+    from tf1port.conversion.translation import checks
+    from tf1port.keras_model import layer_weights, program_build
+
+    given = {name: value for name, value in options.items() if value and name != "trust"}
+    if given:
+        raise UserError(f"{', '.join(given)} belongs to a stack of cells alone")
+    conversion = read_translated(path, trust=options.get("trust", False))
+    model = program_build.build(conversion.program, conversion.source)
+    names = [spec.name for spec in conversion.program.specs]
+    weights = {name: layer_weights.weights(model.get_layer(name)) for name in names}
+    unchecked: list[str] = []
+    for check in checks.end_to_end(conversion, model, weights, unchecked):
+        if not check.passed:
+            raise UserError(
+                f"{conversion.checkpoint.meta} computes something else than convert reads of it: "
+                f"a model of what it reads differs by {check.max_abs:.2g} at {check.place}"
+            )
+    if unchecked:
+        raise UserError(f"the translation could not be compared with the graph: {unchecked[0]}")
+    return Planned(conversion, model, conversion.source)
 
 
 def _checked(conversion: Conversion, model: keras.Model) -> Conversion:
@@ -87,7 +157,8 @@ def _checked(conversion: Conversion, model: keras.Model) -> Conversion:
 
 def _save(model: keras.Model, path: str) -> None:
     """Writes a `.keras` file by way of a folder: otherwise Keras makes it in memory first."""
-    with tempfile.TemporaryDirectory(prefix=".part-", dir=os.path.dirname(path) or ".") as folder:
+    part = f".part-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=part, dir=os.path.dirname(path) or ".") as folder:
         keras.saving.save_model(model, folder, zipped=False)
         with zipfile.ZipFile(path, "w") as archive:
             for entry in filter(os.DirEntry.is_file, os.scandir(folder)):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -152,7 +152,7 @@ def draw(network: Network, read: Read, *, masked: bool = False) -> Blueprint:
             # dynamic_rnn has zeros after a row's end; Keras repeats the last output, the state.
             options["zero_output_for_mask"] = not (top and network.takes == "state")
         name = cells[0].family + (f"_{index + 1}" if len(groups) > 1 else "")
-        spec = _recurrent(cells, {**options, "dtype": dtype, "name": name})
+        spec = recurrent_spec(cells, {**options, "dtype": dtype, "name": name})
         recurrent.append(replace(spec, residual=residual))
     before, after = plain_layers.named(network.before, network.after)
     before, after = (
@@ -172,8 +172,16 @@ def draw(network: Network, read: Read, *, masked: bool = False) -> Blueprint:
     )
 
 
+class HasSpecs(Protocol):
+    """A plan of a model: a stack of layers, or pieces of any shape."""
+
+    @property
+    def specs(self) -> list[Spec]:
+        """All layers."""
+
+
 def to_variables(
-    weights: Mapping[str, Mapping[str, np.ndarray]], blueprint: Blueprint
+    weights: Mapping[str, Mapping[str, np.ndarray]], blueprint: HasSpecs
 ) -> dict[str, np.ndarray]:
     """TF1's variables of a model's weights, the way back, in the dtype of the weights."""
     variables = {}
@@ -223,7 +231,7 @@ def _sequence_options(network: Network, *, top: bool, picked: bool) -> dict[str,
     return {"return_sequences": at_every_step or (picked and network.takes == "last")}
 
 
-def _recurrent(cells: list[CellSpec], options: Mapping[str, Any]) -> Spec:
+def recurrent_spec(cells: list[CellSpec], options: Mapping[str, Any]) -> Spec:
     """The spec of a recurrent layer of some cells, one after the other forwards, then backwards."""
     forward = [cell for cell in cells if not cell.prefix.startswith("backward")]
     call = cell_specs.layer_call(forward, options)

@@ -1,7 +1,11 @@
 """Reads `.keras` files."""
 
+import importlib
 import json
 import os
+import re
+import runpy
+import sys
 import warnings
 import zipfile
 
@@ -10,6 +14,7 @@ import keras
 import tf1port.cells.keras  # noqa: F401  (a file may name them)
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
+from tf1port.keras_model.program import TRANSLATED
 from tf1port.keras_model.trusted_layers import foreign_classes
 
 
@@ -28,6 +33,16 @@ def check_map(path, *, mapped):
         raise UserError(f"{path} was made with a map: give --map to verify as well")
     if mapped and not was:
         raise UserError(f"{path} was made without a map: leave --map out")
+
+
+def is_translated(path):
+    """Whether the model of a `.keras` file was translated op by op, by the name that it has."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+        return config["config"]["name"] == TRANSLATED
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        return False
 
 
 def load(path, blueprint, *, trust=False):
@@ -64,8 +79,55 @@ def open_model(path, *, trust=False):
         with warnings.catch_warnings():  # of an optimizer that was saved before its first step
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
             return keras.models.load_model(path, safe_mode=not trust)
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged or no .keras file: {_line(error)}") from None
+    except Exception as error:  # of a class of one's own, whatever it is
+        raise _unreadable(path, error) from None
+
+
+def import_modules(names):
+    """Imports modules, or Python files by their paths, that register classes of one's own.
+
+    Raises:
+        UserError: one is not there, or raises.
+    """
+    for name in names:
+        try:
+            if str(name).endswith(".py"):
+                runpy.run_path(name, run_name=os.path.splitext(os.path.basename(name))[0])
+            else:
+                sys.path.insert(0, os.getcwd())
+                try:
+                    importlib.import_module(name)
+                finally:
+                    sys.path.remove(os.getcwd())
+        except Exception as error:  # of the module's own code, whatever it is
+            line = f"{type(error).__name__}: {error}".partition("\n")[0]
+            raise UserError(f"cannot import {name}: {line}") from None
+
+
+def _unreadable(path, error):
+    """A UserError for what Keras raises at a file whose archive is sound."""
+    line = _line(error)
+    missing = re.search(r"Could not locate class '([^']+)'", str(error))
+    if missing:
+        return UserError(
+            f"{path} has layers of the class {missing[1]}: give --import MODULE, which defines it "
+            "and registers it by keras.saving.register_keras_serializable"
+        )
+    if _is_sound(path):
+        return UserError(
+            f"{path} cannot be loaded, as a class that it names raises {type(error).__name__}: {line}"
+        )
+    return UserError(f"{path} is damaged or no .keras file: {line}")
+
+
+def _is_sound(path):
+    """Whether a file is a whole archive of Keras'."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {"config.json", "metadata.json", "model.weights.h5"}
+            return names <= {*archive.namelist()} and archive.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _check_trusted(path):
@@ -90,4 +152,4 @@ def _check_trusted(path):
 
 
 def _line(error):
-    return str(error).strip().splitlines()[0]
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

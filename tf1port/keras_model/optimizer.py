@@ -21,6 +21,8 @@ from tf1port.tf1.graph.optimizers import AVERAGES, KINDS, find_applied, slot_nam
 STAND_INS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 STAND_INS |= {"momentum": 0.9, "rho": 0.9, "learning_rate_power": -0.5}
 STAND_INS |= {"l1_regularization_strength": 0.0, "l2_regularization_strength": 0.0}
+# What trains all rows of a table, of those that have slots.
+_WHOLE_TABLES = {"Adam", "Adagrad"}
 
 
 class OptimizerSpec(NamedTuple):
@@ -140,11 +142,8 @@ def find_optimizer(graph, specs, checkpoint, held):
     iterations = _iterations(checkpoint, held.counters, powers, notes)
     if iterations is None and name == "Adam":  # the others' updates do not depend on it
         unknown["iterations"] = "are counted by nothing in the checkpoint"
-    if kind.slots and any(spec.kind == "Embedding" for spec in specs):
-        notes.append(
-            "of an embedding Keras squares and carries on the gradients of single rows in another "
-            "way than TF1: training goes on a little differently"
-        )
+    if any(spec.kind == "Embedding" for spec in specs):
+        options |= _of_rows(name, options, notes, unknown)
     if any(cell.family == "cudnn_gru" for spec in specs for cell in spec.cells):
         notes.append(
             "each gate of a GRU with reset_after has two biases in Keras, which both learn, where "
@@ -185,6 +184,24 @@ def _clips(graph, applied, notes, unknown, *, recurrent):
     if options is None:
         unknown["clipping"] = "or what else changes the gradients is none of Keras' optimizers'"
     return options or {}
+
+
+def _of_rows(name, options, notes, unknown):
+    """The option that makes Keras' optimizer train an embedding as TF1's does.
+
+    Keras squares the gradients of single rows before it sums those of one row, TF1 after it. A
+    gradient that is clipped is a sum: this one never is as large as that (D20).
+    """
+    if not KINDS[name].slots:
+        return {}
+    if name in _WHOLE_TABLES:
+        return {} if {"global_clipnorm", "clipnorm"} & options.keys() else {"global_clipnorm": 1e9}
+    unknown["embedding"] = f"is trained by the rows of a batch in TF1, as {name} is there"
+    notes.append(
+        "of an embedding TF1 trains the rows of a batch alone, Keras all of it: training goes on a "
+        "little differently"
+    )
+    return {}
 
 
 def _looking_ahead(name, notes, unknown):

@@ -22,13 +22,14 @@ from tf1port.conversion.end_to_end import end_to_end
 from tf1port.conversion.plan import read
 from tf1port.errors import UserError
 from tf1port.keras_model.blueprint import to_variables
-from tf1port.keras_model.loading import check_map, load
+from tf1port.keras_model.loading import check_map, is_translated, load
 from tf1port.numerics import comparison
 from tf1port.numerics.differences import difference
 from tf1port.numerics.outcome import DIFFERENT, EQUAL, NOT_PROVED
 from tf1port.numerics.precision import floatx
 from tf1port.tf1.session.probing import order, top
 from tf1port.tf1.session.training import NoTraining
+from tf1port.verification import translated
 from tf1port.verification.before import before_rungs
 from tf1port.verification.optimizer import optimizer_rungs
 from tf1port.verification.pairs import Pair, rung_at
@@ -71,6 +72,8 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     Raises:
         UserError: either is missing or damaged, or the model has not the layers of this checkpoint.
     """
+    if is_translated(keras_file):
+        return _translated(path, keras_file, steps=steps, seed=seed, **options)
     conversion = read(path, **options)
     conversion.checkpoint.check()
     check_map(keras_file, mapped=conversion.mapped)
@@ -93,6 +96,21 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     guarded = (_guarded(part, name, unproved) for name, part in parts.items())
     rungs = itertools.chain.from_iterable(guarded)
     return Verification(rungs, held.against, notes, unproved, _claim(conversion, steps))
+
+
+def _translated(path, keras_file, *, steps, seed, trust=False, **options):
+    """The Verification of a model that was translated op by op."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise UserError(f"{keras_file} was made without {given[0].replace('_', '-')}: leave it out")
+    conversion, model, weights = translated.read_both(path, keras_file, trust=trust)
+    notes = [f"INCOMPLETE, the model does not have {line}" for line in conversion.left_out]
+    unproved: list[str] = []
+    learned = unproved if steps else notes
+    parts = translated.checks(conversion, model, weights, unproved, learned, steps=steps, seed=seed)
+    guarded = (_guarded(part, name, unproved) for name, part in parts.items())
+    rungs = itertools.chain.from_iterable(guarded)
+    return Verification(rungs, translated.AGAINST, notes, unproved, _claim(conversion, steps))
 
 
 def _claim(conversion, steps):

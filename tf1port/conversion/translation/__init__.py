@@ -1,0 +1,1 @@
+"""A graph of any shape, op by op, as a Keras model."""

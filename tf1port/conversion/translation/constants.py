@@ -1,0 +1,77 @@
+"""The values of the tensors of a graph that nothing fed and no variable changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from tf1port.errors import UserError
+from tf1port.tf1.graph import sessions
+from tf1port.tf1.graph.ends import PLACEHOLDERS
+from tf1port.tf1.graph.importing import Imported
+from tf1port.tf1.graph.index import VARIABLES, Graph
+from tf1port.tf1.graph.op_defs import is_stateful
+
+_SIZES = {"Shape", "Size", "Rank"}
+_INT64 = 9  # of the DataTypes
+_FLOW = {"Enter", "Exit", "Merge", "Switch", "NextIteration", "LoopCond"}
+_FLOW |= {"If", "StatelessIf", "While", "StatelessWhile", "PartitionedCall", "Case"}
+
+
+def constants(graph: Graph, tensors: Iterable[str]) -> dict[str, np.ndarray]:
+    """The values of those among some tensors that are constant.
+
+    Args:
+        tensors: each after those that it is computed of.
+    """
+    sizes: dict[str, np.ndarray] = {}
+    found: dict[str, np.ndarray | None] = {}
+    for tensor in tensors:
+        node = graph.node(tensor)
+        if node is None:
+            continue
+        if node.op in _SIZES:
+            value = _size(node, graph.shape(graph.inputs(node)[0]))
+            if value is not None:
+                sizes[tensor] = value
+                found[tensor] = value
+        elif node.op == "Const":
+            found[tensor] = graph.constant(tensor)
+        elif _computes(node.op) and all(graph.origin(t) in found for t in graph.inputs(node)):
+            found[tensor] = None
+    return {name: value for name, value in _run(graph, found, sizes).items() if value is not None}
+
+
+def _computes(op: str) -> bool:
+    """Whether an op computes what it gives of what it takes alone."""
+    return op not in PLACEHOLDERS | VARIABLES | _FLOW and not is_stateful(op)
+
+
+def _size(node, shape):
+    """What an op of a tensor's sizes gives; None where they are not all known."""
+    long = "out_type" in node.attr and node.attr["out_type"].type == _INT64
+    dtype = np.int64 if long else np.int32
+    if shape is None:
+        return None
+    if node.op == "Rank":
+        return np.asarray(len(shape), np.int32)
+    if None in shape:
+        return None
+    return np.asarray(shape if node.op == "Shape" else int(np.prod(shape)), dtype)
+
+
+def _run(graph, found, sizes):
+    wanted = [name for name, value in found.items() if value is None]
+    if not wanted:
+        return found
+    try:
+        part = Imported(graph, fed=sizes)
+        part.add(wanted)
+        tensors = {name: part.tensor(name) for name in wanted}
+        feed = {part.tensor(name): value for name, value in sizes.items()}
+        with sessions.session(part.graph) as session:
+            values = sessions.run(session, tensors, feed)
+    except (UserError, KeyError):
+        return found
+    return {**found, **values}

@@ -1,0 +1,53 @@
+"""The pieces of a translated model as lines of text: what each takes, and its variables."""
+
+from __future__ import annotations
+
+from tf1port.conversion.translation.translated import Translated
+from tf1port.keras_model import naming
+from tf1port.keras_model.program import Constant, Op, Producer, Sizes, Use, Value, in_order
+
+
+def diagram(conversion: Translated) -> list[str]:
+    """The model from its inputs to its outputs."""
+    program, lines = conversion.program, []
+    if conversion.left_out:
+        left = (f"  {line}" for line in conversion.left_out)
+        lines += ["INCOMPLETE, the model does not have", *left, ""]
+    lines += [f"{name}: input {of['tensor']}" for name, of in conversion.inputs.items()]
+    done: set[int] = set()
+    for producer in in_order([*program.outputs.values()]):
+        if isinstance(producer, Use) and producer.layer.spec is not None:
+            spec = producer.layer.spec
+            taken = ", ".join(dict.fromkeys(_sources(producer)))
+            lines += ["", f"{spec.name}: {spec.kind} of {taken}"]
+            if id(producer.layer) not in done:
+                width = max([18, *map(len, spec.sources)])
+                lines += [f"  {role:<{width}} {name}" for role, name in spec.sources.items()]
+                done.add(id(producer.layer))
+    lines += ["", *(f"output {name}: {tensor}" for name, tensor in conversion.outputs.items())]
+    if program.optimizer is not None:
+        lines += [
+            "",
+            f"optimizer: {program.optimizer.kind}, after {program.optimizer.iterations} steps",
+        ]
+        lines += [f"  {note}" for note in program.optimizer.notes]
+    lines += ["", *conversion.notes]
+    return [*lines, "not taken over: " + (", ".join(program.unused) or "nothing")]
+
+
+def _sources(producer: Producer) -> list[str]:
+    """What leads to a piece without another layer between."""
+    found, queue, seen = [], list(producer.operands), set()
+    while queue:
+        value: Value = queue.pop(0)
+        made = value.producer
+        if id(made) in seen:
+            continue
+        seen.add(id(made))
+        if isinstance(made, Use) and made.layer.spec is not None:
+            found.append(made.layer.spec.name)
+        elif isinstance(made, (Op, Sizes)):
+            queue += made.operands
+        elif not isinstance(made, Constant):
+            found.append(naming.of_node(made.scope))
+    return found

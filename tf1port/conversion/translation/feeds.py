@@ -1,0 +1,132 @@
+"""Random batches for the inputs of a Program, of the sizes and the kinds that its graph takes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from tf1port.keras_model.program import Constant, Op, Program, Use, Value, in_order
+
+SMALL, LARGE = (3, 5, 4), (6, 9, 7)  # rows, steps and what else is left open
+_FLOATS = ("float16", "float32", "float64")
+
+
+class Sizes(NamedTuple):
+    """How large the open axes of all inputs are.
+
+    rows, steps, rest: of the first two axes and of the others. time_first: the axes of the first
+    two are the other way round. apart: each input has as many steps as none of the others.
+    """
+
+    rows: int
+    steps: int
+    rest: int
+    time_first: bool = False
+    apart: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.rows} rows, {self.steps} steps"
+
+
+def sizes(program: Program) -> Iterator[Sizes]:
+    """The sizes to try, those first that leave the least to chance."""
+    fixed = [value.shape or () for value in program.inputs]
+    for which in (SMALL, LARGE):
+        rows = next((shape[0] for shape in fixed if shape and shape[0] is not None), which[0])
+        for time_first, apart in itertools.product((False, True), (True, False)):
+            yield Sizes(rows, which[1], which[2], time_first, apart)
+
+
+def kinds(program: Program) -> dict[str, tuple[str, int]]:
+    """What the whole numbers of each input are, by its tensor.
+
+    Returns: ("ids", how many there are) or ("lengths", 0) or ("numbers", how many).
+    """
+    found: dict[str, tuple[str, int]] = {}
+    of: dict[tuple[int, int], set[str]] = {}
+    for value in program.inputs:
+        of[id(value.producer), value.port] = {value.producer.tensor}  # type: ignore[attr-defined]
+    order = in_order([*program.outputs.values()])
+    for producer in order:
+        for value in producer.operands:
+            names = of.get((id(value.producer), value.port), set())
+            for name in names:
+                kind = _kind(producer, value)
+                if kind is not None:
+                    found[name] = min(kind, found.get(name, kind), key=lambda one: one[1])
+            if isinstance(producer, Op) and all("int" in dtype for dtype in producer.out_dtypes):
+                for port in range(len(producer.out_dtypes)):
+                    of.setdefault((id(producer), port), set()).update(names)
+    return found
+
+
+def _kind(producer, value: Value) -> tuple[str, int] | None:
+    if isinstance(producer, Use) and producer.layer.kind == "Embedding":
+        return "ids", producer.layer.options["input_dim"]
+    if isinstance(producer, Op) and producer.op == "SequenceMask":
+        return "lengths", 0
+    if isinstance(producer, Op) and producer.op == "OneHot" and value is producer.taken[0]:
+        depth = producer.taken[1].producer
+        return ("ids", int(depth.array)) if isinstance(depth, Constant) else None
+    if isinstance(producer, Op) and producer.op in ("Gather", "GatherV2"):
+        known = (producer.taken[0].shape or (None,))[0]
+        return ("ids", known) if known is not None and value is producer.taken[1] else None
+    return None
+
+
+def batch(
+    program: Program, chosen: Sizes, stream: np.random.Generator, *, shortest: int
+) -> dict[str, np.ndarray]:
+    """An array for each input, by its tensor.
+
+    Args:
+        shortest: the length of the shortest row.
+    """
+    roles, found = kinds(program), {}
+    steps = _steps(program, chosen)
+    for value in program.inputs:
+        tensor = value.producer.tensor  # type: ignore[attr-defined]
+        shape = _shape(value, chosen, steps[tensor])
+        found[tensor] = _drawn(value, shape, roles.get(tensor), stream, steps, shortest)
+    return found
+
+
+def _steps(program: Program, chosen: Sizes) -> dict[str, int]:
+    """The number of steps of each input."""
+    found, extra = {}, 0
+    for value in program.inputs:
+        tensor = value.producer.tensor  # type: ignore[attr-defined]
+        shape = value.shape or ()
+        axis = 0 if chosen.time_first else 1
+        known = shape[axis] if len(shape) > 1 else None
+        found[tensor] = known or chosen.steps + extra
+        extra += 1 if chosen.apart and len(shape) > 1 and known is None else 0
+    return found
+
+
+def _shape(value: Value, chosen: Sizes, steps: int) -> tuple[int, ...]:
+    shape = value.shape or ()
+    first, second = (steps, chosen.rows) if chosen.time_first else (chosen.rows, steps)
+    open_ = [first, second, *[chosen.rest] * len(shape)] if len(shape) > 1 else [chosen.rows]
+    return tuple(known or size for known, size in zip(shape, open_, strict=False))
+
+
+def _drawn(value: Value, shape, role, stream, steps: Mapping[str, int], shortest: int):
+    if value.dtype in _FLOATS:
+        return stream.normal(size=shape).astype(value.dtype)
+    if value.dtype == "bool":
+        return stream.uniform(size=shape) < 0.5
+    if role is None and len(shape) == 1:
+        role = ("lengths", 0)
+    kind, count = role or ("numbers", 2)
+    if kind == "lengths":
+        longest = min(steps.values())
+        some = [longest, max(shortest, 1) if shortest else 0, (longest + 1) // 2]
+        return np.resize(some, shape).astype(value.dtype)
+    return stream.integers(max(count, 1), size=shape).astype(value.dtype)
+
+
+__all__ = ["LARGE", "SMALL", "Mapping", "Sizes", "batch", "kinds", "sizes"]

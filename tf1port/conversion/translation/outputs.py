@@ -1,0 +1,213 @@
+"""Which tensors of a graph a model should give: what its loss is computed of, or its last ones."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable
+
+from tf1port.conversion.translation.recurrences import Given
+from tf1port.tf1.graph.ends import PLACEHOLDERS, behind, is_fed, is_loss
+from tf1port.tf1.graph.index import PASSING, VARIABLES, Graph
+
+_SAME = PASSING | {"Reshape", "Squeeze", "ExpandDims"}
+_MOVING = {"Transpose", "ReverseV2", "ReverseSequence"}
+_ASIDE = {"NoOp", "HistogramSummary", "ScalarSummary", "MergeSummary", "Assert", "SaveV2", "Save"}
+_ASIDE |= {
+    "Shape",
+    "ShapeN",
+    "Size",
+    "Rank",
+    "ZerosLike",
+    "PrintV2",
+    "Print",
+    "IsVariableInitialized",
+}
+_ASIDE |= {"Assign", "AssignAdd", "AssignSub", "AssignVariableOp", "AssignAddVariableOp"}
+_UPDATE = re.compile("(Resource)?(Sparse)?Apply|TensorArray|(Resource)?Scatter|Stack|Enter$")
+_FLOW = {"Switch", "Merge", "NextIteration", "Exit"}
+_ASIDE |= {"AssignSubVariableOp", "LoopCond", *_FLOW}
+
+
+def find_outputs(graph: Graph, given: dict[str, Given]) -> list[str]:
+    """The tensors that a loss takes of what variables make; without one, what nothing takes.
+
+    With them what else is made of the same inputs, such as predictions, and the final states of
+    cells whose initial states are fed: they are fed again.
+    """
+    made = _made_of_variables(graph)
+    losses = [node for node in graph.nodes.values() if _takes(graph, node, made)]
+    losses = [node for node in losses if is_loss(graph, node, made)]
+    after = _ahead(graph, [t for node in losses for t in graph.outputs(node)])
+    found: dict[str, None] = {}
+    for node in losses:
+        if node.name not in after:
+            found.update(dict.fromkeys(_source(graph, t, made) for t in _takes(graph, node, made)))
+    found = {name: None for name in found if graph.variable(name) is None}
+    if not found:
+        return [*_last(graph, made)]
+    of_loss = after | {node.name for node in losses}
+    found |= dict.fromkeys(_beside(graph, given, made, of_loss, found))
+    return [*found, *(name for name in _states(graph, given) if name not in found)]
+
+
+def _beside(graph: Graph, given, made: set[str], of_loss: set[str], outputs) -> list[str]:
+    """What is computed of the same inputs as the outputs, as far as nothing else is fed to it."""
+    computed, sources = behind(graph, outputs, cut=())
+    own = {_node(name) for name in sources}
+    fed = [one.name for one in graph.nodes.values() if is_fed(one.op)]
+    others = _of_gradients(graph) | of_loss | computed
+    for name in fed:
+        ahead = _ahead(graph, graph.outputs(graph.nodes[name]))
+        others |= ahead if name not in own else set()
+    live = _behind(graph, [name for name in made if _is_end(graph, name)])
+    free = (_following(graph, computed & made) & made & live) - others
+    known = {_node(_source(graph, name, made)) for name in outputs} | {_node(n) for n in given}
+    found = []
+    for name in sorted(free):
+        node = graph.nodes[name]
+        users = {user.name for tensor in graph.outputs(node) for user in graph.consumers(tensor)}
+        if not users & free and _node(_moved(graph, f"{name}:0")) not in known:
+            found.append(f"{name}:0")
+    return found
+
+
+def _following(graph: Graph, names: Iterable[str]) -> set[str]:
+    """The names of the nodes that some lead to, but for those of loops and of updates."""
+    found: set[str] = set()
+    queue = deque(name for name in names if not _is_looped(name))
+    while queue:
+        for tensor in graph.outputs(graph.nodes[queue.popleft()]):
+            for user in graph.consumers(tensor):
+                aside = user.op in _ASIDE or _UPDATE.match(user.op) or _is_looped(user.name)
+                if user.name not in found and not aside:
+                    found.add(user.name)
+                    queue.append(user.name)
+    return found
+
+
+def _of_gradients(graph: Graph) -> set[str]:
+    """The names of the nodes that gradients lead to: those of optimizers."""
+    own = [n for n in graph.nodes.values() if any(graph.node(t) is None for t in graph.inputs(n))]
+    names = {node.name for node in own}
+    return names | _ahead(graph, [t for node in own for t in graph.outputs(node)])
+
+
+def _moved(graph: Graph, tensor: str) -> str:
+    """What a tensor was before its axes were moved about."""
+    while (node := graph.node(tensor)) is not None and node.op in _SAME | _MOVING:
+        tensor = graph.inputs(node)[0]
+    return tensor
+
+
+def _is_looped(name: str) -> bool:
+    """Whether a node is of a loop or of its arrays, by its name."""
+    return any(part.startswith(("while", "TensorArray")) for part in name.split("/"))
+
+
+def left_out(graph: Graph, computed: set[str]) -> list[str]:
+    """The nodes that take what a model computes towards something else than a loss.
+
+    Args:
+        computed: the names of the nodes that the model's outputs are made by.
+    """
+    made = _made_of_variables(graph)
+    live = _behind(graph, [name for name in made if _is_end(graph, name)])
+    known = computed | (graph.outside.scaling if graph.outside else set())
+    own = [graph.nodes[name] for name in computed & made]
+    queue, seen, found = deque(t for node in own for t in graph.outputs(node)), set(), []
+    while queue:
+        for node in graph.consumers(queue.popleft()):
+            if node.name in known or node.name in seen or node.name not in live:
+                continue
+            seen.add(node.name)
+            if node.op in _SAME | _MOVING | _FLOW:
+                queue.extend(graph.outputs(node))
+            elif node.op not in _ASIDE and not is_loss(graph, node, made):
+                found.append(node.name)
+    return sorted(name for name in found if not _is_looped(name))
+
+
+def _is_end(graph: Graph, name: str) -> bool:
+    """Whether nothing takes what a node gives, and it is a result and no part of a loop."""
+    node = graph.nodes[name]
+    if node.op in _ASIDE or _UPDATE.match(node.op):
+        return False
+    users = [user for tensor in graph.outputs(node) for user in graph.consumers(tensor)]
+    return all(user.op in _ASIDE - _FLOW for user in users)
+
+
+def _behind(graph: Graph, names: Iterable[str]) -> set[str]:
+    """The names of the nodes that lead to some, and these."""
+    found, queue = set(names), deque(names)
+    while queue:
+        for tensor in graph.inputs(graph.nodes[queue.popleft()]):
+            other = _node(tensor)
+            if other in graph.nodes and other not in found:
+                found.add(other)
+                queue.append(other)
+    return found
+
+
+def _takes(graph: Graph, node, made: set[str]) -> list[str]:
+    """The tensors made of variables that a node takes."""
+    return [name for name in graph.inputs(node) if _node(name) in made]
+
+
+def _ahead(graph: Graph, tensors: Iterable[str]) -> set[str]:
+    """The names of the nodes that some tensors lead to."""
+    found, queue = set(), deque(tensors)
+    while queue:
+        for node in graph.consumers(queue.popleft()):
+            if node.name not in found:
+                found.add(node.name)
+                queue.extend(graph.outputs(node))
+    return found
+
+
+def _outputs_of(graph, nodes):
+    return [t for name in nodes if name in graph.nodes for t in graph.outputs(graph.nodes[name])]
+
+
+def _made_of_variables(graph: Graph) -> set[str]:
+    """The names of the nodes whose outputs depend on variables of real numbers."""
+    real = (1, 2, 101, 102)  # float32, float64 and references to them
+    variables = [node for node in graph.nodes.values() if node.op in VARIABLES]
+    starts = [f"{node.name}:0" for node in variables if node.attr["dtype"].type in real]
+    found, queue = set(), deque(starts)
+    while queue:
+        for node in graph.consumers(queue.popleft()):
+            if node.name not in found and (node.op not in _ASIDE or node.op in _FLOW):
+                found.add(node.name)
+                queue.extend(graph.outputs(node))
+    return found
+
+
+def _source(graph: Graph, tensor: str, made: set[str]) -> str:
+    """What a tensor was before it was only reshaped."""
+    while True:
+        node = graph.node(tensor)
+        if node is None or node.op not in _SAME or _node(graph.inputs(node)[0]) not in made:
+            return tensor
+        tensor = graph.inputs(node)[0]
+
+
+def _last(graph: Graph, made: set[str]) -> list[str]:
+    """What nothing takes of what variables make."""
+    found = (name for name in made if _is_end(graph, name) and not graph.variable(f"{name}:0"))
+    return sorted(f"{name}:0" for name in found)
+
+
+def _states(graph: Graph, given: dict[str, Given]) -> list[str]:
+    """The final states of runs whose initial states are fed."""
+    found = []
+    for name, one in given.items():
+        run = one.recurrence.run
+        fed = [graph.node(graph.origin(state)) for state in run.initial]
+        if one.what in "hc" and any(n is not None and n.op in PLACEHOLDERS for n in fed):
+            found.append(name)
+    return sorted(found)
+
+
+def _node(tensor: str) -> str:
+    return tensor.rpartition(":")[0]

@@ -1,0 +1,234 @@
+"""Reads what a graph computes, op by op, as the values of a model.
+
+Known cells become recurrent layers, products with variables dense layers, rows of tables
+embeddings, sizes arithmetic on sizes; every other op is as tf1port.keras_model.op_table has it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow.compat.v1 as tf1
+
+from tf1port.conversion.translation import recurrent_layers, rules
+from tf1port.conversion.translation.constants import constants
+from tf1port.conversion.translation.recurrences import Given
+from tf1port.errors import UserError
+from tf1port.keras_model.op_table import OPS
+from tf1port.keras_model.program import Constant, Input, Layer, Op, Value, Weight
+from tf1port.tf1.graph.ends import PLACEHOLDERS
+from tf1port.tf1.graph.index import Graph
+from tf1port.tf1.graph.op_defs import output_type
+
+_LARGEST = 64  # numbers of a constant that is written out
+_FLOATS = {"float16", "float32", "float64", "bfloat16"}
+
+
+class Reader:
+    """The values of a graph's tensors, each made once.
+
+    Args:
+        graph: as it is outside of training.
+        shapes: of the checkpoint's variables.
+        given: what tensors are of runs of known cells.
+        raw: variables that no layer may hold, for several would.
+
+    Attributes:
+        inputs: the values of what is fed, by the tensor's name, in the order of their use.
+        layers: by the variables that they hold and what they are.
+        uses: how many nodes compute with a tensor.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        shapes: Mapping[str, tuple[int, ...]],
+        given: Mapping[str, Given],
+        *,
+        raw: Iterable[str] = (),
+    ) -> None:
+        self.graph, self.shapes, self.given, self.raw = graph, shapes, given, set(raw)
+        self.inputs: dict[str, Value] = {}
+        self.layers: dict[tuple[Any, ...], Layer] = {}
+        self.uses: Counter[str] = Counter()
+        self.runs: dict[int, dict[str, Value]] = {}
+        self._values: dict[str, Value] = {}
+        self._constants: dict[str, np.ndarray] = {}
+
+    def read(self, tensors: Iterable[str]) -> list[Value]:
+        """The values of some tensors.
+
+        Raises:
+            UserError: an op on the way to them has no counterpart.
+        """
+        wanted = [self.graph.origin(tensor) for tensor in tensors]
+        self._constants = constants(self.graph, self._order(wanted))
+        for tensor in self._order(wanted):
+            if tensor not in self._values:
+                self._make(tensor)
+        return [self.value(tensor) for tensor in wanted]
+
+    def value(self, tensor: str) -> Value:
+        """The value of a tensor that has been read."""
+        return self._values[self.graph.origin(tensor)]
+
+    def variable(self, value: Value) -> str | None:
+        """The variable that a value is and that a layer may hold; None: it is none."""
+        producer = value.producer
+        if isinstance(producer, Weight) and producer.variable not in self.raw:
+            return producer.variable
+        return None
+
+    def constant(self, value: Value) -> np.ndarray | None:
+        """The array of a constant value; None for any other."""
+        return value.producer.array if isinstance(value.producer, Constant) else None
+
+    def layer(self, kind: str, options: Mapping[str, Any], variables: dict[str, str], **more: Any):
+        """The one Layer that holds some variables in this way."""
+        key = (kind, repr(sorted(options.items())), *sorted(variables.items()))
+        return self.layers.setdefault(key, Layer(kind, dict(options), variables, **more))
+
+    def op(self, op: str, taken: Iterable[Value]) -> Value:
+        """A value of an op that the graph has not by itself, like the first that it takes."""
+        operands = tuple(taken)
+        like = operands[0]
+        made = Op(op, {}, operands, (like.dtype,), (like.shape,), like.producer.scope)
+        return Value(made, like.dtype, like.shape, dims=like.dims)
+
+    def shape(self, tensor: str) -> tuple[int | None, ...] | None:
+        """The sizes of a tensor as far as the graph knows them."""
+        shape = self.graph.shape(tensor)
+        return None if shape is None else tuple(shape)
+
+    def _order(self, tensors: list[str]) -> list[str]:
+        """The tensors that lead to some, each after those that it is computed of."""
+        found: dict[str, None] = {}
+        begun: set[str] = set()
+        stack = [(tensor, False) for tensor in reversed(dict.fromkeys(tensors))]
+        self.uses = Counter(tensors)
+        while stack:
+            tensor, done = stack.pop()
+            if tensor in found:
+                continue
+            if done:
+                found[tensor] = None
+                continue
+            if tensor in begun:
+                raise UserError(f"{tensor} is computed in a loop of which no cell is known")
+            begun.add(tensor)
+            stack.append((tensor, True))
+            taken = self._taken(tensor)
+            self._count(tensor, taken)
+            stack += [(name, False) for name in reversed(taken) if name not in found]
+        return list(found)
+
+    def _count(self, tensor: str, taken: list[str]) -> None:
+        node = self.graph.node(tensor)
+        if tensor in self.given or (node is not None and node.op not in rules.SIZES):
+            self.uses.update(taken)
+
+    def _taken(self, tensor: str) -> list[str]:
+        """The tensors that one is computed of."""
+        node = self.graph.node(tensor)
+        if tensor in self._constants or node is None or node.op in PLACEHOLDERS:
+            return []
+        given = self.given.get(tensor)
+        names = given.recurrence.takes if given else self.graph.inputs(node)
+        return [self.graph.origin(name) for name in names]
+
+    def _make(self, tensor: str) -> None:
+        node = self.graph.node(tensor)
+        if tensor in self._constants:
+            self._values[tensor] = self._constant(tensor, node)
+        elif tensor in self.given:
+            self._values[tensor] = recurrent_layers.value(self, self.given[tensor])
+        elif node is None:
+            raise UserError(f"{tensor} is computed by backpropagation")
+        elif node.op in PLACEHOLDERS:
+            self._values[tensor] = self._input(tensor, node)
+        elif (variable := self.graph.variable(tensor)) is not None:
+            self._values[tensor] = self._weight(tensor, variable)
+        else:
+            made = self._computed(node, [self.value(name) for name in self.graph.inputs(node)])
+            self._values.update((f"{node.name}:{port}", value) for port, value in enumerate(made))
+            if tensor not in self._values:
+                raise UserError(f"{node.name} ({node.op}) gives no output {tensor}")
+
+    def _constant(self, tensor: str, node) -> Value:
+        array = np.asarray(self._constants[tensor])
+        if array.size > _LARGEST and len(set(array.ravel().tolist())) > 1:
+            raise UserError(f"{node.name} is a constant of {array.size} numbers")
+        return Value(Constant(array, node.name), str(array.dtype), array.shape, dims=array.shape)
+
+    def _input(self, tensor: str, node) -> Value:
+        dtype = _name(output_type(node, 0))
+        shape = self.shape(tensor)
+        if dtype == "string" or shape is None:
+            what = "text" if dtype == "string" else "of an unknown number of axes"
+            raise UserError(f"the input {tensor} is {what}")
+        value = Value(Input(tensor, node.name), dtype, shape)
+        self.inputs[tensor] = value
+        return value
+
+    def _weight(self, tensor: str, variable: str) -> Value:
+        if variable not in self.shapes:
+            raise UserError(f"the checkpoint has no {variable}")
+        node = self.graph.node(tensor)
+        dtype = _name(node.attr["dtype"].type)
+        if dtype not in _FLOATS:
+            raise UserError(f"the variable {variable} is of {dtype}")
+        shape = tuple(self.shapes[variable])
+        return Value(Weight(variable, variable), dtype, shape, dims=shape)
+
+    def _computed(self, node, taken: list[Value]) -> list[Value]:
+        rule: Callable[..., list[Value] | None] | None = rules.RULES.get(node.op)
+        made = rule(self, node, taken) if rule else None
+        return made if made is not None else self._plain(node, taken)
+
+    def _plain(self, node, taken: list[Value]) -> list[Value]:
+        """The outputs of an op that the table translates."""
+        if node.op not in OPS:
+            raise UserError(f"{node.name} ({node.op}) has no counterpart in Keras")
+        count = _count_of_outputs(node)
+        dtypes = tuple(_name(output_type(node, port)) for port in range(count))
+        shapes = tuple(self.shape(f"{node.name}:{port}") for port in range(count))
+        made = Op(node.op, attributes(node), tuple(taken), dtypes, shapes, node.name)
+        return [
+            Value(made, dtype, shape, port, dims=rules.dims(node.op, taken, shape))
+            for port, (dtype, shape) in enumerate(zip(dtypes, shapes, strict=True))
+        ]
+
+
+def attributes(node) -> dict[str, Any]:
+    """The attributes of a node as Python values."""
+    return {key: _plain(value) for key, value in node.attr.items() if key != "_output_shapes"}
+
+
+def _plain(value):
+    kind = value.WhichOneof("value")
+    if kind == "s":
+        return value.s.decode("utf-8", "replace")
+    if kind in ("i", "f", "b"):
+        return getattr(value, kind)
+    if kind == "type":
+        return _name(value.type)
+    if kind == "shape":
+        return tuple(size.size for size in value.shape.dim)
+    if kind == "list":
+        return [*value.list.i, *value.list.f, *(_name(one) for one in value.list.type)]
+    return None
+
+
+def _count_of_outputs(node) -> int:
+    """How many outputs a node has."""
+    count = 0
+    while output_type(node, count) is not None:
+        count += 1
+    return count
+
+
+def _name(kind) -> str:
+    return tf1.as_dtype(kind).base_dtype.name

@@ -1,0 +1,133 @@
+"""The uses of known cells over time in a graph, each with what it takes and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from tf1port.errors import UserError
+from tf1port.tf1.checkpoint.cell_names import Cell
+from tf1port.tf1.graph.equations import Constants
+from tf1port.tf1.graph.index import PASSING, Graph
+from tf1port.tf1.graph.unrolls import Run, UnknownCell
+from tf1port.tf1.graph.wiring import find_wiring
+
+_READS = {"TensorArrayReadV3", "TensorArrayReadV2", "TensorArrayRead"}
+
+
+class Recurrence(NamedTuple):
+    """One run of a cell: below is the one whose outputs it takes within the same loop."""
+
+    cell: Cell
+    constants: Constants
+    run: Run
+    below: Recurrence | None = None
+
+    @property
+    def takes(self) -> list[str]:
+        """The tensors of the graph that it is computed of."""
+        run = self.run
+        taken = [run.inputs] if run.inputs else [step.x for step in run.steps]
+        taken = self.below.takes if self.below else taken
+        return [*taken, *run.initial, *([run.lengths] if run.lengths else [])]
+
+
+class Given(NamedTuple):
+    """What a tensor is of a Recurrence.
+
+    what: "sequence" [T, B, U], "step" of a `number`, or the final "h" or "c".
+    """
+
+    recurrence: Recurrence
+    what: str
+    number: int = 0
+
+
+def find_recurrences(graph: Graph, cells: Iterable[Cell]) -> dict[str, Given]:
+    """What some tensors of a graph are of the runs of its cells, by the tensor's name.
+
+    A cell that is not used in a known way is left out: its ops are then as any others.
+    """
+    found: list[Recurrence] = []
+    for cell in cells:
+        try:
+            wiring = find_wiring(graph, [cell])
+        except UnknownCell:
+            continue
+        constants = wiring.constants.get(cell.scope)
+        runs = wiring.runs.get(cell.scope, [])
+        found += [Recurrence(cell, constants, run) for run in runs if constants is not None]
+    given: dict[str, Given] = {}
+    for recurrence in _stacked(graph, found):
+        given.update(_given(graph, recurrence))
+    return given
+
+
+def _stacked(graph: Graph, found: list[Recurrence]) -> list[Recurrence]:
+    """The recurrences that take a sequence, or the outputs of another one in the same loop."""
+    made = {
+        graph.origin(one.run.steps[0].output): index
+        for index, one in enumerate(found)
+        if one.run.looped
+    }
+    done: dict[int, Recurrence | None] = {}
+
+    def whole(index: int, above: frozenset[int]) -> Recurrence | None:
+        if index not in done:
+            one = found[index]
+            if one.run.inputs is not None or not one.run.looped:
+                done[index] = one if _is_plain(graph, one) else None
+            else:
+                below = made.get(graph.origin(one.run.steps[0].x))
+                inner = None
+                if below is not None and below not in above:
+                    inner = whole(below, above | {index})
+                done[index] = one._replace(below=inner) if inner else None
+        return done[index]
+
+    whole_ones = [whole(index, frozenset({index})) for index in range(len(found))]
+    return [one for one in whole_ones if one is not None]
+
+
+def _is_plain(graph: Graph, recurrence: Recurrence) -> bool:
+    """Whether a loop's cell takes what is read at a step, and that as it is."""
+    run = recurrence.run
+    if not run.looped:
+        return True
+    node = graph.node(graph.origin(run.steps[0].x))
+    return node is not None and node.op in _READS
+
+
+def _given(graph: Graph, recurrence: Recurrence) -> dict[str, Given]:
+    run, found = recurrence.run, {}
+    if run.cell_states is not None:
+        if run.lengths is None and run.outputs is not None:
+            found[run.outputs] = Given(recurrence, "sequence")
+        return found
+    if run.looped:
+        pairs = (("sequence", run.outputs), ("h", run.final_h), ("c", run.final_c))
+        return {name: Given(recurrence, what) for what, name in pairs if name is not None}
+    for index, step in enumerate(run.steps):
+        found[step.output] = Given(recurrence, "step", index)
+        if not run.residual and run.lengths is None:
+            found[step.new_h] = Given(recurrence, "step", index)
+    last = run.steps[-1]
+    if run.residual or run.lengths is not None:
+        found[last.new_h] = Given(recurrence, "h")
+    if last.new_c is not None:
+        found[last.new_c] = Given(recurrence, "c")
+    return found
+
+
+def check_order(recurrence: Recurrence) -> None:
+    """Refuses what no layer of Keras does with lengths.
+
+    Raises:
+        UserError: sums of inputs and outputs, or outputs that go on, past the end of a row.
+    """
+    run = recurrence.run
+    if run.lengths is not None and (run.residual or not run.padded):
+        raise UserError(f"{recurrence.cell.scope} goes on past the lengths of its rows")
+
+
+__all__ = ["PASSING", "Given", "Recurrence", "check_order", "find_recurrences"]

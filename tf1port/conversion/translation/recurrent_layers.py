@@ -1,0 +1,138 @@
+"""Runs of known cells as layers of Keras, with the states that they start from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tf1port.conversion.translation import rules
+from tf1port.conversion.translation.recurrences import Given, Recurrence, check_order
+from tf1port.keras_model.program import Constant, Layer, Op, Sizes, Use, Value
+from tf1port.tf1.checkpoint.cell_names import sizes
+
+SEQUENCE, STATES = 0, 1  # the ports of a Use: [B, T, U], then each final state [B, U]
+
+
+def value(reader, given: Given) -> Value:
+    """The value of a tensor that a run of a cell gives."""
+    ports = _ports(reader, given.recurrence)
+    sequence = ports["sequence"]
+    scope = given.recurrence.cell.scope
+    if given.what == "sequence":
+        return rules.transposed(reader, sequence, (1, 0, 2), scope=scope)
+    if given.what == "step":
+        return _step(sequence, given.number, len(given.recurrence.run.steps), scope=scope)
+    return ports[given.what]
+
+
+def _ports(reader, recurrence: Recurrence) -> dict[str, Value]:
+    """The values that a run gives, made once: its "sequence", the final "h" and "c"."""
+    key = id(recurrence.run)
+    if key not in reader.runs:
+        check_order(recurrence)
+        reader.runs[key] = _made(reader, recurrence)
+    return reader.runs[key]
+
+
+def _made(reader, recurrence: Recurrence) -> dict[str, Value]:
+    cell, run = recurrence.cell, recurrence.run
+    taken = _sequence(reader, recurrence)
+    states = [reader.value(name) for name in run.initial]
+    layer = _layer(reader, recurrence, count=len(states))
+    keywords: dict[str, Any] = {}
+    if run.lengths is not None:
+        keywords["mask"] = _mask(reader.value(run.lengths), taken, cell.scope)
+    if not all(_is_zero(reader, state) for state in states):
+        keywords["initial_state"] = states
+    use = Use(layer, (taken,), keywords, cell.scope)
+    size = sizes(cell.family, {role: reader.shapes[of] for role, of in cell.variables.items()})
+    width = size.outputs
+    batch, steps = taken.size(0), taken.size(1)
+    shape = (*taken.axes[:2], width)
+    sequence = Value(use, taken.dtype, shape, SEQUENCE, (batch, steps, width))
+    if run.residual:
+        sequence = reader.op("AddV2", (sequence, taken))
+    found = {"sequence": sequence}
+    for port, (name, units) in enumerate(zip("hc", (width, size.units), strict=True)):
+        shape = (taken.axes[0], units)
+        found[name] = Value(use, taken.dtype, shape, STATES + port, (batch, units))
+    return found
+
+
+def _sequence(reader, recurrence: Recurrence) -> Value:
+    """What a run takes, [B, T, F]."""
+    run, scope = recurrence.run, recurrence.cell.scope
+    if recurrence.below is not None:
+        return _ports(reader, recurrence.below)["sequence"]
+    if run.inputs is not None:
+        return rules.transposed(reader, reader.value(run.inputs), (1, 0, 2), scope=scope)
+    return _stacked(reader, [reader.value(step.x) for step in run.steps], scope=scope)
+
+
+def _stacked(reader, steps: list[Value], *, scope: str) -> Value:
+    """Steps [B, F] side by side, [B, T, F]; the sequence itself where they are all of its steps."""
+    producers = [step.producer for step in steps]
+    first = producers[0]
+    if isinstance(first, Op) and first.op == "Unpack" and len(first.out_shapes) == len(steps):
+        in_order = [(one is first, step.port) for one, step in zip(producers, steps, strict=True)]
+        if in_order == [(True, port) for port in range(len(steps))]:
+            source, axis = first.taken[0], first.attrs["axis"]
+            if axis in (1, -2):
+                return source
+            if axis == 0:
+                return rules.transposed(reader, source, (1, 0, 2), scope=scope)
+    if all(isinstance(one, Op) and "step" in one.attrs for one in producers):
+        pairs = [(one.taken[0], one.attrs["step"]) for one in producers if isinstance(one, Op)]
+        whole = pairs[0][0]
+        if pairs == [(whole, i) for i in range(len(steps))] and whole.size(1) == len(steps):
+            return whole
+    shape = (steps[0].axes[0], len(steps), *steps[0].axes[1:])
+    made = Op(
+        "Pack", {"axis": 1, "N": len(steps)}, tuple(steps), (steps[0].dtype,), (shape,), scope
+    )
+    dims = (steps[0].size(0), len(steps), *(steps[0].size(i) for i in range(1, len(shape) - 1)))
+    return Value(made, steps[0].dtype, shape, dims=dims)
+
+
+def _step(sequence: Value, index: int, count: int, *, scope: str) -> Value:
+    """One step [B, U] of a sequence."""
+    place = index if index < count - 1 or count == 1 else -1
+    vectors = ([0, place], [0, place + 1], [1, 1])
+    operands = [Value(Constant(np.array(v)), "int32", (2,)) for v in vectors]
+    attrs = {"begin_mask": 1, "end_mask": 1, "shrink_axis_mask": 2}
+    attrs |= {"ellipsis_mask": 0, "new_axis_mask": 0, "step": index}
+    shape = (sequence.axes[0], sequence.axes[2])
+    made = Op("StridedSlice", attrs, (sequence, *operands), (sequence.dtype,), (shape,), scope)
+    return Value(made, sequence.dtype, shape, dims=(sequence.size(0), sequence.size(2)))
+
+
+def _layer(reader, recurrence: Recurrence, *, count: int) -> Layer:
+    """The one layer of a cell, however often it is run."""
+    cell, constants = recurrence.cell, recurrence.constants
+    options = {"constants": constants, "masked": recurrence.run.lengths is not None}
+    held = dict(cell.variables)
+    return reader.layer(
+        "recurrent", options, held, outputs=1 + count, cells=(cell,), scope=cell.scope
+    )
+
+
+def _mask(lengths: Value, sequence: Value, scope: str) -> Value:
+    """True for the steps [B, T] before the end of a row."""
+    steps = Value(Sizes((sequence.size(1),), True, scope), lengths.dtype, ())
+    shape = (*lengths.axes[:1], sequence.axes[1])
+    made = Op("SequenceMask", {}, (lengths, steps), ("bool",), (shape,), f"{scope}/sequence_mask")
+    return Value(made, "bool", shape, dims=(lengths.size(0), sequence.size(1)))
+
+
+def _is_zero(reader, state: Value) -> bool:
+    """Whether a state is zeros, of whatever size."""
+    producer = state.producer
+    if isinstance(producer, Constant):
+        return not producer.array.any()
+    if isinstance(producer, Op) and producer.op in ("Fill", "ZerosLike"):
+        filled = reader.constant(producer.taken[-1]) if producer.op == "Fill" else np.array(0)
+        return filled is not None and not filled.any()
+    if isinstance(producer, Op) and producer.op in ("Reshape", "Identity", "Tile", "ExpandDims"):
+        return _is_zero(reader, producer.taken[0])
+    return False

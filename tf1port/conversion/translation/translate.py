@@ -1,0 +1,173 @@
+"""A graph of any shape as a Program: what it is fed, its layers, its ops, its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf1port.conversion.translation.outputs import find_outputs
+from tf1port.conversion.translation.reader import Reader
+from tf1port.conversion.translation.recurrences import find_recurrences
+from tf1port.errors import UserError
+from tf1port.keras_model import cell_specs, naming
+from tf1port.keras_model.blueprint import Spec, recurrent_spec
+from tf1port.keras_model.expressions import Call
+from tf1port.keras_model.program import Layer, Op, Program, Use, Value, Weight, in_order
+from tf1port.tf1.checkpoint.cell_names import Cell
+from tf1port.tf1.graph.index import Graph
+from tf1port.tf1.graph.network import Level, RecurrentLayer
+
+Read = Callable[[str], np.ndarray]
+_TRIES = 8  # of finding out which variables no single layer may hold
+
+
+def translate(
+    graph: Graph,
+    cells: Iterable[Cell],
+    shapes: Mapping[str, tuple[int, ...]],
+    read: Read,
+    *,
+    outputs: Sequence[str] = (),
+) -> tuple[Program, dict[str, str], dict[str, str]]:
+    """The Program of what a graph computes.
+
+    Args:
+        graph: as it is outside of training.
+        cells: of the checkpoint's inventory. shapes, read: of its variables.
+        outputs: the tensors that the model should give; none: those that a loss is computed of.
+
+    Returns: the Program; the graph's tensor by the name of the input, and of the output.
+
+    Raises:
+        UserError: an op has no counterpart, or there is nothing to give.
+    """
+    given = find_recurrences(graph, cells)
+    wanted = list(outputs) or find_outputs(graph, given)
+    if not wanted:
+        raise UserError("no output is found: nothing that its variables make leads to a loss")
+    reader, values = _read(graph, shapes, given, wanted)
+    inputs = list(reader.inputs.values())
+    used = {id(producer) for producer in in_order(values)}
+    inputs = [value for value in inputs if id(value.producer) in used]
+    if not inputs:
+        raise UserError("its outputs depend on nothing that is fed")
+    dtype = _dtype(values)
+    names = naming.Names()
+    fed = {names.new(naming.of_node(v.producer.scope)): v.producer.tensor for v in inputs}
+    specs = _specs(values, read, dtype, names)
+    named = _named_outputs(wanted, values)
+    program = Program(dtype, inputs, named, specs)
+    return program, fed, dict(zip(named, wanted, strict=True))
+
+
+def _read(graph, shapes, given, wanted):
+    """The values of the outputs, each variable held by one layer or by none."""
+    raw: set[str] = set()
+    for _ in range(_TRIES):
+        reader = Reader(graph, shapes, given, raw=raw)
+        values = reader.read(wanted)
+        several = _held_twice(values) - raw
+        if not several:
+            return reader, values
+        raw |= several
+    raise UserError(f"several layers hold {sorted(several)[0]}")
+
+
+def _held_twice(values: Sequence[Value]) -> set[str]:
+    """The variables that several layers hold, or a layer and an op."""
+    holders: dict[str, set[int]] = {}
+    for producer in in_order(values):
+        if isinstance(producer, Use):
+            for name in producer.layer.variables.values():
+                holders.setdefault(name, set()).add(id(producer.layer))
+        elif isinstance(producer, Weight):
+            holders.setdefault(producer.variable, set()).add(-1)
+    return {name for name, of in holders.items() if len(of) > 1}
+
+
+def _named_outputs(wanted: Sequence[str], values: Sequence[Value]) -> dict[str, Value]:
+    names, found = naming.Names(), {}
+    for tensor, value in zip(wanted, values, strict=True):
+        scope = tensor.rpartition(":")[0]
+        plain = naming.of_layer([scope], naming.of_node(scope))
+        producer = (value.rows_of or value).producer
+        if isinstance(producer, Use) and producer.layer.spec is not None:
+            plain = producer.layer.spec.name + ("", "_h", "_c")[value.port]
+        found[names.new(plain)] = value
+    return found
+
+
+def _dtype(values: Sequence[Value]) -> str:
+    found = {value.dtype for value in values if value.dtype.startswith("float")}
+    if len(found) != 1:
+        raise UserError(f"its outputs are of several dtypes: {', '.join(sorted(found)) or 'none'}")
+    return found.pop()
+
+
+# layers
+
+
+def _specs(values: Sequence[Value], read: Read, dtype: str, names: naming.Names) -> list[Spec]:
+    """The specs of all layers, each with a name of its own; the layers have them as well."""
+    order, specs = in_order(values), []
+    ports = _ports(order, values)
+    seen: set[int] = set()
+    variables: dict[str, Spec] = {}
+    for producer in order:
+        if isinstance(producer, Use) and id(producer.layer) not in seen:
+            layer = producer.layer
+            seen.add(id(layer))
+            otherwise = layer.cells[0].family if layer.cells else layer.kind.lower()
+            name = names.new(naming.of_layer([*layer.variables.values()], otherwise))
+            if layer.cells:
+                layer.spec = _recurrent(layer, ports[id(layer)], read, dtype, name)
+            else:
+                layer.spec = _plain(layer, read, dtype, name)
+            specs.append(layer.spec)
+        elif isinstance(producer, Weight) and producer.variable not in variables:
+            name = names.new(naming.of_layer([producer.variable], "variable"))
+            value = read(producer.variable)
+            call = Call("program.Variable", {"shape": value.shape, "dtype": dtype, "name": name})
+            spec = Spec(call, {"value": value}, {"value": producer.variable})
+            variables[producer.variable] = spec
+            specs.append(spec)
+    return specs
+
+
+def _ports(order, outputs: Sequence[Value]) -> dict[int, set[str]]:
+    """What is taken of the outputs of each layer: "last", "sequence", "h", "c"."""
+    found: dict[int, set[str]] = {}
+    for producer in [*order, None]:
+        for value in producer.operands if producer is not None else outputs:
+            use = value.producer
+            if not isinstance(use, Use):
+                continue
+            last = isinstance(producer, Op) and producer.attrs.get("step") is not None
+            last = last and producer.attrs["step"] + 1 == producer.taken[0].size(1)
+            what = ("last" if last else "sequence", "h", "c")[value.port]
+            found.setdefault(id(use.layer), set()).add(what)
+    return found
+
+
+def _recurrent(layer: Layer, taken: set[str], read: Read, dtype: str, name: str) -> Spec:
+    (cell,), constants = layer.cells, layer.options["constants"]
+    (spec,) = cell_specs.of_level(Level((RecurrentLayer(cell, constants, None),)), read)
+    options: dict[str, Any] = {"return_sequences": "sequence" in taken}
+    masked = layer.options["masked"]
+    if taken - {"last", "sequence"} and taken != {"h"}:
+        options["return_state"] = True
+    if "last" in taken and (masked or len(taken) > 1):
+        options["return_sequences"] = True
+    if masked:
+        # dynamic_rnn has zeros after a row's end; Keras repeats the last output, the state.
+        options["zero_output_for_mask"] = options["return_sequences"]
+    return recurrent_spec([spec], {**options, "dtype": dtype, "name": name})
+
+
+def _plain(layer: Layer, read: Read, dtype: str, name: str) -> Spec:
+    weights = {role: read(variable) for role, variable in layer.variables.items()}
+    options = {key: value for key, value in layer.options.items() if value is not None}
+    call = Call(f"keras.layers.{layer.kind}", {**options, "dtype": dtype, "name": name})
+    return Spec(call, weights, layer.variables)

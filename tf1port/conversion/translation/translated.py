@@ -1,0 +1,91 @@
+"""A checkpoint whose graph was translated op by op, and the model that it becomes."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tf1port.conversion.translation.outputs import left_out
+from tf1port.conversion.translation.translate import translate
+from tf1port.errors import UserError
+from tf1port.keras_model import program_build
+from tf1port.keras_model.optimizer import find_optimizer, why_not
+from tf1port.keras_model.program import Program
+from tf1port.tf1.checkpoint.inventory import Inventory
+from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
+from tf1port.tf1.graph.importing import check_needed
+from tf1port.tf1.graph.index import Graph, load_graph
+from tf1port.tf1.graph.pruning import behind
+
+
+@dataclass(frozen=True)
+class Translated:
+    """What becomes of a checkpoint whose graph was translated op by op.
+
+    inputs: the graph's tensor by the model's input, as the map has it. outputs: by its output.
+    left_out: what of the program is not in the model, a line each.
+    unchecked: what of the model was not compared with the graph, and why.
+    source: the Python file that builds the model.
+    """
+
+    checkpoint: Checkpoint
+    graph: Graph
+    program: Program
+    inputs: dict[str, dict[str, str]]
+    outputs: dict[str, str]
+    counters: dict[str, str]
+    notes: list[str]
+    source: str
+    left_out: list[str]
+    unchecked: tuple[str, ...] = ()
+    mapped: bool = False
+
+    @property
+    def blueprint(self) -> Program:
+        """What the map is written of."""
+        return self.program
+
+
+def read_translated(path: str, *, trust: bool = False, outputs: Sequence[str] = ()) -> Translated:
+    """Reads a checkpoint with a graph, op by op.
+
+    Args:
+        path: as for tf1port.tf1.checkpoint.reader.open_checkpoint.
+        trust: also take a graph whose ops run Python or touch files.
+        outputs: the tensors that the model should give.
+
+    Raises:
+        UserError: it has no graph, or one with an op that has no counterpart in Keras.
+    """
+    checkpoint = open_checkpoint(path)
+    if checkpoint.meta is None:
+        raise UserError(f"{path} has no .meta beside it, whose graph would be translated")
+    held = inventory(checkpoint)
+    graph = Graph(load_graph(checkpoint.meta), trust=trust)
+    shapes, read = checkpoint.shapes, checkpoint.read
+    program, fed, given = translate(graph, held.cells, shapes, read, outputs=outputs)
+    check_needed(graph, list(given.values()))
+    optimizer, notes = _optimizer(graph, program, checkpoint, held)
+    used = {name for spec in program.specs for name in spec.sources.values()}
+    used |= {*(optimizer.variables if optimizer else ())}
+    unused = sorted(shapes.keys() - used)
+    program = dataclasses.replace(program, optimizer=optimizer, unused=unused)
+    name = os.path.basename(checkpoint.prefix)
+    title = f"The Keras model of the TF1 checkpoint {name}."
+    source = program_build.source(program, name=name, title=title)
+    inputs = {key: {"tensor": tensor} for key, tensor in fed.items()}
+    computed = set(behind(graph.nodes, given.values()))
+    left = [f"the variable {one}" for one in unused]
+    left += [f"what {one} makes of the outputs" for one in left_out(graph, computed)]
+    dropped = sorted(computed & graph.outside.always) if graph.outside else []
+    left += [f"the dropout of {one}, which has one rate always" for one in dropped]
+    return Translated(checkpoint, graph, program, inputs, given, held.counters, notes, source, left)
+
+
+def _optimizer(graph: Graph, program: Program, checkpoint: Checkpoint, held: Inventory):
+    """The optimizer with its state, and lines on what the graph does not say."""
+    reason = why_not(graph, program.specs)
+    found = find_optimizer(graph, program.specs, checkpoint, held)
+    return found, [f"the optimizer is left out: {reason}"] if reason else []

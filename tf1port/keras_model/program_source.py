@@ -1,0 +1,455 @@
+"""A Program as Python source: a function that builds the model, and the layers that Keras has not.
+
+What has sizes that only a run knows stands in a layer of its own; all else is written where it
+is, for Keras follows it by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf1port.keras_model import naming
+from tf1port.keras_model.expressions import WIDTH, docstring
+from tf1port.keras_model.op_table import Operand, Operation, Translation, translate
+from tf1port.keras_model.program import (
+    TRANSLATED,
+    Arithmetic,
+    Constant,
+    Op,
+    Producer,
+    Program,
+    Size,
+    Sizes,
+    Use,
+    Value,
+    in_order,
+)
+
+_VARIABLE = '''
+class Variable(keras.layers.Layer):
+    """A variable by itself, whatever it is called on."""
+
+    def __init__(self, shape, **options):
+        super().__init__(**options)
+        self.shape = tuple(shape)
+
+    def build(self, _):
+        self.value = self.add_weight(name="value", shape=self.shape, initializer="zeros")
+
+    def call(self, _):
+        return ops.convert_to_tensor(self.value)
+
+    def compute_output_spec(self, _):
+        return keras.KerasTensor(self.shape, self.variable_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "shape": self.shape}
+'''
+
+
+class ProgramSource:
+    """The source of a Program.
+
+    Args:
+        program: its layers have their specs.
+        package: what the layers of the file are registered under.
+        title: the first line of the file.
+    """
+
+    def __init__(self, program: Program, *, package: str, title: str) -> None:
+        self.program, self.package, self.title = program, package, title
+        self.names = naming.Names()
+        self.classes: list[str] = []
+        self.class_names = naming.Names()
+        self.layer_names = naming.Names(spec.name for spec in program.specs)
+        self.order = in_order([*program.inputs, *program.outputs.values()])
+        self.users = _users(self.order, program.outputs.values())
+        self.texts: dict[tuple[int, int], str] = {}
+
+    def text(self) -> str:
+        """The file."""
+        body = _Body(self, self.order, functional=True)
+        lines = self._model(body)
+        own = [spec for spec in self.program.specs if spec.call.function.endswith(".Variable")]
+        if own:
+            self.classes.insert(0, self._registered(_VARIABLE.strip("\n")))
+        head = [docstring(self.title), "", "import keras", "from keras import ops"]
+        cells = self._cells()
+        parts = [*head, *cells]
+        for one in self.classes:
+            parts += ["", "", one]
+        text = "\n".join([*parts, "", "", *lines, ""])
+        return text if re.search(r"\bops\.", text) else text.replace("from keras import ops\n", "")
+
+    def _cells(self) -> list[str]:
+        from tf1port.keras_model.cell_source import definitions
+
+        imports = {line for spec in self.program.specs for line in spec.call.imports}
+        names = [line.rpartition(" ")[2] for line in imports if line.startswith("from tf1port.")]
+        return definitions(sorted(names)) if names else []
+
+    def _registered(self, source: str) -> str:
+        return f'@keras.saving.register_keras_serializable("{self.package}")\n{source}'
+
+    def _model(self, body: _Body) -> list[str]:
+        program = self.program
+        lines = ["def build_model():", f"    {docstring(self._about())}"]
+        for value in program.inputs:
+            name = self.names.new(naming.of_node(value.producer.scope))
+            self.texts[id(value.producer), 0] = name
+            shape = ", ".join(map(str, (value.shape or ())[1:]))
+            shape = f"({shape}{',' if value.shape and len(value.shape) == 2 else ''})"
+            batch = f"batch_shape={value.shape}" if _is_fixed(value) else shape
+            lines.append(f'    {name} = keras.Input({batch}, dtype="{value.dtype}", name="{name}")')
+        lines += body.lines(indent=4)
+        ins = ", ".join(self.texts[id(value.producer), 0] for value in program.inputs)
+        outs = {name: body.tensor(value) for name, value in program.outputs.items()}
+        out = next(iter(outs.values()))
+        if len(outs) > 1:
+            out = "{" + ", ".join(f'"{name}": {text}' for name, text in outs.items()) + "}"
+        call = f'    model = keras.Model([{ins}], {out}, name="{TRANSLATED}")'
+        lines += [call] if len(call) <= WIDTH else _broken(call, ins, outs, out)
+        if program.optimizer is not None:
+            lines += ["    model.compile(", *program.optimizer.source(), "    )"]
+        return [*lines, "    return model"]
+
+    def _about(self) -> str:
+        takes = ", ".join(self._one(value) for value in self.program.inputs)
+        return f"From {takes} to {', '.join(self.program.outputs)}."
+
+    @staticmethod
+    def _one(value: Value) -> str:
+        sizes = ", ".join("?" if size is None else str(size) for size in value.shape or ())
+        return f"{naming.of_node(value.producer.scope)} [{sizes}]"
+
+    def block(self, ops_: list[Op]) -> tuple[str, list[Value], list[Value]]:
+        """A layer of some ops: its name, what it takes, what others take of it."""
+        inner = {id(op) for op in ops_}
+        taken: dict[tuple[int, int], Value] = {}
+        for op in ops_:
+            for value in _leaves(op):
+                if id(value.producer) not in inner:
+                    taken.setdefault((id(value.producer), value.port), value)
+        given = [
+            value
+            for op in ops_
+            for value in self.users.get(id(op), {}).values()
+            if any(id(user) not in inner for user in value[1])
+        ]
+        results = [value for value, _ in given]
+        name = self.class_names.new(naming.class_name(_name_of(results[-1].producer)))
+        body = _Body(self, ops_, functional=False)
+        arguments = [body.name(value) for value in taken.values()]
+        lines = body.lines(indent=8)
+        out = ", ".join(body.tensor(value) for value in results)
+        source = [
+            f"class {name}(keras.layers.Layer):",
+            f'    """What the graph computes as {", ".join(_plain(v) for v in results)}."""',
+            "",
+            f"    def call(self, {', '.join(arguments)}):",
+            *lines,
+            f"        return {out}",
+        ]
+        self.classes.append(self._registered("\n".join(source)))
+        return name, list(taken.values()), results
+
+
+class _Body:
+    """The statements of a function: of build_model, or of the call of a layer of some ops."""
+
+    def __init__(self, source: ProgramSource, order: Sequence[Producer], *, functional: bool):
+        self.source, self.functional = source, functional
+        self.texts = source.texts if functional else {}
+        self.names = source.names if functional else naming.Names()
+        self.order = order
+        self.statements: list[tuple[str, str, Any]] = []
+        self._layers: dict[int, str] = {}
+
+    def lines(self, *, indent: int) -> list[str]:
+        """The statements as lines."""
+        blocks = _blocks(self.source, self.order) if self.functional else {}
+        done: set[int] = set()
+        for producer in self.order:
+            block = blocks.get(id(producer))
+            if block is not None and id(block) not in done:
+                done.add(id(block))
+                self._block(block)
+            elif block is None and isinstance(producer, Op):
+                self._op(producer)
+            elif isinstance(producer, Use):
+                self._use(producer)
+            elif self.functional and hasattr(producer, "variable"):
+                self._variable(producer)
+        return _written(self.statements, indent)
+
+    def name(self, value: Value) -> str:
+        """A new name for a value from elsewhere: an argument."""
+        text = self.names.new(_name_of(value.producer))
+        self.texts[id(value.producer), value.port] = text
+        return text
+
+    def tensor(self, value: Value) -> str:
+        """The text of a value."""
+        producer = value.producer
+        if isinstance(producer, Constant):
+            return _literal(producer.array, self)
+        if isinstance(producer, Sizes):
+            parts = [self.size(size) for size in producer.sizes]
+            return str(parts[0]) if producer.scalar else f"({', '.join(map(str, parts))},)"
+        return self.texts[id(producer), value.port]
+
+    def size(self, size: Size) -> str | int:
+        """The text of a size."""
+        if isinstance(size, int):
+            return size
+        if isinstance(size, Arithmetic):
+            parts = [self.size(term) for term in size.terms]
+            return f" {size.operator} ".join(
+                f"({part})" if " " in str(part) else str(part) for part in parts
+            )
+        return f"ops.shape({self.tensor(size.value)})[{size.axis}]"
+
+    def operand(self, value: Value) -> Operand:
+        """A value as the table of ops takes it."""
+        producer = value.producer
+        array = producer.array if isinstance(producer, Constant) else None
+        parts = None
+        if isinstance(producer, Sizes):
+            parts = tuple(self.size(size) for size in producer.sizes)
+            if producer.scalar:
+                text = f"({parts[0]})" if " " in str(parts[0]) else str(parts[0])
+                return Operand(text, value.dtype, ())
+        return Operand(self.tensor(value), value.dtype, value.shape, array, parts)
+
+    def _op(self, op: Op) -> None:
+        alias = _last_step(op, self.source.users) if op.op == "StridedSlice" else None
+        if alias is not None:
+            self.texts[id(op), 0] = self.texts[id(alias), 0]
+            return
+        made = self.translated(op)
+        name = self.names.new(_name_of(op))
+        self.statements.append((name, self._typed(made.call), None))
+        for port, template in enumerate(made.outputs):
+            self.texts[id(op), port] = template.format(name)
+
+    def translated(self, op: Op) -> Translation:
+        """An op as the table of ops writes it."""
+        if op.op == "SequenceMask":
+            lengths, steps = (self.tensor(value) for value in op.taken)
+            dtype = op.taken[0].dtype
+            return Translation(f'ops.arange({steps}, dtype="{dtype}") < {lengths}[:, None]')
+        taken = [self.operand(value) for value in op.taken]
+        if op.op == "Reshape":
+            taken[1] = self._target(op.taken[1], taken[1])
+        operation = Operation(
+            op.op,
+            op.scope,
+            op.attrs,
+            tuple(taken),
+            len(op.out_dtypes),
+            op.out_dtypes,
+            op.out_shapes,
+        )
+        return translate(operation)
+
+    def _target(self, value: Value, operand: Operand) -> Operand:
+        """The target of a reshape, its only size that is not known left open."""
+        if not isinstance(value.producer, Sizes):
+            return operand
+        sizes = value.producer.sizes
+        open_ = [size for size in sizes if not isinstance(size, int)]
+        if len(open_) != 1 or -1 in sizes:
+            return operand
+        parts = tuple(size if isinstance(size, int) else -1 for size in sizes)
+        return Operand(str(parts), "int32", value.shape, None, parts)
+
+    def _typed(self, text: str) -> str:
+        """Within a layer its own dtype stands for that of the model."""
+        dtype = self.source.program.dtype
+        return text if self.functional else text.replace(f'"{dtype}"', "self.compute_dtype")
+
+    def _use(self, use: Use) -> None:
+        arguments = [self.tensor(value) for value in use.positional]
+        for key, value in use.keywords.items():
+            if isinstance(value, list):
+                arguments.append(f"{key}=[{', '.join(map(self.tensor, value))}]")
+            else:
+                arguments.append(f"{key}={self.tensor(value)}")
+        names = self._targets(use)
+        self.statements.append((", ".join(names), f"({', '.join(arguments)})", use.layer))
+
+    def _targets(self, use: Use) -> list[str]:
+        assert use.layer.spec is not None
+        base, options = use.layer.spec.name, use.layer.spec.options
+        if use.layer.kind != "recurrent":
+            name = self.names.new(base)
+            self.texts[id(use), 0] = name
+            return [name]
+        first = self.names.new(base)
+        self.texts[id(use), 0] = first
+        if not options.get("return_state"):
+            self.texts[id(use), 1] = first
+            return [first]
+        used = self.source.users.get(id(use), {})
+        found = [first if 0 in used else "_"]
+        for port in range(1, use.layer.outputs):
+            name = self.names.new(f"{base}_{'hc'[port - 1]}") if port in used else "_"
+            self.texts[id(use), port] = name
+            found.append(name)
+        return found
+
+    def _variable(self, producer) -> None:
+        sources = {"value": producer.variable}
+        spec = next(one for one in self.source.program.specs if one.sources == sources)
+        first = self.source.program.inputs[0]
+        name = self.names.new(spec.name)
+        self.texts[id(producer), 0] = name
+        self.statements.append((name, f"({self.tensor(first)})", spec))
+
+    def _block(self, block: list[Op]) -> None:
+        class_, taken, results = self.source.block(block)
+        names = [self.names.new(_name_of(value.producer)) for value in results]
+        for value, name in zip(results, names, strict=True):
+            self.texts[id(value.producer), value.port] = name
+        dtype = self.source.program.dtype
+        arguments = ", ".join(self.tensor(value) for value in taken)
+        layer = self.source.layer_names.new(naming.identifier(class_))
+        call = f'{class_}(dtype="{dtype}", name="{layer}")({arguments})'
+        self.statements.append((", ".join(names), call, None))
+
+
+def _users(order, outputs):
+    """By producer and port: the value, and what takes it; the outputs are taken by themselves."""
+    found: dict[int, dict[int, tuple[Value, list[object]]]] = {}
+    for producer in order:
+        for value in _leaves(producer):
+            of = found.setdefault(id(value.producer), {})
+            of.setdefault(value.port, (value, []))[1].append(producer)
+    for value in outputs:
+        of = found.setdefault(id(value.producer), {})
+        of.setdefault(value.port, (value, []))[1].append(value)
+    return found
+
+
+def _leaves(producer: Producer) -> Iterable[Value]:
+    """The tensors that a producer takes, those whose sizes it takes included."""
+    for value in producer.operands:
+        if isinstance(value.producer, Sizes):
+            yield from _leaves(value.producer)
+        elif not isinstance(value.producer, Constant):
+            yield value
+
+
+def _blocks(source: ProgramSource, order) -> dict[int, list[Op]]:
+    """The ops that stand in layers of their own: those with sizes that only a run knows, and what
+    lies between them without a layer between."""
+    depths: dict[int, int] = {}
+    for producer in order:
+        below = [depths.get(id(value.producer), 0) for value in producer.operands]
+        depths[id(producer)] = max(below, default=0) + isinstance(producer, Use)
+    ops_ = [one for one in order if isinstance(one, Op)]
+    parent = {id(op): id(op) for op in ops_}
+
+    def root(key: int) -> int:
+        while parent[key] != key:
+            key = parent[key]
+        return key
+
+    for op in ops_:
+        for value in _leaves(op):
+            other = value.producer
+            if isinstance(other, Op) and depths[id(other)] == depths[id(op)]:
+                parent[root(id(op))] = root(id(other))
+    groups: dict[int, list[Op]] = {}
+    for op in ops_:
+        groups.setdefault(root(id(op)), []).append(op)
+    found: dict[int, list[Op]] = {}
+    for group in groups.values():
+        if any(_is_dynamic(source, op) for op in group):
+            found.update((id(op), group) for op in group)
+    return found
+
+
+def _is_dynamic(source: ProgramSource, op: Op) -> bool:
+    """Whether an op has to ask for a size when the model runs."""
+    probe = _Body(source, [], functional=False)
+    for value in _leaves(op):
+        probe.texts.setdefault((id(value.producer), value.port), "x")
+    return "ops.shape(" in probe.translated(op).call
+
+
+def _last_step(op: Op, users) -> Use | None:
+    """The recurrent layer that gives its last output alone, where this op takes that."""
+    use = op.taken[0].producer
+    if "step" not in op.attrs or not isinstance(use, Use) or use.layer.spec is None:
+        return None
+    return None if use.layer.spec.options["return_sequences"] else use
+
+
+def _name_of(producer: Producer) -> str:
+    if isinstance(producer, Use) and producer.layer.spec is not None:
+        return producer.layer.spec.name
+    return naming.of_node(producer.scope or "x")
+
+
+def _plain(value: Value) -> str:
+    return re.sub(r"[^\w/.-]", "_", value.producer.scope)
+
+
+def _is_fixed(value: Value) -> bool:
+    return value.axes[:1] not in ((), (None,))
+
+
+def _literal(array: np.ndarray, body: _Body) -> str:
+    """A constant as source: a number, or an array of the model's own dtype."""
+    if array.ndim == 0:
+        plain = array.item()
+        if isinstance(plain, float) and not np.isfinite(plain):
+            return f'float("{plain}")'
+        return repr(plain)
+    if len(set(array.ravel().tolist())) == 1 and array.size > 8:
+        return f'ops.full({array.shape}, {array.ravel()[0].item()!r}, dtype="{array.dtype}")'
+    return f'ops.array({array.tolist()!r}, dtype="{array.dtype}")'
+
+
+def _written(statements, indent: int) -> list[str]:
+    pad, lines = " " * indent, []
+    counts = Counter(id(layer) for *_, layer in statements if layer is not None)
+    named: dict[int, str] = {}
+    for name, text, layer in statements:
+        if layer is None:
+            line = f"{pad}{name} = {text}"
+            lines += [line] if len(line) <= WIDTH else _folded(line, indent)
+            continue
+        spec = getattr(layer, "spec", layer)
+        if counts[id(layer)] == 1:
+            lines += spec.call.lines(indent=indent, before=f"{name} = ", after=text)
+            continue
+        if id(layer) not in named:
+            named[id(layer)] = f"{spec.name}_layer"
+            lines += spec.call.lines(indent=indent, before=f"{spec.name}_layer = ")
+        lines.append(f"{pad}{name} = {named[id(layer)]}{text}")
+    return lines
+
+
+def _folded(line: str, indent: int) -> list[str]:
+    """A long line, broken within its outermost brackets."""
+    start = line.find("(")
+    if start < 0 or not line.endswith(")"):
+        return [line]
+    inner = " " * (indent + 4)
+    return [line[: start + 1], inner + line[start + 1 : -1], " " * indent + ")"]
+
+
+def _broken(call: str, ins: str, outs, out: str) -> list[str]:
+    lines = ["    model = keras.Model(", f"        [{ins}],"]
+    if len(outs) == 1:
+        lines.append(f"        {out},")
+    else:
+        lines += ["        {", *(f'            "{n}": {t},' for n, t in outs.items()), "        },"]
+    return [*lines, '        name="translated",', "    )"]

@@ -1,0 +1,87 @@
+"""Compares a model that was translated op by op with the checkpoint's own graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from tf1port.conversion.translation.checks import Weights, end_to_end
+from tf1port.conversion.translation.translated import Translated, read_translated
+from tf1port.errors import UserError
+from tf1port.keras_model import program_build
+from tf1port.keras_model.loading import load
+from tf1port.numerics import comparison
+from tf1port.tf1.session.training import NoTraining
+from tf1port.verification.optimizer import optimizer_rungs
+from tf1port.verification.translated_training import training_checks
+
+AGAINST = "the graph as it stands"
+
+
+def read_both(
+    path: str, keras_file: str, *, trust: bool = False
+) -> tuple[Translated, keras.Model, dict[str, dict[str, np.ndarray]]]:
+    """The translation of a checkpoint, the model of a file that was written of it, its weights.
+
+    The layers of the file are those that the translation writes now, not what stands beside it.
+
+    Raises:
+        UserError: either is missing or damaged, or the model is of another checkpoint.
+    """
+    conversion = read_translated(path, trust=trust)
+    conversion.checkpoint.check()
+    program_build.load_source(conversion.source)
+    model, weights = load(keras_file, conversion.program, trust=trust)
+    return conversion, model, weights
+
+
+def checks(
+    conversion: Translated,
+    model: keras.Model,
+    weights: Weights,
+    unproved: list[str],
+    learned: list[str],
+    *,
+    steps: int = 0,
+    seed: int = 0,
+) -> dict[str, Iterator[comparison.Rung]]:
+    """The comparisons by part.
+
+    Args:
+        unproved: takes lines on what was not compared of the outputs, `learned` of the training.
+    """
+    options: dict[str, Any] = {"steps": steps, "seed": seed}
+    return {
+        "weights": _weights(conversion, weights),
+        "outputs": end_to_end(conversion, model, weights, unproved, seed=seed),
+        "training": _training(conversion, model, weights, learned, **options),
+    }
+
+
+def _weights(conversion: Translated, weights: Weights) -> Iterator[comparison.Rung]:
+    expected = {
+        f"{spec.name}/{role}": value
+        for spec in conversion.program.specs
+        for role, value in spec.weights.items()
+    }
+    found = {f"{name}/{role}": value for name, of in weights.items() for role, value in of.items()}
+    yield comparison.rung("weights", expected, found, dtype=conversion.program.dtype)
+
+
+def _training(
+    conversion: Translated,
+    model: keras.Model,
+    weights: Weights,
+    learned: list[str],
+    *,
+    steps: int,
+    seed: int,
+) -> Iterator[comparison.Rung]:
+    yield from optimizer_rungs(conversion, model, learned)
+    try:
+        yield from training_checks(conversion, model, weights, steps=steps, seed=seed)
+    except (NoTraining, UserError) as reason:
+        learned.append(f"gradients and steps are not compared: {reason}")

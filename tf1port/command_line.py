@@ -18,7 +18,7 @@ TRACEBACK = "TF1PORT_TRACEBACK"  # set in the environment, an internal error sho
 EXAMPLES = {
     "compare": """
   python -m tf1port compare --legacy model.ckpt-100 --modern model.keras --map map.toml
-  python -m tf1port compare --legacy model.ckpt-100 --modern model.keras --map map.toml --load-weights
+  python -m tf1port compare --legacy … --modern … --map map.toml --load-weights
   python -m tf1port compare --legacy … --modern … --map … --only variables,outputs --json""",
     "inspect": """
   python -m tf1port inspect model.ckpt-100

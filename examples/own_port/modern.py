@@ -14,8 +14,8 @@ def build_model():
     mask = keras.Input((None,), dtype="bool", name="mask")
     x = keras.layers.LSTM(UNITS, return_sequences=True, name="lower")(readings, mask=mask)
     x = keras.layers.Dropout(0.1)(x)
+    # The head takes the cell's state, which DropoutWrapper leaves as it is: no second Dropout.
     x = keras.layers.LSTM(UNITS, name="upper")(x, mask=mask)
-    x = keras.layers.Dropout(0.1)(x)
     scores = keras.layers.Dense(CLASSES, name="scores")(x)
     model = keras.Model([readings, mask], scores)
     model.compile(

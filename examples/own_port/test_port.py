@@ -16,7 +16,7 @@ def port():
     """What legacy.py and modern.py left in a folder."""
     folder = os.environ.get("OWN_PORT", os.path.join("runs", "own_port"))
     files = (os.path.join(folder, name) for name in ("model.ckpt-100", "model.keras"))
-    return tf1port.load_port(*files, MAP, carry=True)
+    return tf1port.load_port(*files, MAP, load_weights=True)
 
 
 def test_port(rung):

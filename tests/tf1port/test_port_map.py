@@ -102,7 +102,7 @@ def test_weights_go_back_to_the_entry_that_they_came_from():
     found = WeightMap({}, None)
     both = {"forward/kernel": Source("fw"), "backward/kernel": Source("bw")}
     single = {"kernel": Source("k")}
-    found.entries = [Entry("both", (), both), Entry("both/inner", (), single)]
+    found.entries = [Entry("both", both), Entry("both/inner", single)]
     arrays = {name: np.full((2, 3), n) for n, name in enumerate(("fw", "bw", "k"))}
     named = found.to_keras(arrays)
     assert set(named) == {"both/forward/kernel", "both/backward/kernel", "both/inner/kernel"}

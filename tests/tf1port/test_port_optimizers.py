@@ -49,7 +49,7 @@ def made(folder, optimizer, other=None):
     ],
 )
 def test_another_optimizer_is_noticed_and_named(legacy, modern, quantity, cause, tmp_path):
-    found = ports.prove(ports.load(*made(tmp_path, legacy, modern), carry=True, steps=3))
+    found = ports.prove(ports.load(*made(tmp_path, legacy, modern), load_weights=True, steps=3))
     assert found["breaks"]["quantity"] == quantity
     assert [one["cause"] for one in found["breaks"]["diagnosis"]] == [cause]
     passed = {e["number"] for e in found["rungs"] if e["applies"] and e["passed"]}
@@ -61,10 +61,10 @@ def test_another_optimizer_is_noticed_and_named(legacy, modern, quantity, cause,
 def test_a_graph_that_trains_nothing_is_carried_and_held(other, tmp_path):
     prefix, model, path = made(tmp_path, "", other)
     model.set_weights([np.zeros_like(value) for value in model.get_weights()])
-    found = ports.prove(ports.load(prefix, model, path, carry=True, steps=3))
+    found = ports.prove(ports.load(prefix, model, path, load_weights=True, steps=3))
     assert found["outcome"] == "not proved"
     assert {e["number"] for e in found["rungs"] if e["applies"]} == {1, 2, 8}
-    rows = controls.matrix(ports.load(prefix, model, path, carry=True, steps=3))
+    rows = controls.matrix(ports.load(prefix, model, path, load_weights=True, steps=3))
     assert len(rows) >= 8
     tried = [row for row in rows if not row["not_run"]]
     assert len(tried) >= 8
@@ -86,7 +86,7 @@ def test_a_wrong_port_of_a_graph_that_trains_nothing_is_explained(tmp_path):
 @pytest.mark.slow
 def test_an_optimizer_of_ones_own_goes_by_the_class_that_it_derives_from(tmp_path):
     changed = TF1PowersAdam(learning_rate=0.01, beta_1=0.8, beta_2=0.95, epsilon=1e-3)
-    found = ports.prove(ports.load(*made(tmp_path, "Adam", changed), carry=True, steps=3))
+    found = ports.prove(ports.load(*made(tmp_path, "Adam", changed), load_weights=True, steps=3))
     assert found["breaks"]["quantity"] == "stepped weights"
     causes = [one["cause"] for one in found["breaks"]["diagnosis"]]
     assert causes == ["epsilon is 0.001, not 1e-05 (P54)"]
@@ -97,6 +97,6 @@ def test_what_another_optimizer_does_not_explain_alone_is_explained_by_nothing(t
     wrong = {"learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-5}
     prefix, model, path = made(tmp_path, "Adam", keras.optimizers.AdamW(**wrong))
     model.get_layer("lstm").cell.kernel_constraint = keras.constraints.MaxNorm(0.1)
-    found = ports.prove(ports.load(prefix, model, path, carry=True, steps=3))
+    found = ports.prove(ports.load(prefix, model, path, load_weights=True, steps=3))
     assert found["breaks"]["quantity"] == "stepped weights"
     assert found["breaks"]["diagnosis"] == []

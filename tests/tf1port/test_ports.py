@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+import tf1port
 from tests.conftest import ROOT
 from tests.goldens import carried
 from tests.tf1port.test_refusals import inputs, saved, unroll
@@ -18,8 +19,10 @@ from tf1port.__main__ import main
 from tf1port.comparison.controls import port as port_controls
 from tf1port.comparison.ladder import rungs
 from tf1port.comparison.port import port as ports
+from tf1port.comparison.port.making import check_layers
 from tf1port.comparison.port.port_map import load_map, parse_map
 from tf1port.comparison.report import files as report_files
+from tf1port.comparison.sides.calling import Calling
 from tf1port.comparison.sides.checkpoint import CheckpointSide
 from tf1port.comparison.sides.exported import exported
 from tf1port.comparison.sides.keras import KerasSide
@@ -301,7 +304,7 @@ def test_a_wrong_normalization_is_noticed(changes, quantity, cause, tmp_path):
     with floatx("float64"):
         wrong = type(right).from_config(config)
     wrong.compile(optimizer=right.optimizer, loss=to_one)
-    proof = ports.prove(ports.load(prefix, wrong, str(path), carry=True, steps=3))
+    proof = ports.prove(ports.load(prefix, wrong, str(path), load_weights=True, steps=3))
     assert proof["breaks"]["quantity"] == quantity
     causes = [one["cause"] for one in proof["breaks"]["diagnosis"]]
     assert cause is None or causes[0] == cause
@@ -390,11 +393,11 @@ def small_model():
 
 def test_tapped_layers_tell_their_sequences_and_states():
     model, x = small_model(), np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
-    layers = [model.get_layer(name) for name in ("both", "last")]
+    layers = {name: model.get_layer(name) for name in ("both", "last")}
     with tapped(layers) as calls:
         model(x)
     found = {}
-    for layer in layers:
+    for layer in layers.values():
         for name, one in directions(layer.name, layer).items():
             found.update(recurrent_outputs(name, one, calls[layer.name]))
     both = np.concatenate([found["both/forward"], found["both/backward"]], axis=-1)
@@ -403,7 +406,7 @@ def test_tapped_layers_tell_their_sequences_and_states():
     np.testing.assert_array_equal(found["both/backward"][:, 0], found["both/backward/h"])
     np.testing.assert_array_equal(found["last/h"], np.array(calls["last"].made))
     np.testing.assert_array_equal(found["last"][:, 0], found["last/h"])
-    assert "call" not in vars(layers[0])
+    assert "call" not in vars(layers["both"])
 
 
 def test_a_model_is_compared_without_dropout_and_in_float64():
@@ -427,25 +430,6 @@ def test_what_a_normalization_adds_stays_as_float32_has_it():
     assert layer.epsilon == float(np.float32(1e-3)) != 1e-3
     assert layer.momentum == float(np.float32(0.99)) != 0.99
     assert layer.dtype == "float64"
-
-
-def test_the_lengths_are_those_of_the_recurrent_layers_alone():
-    inputs = keras.Input((None, 3), name="x")
-    made = keras.layers.LSTM(2, return_sequences=True, name="lstm")(inputs)
-    made = keras.layers.Dense(1, name="lstm_1")(made)
-    side = KerasSide(
-        keras.Model(inputs, made),
-        Traits(),
-        port_map=parse_map({"layers": {"lstm": "a"}, "inputs": {"x": {"lengths": "n"}}}),
-        dtype="float32",
-        output_names=["lstm", "lstm/h", "lstm/c", "lstm_1"],
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "tf1port.comparison.sides.keras.with_lengths", lambda port_map, inputs, n: inputs
-        )
-        found = side.forward_lengths({"x": np.ones((2, 3, 3), "float32")}, np.array([1, 2]))
-    assert set(found) == {"lstm", "lstm/h", "lstm/c"}
 
 
 def weights_alone(values):
@@ -507,7 +491,7 @@ def test_accuracies_of_ones_own_trainings_are_the_ninth_rung(margin, lower, pass
 @pytest.fixture(scope="module")
 def wrong_ports(example):
     """The wrong ports of the example, and what was found of each."""
-    port = ports.load(example.checkpoint, example.model, MAP, carry=True)
+    port = ports.load(example.checkpoint, example.model, MAP, load_weights=True)
     tried = port_controls.of(port.legacy("float64"), port.exact("float64"), port.batches[0])
     return tried, port_controls.matrix(port)
 
@@ -612,8 +596,14 @@ def test_a_map_of_another_model_is_one_line(tmp_path, text, message):
         import modern
     finally:
         sys.path.remove(EXAMPLE)
+    found, model = load_map(str(path)), modern.build_model()
+
+    def check():
+        Calling(model, list(found.inputs))
+        check_layers(found, model)
+
     with pytest.raises(UserError) as error:
-        ports.check(load_map(str(path)), modern.build_model())
+        check()
     assert str(error.value).startswith(message)
 
 
@@ -623,13 +613,14 @@ def test_sides_of_ones_own_as_the_page_shows():
     *_, block = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names = {}
     exec(block, names)
-    assert names["report"]["passed"]
-    assert f"```\n{names['report']['verdict']}\n```" in page
+    proof = tf1port.prove(names["port"])
+    assert proof.passed
+    assert f"```\n{proof.verdict}\n```" in page
     wrong = type("Wrong", (names["Service"],), {})
     wrong.forward = lambda self, inputs: {
         "logits": names["Service"].forward(self, inputs)["logits"] * 1.01
     }
-    found = ports.prove(ports.Port(legacy=names["Model"], modern=wrong, batches=names["batches"]))
+    found = ports.prove(names["port"]._replace(modern=wrong, only=()))
     assert found["breaks"]["quantity"] == "logits"
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from tf1port.comparison.diagnosis import diagnose as diagnosis
 from tf1port.comparison.ladder import breaks, ladder, rungs
-from tf1port.comparison.ladder.entries import Break, Climb, Entry
-from tf1port.comparison.ladder.findings import Findings, raised
+from tf1port.comparison.ladder.entries import Break, Cause, Climb, Compared, Entry
+from tf1port.comparison.ladder.findings import NOT_EXERCISED, Findings, raised
 from tf1port.comparison.sides.protocol import NotOffered, Side
+from tf1port.errors import UserError
 from tf1port.numerics.comparison import Rung
 from tf1port.progress import progress
 
@@ -21,6 +22,8 @@ def climb(
     *,
     dtype: str,
     only: tuple[int, ...] = rungs.ALL,
+    beside: Callable[[], dict[str, Any]] = dict,
+    on_check: Callable[[Compared], None] | None = None,
     **options: Any,
 ) -> Climb:
     """Climbs the ladder from rung 1 to rung 8, and says where it breaks and what explains it.
@@ -28,6 +31,8 @@ def climb(
     Args:
         make: a function without arguments to the two sides, before their first step.
         only: the numbers of the rungs that are reported.
+        beside: a function to further options, of sides that are made when the climb begins.
+        on_check: takes each entry that was compared, as soon as it is.
         batches, dtype, options: as for tf1port.comparison.ladder.ladder.climb.
 
     Returns:
@@ -39,8 +44,11 @@ def climb(
     seconds: dict[str, float] = defaultdict(float)
     with tempfile.TemporaryDirectory() as folder:
         exports = folder if dtype == "float32" else None
-        legacy, modern = make()
-        options.update(seen=seen, exports=exports, only=only)
+        try:
+            legacy, modern = make()
+            options.update(beside(), seen=seen, exports=exports, only=only)
+        except Exception as error:  # of one dtype: the other one is compared all the same
+            return _without(only, dtype, error)
         found = ladder.climb(legacy, modern, batches, dtype=dtype, **options)
         start = time.perf_counter()
         for rung in progress(found, f"ladder, {dtype}", unit=" rungs"):
@@ -49,6 +57,8 @@ def climb(
             start = now
             if number in only:
                 climbed.append(rung)
+                if on_check is not None:
+                    on_check(rungs.compared(rung))
     return {
         "rungs": [
             *map(rungs.compared, climbed),
@@ -62,12 +72,28 @@ def climb(
     }
 
 
+def _without(only: tuple[int, ...], dtype: str, error: Exception) -> Climb:
+    """A Climb in whose dtype a side cannot be made."""
+    why = str(error) if isinstance(error, UserError | NotOffered) else raised(error)
+    return {
+        "rungs": [*rungs.without(only, dtype, why, needed=True)],
+        "heat": {"layers": [], "max_abs": []},
+        "gradients": [],
+        "losses": {},
+        "breaks": None,
+        "seconds": {},
+    }
+
+
 def _break(climbed: list[Rung], seen: Findings, make: Any, batches: Any) -> Break | None:
     """The first rung that fails as the report has it, with the mistakes that explain it."""
     failed = next((rung for rung in climbed if not rung.passed), None)
     if failed is None:
         return None
     found = breaks.described(rungs.compared(failed), seen)
+    if failed.quantity in ("optimizer", "constants of cells"):  # which are their own cause
+        cause: Cause = {"cause": failed.place, "pitfalls": [], "max_abs": 0.0, "explains": True}
+        return {**found, "diagnosis": [cause]}
     legacy, modern = make()
     try:
         causes = diagnosis.diagnose(legacy, modern, batches, dtype=failed.dtype, failed=failed)
@@ -86,7 +112,8 @@ def _not_compared(
         rungs.left_out(rungs.number(quantity), why, needed=needed, quantity=quantity, dtype=dtype)
         for quantity, why, needed in seen.left_out
     ]
-    told = {rungs.number(rung.quantity) for rung in climbed} | {one["number"] for one in found}
+    noted = {one["number"] for one in found if not one["why"].startswith(NOT_EXERCISED)}
+    told = {rungs.number(rung.quantity) for rung in climbed} | noted
     silent = [number for number in only if number not in told]
     why = "there was nothing to compare"
     found = [entry for entry in found if entry["number"] in only]

@@ -55,6 +55,13 @@ def set_weights(layer, arrays):
 
 def slots(model, layer, slot):
     """The optimizer's variables of a slot, such as "momentum", of a layer's weights by role."""
+    found = slots_by_variable(model, slot)
+    own = variables(layer).items()
+    return {role: found[id(variable)] for role, variable in own if id(variable) in found}
+
+
+def slots_by_variable(model, slot):
+    """The optimizer's variables of a slot by the id of the weight that each is of."""
     by_path: dict[str, list[object]] = {}
     for variable in model.optimizer.variables:
         by_path.setdefault(variable.path, []).append(variable)
@@ -63,8 +70,7 @@ def slots(model, layer, slot):
         path = f"{model.optimizer.name}/{variable.path.replace('/', '_')}_{slot}"
         if path in by_path:  # a loaded model may have several of one path, in order
             found[id(variable)] = by_path[path].pop(0)
-    own = variables(layer).items()
-    return {role: found[id(variable)] for role, variable in own if id(variable) in found}
+    return found
 
 
 def to_keras(parts, arrays, *, linear=False):

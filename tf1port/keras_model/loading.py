@@ -115,7 +115,7 @@ def _unreadable(path, error):
         )
     if _is_sound(path):
         return UserError(
-            f"{path} cannot be loaded, as a class that it names raises {type(error).__name__}: {line}"
+            f"{path} cannot be loaded: a class in it raises {type(error).__name__}: {line}"
         )
     return UserError(f"{path} is damaged or no .keras file: {line}")
 

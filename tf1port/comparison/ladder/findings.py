@@ -1,5 +1,6 @@
 """What a climb sees besides its rungs: gaps by layer and time step, by parameter; the losses."""
 
+import re
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ from tf1port.comparison.sides.protocol import NotOffered
 from tf1port.errors import UserError
 from tf1port.numerics.differences import difference
 from tf1port.numerics.tolerances import tolerance
+
+NOT_EXERCISED = "not exercised"
 
 
 class LeftOut(NamedTuple):
@@ -40,24 +43,25 @@ class Findings:
 
     @contextmanager
     def offered(self, *quantities):
-        """Takes note of quantities that a side turns out not to offer, or raises at.
-
-        Raises:
-            UserError: what was raised is one.
-        """
+        """Takes note of quantities that a side turns out not to offer, or raises at."""
         try:
             yield
         except NotOffered as why:
             self._leave_out(quantities, str(why), needed=why.needed)
-        except UserError:
-            raise
-        except Exception as error:  # of one check: the others are compared all the same
+        except UserError as why:  # of one check: the others are compared all the same
+            self._leave_out(quantities, str(why), needed=True)
+        except Exception as error:
             self._leave_out(quantities, raised(error), needed=True)
+
+    def note(self, quantity: str, what: str) -> None:
+        """Takes note of what the batches do not show, though the claim does not need it."""
+        self._leave_out([quantity], f"{NOT_EXERCISED}: {what}", needed=False)
 
     def _leave_out(self, quantities, why, *, needed):
         found = [LeftOut(quantity, why, needed) for quantity in quantities]
         new = [one for one in found if one not in self.left_out]  # by the other side already
-        self.left_out += [one for one in new if one.quantity not in self.compared]
+        noted = why.startswith(NOT_EXERCISED)  # of a quantity that is compared besides
+        self.left_out += [one for one in new if noted or one.quantity not in self.compared]
 
     def see_layers(self, legacy, modern):
         """Takes every layer's output; layers with a time axis alone where there are such."""
@@ -89,10 +93,12 @@ class Findings:
         self.heat["max_abs"].append(gaps)
 
 
-def raised(error):
-    """An exception in one line."""
-    words = f"raised {type(error).__name__}: {error}"
-    return words.partition("\n")[0].rstrip(": ")
+def raised(error: Exception) -> str:
+    """An exception in one line; of Keras', which names the layer first, with its reason."""
+    text = re.sub("\x1b\\[[0-9;]*m", "", f"raised {type(error).__name__}: {error}")
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    many = 2 if "Exception encountered when calling" in lines[0] else 1
+    return " ".join(lines[:many]).rstrip(": ")
 
 
 def first_gap(heat, bound):

@@ -6,14 +6,16 @@ tf1port/numerics/tolerances.py.
 
 import functools
 import os
+from contextlib import suppress
 
 import numpy as np
 
+from tf1port.comparison.ladder import constants, rungs
 from tf1port.comparison.ladder import lengths as lengths_
-from tf1port.comparison.ladder import rungs
 from tf1port.comparison.ladder.findings import Findings
 from tf1port.comparison.sides.exported import exported
 from tf1port.comparison.sides.protocol import NotApplicable, NotOffered
+from tf1port.errors import UserError
 from tf1port.numerics.comparison import rung
 
 STEPS = 200  # over which losses are compared
@@ -42,9 +44,6 @@ def climb(legacy, modern, batches, *, dtype, exact=None, twin=None, only=rungs.A
 
     Yields:
         The rungs in order, also those beyond one that fails.
-
-    Raises:
-        UserError: a side refuses what it is asked.
     """
     ladder = _Ladder((legacy, modern) if twin is None else (legacy, modern, twin), dtype, **options)
     for numbers, part in (
@@ -93,8 +92,10 @@ class _Ladder:
 
     def compare(self, quantity, *arrays):
         """A Rung, of which `seen` takes note."""
-        made = self._rung(quantity, *arrays)
-        self.seen.compared.add(quantity)
+        return self._take(self._rung(quantity, *arrays))
+
+    def _take(self, made):
+        self.seen.compared.add(made.quantity)
         return made
 
     def variables(self):
@@ -114,10 +115,59 @@ class _Ladder:
                 raise NotOffered(_NO_LOGITS)
             yield self.compare("logits", *({"logits": each} for each in logits))
         with self.seen.offered("outputs of lengths"):
-            repeated, of_each = lengths_.sweep(images)
-            found = self._answers(lambda side: side.forward_lengths(repeated, of_each))
+            found, of_each = self._of_lengths(images)
             self.seen.see_states(*map(lengths_.states, found[:2]), lengths=of_each)
             yield self.compare("outputs of lengths", *found)
+        yield from self._cell_constants()
+
+    def _of_lengths(self, images):
+        """What the sides make of all lengths, and these: without 0 where the graph takes none."""
+
+        def answers(shortest):
+            repeated, lengths = lengths_.sweep(images, shortest=shortest)
+            return self._answers(lambda side: side.forward_lengths(repeated, lengths)), lengths
+
+        with suppress(UserError):
+            found, lengths = answers(0)
+            if all(map(lengths_.is_finite, found[0].values())):
+                return found, lengths
+        self.seen.note("outputs of lengths", "the graph does not take sequences of no steps")
+        return answers(1)
+
+    def _cell_constants(self):
+        """Clips of cells as data: the states of a few batches may not reach them."""
+        quantity, (legacy, modern) = "constants of cells", self.sides[:2]
+        with self.seen.offered(quantity):
+            own = legacy.cell_constants() if hasattr(legacy, "cell_constants") else {}
+            if not own or not hasattr(modern, "cell_constants"):
+                return
+            others = modern.cell_constants({name.rpartition(" of ")[2] for name in own})
+            for name, value in own.items():
+                if value is not None and others.get(name) is constants.UNKNOWN:
+                    self.seen.note(
+                        quantity, f"{name}, {value:g}: the model's cell does not say its"
+                    )
+            yield self._take(constants.rung(quantity, own, others, self.dtype))
+
+    def _optimizer_constants(self, batch):
+        """The optimizers' options and rates as data: a clip, or a decay, may be for later."""
+        legacy, modern = self.sides[:2]
+        if not (hasattr(legacy, "optimizer_constants") and hasattr(modern, "optimizer_constants")):
+            return
+        with self.seen.offered("optimizer"):
+            numbers = [*legacy.turning_points(), *modern.turning_points()]
+            counts = constants.counts(numbers)
+            own, other = (side.optimizer_constants(batch, counts) for side in (legacy, modern))
+            yield self._take(constants.rung("optimizer", own, other, self.dtype))
+
+    def _note_dropout(self):
+        """Takes note of dropout that the graph, as it is fed, does not do in training."""
+        legacy, modern = self.sides[:2]
+        rates = getattr(modern, "dropout_rates", [])
+        if (rates or getattr(legacy, "may_drop", False)) and not getattr(modern, "drops", True):
+            held = ", ".join(f"{rate:g}" for rate in rates) or "none"
+            why = f"the model's rates: {held}; give the program's own keep_prob in [feed_training]"
+            self.seen.note("dropout", why)
 
     def loss_and_gradients(self, batch):
         with self.seen.offered("loss", "gradients"):
@@ -128,6 +178,7 @@ class _Ladder:
                 yield self.compare("accuracy", *({"accuracy": each} for each in accuracies))
             self.seen.see_gradients(*gradients[:2], dtype=self.dtype)
             yield self.compare("gradients", *gradients)
+        self._note_dropout()
 
     def training(self, batches, *, exact):
         """One step, then all of them."""
@@ -139,6 +190,7 @@ class _Ladder:
                 if slots[0] or slots[1]:
                     yield self.compare("slots", *slots)
             yield self._weights("stepped weights")
+            yield from self._optimizer_constants(batches[0])
             rest = [side.train_steps(batches[1:]) for side in self.sides]
             losses = [np.concatenate(both) for both in zip(first, rest, strict=True)]
             yield from self._trained(losses, batches)

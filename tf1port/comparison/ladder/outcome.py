@@ -8,6 +8,7 @@ from typing import Any
 
 from tf1port.comparison.ladder import rungs
 from tf1port.comparison.ladder.entries import Break, Compared, Control, Entry, LeftOut
+from tf1port.comparison.ladder.findings import NOT_EXERCISED
 from tf1port.numerics.outcome import DIFFERENT, EQUAL, NOT_PROVED, Outcome
 
 _Controls = Sequence[Control] | None
@@ -64,6 +65,7 @@ def verdict(
     said = f"equal on {held['equal']} of {sum(held.values())} checks{_claim(entries, mode)}"
     if rows:
         said += f"; {len(rows) - len(untried(rows))} of {len(rows)} known mistakes are noticed"
+    said += "".join(f"; {line}" for line in _unexercised(entries))
     if outcome(entries, rows) == EQUAL:
         return f"PASS: {said}"
     missing = "; ".join([*not_compared(entries), *_untried(rows)]) or "nothing was there to compare"
@@ -114,6 +116,17 @@ def missed(controls: _Controls) -> list[str]:
 def untried(controls: _Controls) -> list[str]:
     """The names of those whose own check did not run."""
     return [row["name"] for row in controls or [] if row.get("not_run")]
+
+
+def _unexercised(entries: Iterable[Entry]) -> list[str]:
+    """What the batches did not show: "not exercised: dropout (its rate …)"."""
+    start = f"{NOT_EXERCISED}: "
+    lines = [
+        f"{start}{one.get('quantity', one['rung'])} ({one['why'].removeprefix(start)})"
+        for one in entries
+        if not one["applies"] and one["why"].startswith(start)
+    ]
+    return list(dict.fromkeys(lines))
 
 
 def _untried(controls: Iterable[Control]) -> list[str]:

@@ -24,10 +24,10 @@ DTYPES = ("float32", "float64")
 # Keys of tf1port.numerics.tolerances.TABLE by the number of their rung.
 _QUANTITIES = {
     1: ("weights", "weights with forget bias"),
-    2: ("outputs", "logits", "outputs of lengths"),
-    3: ("loss", "accuracy"),
+    2: ("outputs", "logits", "outputs of lengths", "constants of cells"),
+    3: ("loss", "accuracy", "dropout"),
     4: ("gradients",),
-    5: ("slots", "stepped weights"),
+    5: ("slots", "stepped weights", "optimizer"),
     6: (
         "losses of 5 SGD steps",
         "losses of 50 steps",

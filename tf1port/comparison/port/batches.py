@@ -1,37 +1,34 @@
 """Batches for a port: from a file of the user's, or random numbers of the shapes that it takes."""
 
-import keras
+from typing import Any
+
 import numpy as np
 
+from tf1port.comparison.sides import naming
 from tf1port.errors import UserError
 
 BATCH, TIME, STEPS = 8, 6, 200  # where nothing else is said
 
 
-def batches(port_map, model, shapes, *, fixed=(None, None), seed=0, steps=STEPS):
+def batches(port_map, drawing, *, steps=STEPS):
     """A list of (inputs by name, labels), in Keras' layout, one pair per training step.
 
     Labels are drawn as well where the map names no placeholder for them: Keras' losses take some.
 
     Args:
         port_map: tf1port.comparison.port.port_map.PortMap.
-        model: the Keras model that takes them.
-        shapes: {TF1 placeholder: tuple with None for what is open}, what the graph says of them.
-        fixed: the batch size and the number of steps that its cells take, where they take no other.
-        seed: of the random numbers.
+        drawing: Drawing.
         steps: how many; a file's examples are gone through again and again.
 
     Raises:
-        UserError: the file has not what the model takes, or there is no telling the shapes.
+        UserError: the file has not what the model takes.
     """
     if "file" in port_map.data:
-        return _of_file(port_map, _Sizes(port_map, model, shapes, fixed), steps=steps)
-    sizes = _Sizes(port_map, model, shapes, fixed)
-    stream = np.random.default_rng(seed)
-    return [sizes.draw(stream) for _ in range(steps)]
+        return _of_file(port_map, drawing.batch, steps=steps)
+    return [drawing.draw() for _ in range(steps)]
 
 
-def _of_file(port_map, sizes, *, steps):
+def _of_file(port_map, size, *, steps):
     path = port_map.data["file"]
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -43,7 +40,6 @@ def _of_file(port_map, sizes, *, steps):
     if missing:
         raise UserError(f"{path} has no array {missing[0]}: it has {', '.join(sorted(held))}")
     count = min(len(held[name]) for name in wanted)
-    size = sizes.batch
     if count < size:
         raise UserError(f"{path} has {count} examples, fewer than one batch of {size}")
     found = []
@@ -54,66 +50,117 @@ def _of_file(port_map, sizes, *, steps):
     return found
 
 
-class _Sizes:
-    """What the graph's placeholders and the model leave open, settled."""
+class Drawing:
+    """Draws batches, once what the graph and the model leave open is settled.
 
-    def __init__(self, port_map, model, shapes, fixed):
-        self.map, self.model = port_map, model
-        self.specs = {}
-        for tensor in model.inputs:
-            source = port_map.inputs[tensor.name]
-            shape = shapes[source.name]
-            if source.transpose is not None and shape is not None:
-                shape = tuple(shape[axis] for axis in source.transpose)
-            if source.lengths and shape is not None:
-                shape = (shape[0], None)
-            own = tuple(tensor.shape)
-            both = own if shape is None or len(shape) != len(own) else shape
-            self.specs[tensor.name] = [a or b for a, b in zip(own, both, strict=True)]
+    Args:
+        port_map: tf1port.comparison.port.port_map.PortMap.
+        model: the Keras model that takes them.
+        calling: tf1port.comparison.sides.calling.Calling of it.
+        spec: a function from a Source to the shape, None where open, and the dtype in the graph.
+        fixed: the batch size and the number of steps that its cells take, where they take no other.
+        seed: of the random numbers.
+
+    Raises:
+        UserError: there is no telling a shape.
+    """
+
+    def __init__(self, port_map, model, calling, spec, *, fixed=(None, None), seed=0):
+        self._map, self._model, self._spec = port_map, model, spec
+        self._stream = np.random.default_rng(seed)
+        self._made: list[Any] = []  # what the model makes of a batch, once it is known
+        self._specs = {}
+        for name in calling.names:
+            self._specs[name] = _input_spec(name, port_map.inputs[name], calling, spec)
+        self._tables = naming.embedded(model)
         data, (batch, time) = port_map.data, fixed
-        self.batch = self._first(0) or batch or data.get("batch_size", BATCH)
-        self.time = self._first(1) or time or data.get("time", TIME)
+        sizes = [shape for shape, _ in self._specs.values()]
+        self.batch = _first(shape[0] for shape in sizes if shape)
+        self.batch = self.batch or batch or data.get("batch_size", BATCH)
+        steps = _first(
+            shape[1]
+            for shape, dtype in self._specs.values()
+            if len(shape) > 2 or (len(shape) == 2 and not dtype.startswith("float"))
+        )
+        self.time = steps or time or data.get("time", TIME)
 
-    def _first(self, axis):
-        sizes = [spec[axis] for spec in self.specs.values() if len(spec) > axis and spec[axis]]
-        return sizes[0] if sizes else None
+    def inputs(self):
+        """Inputs by name."""
+        return {name: self._input(name) for name in self._specs}
 
-    def draw(self, stream):
-        inputs = {tensor.name: self._input(tensor, stream) for tensor in self.model.inputs}
-        return inputs, self._labels(stream)
+    def know(self, made):
+        """Takes what the model makes of a batch: labels are of its shape."""
+        self._made = [np.asarray(made)]
 
-    def _input(self, tensor, stream):
-        shape = self._settled(self.specs[tensor.name])
-        if self.map.inputs[tensor.name].lengths:
-            lengths = stream.integers(1, self.time + 1, self.batch)
-            lengths[0] = self.time
-            return np.arange(self.time) < lengths[:, None]
-        if np.issubdtype(np.dtype(tensor.dtype), np.floating):
-            return stream.normal(size=shape).astype(tensor.dtype)
-        tables = [layer.input_dim for layer in _within(self.model, keras.layers.Embedding)]
-        return stream.integers(min(tables, default=2), size=shape).astype(tensor.dtype)
+    def draw(self):
+        """Inputs by name and labels."""
+        return self.inputs(), self._labels()
 
-    def _labels(self, stream):
-        """Classes where the loss takes such, else numbers of the shape of the outputs."""
-        shape = self._settled(self.model.output_shape)
-        if _is_sparse(self.model.loss):
-            return stream.integers(shape[-1], size=shape[:-1])
-        return stream.normal(size=shape).astype("float32")
+    def _input(self, name):
+        source, (shape, dtype) = self._map.inputs[name], self._specs[name]
+        shape = self._settled(shape)
+        if source.lengths or (dtype == "bool" and len(shape) > 1):
+            sizes = shape if source.unmasked else shape[:-1]
+            longest = self.time if source.unmasked else shape[-1]
+            lengths = self._stream.integers(1, longest + 1, sizes)
+            lengths[0] = longest
+            mask = np.arange(longest) < lengths[..., None]
+            return lengths.astype(dtype) if source.unmasked else mask.astype(dtype)
+        if dtype == "bool":
+            return self._stream.integers(2, size=shape).astype(bool)
+        if dtype.startswith(("float", "bfloat")):
+            return self._stream.normal(size=shape).astype(dtype)
+        return self._stream.integers(min(self._tables, default=2), size=shape).astype(dtype)
+
+    def _labels(self):
+        """Classes where loss or placeholder take such, else numbers of the shape of the outputs."""
+        if self._made:
+            shape = tuple(self._made[0].shape)
+        else:
+            shape = self._settled(tuple(self._model.output_shape))
+        source = self._map.labels
+        asked, dtype = (None, "") if source is None or source.sparse else self._spec(source)
+        rank = None if asked is None else len(asked)
+        if source is not None and (source.one_hot or source.sparse):
+            return self._stream.integers(shape[-1], size=shape[:-1])
+        if _is(self._model.loss, "sparse") or (dtype.startswith("int") and rank != len(shape)):
+            return self._stream.integers(shape[-1], size=shape[:-1])
+        if _is(self._model.loss, "binary") or dtype.startswith(("int", "bool")):
+            return self._stream.integers(2, size=shape).astype("float32")
+        if _is(self._model.loss, "categorical"):
+            return np.eye(shape[-1], dtype="float32")[
+                self._stream.integers(shape[-1], size=shape[:-1])
+            ]
+        return self._stream.normal(size=shape).astype("float32")
 
     def _settled(self, shape):
         """A shape [B, T, ...] without open sizes."""
         return tuple(n or (self.batch, self.time)[min(axis, 1)] for axis, n in enumerate(shape))
 
 
-def _within(model, kind):
-    """The layers of a kind, also in models within the model."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _within(layer, kind)
-        elif isinstance(layer, kind):
-            yield layer
+def _input_spec(name, source, calling, spec):
+    """The shape, with None for what is open, and the dtype of an input of the model."""
+    shape, dtype = spec(source)
+    if source.lengths:
+        shape = shape if source.unmasked or shape is None else (*shape, None)
+        dtype = dtype if source.unmasked else "bool"
+    else:
+        shape = source.shape(shape)
+    tensor = calling.tensors.get(name)
+    if tensor is None:
+        if shape is None:
+            raise UserError(f"{source.name} has no shape in the graph, nor {name} in the model")
+        return list(shape), dtype
+    own = tuple(tensor.shape)
+    both = own if shape is None or len(shape) != len(own) else shape
+    return [a or b for a, b in zip(own, both, strict=True)], tensor.dtype
 
 
-def _is_sparse(loss):
+def _first(sizes):
+    return next((size for size in sizes if size), None)
+
+
+def _is(loss, word):
+    """Whether a loss is of a kind by its name."""
     name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
-    return "sparse" in str(name)
+    return word in str(name)

@@ -7,33 +7,26 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 
 from tf1port.comparison import climb
 from tf1port.comparison.ladder import bands as bands_
 from tf1port.comparison.ladder import rungs
-from tf1port.comparison.port.batches import STEPS, batches
+from tf1port.comparison.port.batches import STEPS
+from tf1port.comparison.port.bounds import rung
+from tf1port.comparison.port.making import Making, carried
 from tf1port.comparison.port.port_map import load_map
 from tf1port.comparison.report import summary
 from tf1port.comparison.report.form import Report, Timings
-from tf1port.comparison.sides.checkpoint import CheckpointSide
-from tf1port.comparison.sides.keras import KerasSide
-from tf1port.comparison.sides.protocol import NotApplicable, NotOffered, Side, cast
-from tf1port.conversion.plan import read
+from tf1port.comparison.sides.program import Program
+from tf1port.comparison.sides.protocol import NotApplicable, NotOffered, Side
 from tf1port.errors import UserError
-from tf1port.keras_model.loading import open_model
-from tf1port.numerics import comparison
-from tf1port.numerics.differences import difference
+from tf1port.keras_model.loading import import_modules, open_model
 
-# How many times its own rounding, measured against the other dtype, a right port may part.
-ROUNDINGS = 8
-_OWN = f"{ROUNDINGS} times what the legacy side itself parts from itself in the other dtype"
+__all__ = ["Port", "carried", "load", "prove", "rung"]
+
 _BY_NAME = "not named by --only"
 _NOT_ASKED = "the port was not asked for it"
 _NO_ACCURACIES = "no accuracies of independent trainings: [accuracies] of the map takes them"
-_PER_DTYPE = {"float32": 1.0, "float64": 2.0**-29}  # of the rounding in float32
-# Of the values: TF1's own sequence_loss divides by the weights of its examples plus 1e-12.
-_SHARE = {"float32": 0.0, "float64": 4e-12}
 
 
 class Port(NamedTuple):
@@ -92,11 +85,12 @@ def load(
     keras_file: str | keras.Model,
     map_file: str,
     *,
-    carry: bool = False,
+    load_weights: bool = False,
     trust: bool = False,
     seed: int = 0,
     steps: int = STEPS,
     only: Sequence[str] = (),
+    imports: Sequence[str] = (),
 ) -> Port:
     """The Port of a TF1 checkpoint with its graph to a Keras model of one's own.
 
@@ -105,43 +99,39 @@ def load(
         it.
         keras_file: path of a `.keras` file, or a keras.Model.
         map_file: path of the TOML file of tf1port.comparison.port.port_map.
-        carry: give the model the checkpoint's weights and optimizer state first: what is proved
-            then is its code alone.
+        load_weights: give the model the checkpoint's weights and optimizer state first: what is
+            proved then is its code alone.
         trust: also take a graph whose ops run Python or touch files.
         seed: of random batches.
         steps: of training.
         only: as of a Port.
+        imports: modules, or paths of Python files, that register the model's own classes.
 
     Raises:
         UserError: one of the three is missing or damaged, or does not fit the others.
     """
     only = rungs.selected(only)
     port_map = load_map(map_file)
-    conversion = read(checkpoint, trust=trust)
-    if conversion.graph is None:
-        raise UserError(f"{checkpoint} has no .meta beside it: compare needs its graph")
-    if conversion.graph.joined:
-        raise UserError(f"{checkpoint} has variables in parts: save it anew without a partitioner")
     model = keras_file
     if not isinstance(model, keras.Model):
+        import_modules(imports)
         model = open_model(keras_file, trust=trust)
-    check(port_map, model)
-    legacy = functools.partial(_legacy, conversion, port_map)
-    first = legacy(conversion.blueprint.dtype)
-    if carry:
-        model = carried(model, first)
-    modern = functools.partial(_modern, model, first, port_map)
-    dtypes, missing = _dtypes(conversion, legacy)
+    making = Making(Program(checkpoint, trust=trust), model, port_map, seed=seed, steps=steps)
+    if load_weights:
+        making.load_weights()
+    making.settle()
+    dtypes, missing = _dtypes(making)
+    adam = making.first.config.optimizer == "adam"
     return Port(
-        legacy=legacy,
-        modern=modern,
-        batches=batches(port_map, model, first.shapes, fixed=first.sizes, seed=seed, steps=steps),
+        legacy=making.legacy,
+        modern=making.modern,
+        batches=making.batches,
         dtypes=dtypes,
-        exact=functools.partial(modern, powers="tf1") if first.config.optimizer == "adam" else None,
+        exact=functools.partial(making.modern, powers="tf1") if adam else None,
         facts={
             "batches": os.path.basename(port_map.data.get("file", "random")),
             "seed": seed,
-            "carry": carry,
+            "load_weights": load_weights,
         },
         missing=missing,
         only=only,
@@ -208,71 +198,20 @@ def _climb(port, dtype):
         port.batches,
         dtype=dtype,
         compare=rung,
-        twin=port.twin(dtype),
-        exact=modern(dtype) if modern is port.exact else None,
+        beside=lambda: {
+            "twin": port.twin(dtype),
+            "exact": modern(dtype) if modern is port.exact else None,
+        },
         only=port.checks,
     )
 
 
-def rung(quantity, legacy, modern, twin=None, *, dtype):
-    """A Rung whose bound grows with the values' size and with the legacy side's own rounding.
-
-    A stranger's cells may be chaotic and its losses sums: two right computations part by what one
-    of them parts from itself in more digits, or so.
-
-    Args:
-        twin: the arrays of the legacy side in the other dtype.
-    """
-    found = comparison.rung(quantity, legacy, modern, dtype=dtype)
-    size = max([np.abs(value).max(initial=0.0) for value in legacy.values()], default=0.0)
-    bounds = {found.reason: found.bound * max(1.0, size)}
-    if not quantity.startswith("weights"):  # which are the same, however they are trained
-        bounds["relative to the largest value"] = _SHARE[dtype] * size
-    if twin:  # not where it holds nothing, as the slots of plain gradient descent
-        own = difference(*(cast(of, "float64") for of in (legacy, twin))).max_abs
-        if np.isfinite(own):
-            bounds[_OWN] = ROUNDINGS * own * _PER_DTYPE[dtype]
-    reason = max(bounds, key=bounds.__getitem__)
-    return found._replace(bound=float(bounds[reason]), reason=reason)
-
-
-def _legacy(conversion, port_map, dtype):
-    return CheckpointSide(conversion, port_map, dtype=dtype)
-
-
-def _modern(model, legacy, port_map, dtype, **options):
-    options["output_names"] = legacy.output_names
-    return KerasSide(model, legacy.config, port_map=port_map, dtype=dtype, **options)
-
-
-def carried(model, legacy):
-    """A copy of the model with the legacy side's weights and optimizer state."""
-    side = KerasSide(model, legacy.config, port_map=legacy.map, dtype=legacy.dtype)
-    side.restore(legacy.state())
-    return side.model
-
-
-def _dtypes(conversion, legacy):
+def _dtypes(making):
     """The dtypes in which the graph runs here, and why it does not in another."""
-    if conversion.blueprint.dtype == "float64":
+    if making.first.dtype == "float64":
         return ("float64",), {"float32": NotApplicable("the checkpoint is of float64")}
     try:
-        legacy("float64")
+        making.legacy("float64")
     except UserError as error:
         return ("float32",), {"float64": NotOffered(str(error))}
     return rungs.DTYPES, {}
-
-
-def check(port_map, model):
-    """Raises UserError where the map speaks of other layers or inputs than the model has."""
-    inputs = [tensor.name for tensor in model.inputs]
-    if set(inputs) != set(port_map.inputs):
-        raise UserError(
-            f"[inputs] names {', '.join(port_map.inputs)}: the model has {', '.join(inputs)}"
-        )
-    layers = {layer.name for layer in model.layers}
-    for section in ("layers", "outputs"):
-        for name in getattr(port_map, section):
-            if name.partition("/")[0] not in layers:
-                own = ", ".join(sorted(layers))
-                raise UserError(f"[{section}] names {name}: the model has {own}")

@@ -5,24 +5,31 @@ lstm = "rnn/lstm_cell"
 "encoder/forward" = "bidirectional_rnn/fw/gru_cell"
 logits = { kernel = "w_out", bias = "b_out" }
 conv = { kernel = { variable = "filters", transpose = [2, 1, 0] } }
+upper = { cell = "lstm", scope = "my/scope" }                  # a cell that is not recognised
+lower = { cell = "lstm", gates = "ifou", kernel = "wx", recurrent_kernel = "wh", bias = "b" }
+gru = { cell = "gru", gates = "zrh", kernel = ["wz", "wr", "wh"], bias = ["bz", "br", "bh"] }
 
-[inputs]                          # input of the Keras model = placeholder
+[inputs]                          # input of the Keras model = placeholder, or any other tensor
 readings = "x"
-mask = { lengths = "n" }          # a mask [B, T] of the sequence lengths [B]
+mask = { lengths = "n" }          # a mask [..., T] of the sequence lengths [...], or lengths [B]
+h = { placeholder = "states", index = [0, 1] }       # of [layers, 2, B, U]
+c = { placeholder = "state", columns = [0, 128] }    # of [B, 256]
 
 [graph]                           # what is not found by itself, but for the labels
-labels = "y"
+labels = "y"                      # also { one_hot = "y" }, { sparse = "y", padding = -1 }
 logits = "scores/BiasAdd"
 loss = "loss"
 train = "Adam"
 
-[outputs]                         # further layers to compare: Keras layer = tensor
+[outputs]                         # further layers, or states of cells, to compare = tensor
 hidden = "hidden/Relu"
+"decoder/h" = "decoder/while/Exit_4"
 
 [feed]                            # further placeholders, and their values in training
-keep_prob = 1.0
+is_training = false
 [feed_training]
 is_training = true
+keep_prob = 0.9
 
 [data]                            # without it: random numbers
 file = "batches.npz"              # beside the map: arrays [N, ...] by Keras input, and `labels`
@@ -38,16 +45,19 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from tf1port.cells.families import FAMILIES
+from tf1port.comparison.sides import gates as gates_
 from tf1port.comparison.sides.sources import Source
+from tf1port.comparison.sides.weight_map import CellEntry
 from tf1port.conversion.toml_file import read_toml
 from tf1port.errors import UserError
 
 
 @dataclass(frozen=True)
 class PortMap:
-    """The sections of the file. A layer is a scope or Sources by role of its weights."""
+    """The sections of the file. A layer is a scope, a cell, or Sources by role of its weights."""
 
-    layers: dict[str, str | dict[str, Source]]
+    layers: dict[str, str | CellEntry | dict[str, Source]]
     inputs: dict[str, Source]
     graph: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Source] = field(default_factory=dict)
@@ -117,7 +127,51 @@ def _layer(name, entry):
         return entry
     if not isinstance(entry, dict):
         raise ValueError(f"[layers] {name} is {entry!r}: give a scope or variables by role")
+    if "cell" in entry:
+        return _cell(name, entry)
     return {role: _source(value, f"[layers] {name} {role}") for role, value in entry.items()}
+
+
+_CELL = {"cell", "scope", "gates", "rows", "forget_bias"}
+
+
+def _cell(name, entry):
+    """The CellEntry of a table with `cell`."""
+    place, family = f"[layers] {name}", entry["cell"]
+    variables = {
+        role: tuple(_source(one, f"{place} {role}") for one in _listed(value))
+        for role, value in entry.items()
+        if role not in _CELL
+    }
+    found = CellEntry(
+        family, variables=variables, **{k: entry[k] for k in _CELL & {*entry} - {"cell"}}
+    )
+    if family not in FAMILIES:
+        raise ValueError(f"{place} has cell = {family!r}: there are {', '.join(FAMILIES)}")
+    if bool(variables) == (found.scope is not None):
+        raise ValueError(f"{place}: give a scope, or variables by role, and not both")
+    if found.gates is not None:
+        _check_gates(place, found)
+    elif any(len(many) > 1 for many in variables.values()):
+        raise ValueError(f"{place} joins variables: say in which order the gates are, as gates")
+    return found
+
+
+def _check_gates(place, entry):
+    order = gates_.ORDERS.get(entry.family)
+    if order is None:
+        raise ValueError(f"{place} has gates: of {', '.join(gates_.ORDERS)} alone")
+    letters = str(entry.gates)
+    if sorted(gates_.standard(entry.family, letters)) != sorted(order):
+        raise ValueError(f"{place} has gates = {letters!r}: give each of {order} once, in order")
+    if entry.rows not in gates_.ROWS:
+        raise ValueError(f"{place} has rows = {entry.rows!r}: there are {', '.join(gates_.ROWS)}")
+    if "kernel" not in entry.variables:
+        raise ValueError(f"{place} has no kernel: name its variable, or one for each gate")
+
+
+def _listed(value):
+    return value if isinstance(value, list) else [value]
 
 
 def _sources(held, section):
@@ -127,20 +181,33 @@ def _sources(held, section):
 
 MARGIN = 0.01  # within which accuracies are equivalent, where the map gives no other
 
-_NAMES = {"variable", "placeholder", "tensor", "lengths"}
+_NAMES = {"variable", "placeholder", "tensor", "lengths", "one_hot", "sparse"}
+_PARTS = {"transpose", "index", "columns", "padding"}
 
 
 def _source(value, place):
     if isinstance(value, str):
         return Source(value)
     names = _NAMES & value.keys() if isinstance(value, dict) else set()
-    if len(names) != 1 or value.keys() - names - {"transpose"}:
+    if len(names) != 1 or value.keys() - names - _PARTS or not isinstance(value[min(names)], str):
         raise ValueError(f"{place} is {value!r}: give a name, or a table with it and transpose")
     (key,) = names
     axes = value.get("transpose")
     if axes is not None and sorted(axes) != list(range(len(axes))):
         raise ValueError(f"{place} has transpose = {axes}: give each axis from 0 once")
-    return Source(value[key], None if axes is None else tuple(axes), key == "lengths")
+    columns = value.get("columns")
+    if columns is not None and not (len(columns) == 2 and 0 <= columns[0] < columns[1]):
+        raise ValueError(
+            f"{place} has columns = {columns}: give the first and the one after the last"
+        )
+    return Source(
+        value[key],
+        None if axes is None else tuple(axes),
+        tuple(value.get("index", ())),
+        None if columns is None else tuple(columns),
+        padding=value.get("padding", -1),
+        **{key: True for key in ("lengths", "one_hot", "sparse") if key in value},
+    )
 
 
 def _data(held):

@@ -1,12 +1,16 @@
 """A TF1 checkpoint with its graph behind the protocol of tf1port/comparison/sides/protocol.py."""
 
-import functools
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
-from tf1port.comparison.sides import exporting
+from tf1port.comparison.sides import constants, dropout, exporting, feeding
+from tf1port.comparison.sides.cells import Cells
+from tf1port.comparison.sides.feeding import Feeding
+from tf1port.comparison.sides.heads import Head
+from tf1port.comparison.sides.optimizers import find_optimizer, with_rate
 from tf1port.comparison.sides.places import Places
 from tf1port.comparison.sides.protocol import (
     NotApplicable,
@@ -17,62 +21,80 @@ from tf1port.comparison.sides.protocol import (
     cast,
     of_slot,
 )
+from tf1port.comparison.sides.rows import in_steps, squashed
 from tf1port.comparison.sides.sources import input_changes, with_lengths
 from tf1port.comparison.sides.traits import traits
 from tf1port.comparison.sides.weight_map import WeightMap
 from tf1port.errors import UserError
 from tf1port.numerics import optimizers
 from tf1port.pitfalls.layers import changes
-from tf1port.tf1.graph.pruning import full_name
-from tf1port.tf1.session.probing import row_order
-from tf1port.tf1.session.recurrent_part import of_run, static_sizes, tensors_of
 from tf1port.tf1.session.whole_graph import WholeGraph
 
-_NO_LOGITS = "no logits are found: name them in [graph]"
+_NO_LOGITS = 'no logits are found: give [graph] logits = "THEIR TENSOR" in the map'
 
 
 class CheckpointSide(Side):
     """The graph of a checkpoint, from the values that it holds.
 
     Args:
-        conversion: what tf1port.conversion.plan.read found, with its graph.
+        program: tf1port.comparison.sides.program.Program.
         port_map: tf1port.comparison.port.port_map.PortMap.
-        dtype: "float64" makes the graph's float32 wider.
-
-    Attributes:
-        output_names: of what `forward` gives besides the logits.
-        untold: {name: why} of weights whose gradients and slots are not told.
+        dtype: "float64" upcasts the graph's float32.
+        head: tf1port.comparison.sides.heads.Head of the model; None: nothing is known of it.
+        cells: tf1port.comparison.sides.cells.Cells, whose outputs are compared; None: none.
+        batch: inputs and labels of a training step: what is fed for a learning rate.
 
     Raises:
         UserError: the map does not fit the graph.
     """
 
-    def __init__(self, conversion, port_map, *, dtype):
-        self.conversion, self.map, self.dtype = conversion, port_map, dtype
-        self.weight_map = WeightMap(port_map.layers, conversion)
-        optimizer = conversion.blueprint.optimizer
-        self.config = traits(optimizer, forget_bias=self.weight_map.adds_forget_bias)
-        widened = dtype != conversion.blueprint.dtype
-        sources = [one for one in (*port_map.inputs.values(), port_map.labels) if one is not None]
-        self.whole = WholeGraph(
-            conversion.graph.graph_def,
-            widened=widened,
-            fed=[full_name(name) for name in (*(s.name for s in sources), *port_map.feed)],
-            trust=conversion.graph.trust,
-        )
-        self.whole.restore(conversion.checkpoint)
-        self._steps = 0 if optimizer is None else optimizer.iterations
-        self.places = Places(conversion, port_map, self.weight_map.variables, self.whole.graph)
-        self._layers = _recurrent_layers(conversion.network, port_map)
-        self._row_order = functools.cache(functools.partial(row_order, conversion))
+    def __init__(self, program, port_map, *, dtype, head=None, cells=None, batch=None):
+        self.program, self.map, self.dtype = program, port_map, dtype
+        self.head = head or Head()
+        self.weight_map = WeightMap(port_map.layers, program)
+        self.own_dtype = program.dtype(self.weight_map.variables)
+        self.whole = self._graph(dropout.KEEP)
+        self._feeding = Feeding(port_map, self.whole.tensor, self.own_dtype)
+        self.places = Places(program, port_map, self.weight_map, self.whole.graph, self.head)
+        self.cells = Cells() if cells is None else cells
+        self.optimizer = find_optimizer(program, self.weight_map.entries, self.places.applied)
+        self.config = self._traits()
+        self._steps = 0 if self.optimizer is None else self.optimizer.iterations
+        self._drops = None
+        self._check_names()
         self.whole.want(self._compared())
-        if widened:
+        if batch is not None:
+            self._take_rate(batch)
+        if dtype != self.own_dtype:
             self._round_start()
+
+    def _graph(self, drawn):
+        """A WholeGraph with the checkpoint's values."""
+        found = WholeGraph(
+            dropout.drawn(self.program.graph.graph_def, drawn),
+            widened=self.dtype != self.own_dtype,
+            fed=feeding.names(self.map),
+            trust=self.program.graph.trust,
+        )
+        found.restore(self.program.checkpoint)
+        return found
+
+    def _traits(self):
+        return traits(self.optimizer, forget_bias=self.weight_map.adds_forget_bias)
+
+    def _check_names(self):
+        """Refuses a map that names what the graph has not, before anything is run."""
+        for key, source in self.map.graph.items():
+            for name in [] if source.sparse else [source.name]:
+                known = self.whole.graph.nodes.get(name.partition(":")[0])
+                if known is None:
+                    raise UserError(f"[graph] {key} names {name}: the graph has no such tensor")
+        for name in (*(one.name for one in self.map.outputs.values()), *feeding.names(self.map)):
+            self.tensor(name)
 
     def _compared(self):
         """The names of what is run: what does not exist here is noticed at once."""
-        runs = [layer.run for layer in self._layers.values()]
-        found = [tensors_of(run) for run in runs]
+        found = self.cells.tensors
         found += [one.name for one in self.map.outputs.values()]
         for part in ("logits", "loss", "train", "gradients", "row_gradients"):
             with suppress(NotOffered):
@@ -84,12 +106,7 @@ class CheckpointSide(Side):
     @property
     def output_names(self):
         """The names of what `forward` gives, but for the logits."""
-        found = list(self.map.outputs)
-        for name, layer in self._layers.items():
-            outputs, _ = tensors_of(layer.run)
-            found += [name] if outputs and not layer.residual else []
-            found += [f"{name}/{part}" for part in "hc"[: len(layer.run.initial)]]
-        return found
+        return [*self.map.outputs, *self.cells.names]
 
     @property
     def changes(self):
@@ -99,74 +116,47 @@ class CheckpointSide(Side):
     @property
     def families(self):
         """The family of tf1port.cells.families of each recurrent layer, by name."""
-        return {e.name: e.parts[0].family for e in self.weight_map.entries if e.parts}
+        entries = self.weight_map.entries
+        return {one.name: one.cell.family for one in entries if one.cell is not None}
 
     @property
     def input_changes(self):
-        """The mistakes that a diagnosis may try on the inputs, by cause."""
+        """The mistakes that a diagnosis may try on the inputs."""
         return input_changes(self.map)
-
-    @property
-    def shapes(self):
-        """The shapes of the placeholders of the map's inputs; None for an open size or shape."""
-        found = {}
-        for source in self.map.inputs.values():
-            shape = self._placeholder(source.name).shape
-            found[source.name] = tuple(shape.as_list()) if shape.rank is not None else None
-        return found
-
-    @property
-    def sizes(self):
-        """The batch size and the number of steps that the cells take; None for any."""
-        return static_sizes(self.conversion.graph, self.conversion.network.recurrent[0].run)
 
     def weights(self):
         return self._named(self.whole.read(self.weight_map.variables))
 
     def forward(self, inputs):
-        feed = self._feed(inputs)
+        feed = self._feeding(inputs)
         names = {name: one.name for name, one in self.map.outputs.items()}
         if self.places.logits is not None:
             names["logits"] = self.places.logits
-        found = self.whole.run({name: self.whole.tensor(one) for name, one in names.items()}, feed)
+        found = self.whole.run({name: self.tensor(one) for name, one in names.items()}, feed)
         for name, source in self.map.outputs.items():
             found[name] = source.to_keras(found[name])
         if "logits" in found:
-            found["logits"] = self._in_order(found["logits"], inputs)
-        return {**found, **self._cells(feed)}
+            found["logits"] = self._as_model(found["logits"], inputs)
+        return {**found, **self.cells.run(self.whole, feed)}
 
     def forward_lengths(self, inputs, lengths):
         inputs = with_lengths(self.map, inputs, lengths)
-        if any(shape is None or shape[0] for shape in self.shapes.values()):
-            raise NotOffered("the graph takes batches of one size alone")
-        return self._cells(self._feed(inputs))
-
-    def _cells(self, feed):
-        """The outputs and final states of the map's cells, by name."""
-        runs = {name: layer.run for name, layer in self._layers.items()}
-        cells = {name: tensors_of(run) for name, run in runs.items()}
-        starts = {name: list(run.initial) for name, run in runs.items()}
-        lengths = {name: [run.lengths] if run.lengths else [] for name, run in runs.items()}
-        tensors = tf1.nest.map_structure(self.whole.tensor, [cells, starts, lengths])
-        cells, starts, lengths = self.whole.run(tensors, feed)
-        found = {}
-        for name, layer in self._layers.items():
-            of_each = lengths[name][0] if lengths[name] else None
-            sequence, states, _ = of_run(layer, cells[name], starts[name], of_each)
-            found[name] = sequence
-            found.update({f"{name}/{part}": s for part, s in zip("hc", states, strict=False)})
-        return {name: value for name, value in found.items() if name in self.output_names}
+        for source in self.map.inputs.values():
+            shape, _ = self.program.spec(source)
+            if shape is None or (shape and shape[0]):
+                raise NotOffered("the graph takes batches of one size alone")
+        return self.forward(inputs)
 
     def gradients(self, inputs, labels):
+        loss = self.tensor(self.places.loss)
         places = [self.places.gradients, self.places.row_gradients]
         tensors, tables = tf1.nest.map_structure(self.whole.tensor, places)
-        feed = self._feed(inputs, labels=labels, training=True)
+        feed = self._feeding(inputs, labels=labels, training=True)
         with self._put_back(set(self.weight_map.variables) - tensors.keys() - tables.keys()):
-            loss, gradients, rows = self.whole.run(
-                [self.whole.tensor(self.places.loss), tensors, tables], feed
-            )
+            loss, gradients, rows = self.whole.run([loss, tensors, tables], feed)
+        _check_scalar(loss, self.places.loss)
         for name, pairs in rows.items():
-            gradients[name] = _summed(pairs, self.conversion.checkpoint.shapes[name], self.dtype)
+            gradients[name] = _summed(pairs, self.program.checkpoint.shapes[name], self.dtype)
         return loss, self._named(gradients, linear=True)
 
     @contextmanager
@@ -178,25 +168,24 @@ class CheckpointSide(Side):
             self.whole.assign(before)
 
     def accuracy(self, inputs, labels):
-        if self.places.logits is None:
-            raise NotOffered(_NO_LOGITS)
-        logits = self.whole.run(self.whole.tensor(self.places.logits), self._feed(inputs))
-        return accuracy(self._in_order(logits, inputs), labels)
+        return accuracy(self._as_model(self._logits(inputs), inputs), labels)
 
     def export(self, folder):
         if self.places.logits is None:
             raise NotOffered(_NO_LOGITS)
-        if self._has_rows(self.whole.tensor(self.places.logits)):
+        logits = self.tensor(self.places.logits)
+        if self.head.squashed or self._has_rows(logits):
             # The export of the port is compared with the port, whose logits are the graph's.
-            raise NotApplicable("the graph's own logits are rows of all steps")
+            raise NotApplicable("the graph's own logits are of another form than the model's")
+        if any(one.partial for one in self.map.inputs.values()):
+            raise NotApplicable("some inputs of the model are parts of one tensor of the graph")
         exporting.write(self.whole, self.places.logits, self.map, folder)
 
     def train_steps(self, batches):
         losses = []
-        loss = self.whole.tensor(self.places.loss)
-        train = self.whole.operation(self.places.train)
+        loss, train = self.tensor(self.places.loss), self.whole.operation(self.places.train)
         for inputs, labels in batches:
-            feed = self._feed(inputs, labels=labels, training=True)
+            feed = self._feeding(inputs, labels=labels, training=True)
             losses.append(self.whole.run([loss, train], feed)[0])
             self._steps += 1
             if self.dtype == "float64":  # TF1's powers of beta are float32 there as well (D8)
@@ -205,10 +194,81 @@ class CheckpointSide(Side):
 
     # What it holds.
 
+    def _take_rate(self, batch):
+        """Takes a learning rate that the graph computes, or is fed, as it is at the start."""
+        if self.optimizer is not None and "learning_rate" in self.optimizer.unknown:
+            feed = self._training(batch)
+            with suppress(UserError):  # whatever else a training needs is noticed by its checks
+                self.optimizer = with_rate(self.optimizer, self.places.applied, self.whole, feed)
+            self.config = self._traits()
+
+    def _training(self, batch):
+        inputs, labels = batch
+        return self._feeding(inputs, labels=labels, training=True)
+
+    def rates(self, batch: Any, counts: Any) -> list[float] | None:
+        """The learning rate after some numbers of steps; None where it is not one tensor's."""
+        tensors = {one.arguments["lr"] for one in self.places.applied.values()}
+        step = self.program.held.counters.get("global_step")
+        if len(tensors) != 1 or step is None or not counts:
+            return None
+        feed, lr = self._training(batch), self.tensor(tensors.pop())
+        found = []
+        with self._put_back([step]):
+            for count in counts:
+                self.whole.assign({step: count})
+                found.append(float(self.whole.run(lr, feed)))
+        return found
+
+    def cell_constants(self) -> dict[str, Any]:
+        """The clips of its cells, by name."""
+        return constants.clips_of_graph(self.cells.layers)
+
+    def optimizer_constants(self, batch: Any, counts: Any = ()) -> dict[str, Any]:
+        """What its optimizer was made with, and the rate after some numbers of steps."""
+        if self.optimizer is None:
+            raise NotOffered("the graph's optimizer is not known")
+        rates = {} if self._rate_is_fed else constants.rates_of_graph(self, batch, counts)
+        return {**constants.of_graph(self.optimizer), **rates}
+
+    def turning_points(self) -> list[float]:
+        """The numbers that its learning rate is made of."""
+        return [one for name in self._rate_tensors for one in self._behind(name)[0]]
+
     @property
-    def optimizer(self):
-        """The tf1port.keras_model.optimizer.OptimizerSpec of the graph; None where not known."""
-        return self.conversion.blueprint.optimizer
+    def _rate_is_fed(self):
+        return any(self._behind(name)[1] for name in self._rate_tensors)
+
+    @property
+    def _rate_tensors(self):
+        return sorted({one.arguments["lr"] for one in self.places.applied.values()})
+
+    def _behind(self, name):
+        return constants.numbers_behind(self.whole.graph, name)
+
+    def drops(self, batch: Any) -> bool:
+        """Whether dropout is at work in training, as the map feeds it."""
+        if self._drops is None:
+            inputs, labels = batch
+            losses = []
+            for whole in (self.whole, self._graph(dropout.DROP)):
+                feeding = Feeding(self.map, whole.tensor, self.own_dtype)
+                feed = feeding(inputs, labels=labels, training=True)
+                losses.append(whole.run(whole.tensor(self.places.loss), feed))
+            self._drops = not np.array_equal(*losses)
+        return self._drops
+
+    @property
+    def may_drop(self) -> bool:
+        """Whether there is dropout in the graph, at work or not."""
+        own = self.program.graph.graph_def
+        return dropout.drawn(own, dropout.KEEP) is not own
+
+    def shares(self) -> np.ndarray:
+        """The shares that its dropout may leave."""
+        held = {**self.map.feed, **self.map.feed_training}.values()
+        fed = [np.asarray(value, self.own_dtype) for value in held if type(value) is float]
+        return dropout.shares(self.program.graph.graph_def, fed)
 
     def slots(self):
         if self.optimizer is None:
@@ -222,7 +282,7 @@ class CheckpointSide(Side):
 
     def restore(self, state):
         values = self._variables(state)
-        counters = self.conversion.counters
+        counters = self.program.held.counters
         if "global_step" in counters:
             values[counters["global_step"]] = state.count
         for kind, power in optimizers.tf1_powers(self.config, state.count).items():
@@ -232,87 +292,85 @@ class CheckpointSide(Side):
         self._steps = state.count
 
     def _round_start(self):
-        """A graph made wider starts from what float32 makes of the checkpoint in Keras' form.
+        """An upcast graph starts from what float32 makes of the checkpoint in Keras' form.
 
         There a forget bias was added, or a momentum multiplied by the rate.
         """
 
         def read(names):
-            return {name: self.conversion.checkpoint.read(name) for name in names}
+            return {name: self.program.checkpoint.read(name) for name in names}
 
         weights = self._named(read(self.weight_map.variables))
         self.whole.assign(self._variables(State(weights, self._slots(read), 0)))
 
     def _slots(self, read):
         """The slots in Keras' form; `read` gives the values of variables by name."""
-        found = {}
-        for slot, names in self.places.slots.items():
+        found: dict[str, Any] = {}
+        if self.optimizer is None:
+            return found
+        for slot, names in self._known_slots().items():
             values = read(names.values())
             arrays = {variable: values[name] for variable, name in names.items()}
-            as_keras = self.optimizer.as_keras
             for name, value in self._named(arrays, linear=True).items():
-                found[f"{name}/{slot}"] = as_keras(value)
+                found[f"{name}/{slot}"] = self.optimizer.as_keras(value)
         return found
+
+    def _known_slots(self):
+        """The slots that Keras has as well: no momentum where none is wanted."""
+        if self.optimizer is None:
+            return {}
+        options = self.optimizer.options
+        return {slot: of for slot, of in self.places.slots.items() if options.get(slot) != 0}
 
     def _variables(self, state):
         """The graph's variables of a State's weights and slots, in the side's dtype."""
         values = self.weight_map.to_tf1(cast(state.weights, self.dtype))
-        for slot, names in self.places.slots.items():
+        for slot, names in self._known_slots().items():
             named = cast(of_slot(state.slots, slot), self.dtype)
-            as_tf1 = self.optimizer.as_tf1
             for name, array in self.weight_map.to_tf1(named, linear=True).items():
-                values[names[name]] = as_tf1(array)
+                values[names[name]] = (
+                    array if self.optimizer is None else self.optimizer.as_tf1(array)
+                )
         return values
 
-    # How it is fed and named.
+    def _as_tf1(self, slot):
+        return slot if self.optimizer is None else self.optimizer.as_tf1(slot)
 
-    def _in_order(self, logits, inputs):
-        """Logits in the order of the model's: rows of all steps, [rows, N], become [B, T, N]."""
+    # How it is named.
+
+    def tensor(self, name: str) -> Any:
+        """The tensor of a name. Raises UserError where the graph has none."""
+        return self._feeding.tensor(name)
+
+    def _as_model(self, logits, inputs):
+        """Logits in the order and the form of the model's."""
         if "logits" in self.map.graph:
-            return self.map.graph["logits"].to_keras(logits)
-        if not self._has_rows(logits):
-            return logits
-        batch, steps = next(iter(inputs.values())).shape[:2]
-        found = np.empty_like(logits)
-        found[self._row_order(batch, steps)] = logits
-        return found.reshape(batch, steps, -1)
+            logits = self.map.graph["logits"].to_keras(logits)
+        if self._has_rows(logits):
+            logits = in_steps(logits, inputs, self._logits)
+        return squashed(logits, self.head.squashed)
+
+    def _logits(self, inputs):
+        if self.places.logits is None:
+            raise NotOffered(_NO_LOGITS)
+        return self.whole.run(self.tensor(self.places.logits), self._feeding(inputs))
 
     def _has_rows(self, logits):
-        """Whether logits [rows, N] are of all steps, in an order that the graph knows."""
-        found = self.conversion.network.takes == "steps" and len(logits.shape) == 2
-        return found and "logits" not in self.map.graph
-
-    def _feed(self, inputs, *, labels=None, training=False):
-        given = dict(self.map.feed)
-        given.update(self.map.feed_training if training else {})
-        for name, source in self.map.inputs.items():
-            value = inputs[name]
-            given[source.name] = value.sum(axis=1) if source.lengths else source.to_tf1(value)
-        if labels is not None and self.map.labels is not None:
-            given[self.map.labels.name] = self.map.labels.to_tf1(labels)
-        return {self._placeholder(name): value for name, value in given.items()}
-
-    def _placeholder(self, name):
-        try:
-            return self.whole.tensor(name)
-        except (KeyError, ValueError):
-            raise UserError(f"the graph has no {name}: name a placeholder of it") from None
+        """Whether logits [rows, N] are of all steps, which the model has apart."""
+        return len(logits.shape) == 2 and self.head.rank == 3
 
     def _named(self, arrays, *, linear=False):
         return self.weight_map.to_keras(arrays, linear=linear)
 
 
-def _recurrent_layers(network, port_map):
-    """The cells of a map by their entry's name."""
-    layers = {layer.cell.scope: layer for layer in network.recurrent}
-    scopes = {name: entry for name, entry in port_map.layers.items() if isinstance(entry, str)}
-    found = {name: layers.get(scope) for name, scope in scopes.items()}
-    return {name: layer for name, layer in found.items() if layer and layer.run}
+def _check_scalar(loss, name):
+    if np.ndim(loss):
+        raise NotOffered(f'{name} is no single number: give [graph] loss = "ITS TENSOR" in the map')
 
 
 def _summed(pairs, shape, dtype):
     """Gradients of single rows, given as pairs of rows and ids, as that of the whole table."""
     found = np.zeros(shape, dtype)
     for rows, ids in pairs:
-        np.add.at(found, ids, rows)
+        np.add.at(found, np.ravel(ids), np.reshape(rows, (-1, *shape[1:])))
     return found

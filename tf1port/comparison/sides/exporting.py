@@ -39,9 +39,9 @@ def write(whole, logits, port_map, folder):
 
 def _input(name, source, taken):
     """A placeholder in Keras' form, and what it makes of TF1's placeholder `taken`."""
-    if source.lengths:
-        mask = tf1.placeholder(tf1.bool, [None, None], name)
-        return mask, tf1.reduce_sum(tf1.cast(mask, taken.dtype), axis=1)
+    if source.lengths and not source.unmasked:
+        mask = tf1.placeholder(tf1.bool, None, name)
+        return mask, tf1.reduce_sum(tf1.cast(mask, taken.dtype), axis=-1)
     own = tf1.placeholder(taken.dtype, None, name)
     if source.transpose is None:
         return own, own

@@ -1,27 +1,29 @@
 """Any compiled Keras model behind the protocol of tf1port/comparison/sides/protocol.py."""
 
+from contextlib import contextmanager
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tf1port.comparison.sides import calling, constants, copying, dropout, naming
+from tf1port.comparison.sides.calling import Calling
+from tf1port.comparison.sides.copying import CLIPS, slot_names
 from tf1port.comparison.sides.protocol import NotOffered, Side, State, accuracy, cast, of_slot
 from tf1port.comparison.sides.sources import with_lengths
 from tf1port.comparison.sides.tapping import directions, recurrent_outputs, tapped
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
-from tf1port.keras_model.runner import in_dtype, replaced
-from tf1port.numerics import optimizers
 from tf1port.numerics.precision import floatx
-from tf1port.tf1.graph.optimizers import KINDS
 
-CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
-_DROPPING = ("rate", "dropout", "recurrent_dropout")
+__all__ = ["CLIPS", "KerasSide", "slot_names"]
 
 
 class KerasSide(Side):
     """A copy of a model, in a dtype, with its weights and the state of its optimizer.
 
-    Dropout is set aside in it, as two sides would draw other numbers.
+    Dropout drops nothing in it, as two sides would draw other numbers.
 
     Args:
         model: keras.Model; what it was compiled with trains it.
@@ -32,6 +34,9 @@ class KerasSide(Side):
         powers: "tf1" for Adam with TF1's powers of beta (D8).
         changes: other options for the optimizer, by name.
         optimizer: keras.optimizers.Optimizer without state, for the model's own.
+        example: inputs by name, to build a model that is not functional.
+        scaled: in training what dropout leaves is scaled, as on a legacy side that drops.
+        shares: that dropout of the legacy side may leave.
     """
 
     def __init__(
@@ -45,19 +50,30 @@ class KerasSide(Side):
         powers="keras",
         changes=None,
         optimizer=None,
+        example=None,
+        scaled=False,
+        shares=(),
     ):
         self.config, self.map, self.dtype = config, port_map, dtype
         self.output_names, self._original = output_names, model
-        self._changes = changes or {}
+        self._changes, self._scaled, self._shares = changes or {}, scaled, shares
         self._made_with = {"port_map": port_map, "dtype": dtype, "output_names": output_names}
-        self._made_with |= {"powers": powers}
+        self._made_with |= {"powers": powers, "example": example}
+        self._made_with |= {"scaled": scaled, "shares": shares}
         with floatx(dtype):
-            self.model = _copied(model, dtype=dtype)
+            self.model = copying.copied(model, dtype=dtype)
+            self._calling = Calling(self.model, list(port_map.inputs))
+            if example is not None and not self._calling.tensors:
+                self.model(self._inputs(example), training=False)
+            copying.take_weights(self.model, model, dtype=dtype)
             self.compiled = model.compiled
             if self.compiled:
                 own = optimizer or model.optimizer
-                _compile(self.model, model, own, dtype=dtype, powers=powers, changes=self._changes)
-        self._layers = {layer.name: layer for layer in self.model.layers if layer.weights}
+                copying.compile_copy(
+                    self.model, model, own, dtype=dtype, powers=powers, changes=self._changes
+                )
+        named = {*port_map.layers, *(name.rpartition("/")[0] for name in port_map.layers)}
+        self._layers = naming.layers(self.model, named - {""})
 
     @property
     def options(self):
@@ -76,43 +92,41 @@ class KerasSide(Side):
         return KerasSide(self._original, self.config, **self._made_with, **changed)
 
     def weights(self):
-        found = {}
-        for name, layer in self._layers.items():
-            arrays = layer_weights.weights(layer)
-            found.update({f"{name}/{role}": value for role, value in arrays.items()})
-        return found
+        return {name: np.array(variable) for name, variable in self._variables().items()}
 
     def forward(self, inputs):
-        layers = [self.model.get_layer(name) for name in self._tapped()]
-        with floatx(self.dtype), tapped(layers) as calls:
-            logits = self.model(self._inputs(inputs), training=False)
-            found = {}
-            for layer in layers:
-                found[layer.name] = calls[layer.name].made
-                for name, one in directions(layer.name, layer).items():
-                    found.update(recurrent_outputs(name, one, calls[layer.name]))
-        found = {name: found[name] for name in self.output_names if name in found}
-        return {name: np.array(value) for name, value in {**found, "logits": logits}.items()}
+        layers = self._tapped()
+        with self._running(training=False), tapped(layers) as calls:
+            made = self.model(self._inputs(inputs), training=False)
+        found = {"logits": calling.outputs(made)[0]}
+        with floatx(self.dtype):
+            for path, layer in layers.items():
+                if path in calls:
+                    found[path] = calls[path].made
+                    for name, one in directions(path, layer).items():
+                        found.update(recurrent_outputs(name, one, calls[path]))
+        named = zip(getattr(self.model, "output_names", ()), calling.outputs(made), strict=False)
+        found = {**dict(named), **found}
+        names = [name for name in self.output_names if name in found and name != "logits"]
+        return {name: np.array(found[name]) for name in [*names, "logits"]}
 
     def forward_lengths(self, inputs, lengths):
         found = self.forward(with_lengths(self.map, inputs, lengths))
-        ways = (name for layer in self.model.layers for name in directions(layer.name, layer))
-        within = tuple(f"{way}/" for way in ways)
-        return {name: value for name, value in found.items() if f"{name}/".startswith(within)}
+        return found
 
     def accuracy(self, inputs, labels):
-        with floatx(self.dtype):
-            logits = np.array(self.model(self._inputs(inputs), training=False))
-        return accuracy(logits, labels)
+        with self._running(training=False):
+            made = calling.outputs(self.model(self._inputs(inputs), training=False))[0]
+        return accuracy(np.array(made), labels)
 
     def gradients(self, inputs, labels):
         self._check_compiled()
         variables = self.model.trainable_variables
         before = [variable.numpy() for variable in self.model.non_trainable_variables]
-        with floatx(self.dtype), tf.GradientTape() as tape:
+        with self._running(training=True), tf.GradientTape() as tape:
             taken = self._inputs(inputs)
             made = self.model(taken, training=True)
-            loss = self.model.compute_loss(taken, labels, made, training=True)
+            loss = self.model.compute_loss(taken, self._labels(labels, made), made, training=True)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         for variable, value in zip(self.model.non_trainable_variables, before, strict=True):
             variable.assign(value)
@@ -121,18 +135,49 @@ class KerasSide(Side):
     def train_steps(self, batches):
         self._check_compiled()
         losses = []
-        with floatx(self.dtype):
+        with self._running(training=True):
             for inputs, labels in batches:
                 self.model.reset_metrics()  # what comes back is a mean since then
-                losses.append(self.model.train_on_batch(self._inputs(inputs), labels))
+                taken = self._inputs(inputs)
+                losses.append(self.model.train_on_batch(taken, self._labels(labels)))
         return np.array([np.ravel(loss)[0] for loss in losses]).astype(self.dtype)
 
+    def cell_constants(self, names) -> dict[str, Any]:
+        """The clips of those of its cells that the graph has as well."""
+        return constants.clips_of_model(self._layers, names)
+
+    def optimizer_constants(self, batch: Any, counts: Any = ()) -> dict[str, Any]:
+        """What its optimizer was made with, and the rate after some numbers of steps."""
+        self._check_compiled()
+        own = {**self._original.optimizer.get_config(), **self._changes}
+        made = type(self._original.optimizer).from_config(own)
+        with floatx(self.dtype):
+            rates = constants.rates_of_model(self.model.optimizer, counts)
+        return {**constants.of_model(made, self.optimizer_kind), **rates}
+
+    def turning_points(self) -> list[float]:
+        """The numbers that its learning rate is made of."""
+        self._check_compiled()
+        return constants.numbers_in(self.options.get("learning_rate"))
+
+    @property
+    def drops(self) -> bool:
+        """Whether its dropout is held against the legacy side's in training."""
+        return self._scaled
+
+    @property
+    def dropout_rates(self) -> list[float]:
+        """The rates of its dropout that are above 0."""
+        return dropout.rates(self._original.get_config())
+
     def slots(self):
+        self._check_compiled()
         found = {}
-        for slot in self._slot_names():
-            for name, layer in self._layers.items():
-                arrays = layer_weights.slots(self.model, layer, slot)
-                found.update({f"{name}/{r}/{slot}": np.array(v) for r, v in arrays.items()})
+        for slot in slot_names(self.model.optimizer):
+            values = layer_weights.slots_by_variable(self.model, slot)
+            for name, variable in self._variables().items():
+                if id(variable) in values:
+                    found[f"{name}/{slot}"] = np.array(values[id(variable)])
         return found
 
     def state(self):
@@ -141,124 +186,95 @@ class KerasSide(Side):
 
     def set_weights(self, weights):
         """Gives the model named weights. Raises UserError where one is missing."""
-        for name, layer in self._layers.items():
-            own = layer_weights.variables(layer)
-            arrays = {role: weights.get(f"{name}/{role}") for role in own}
-            missing = [role for role, value in arrays.items() if value is None]
-            if missing:
-                raise UserError(f"the map has nothing for {name}/{missing[0]}: add it to [layers]")
-            layer_weights.set_weights(layer, cast(arrays, self.dtype))
+        own = self._variables()
+        missing = [name for name in own if name not in weights]
+        if missing:
+            raise UserError(f"the map has nothing for {missing[0]}: add it to [layers]")
+        for name, variable in own.items():
+            value = np.asarray(weights[name])
+            if value.shape != tuple(variable.shape):
+                raise UserError(
+                    f"{name} is {list(variable.shape)} in the model, {list(value.shape)} of what "
+                    "[layers] names for it"
+                )
+            variable.assign(value.astype(self.dtype))
 
     def restore(self, state):
         self.set_weights(state.weights)
-        for name, layer in self._layers.items():
-            for slot in self._slot_names() if self.compiled else ():
-                values = cast(of_slot(state.slots, slot), self.dtype)
-                for role, variable in layer_weights.slots(self.model, layer, slot).items():
-                    if f"{name}/{role}" in values:  # not of another optimizer
-                        variable.assign(values[f"{name}/{role}"])
-        if self.compiled:
-            self.model.optimizer.iterations.assign(state.count)
+        if not self.compiled:
+            return
+        for slot in slot_names(self.model.optimizer):
+            values = cast(of_slot(state.slots, slot), self.dtype)
+            own = layer_weights.slots_by_variable(self.model, slot)
+            for name, variable in self._variables().items():
+                if name in values and id(variable) in own:  # not of another optimizer
+                    own[id(variable)].assign(values[name])
+        self.model.optimizer.iterations.assign(state.count)
 
     def export(self, folder):
-        names = [tensor.name for tensor in self.model.inputs]
-        specs = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in self.model.inputs]
+        specs = {name: self._spec(name) for name in self._calling.names}
         archive = keras.export.ExportArchive()
         archive.track(self.model)
         archive.add_endpoint(
             "serving_default",
-            lambda inputs: {"logits": self.model(self._structured(inputs), training=False)},
-            input_signature=[dict(zip(names, specs, strict=True))],
+            lambda inputs: {
+                "logits": calling.outputs(self.model(self._calling(inputs), training=False))[0]
+            },
+            input_signature=[specs],
         )
         archive.write_out(folder, verbose=False)
+
+    def _spec(self, name):
+        tensor = self._calling.tensors.get(name)
+        if tensor is None:
+            value = self._made_with["example"][name]
+            shape, dtype = (None, *value.shape[1:]), value.dtype.name
+        else:
+            shape, dtype = tensor.shape, tensor.dtype
+        return tf.TensorSpec(shape, dtype, name=name)
+
+    @contextmanager
+    def _running(self, *, training):
+        """Its own dtype for what is made within, and no dropping."""
+        scaled = self._scaled or not training  # what drops in a prediction is to be noticed
+        with floatx(self.dtype), dropout.nothing_dropped(scaled=scaled, of=self._shares):
+            yield
 
     def _inputs(self, inputs):
         """What the model takes of arrays by the names of its inputs, in the side's dtype."""
         held = {n: a.astype(self.dtype) if a.dtype.kind == "f" else a for n, a in inputs.items()}
-        return self._structured(held)
+        return self._calling(held)
 
-    def _structured(self, inputs):
-        """Inputs by name in the model's own structure."""
-        values = [inputs[tensor.name] for tensor in self.model.inputs]
-        return keras.tree.pack_sequence_as(self.model.input, values)
+    def _labels(self, labels, made=None):
+        """Labels for the first of several outputs: the others have no loss."""
+        return labels
 
     def _tapped(self):
-        """The names of the layers whose outputs are asked for."""
-        return list(dict.fromkeys(name.partition("/")[0] for name in self.output_names))
+        """The layers whose outputs are asked for, by path."""
+        everything = {**{layer.name: layer for layer in self.model.layers}, **self._layers}
+        found = {}
+        for name in self.output_names:
+            paths = [path for path in everything if f"{name}/".startswith(f"{path}/")]
+            if paths:
+                path = max(paths, key=len)
+                found[path] = everything[path]
+        return {path: one for path, one in found.items() if isinstance(one, keras.layers.Layer)}
+
+    def _variables(self):
+        """The variables of the model by name."""
+        found: dict[str, Any] = {}
+        for name, layer in self._layers.items():
+            found.update(naming.weights(name, layer))
+        return found
 
     def _by_name(self, values):
         """Values by the id of their variable as values by name."""
-        found = {}
-        for name, layer in self._layers.items():
-            for role, variable in layer_weights.variables(layer).items():
-                if id(variable) in values:
-                    value = tf.convert_to_tensor(values[id(variable)])
-                    found[f"{name}/{role}"] = np.array(value)
-        return found
-
-    def _slot_names(self):
-        self._check_compiled()
-        return slot_names(self.model.optimizer)
+        return {
+            name: np.array(tf.convert_to_tensor(values[id(variable)]))
+            for name, variable in self._variables().items()
+            if values.get(id(variable)) is not None
+        }
 
     def _check_compiled(self):
         if not self.compiled:
             raise NotOffered("the Keras model is not compiled: give it its optimizer and loss")
-
-
-def _copied(model, *, dtype):
-    """The same model with its weights, in a dtype, without dropout."""
-    config = replaced(in_dtype(model.get_config(), dtype), _DROPPING, lambda value: 0.0)
-    made = type(model).from_config(config)
-    made.set_weights([weight.astype(dtype) for weight in model.get_weights()])
-    return made
-
-
-def _take_over(model, original):
-    """Gives a copy's optimizer the original one's state, weight by weight."""
-    for slot in slot_names(model.optimizer):
-        for layer in model.layers:
-            own = layer_weights.slots(model, layer, slot)
-            held = layer_weights.slots(original, original.get_layer(layer.name), slot)
-            for role in own.keys() & held.keys():
-                own[role].assign(held[role])
-    model.optimizer.iterations.assign(original.optimizer.iterations)
-
-
-def slot_names(optimizer):
-    """Keras' names of an optimizer's slots; none of one that TF1 had not."""
-    slots = {kind.keras: kind.slots.values() for kind in KINDS.values()}
-    own = [one.__name__ for one in type(optimizer).__mro__ if one.__name__ in slots]
-    return tuple(slots[own[0]]) if own else ()
-
-
-def _loss_in(loss, dtype):
-    """A loss that computes in a dtype: an object keeps the one that it was made in."""
-    if not isinstance(loss, keras.losses.Loss):
-        return loss
-    return keras.losses.deserialize(in_dtype(keras.losses.serialize(loss), dtype))
-
-
-def _as_tf1(options, *, dtype):
-    """An optimizer's options as a TF1 graph of that dtype has them (D13).
-
-    It holds hyper-parameters in float32 whatever its dtype, and a norm to clip to in its own.
-    """
-    own = () if dtype == "float32" else CLIPS
-    return {
-        name: float(np.float32(value)) if type(value) is float and name not in own else value
-        for name, value in options.items()
-    }
-
-
-def _compile(model, original, optimizer, *, dtype, powers, changes):
-    """Compiles a copy as the original is, but for the optimizer, with the original's state."""
-    config = {**optimizer.get_config(), **changes}
-    if dtype == "float64":
-        config = _as_tf1(config, dtype=original.weights[0].dtype)
-    adam = isinstance(optimizer, keras.optimizers.Adam)
-    kind = optimizers.TF1PowersAdam if powers == "tf1" and adam else type(optimizer)
-    loss = _loss_in(original.loss, dtype)
-    model.compile(optimizer=kind.from_config(config), loss=loss, metrics=[])
-    model.optimizer.build(model.trainable_variables)
-    original.optimizer.build(original.trainable_variables)
-    _take_over(model, original)

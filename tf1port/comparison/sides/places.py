@@ -1,11 +1,11 @@
 """Where in a TF1 graph the things are that a port is compared by: named in its map, or found."""
 
 from functools import cached_property
+from typing import Any
 
+from tf1port.comparison.sides.heads import find_head
 from tf1port.comparison.sides.protocol import NotOffered
-from tf1port.tf1.checkpoint.reader import inventory
-from tf1port.tf1.graph.optimizers import find_applied, slot_variables
-from tf1port.tf1.session.probing import is_per_step
+from tf1port.tf1.graph.optimizers import KINDS, find_applied, slot_names
 from tf1port.tf1.session.training import NoTraining, clipping_of, find_loss, find_train_op
 from tf1port.tf1.session.whole_graph import row_gradients
 
@@ -14,87 +14,100 @@ class Places:
     """The names of tensors, operations and variables.
 
     Args:
-        conversion: tf1port.conversion.plan.Conversion.
+        program: tf1port.comparison.sides.program.Program.
         port_map: tf1port.comparison.port.port_map.PortMap.
-        variables: the names of the variables in the map.
+        weight_map: tf1port.comparison.sides.weight_map.WeightMap.
         graph: tf1port.tf1.graph.index.Graph, with the nodes of backpropagation.
+        head: tf1port.comparison.sides.heads.Head, what the model says of its last layer.
 
     Raises:
         NotOffered: by whatever is asked for and not found.
     """
 
-    def __init__(self, conversion, port_map, variables, graph):
-        self.conversion, self.map, self.graph = conversion, port_map, graph
-        self.variables = set(variables)
+    def __init__(self, program: Any, port_map: Any, weight_map: Any, graph: Any, head: Any):
+        self.program, self.map, self.graph, self._head = program, port_map, graph, head
+        self._entries = weight_map.entries
+        self.variables = set(weight_map.variables)
 
     @cached_property
-    def logits(self):
+    def logits(self) -> str | None:
         """The tensor of the logits; None where they are several or not found."""
         if "logits" in self.map.graph:
             return self.map.graph["logits"].name
-        network = self.conversion.network
-        if not network.after or is_per_step(self.conversion.graph, network):
-            return None
-        return network.after[-1].output
+        return find_head(self.program, self._entries, self._head)
 
     @cached_property
-    def loss(self):
+    def loss(self) -> str:
         """The tensor of the loss."""
         if "loss" in self.map.graph:
             return self.map.graph["loss"].name
         try:
             return find_loss(self.graph)
         except NoTraining as error:
-            raise NotOffered(f"{error}: name the loss in [graph]") from None
+            raise NotOffered(f'{error}: give [graph] loss = "ITS TENSOR" in the map') from None
 
     @cached_property
-    def train(self):
+    def train(self) -> str:
         """The operation that trains a step."""
         if "train" in self.map.graph:
             return self.map.graph["train"].name
-        if not self._applied:
-            raise NotOffered("the graph trains nothing by an optimizer that is known")
-        return find_train_op(self.graph, self._applied)
+        if not self._all_applied:
+            raise NotOffered(
+                "the graph trains nothing by an optimizer that is known: "
+                'give [graph] train = "ITS OPERATION" in the map, if there is one'
+            )
+        return find_train_op(self.graph, self.applied or self._all_applied)
 
     @cached_property
-    def gradients(self):
+    def gradients(self) -> dict[str, str]:
         """The tensors of whole gradients, before they are clipped, by variable."""
-        found = {name: one for name, one in self._applied.items() if name in self.variables}
-        if not found:
+        if not self.applied and not self.row_gradients:
             raise NotOffered("no optimizer is applied to the variables of the map")
         try:
             return {
                 name: clipping_of(self.graph, one.arguments["grad"]).gradient
-                for name, one in found.items()
+                for name, one in self.applied.items()
             }
         except NoTraining as error:
             raise NotOffered(str(error)) from None
 
     @cached_property
-    def row_gradients(self):
+    def row_gradients(self) -> dict[str, list[tuple[str, str]]]:
         """Pairs of tensors, rows and ids, by the tables that no op of a whole array trains."""
-        tables = sorted(self.variables - self._applied.keys())
+        tables = sorted(self.variables - self.applied.keys())
         pairs = {name: row_gradients(self.graph, name) for name in tables}
         return {name: found for name, found in pairs.items() if found}
 
     @cached_property
-    def slots(self):
-        """The variables of the slots, by Keras' slot and TF1's; none of an unknown optimizer."""
-        optimizer = self.conversion.blueprint.optimizer
-        if optimizer is None:
+    def slots(self) -> dict[str, dict[str, str]]:
+        """The variables of the slots, by Keras' slot and TF1's variable."""
+        kinds = {one.kind for one in self.applied.values()}
+        if len(kinds) != 1:
             return {}
-        found = slot_variables(self.graph, optimizer, inventory(self.conversion.checkpoint))
-        return {
-            slot: {variable: name for variable, name in of.items() if variable in self.variables}
-            for slot, of in found.items()
+        kind = KINDS[kinds.pop()]
+        names = slot_names(self.graph, self.applied, kind, self.program.held)
+        held = self.program.checkpoint.shapes
+        found = {
+            slot: {
+                variable: of[argument]
+                for variable, of in names.items()
+                if variable in self.variables and of.get(argument) in held
+            }
+            for argument, slot in kind.slots.items()
         }
+        return {slot: of for slot, of in found.items() if of}
 
     @cached_property
-    def powers(self):
+    def powers(self) -> dict[str, str]:
         """The variables of Adam's powers of beta, by their kind."""
-        counters = self.conversion.counters.items()
+        counters = self.program.held.counters.items()
         return {kind: name for kind, name in counters if kind in ("beta1_power", "beta2_power")}
 
     @cached_property
-    def _applied(self):
+    def applied(self) -> dict[str, Any]:
+        """The optimizer's ops by those variables of the map that it changes as a whole."""
+        return {n: one for n, one in self._all_applied.items() if n in self.variables}
+
+    @cached_property
+    def _all_applied(self):
         return find_applied(self.graph)

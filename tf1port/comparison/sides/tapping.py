@@ -17,23 +17,31 @@ class Call(NamedTuple):
 
 @contextmanager
 def tapped(layers):
-    """Calls of layers by their names, filled in as a model is called eagerly within this."""
+    """Calls of layers {path: layer} by path, filled in as a model is called eagerly within this.
+
+    A layer that is called several times is left out: which of its calls is meant is not known.
+    """
     calls: dict[str, Call] = {}
-    for layer in layers:
-        layer.call = _noting(layer, calls)
+    again: set[str] = set()
+    for path, layer in layers.items():
+        layer.call = _noting(path, layer, calls, again)
     try:
         yield calls
     finally:
-        for layer in layers:
+        for layer in layers.values():
             del layer.call  # the class's own comes back
+        for path in again:
+            del calls[path]
 
 
-def _noting(layer, calls):
+def _noting(path, layer, calls, again):
     call = layer.call
 
     def noted(inputs, *more, **options):
         made = call(inputs, *more, **options)
-        calls[layer.name] = Call(inputs, options, made)
+        if path in calls:
+            again.add(path)
+        calls[path] = Call(inputs, options, made)
         return made
 
     return noted

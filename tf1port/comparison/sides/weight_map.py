@@ -4,21 +4,57 @@ Weights go by the name of their Keras layer and their role in it, such as `lstm/
 `encoder/forward/kernel`, and have Keras' layout.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from tf1port.cells.families import FAMILIES
+from tf1port.comparison.sides.gates import Gates
 from tf1port.comparison.sides.sources import Source
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.layer_weights import Part
-from tf1port.tf1.checkpoint.reader import inventory
+from tf1port.tf1.checkpoint.cell_names import roles_in
+
+
+class CellEntry(NamedTuple):
+    """A cell as a map describes it.
+
+    Attributes:
+        family: a key of tf1port.cells.families.FAMILIES.
+        scope: of TF1's variables; None: `variables` names them.
+        gates, rows: as for tf1port.comparison.sides.gates; None: TF1's own.
+        forget_bias: that the graph adds; None: what the graph of a known cell says.
+        variables: by role, several where they are joined.
+    """
+
+    family: str
+    scope: str | None = None
+    gates: str | None = None
+    rows: str = "xh"
+    forget_bias: float | None = None
+    variables: Mapping[str, tuple[Source, ...]] = {}
 
 
 class Entry(NamedTuple):
-    """A layer or a cell: its name, the cell that it is, if any, and TF1's variables by role."""
+    """A layer or a cell: its name, TF1's variables by role, the cell that it is, if any."""
 
     name: str
-    parts: tuple[Part, ...]
-    sources: dict[str, Source]
+    sources: Mapping[str, Source]
+    cell: Part | Gates | None = None
+
+    def to_keras(self, arrays, *, linear):
+        if isinstance(self.cell, Gates):
+            return self.cell.to_keras(arrays, linear=linear)
+        return layer_weights.to_keras(self._parts, arrays, linear=linear)
+
+    def to_tf1(self, arrays, *, linear):
+        if isinstance(self.cell, Gates):
+            return self.cell.to_tf1(arrays, linear=linear)
+        return layer_weights.to_tf1(self._parts, arrays, linear=linear)
+
+    @property
+    def _parts(self):
+        return (self.cell,) if isinstance(self.cell, Part) else ()
 
 
 class WeightMap:
@@ -26,24 +62,24 @@ class WeightMap:
 
     Args:
         layers: of a tf1port.comparison.port.port_map.PortMap.
-        conversion: tf1port.conversion.plan.Conversion.
+        program: tf1port.comparison.sides.program.Program.
 
     Raises:
-        UserError: the checkpoint has no such scope or variable.
+        UserError: the checkpoint has no such scope or variable, or they are no such cell.
     """
 
-    def __init__(self, layers, conversion):
-        self.entries = [_entry(name, entry, conversion) for name, entry in layers.items()]
+    def __init__(self, layers: Mapping[str, Any], program: Any):
+        self.entries = [_entry(name, entry, program) for name, entry in layers.items()]
 
     @property
-    def variables(self):
+    def variables(self) -> list[str]:
         """The names of all TF1 variables in it."""
         return [source.name for entry in self.entries for source in entry.sources.values()]
 
     @property
-    def adds_forget_bias(self):
+    def adds_forget_bias(self) -> bool:
         """Whether a forget bias goes over into a bias: it is rounded once."""
-        return any(part.forget_bias for entry in self.entries for part in entry.parts)
+        return any(entry.cell is not None and entry.cell.forget_bias for entry in self.entries)
 
     def to_keras(self, arrays, *, linear=False):
         """Named weights of TF1's variables {name: array}; what is missing stays away.
@@ -57,9 +93,9 @@ class WeightMap:
                 for role, source in entry.sources.items()
                 if source.name in arrays
             }
-            # A cell is carried as a whole; of a normalization's weights not all are trained.
-            if len(own) == len(entry.sources) or not entry.parts:
-                own = layer_weights.to_keras(entry.parts, own, linear=linear)
+            # A cell is converted as a whole; of a normalization's weights not all are trained.
+            if len(own) == len(entry.sources) or entry.cell is None:
+                own = entry.to_keras(own, linear=linear)
                 found.update({f"{entry.name}/{role}": value for role, value in own.items()})
         return found
 
@@ -73,7 +109,7 @@ class WeightMap:
                 if self._of(name) is entry
             }
             if own:
-                own = layer_weights.to_tf1(entry.parts, own, linear=linear)
+                own = entry.to_tf1(own, linear=linear)
                 sources = {role: source for role, source in entry.sources.items() if role in own}
                 found.update({s.name: s.to_tf1(own[role]) for role, s in sources.items()})
         return found
@@ -84,30 +120,91 @@ class WeightMap:
         return max(owners, key=lambda entry: len(entry.name), default=None)
 
 
-def _entry(name, entry, conversion):
-    shapes = conversion.checkpoint.shapes
+def _entry(name, entry, program):
+    if isinstance(entry, CellEntry):
+        return _described(name, entry, program)
     if not isinstance(entry, str):
-        missing = [source.name for source in entry.values() if source.name not in shapes]
-        if missing:
-            raise _unknown(conversion, missing[0])
-        return Entry(name, (), entry)
-    for layer in conversion.network.recurrent:
-        if layer.cell.scope == entry:
-            part = Part("", layer.cell.family, layer.constants.forget_bias or 0.0)
-            return Entry(name, (part,), _sources(layer.cell.variables))
-    held = inventory(conversion.checkpoint)
-    for layer in held.layers:
+        _check_there(program, [source.name for source in entry.values()])
+        return Entry(name, entry)
+    if entry in program.cells:
+        return _known(name, entry, program)
+    for layer in program.held.layers:
         if layer.scope == entry:
-            return Entry(name, (), _sources(layer.variables))
-    if entry in shapes:
-        return Entry(name, (), {"embeddings": Source(entry)})
-    raise _unknown(conversion, entry)
+            return Entry(name, _sources(layer.variables))
+    if entry in program.checkpoint.shapes:
+        return Entry(name, {"embeddings": Source(entry)})
+    raise _unknown(program, entry)
+
+
+def _known(name, scope, program):
+    """The Entry of a scope whose names and shapes are a cell's."""
+    cell, found = program.cells[scope], program.recurrent(scope)
+    if found is None and "lstm" in cell.family:
+        raise UserError(
+            f"the forget bias of {scope} is not found in the graph: give "
+            f'{name} = {{ cell = "{cell.family}", scope = "{scope}", forget_bias = 1.0 }}'
+        )
+    forget_bias = (found.constants.forget_bias or 0.0) if found else 0.0
+    return Entry(name, _sources(cell.variables), Part("", cell.family, forget_bias))
+
+
+def _described(name, entry, program):
+    """The Entry of a cell that the map describes."""
+    shapes = program.checkpoint.shapes
+    if entry.scope is not None:
+        variables = roles_in(shapes, entry.scope)
+        if not variables:
+            raise _unknown(program, entry.scope)
+        described = entry._replace(
+            variables={role: (Source(variable),) for role, variable in variables.items()}
+        )
+        if entry.forget_bias is None and entry.scope in program.cells:
+            described = described._replace(
+                forget_bias=_known(name, entry.scope, program).cell.forget_bias
+            )
+        return _described(name, described._replace(scope=None), program)
+    _check_there(program, [one.name for many in entry.variables.values() for one in many])
+    forget_bias = entry.forget_bias or 0.0
+    if entry.gates is None:
+        sources = {role: many[0] for role, many in entry.variables.items()}
+        found = Entry(name, sources, Part("", entry.family, forget_bias))
+    else:
+        sources = {
+            f"{role} {n}": source
+            for role, many in entry.variables.items()
+            for n, source in enumerate(many)
+        }
+        widths = {
+            role: tuple(shapes[source.name][-1] for source in many)
+            for role, many in entry.variables.items()
+        }
+        gates = Gates(entry.family, entry.gates, entry.rows, forget_bias, widths)
+        found = Entry(name, sources, gates)
+    _check_fits(found, program)
+    return found
+
+
+def _check_fits(entry, program):
+    """Refuses variables that are no such cell."""
+    arrays = {role: program.checkpoint.read(one.name) for role, one in entry.sources.items()}
+    try:
+        entry.to_keras(arrays, linear=False)
+    except (ValueError, KeyError, IndexError) as error:
+        family = entry.cell.family
+        known = ", ".join(FAMILIES) if family not in FAMILIES else str(error)
+        raise UserError(f"[layers] {entry.name} is no {family}: {known}") from None
+
+
+def _check_there(program, names):
+    missing = [name for name in names if name not in program.checkpoint.shapes]
+    if missing:
+        raise _unknown(program, missing[0])
 
 
 def _sources(variables):
     return {role: Source(name) for role, name in variables.items()}
 
 
-def _unknown(conversion, name):
-    prefix = conversion.checkpoint.prefix
+def _unknown(program, name):
+    prefix = program.checkpoint.prefix
     return UserError(f"{prefix} has no {name}: python -m tf1port inspect shows its scopes")

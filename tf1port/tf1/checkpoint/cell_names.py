@@ -91,6 +91,11 @@ def sizes(family, shapes):
         return None
 
 
+def roles_in(shapes, scope):
+    """The variables of a scope that have a role in a cell, by that; {} where there are none."""
+    return _scopes(shapes).get(scope, {})
+
+
 def of_a_cell(name):
     """Whether a variable lies under a scope that is named like a cell."""
     scopes = [

@@ -129,7 +129,7 @@ def uncarried(graph, learning):
             target = graph.origin(graph.inputs(node)[0])  # which may be a part of a variable
             of_it = applied.setdefault(graph.variable(target), {})
             of_it.setdefault(target, []).append(match[1])
-    trained = {name for name in learning if name in applied or _by_rows(graph, name)}
+    trained = {name for name in learning if name in applied or trained_by_rows(graph, name)}
     if not trained:
         others = [node for name in sorted(learning) for node in _trainers(graph, name)]
         return f"{others[0].name} ({others[0].op}) is none that is known" if others else None
@@ -165,7 +165,7 @@ def _writers(graph, variable):
     return found
 
 
-def _by_rows(graph, variable):
+def trained_by_rows(graph, variable):
     """Whether an optimizer changes single rows of a table, without an op of its own for it."""
     return any(_is_of_rows(node) for node in _writers(graph, variable))
 

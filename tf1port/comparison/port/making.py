@@ -1,0 +1,197 @@
+"""Makes the sides of a port: a TF1 program and a Keras model, as a map says what corresponds."""
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+
+from tf1port.comparison.port.batches import Drawing, batches
+from tf1port.comparison.port.port_map import PortMap
+from tf1port.comparison.sides import calling as calling_
+from tf1port.comparison.sides import cells as cells_
+from tf1port.comparison.sides import dropout, naming
+from tf1port.comparison.sides.calling import Calling
+from tf1port.comparison.sides.cells import Cells, find_cells
+from tf1port.comparison.sides.checkpoint import CheckpointSide
+from tf1port.comparison.sides.heads import Head
+from tf1port.comparison.sides.keras import KerasSide
+from tf1port.comparison.sides.program import Program
+from tf1port.comparison.sides.protocol import NotOffered
+from tf1port.comparison.sides.tapping import directions
+from tf1port.comparison.sides.weight_map import WeightMap
+from tf1port.errors import UserError
+
+_SQUASHED = {"categorical_crossentropy": "softmax", "binary_crossentropy": "sigmoid"}
+
+
+class Making:
+    """What both sides of a port are made from.
+
+    Args:
+        program: what was trained.
+        model: the port of it, of any kind of Keras model.
+        port_map: what corresponds.
+        seed: of random batches. steps: of training.
+
+    Attributes:
+        map: with what the model's inputs say of it.
+        first: the legacy side in the checkpoint's own dtype.
+        batches: as for tf1port.comparison.port.port.Port.
+
+    Raises:
+        UserError: the map does not fit the graph or the model.
+    """
+
+    def __init__(
+        self, program: Program, model: keras.Model, port_map: PortMap, *, seed: int, steps: int
+    ):
+        self.program, self.model = program, model
+        calling = Calling(model, list(port_map.inputs))
+        check_layers(port_map, model)
+        self.map = _settled(port_map, calling, program)
+        own = program.dtype(WeightMap(port_map.layers, program).variables)
+        found = find_cells(program, self.map, _backward(model, self.map))
+        self._cells = Cells(found)
+        fixed = cells_.sizes(program.graph, found)
+        drawing = Drawing(self.map, model, calling, program.spec, fixed=fixed, seed=seed)
+        self.example = drawing.inputs()
+        made = _called(model, calling, self.example)
+        if made is not None:
+            drawing.know(made)
+        self._head = _head(model, self.map, made)
+        self.batches = batches(self.map, drawing, steps=steps)
+        self.example = self.batches[0][0]
+        self.first = self.legacy(own)
+        self._options: dict[str, Any] = {}
+
+    def load_weights(self) -> None:
+        """Gives the model the legacy side's weights and optimizer state."""
+        self.model = carried(self.model, self.first, example=self.example)
+
+    def settle(self) -> None:
+        """Finds out which outputs both sides give, and whether dropout is at work in training."""
+        self._options = self._dropout()
+        side = self.modern(self.first.dtype)
+        try:
+            given = side.forward(self.example)
+        except Exception:  # it is the outcome of the check of outputs, and not to be told here
+            return
+        missing = [name for name in self.map.outputs if name not in given]
+        if missing:
+            known = ", ".join(sorted(given))
+            raise UserError(f"[outputs] names {missing[0]}: the model gives {known}")
+        self._cells = self._cells.keep(given)
+        self.first.cells = self._cells
+
+    def legacy(self, dtype: str) -> CheckpointSide:
+        """The legacy side in a dtype, before its first step."""
+        return CheckpointSide(
+            self.program,
+            self.map,
+            dtype=dtype,
+            head=self._head,
+            cells=self._cells,
+            batch=self.batches[0],
+        )
+
+    def modern(self, dtype: str, **options: Any) -> KerasSide:
+        """The modern side in a dtype, before its first step; options as for KerasSide."""
+        return KerasSide(
+            self.model,
+            self.first.config,
+            port_map=self.map,
+            dtype=dtype,
+            output_names=self.first.output_names,
+            example=self.example,
+            **self._options,
+            **options,
+        )
+
+    def _dropout(self):
+        """How Keras' dropout has to be, for it to be compared with the graph's."""
+        if not self.first.may_drop:
+            return {"scaled": True}
+        try:
+            scaled = self.first.drops(self.batches[0])
+        except (NotOffered, UserError):
+            scaled = False
+        return {"scaled": scaled, "shares": self.first.shares()}
+
+
+def carried(model: keras.Model, legacy: CheckpointSide, *, example: Any = None) -> keras.Model:
+    """A copy of the model with the legacy side's weights and optimizer state."""
+    side = KerasSide(model, legacy.config, port_map=legacy.map, dtype=legacy.dtype, example=example)
+    side.restore(legacy.state())
+    return side.model
+
+
+def check_layers(port_map: PortMap, model: keras.Model) -> None:
+    """Raises UserError where the map names other layers than the model has."""
+    layers = {layer.name for layer in model.layers}
+    named = set(getattr(model, "output_names", ()))
+    for section, known in (("layers", layers), ("outputs", layers | named)):
+        for name in getattr(port_map, section):
+            if name.partition("/")[0] not in known:
+                own = ", ".join(sorted(known))
+                raise UserError(f"[{section}] names {name}: the model has {own}")
+
+
+def _settled(port_map, calling, program):
+    """The map, where an input is lengths on both sides rather than a mask and lengths."""
+    inputs = {}
+    for name, source in port_map.inputs.items():
+        shape, _ = program.spec(source)
+        tensor = calling.tensors.get(name)
+        same = tensor is not None and shape is not None and len(tensor.shape) == len(shape)
+        inputs[name] = dataclasses.replace(source, unmasked=bool(source.lengths and same))
+    return dataclasses.replace(port_map, inputs=inputs)
+
+
+def _called(model, calling, inputs):
+    """What the model makes of inputs, first of several outputs; None where it does not run."""
+    try:
+        with dropout.nothing_dropped(scaled=True):
+            return np.asarray(calling_.outputs(model(calling(inputs), training=False))[0])
+    except UserError:
+        raise
+    except Exception:  # it is the outcome of the check of outputs
+        return None
+
+
+def _head(model, port_map, made):
+    """The Head of a model that makes such an array, or None."""
+    layers = naming.layers(model, port_map.layers)
+    ends = [name for name in getattr(model, "output_names", ())[:1] if name in layers]
+    names = ends or [name for name in layers if name in port_map.layers]
+    last = layers[names[-1]] if names else None
+    activation = getattr(last, "activation", None)
+    return Head(
+        names[-1] if names else None,
+        keras.activations.serialize(activation) if callable(activation) else "linear",
+        None if made is None else made.ndim,
+        None if made is None else _squashed(model.loss, made),
+    )
+
+
+def _squashed(loss, made):
+    """Whether outputs are probabilities that a loss takes as such: "softmax", "sigmoid" or None."""
+    if isinstance(loss, list | tuple | dict):
+        losses = [one for one in keras.tree.flatten(loss) if one is not None]
+        loss = losses[0] if losses else None
+    name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
+    config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+    if config.get("from_logits", False):
+        return None
+    kind = next((kind for end, kind in _SQUASHED.items() if str(name).endswith(end)), None)
+    sums = made.sum(axis=-1) if made.ndim else made
+    if kind == "softmax" and not np.allclose(sums, 1, atol=1e-4):
+        return None
+    return kind if np.all((made >= 0) & (made <= 1)) else None
+
+
+def _backward(model, port_map):
+    """The names of the recurrent layers that read a sequence from its end."""
+    layers = naming.layers(model, port_map.layers)
+    ways = [directions(path, layer) for path, layer in layers.items()]
+    return {name for way in ways for name, one in way.items() if one.go_backwards}

@@ -1,0 +1,83 @@
+"""What the cells of a map make in a graph, where these run over time in a way that is known."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow.compat.v1 as tf1
+
+from tf1port.comparison.sides.weight_map import CellEntry
+from tf1port.tf1.graph.network import RecurrentLayer
+from tf1port.tf1.session.recurrent_part import of_run, static_sizes, tensors_of
+
+
+class Cells:
+    """Cells by the names of their entries.
+
+    Args:
+        layers: tf1port.tf1.graph.network.RecurrentLayers, each with a run.
+        given: names of what is compared of them; None: all.
+    """
+
+    def __init__(self, layers: Mapping[str, RecurrentLayer] | None = None, given: Any = None):
+        self.layers, self._given = layers or {}, given
+
+    def keep(self, given: Any) -> "Cells":
+        """The same with those outputs alone that the other side gives as well."""
+        return Cells(self.layers, set(given))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of what `run` gives."""
+        found = []
+        for name, layer in self.layers.items():
+            outputs, _ = tensors_of(layer.own_run)
+            found += [name] if outputs and not layer.residual else []
+            found += [f"{name}/{part}" for part in "hc"[: len(layer.own_run.initial)]]
+        return [name for name in found if self._given is None or name in self._given]
+
+    @property
+    def tensors(self) -> list[Any]:
+        """The tensors of the runs, nested."""
+        return [tensors_of(layer.own_run) for layer in self.layers.values()]
+
+    def run(self, whole: Any, feed: Any) -> dict[str, Any]:
+        """The outputs and final states by name, of a tf1port.tf1.session.whole_graph.WholeGraph."""
+        names = self.names
+        runs = {name: layer.own_run for name, layer in self.layers.items()}
+        cells = {name: tensors_of(run) for name, run in runs.items()}
+        starts = {name: list(run.initial) for name, run in runs.items()}
+        lengths = {name: [run.lengths] if run.lengths else [] for name, run in runs.items()}
+        tensors = tf1.nest.map_structure(whole.tensor, [cells, starts, lengths])
+        cells, starts, lengths = whole.run(tensors, feed)
+        found = {}
+        for name, layer in self.layers.items():
+            own = lengths[name][0] if lengths[name] else None
+            sequence, states, _ = of_run(layer, cells[name], starts[name], own)
+            found[name] = sequence
+            found.update({f"{name}/{part}": s for part, s in zip("hc", states, strict=False)})
+        return {name: value for name, value in found.items() if name in names}
+
+
+def find_cells(program: Any, port_map: Any, backward: Any = ()) -> dict[str, RecurrentLayer]:
+    """The cells of a map that a graph runs over time once, by the names of their entries.
+
+    Args:
+        program: tf1port.comparison.sides.program.Program.
+        port_map: tf1port.comparison.port.port_map.PortMap.
+        backward: names of entries whose sequence is read from its end.
+    """
+    found = {}
+    for name, entry in port_map.layers.items():
+        scope = entry.scope if isinstance(entry, CellEntry) else entry
+        layer = program.recurrent(scope) if isinstance(scope, str) else None
+        if layer is not None and layer.run is not None:
+            found[name] = layer._replace(backward=name in backward)
+    return found
+
+
+def sizes(graph: Any, layers: Mapping[str, RecurrentLayer]) -> tuple[int | None, int | None]:
+    """The batch size and the number of steps that the first of some cells takes; None for any."""
+    for layer in layers.values():
+        batch, steps = static_sizes(graph, layer.own_run)
+        return batch, steps
+    return None, None

@@ -32,7 +32,7 @@ compare: .venv/.made ## train both sides on the same batches and prove them equa
 bench: .venv/.made ## measure the training speed of both sides
 	$(PY) -m bench $(MODEL) $(ARGS)
 
-golden: .venv-tf1/.made ## record the golden traces anew under TensorFlow 1.15.5 (Python 3.7)
+golden: .venv-tf1/.made ## record the golden traces again under TensorFlow 1.15.5 (Python 3.7)
 	$(PY1) -m tests.goldens.record --write $(ARGS)
 	$(PY1) -m tests.goldens.record_cells --write
 	$(PY1) -m tests.goldens.record_carried --write
@@ -99,7 +99,7 @@ fi
 endef
 
 # $(call install,FOLDER,SIZE): an environment of that Python version is brought up to date. One of
-# another version, or half-made, starts anew: neither pip nor uv repairs what an interruption left.
+# another version, or half-made, is made again: neither pip nor uv repairs what an interruption left.
 define install
 version='import sys; print(sys.version_info[:2])'; \
 python=$$("$$python" -c 'import os, sys; print(os.path.realpath(sys.executable))'); \

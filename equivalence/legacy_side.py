@@ -1,4 +1,4 @@
-"""The legacy side behind the protocol of comparison/side.py: a TF1 graph with its Session."""
+"""The legacy side as a tf1port.Side: a TF1 graph with its Session."""
 
 import tempfile
 
@@ -23,7 +23,7 @@ class LegacySide:
             self.model = self.module.build_model(config, dtype=dtype)
             self.trainable = tf1.trainable_variables()
             self._gradients = tf1.gradients(self.model.loss, self.trainable)
-            # `tf.losses` takes the mean in float32, in a float64 graph too (D9): seen apart.
+            # `tf.losses` averages in float32, in a float64 graph too (D9): compared separately.
             self._loss = tf1.reduce_mean(
                 tf1.nn.sparse_softmax_cross_entropy_with_logits(
                     labels=self.model.labels, logits=self.model.logits

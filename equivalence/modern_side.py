@@ -1,4 +1,4 @@
-"""The modern side behind the protocol of tf1port/comparison/sides/protocol.py: a Keras model."""
+"""The modern side as a tf1port.Side: a Keras model."""
 
 import dataclasses
 import tempfile

@@ -23,7 +23,7 @@ class Parts:
     def all(self, out):
         """Everything, by the keywords of tf1port.comparison.report.summary.report.
 
-        The independent trainings go on beside the ladder, which leaves a core idle.
+        The independent trainings run beside the ladder, which leaves a core idle.
         """
         quick = self.options.quick
         trained = None if quick else self._trainings(out)

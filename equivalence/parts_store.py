@@ -1,7 +1,7 @@
 """The finished parts of a comparison, kept in its folder until all of it is written.
 
-So an interrupted comparison goes on: the same command finds what is done. A part holds the key of
-what it was computed from, and counts for nothing where that has changed.
+So an interrupted comparison continues: the same command finds what is done. A part holds the key of
+what it was computed from, and is ignored where that has changed.
 """
 
 import hashlib

@@ -110,4 +110,4 @@ def _train(side, seed):
 
 
 def _interrupted(side, seed):
-    return UserError(f"interrupted at seed {seed} of {side}: the same command goes on")
+    return UserError(f"interrupted at seed {seed} of {side}: run the same command to continue")

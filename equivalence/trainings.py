@@ -57,7 +57,7 @@ def _train(side, config, dataset, weights, *, folder, store):
     result = SIDES[side].train(run, dataset, initial_weights=weights)
     if not result["finished"]:
         raise UserError(
-            f"interrupted at step {result['steps']} of {side}: the same command goes on"
+            f"interrupted at step {result['steps']} of {side}: run the same command to continue"
         )
     store.keep(part, True)
     return run

@@ -1,6 +1,6 @@
 """The two feed-forward models: a dense layer, or two convolutions; then the logits.
 
-TF1: a class builds the graph around two placeholders and keeps its ends as attributes (D1).
+TF1: a class builds the graph around two placeholders and exposes its tensors as attributes (D1).
 Shapes: B batch, C = 10 classes. A batch of images is [B, 784] for the model `dense`, and for `conv`
 [B, height, width, channel] (NHWC) or [B, channel, height, width] (NCHW), with one channel.
 """

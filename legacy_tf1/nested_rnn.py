@@ -1,6 +1,6 @@
 """The nested RNN: a cell that reads two streams at once and keeps a state of two parts.
 
-TF1: a class builds the graph around its placeholders and keeps its ends as attributes (D1).
+TF1: a class builds the graph around its placeholders and exposes its tensors as attributes (D1).
 Shapes: B batch, T = 28 rows, F = 28 pixels per row, P = 3 numbers per profile, H units, S slots of
 D numbers in the memory, C = 10 classes.
 """

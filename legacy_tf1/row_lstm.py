@@ -1,6 +1,6 @@
 """The row LSTM: an LSTM over all rows of an image, batch normalization, a dense layer.
 
-TF1: a class builds the graph around two placeholders and keeps its ends as attributes (D1).
+TF1: a class builds the graph around two placeholders and exposes its tensors as attributes (D1).
 Shapes: B batch, T = 28 rows, F = 28 pixels per row, H units, C = 10 classes.
 """
 

@@ -14,8 +14,8 @@ from shared.errors import UserError
 from shared.interrupt import Interrupt
 
 tf.get_logger().setLevel("ERROR")
-# Loops and conditions lie in the open in a graph of TF1's; TensorFlow 2 would make functions of
-# them, which what reads TF1's graphs does not look into.
+# TF1's graphs hold loops and conditions as plain ops; TensorFlow 2 would put them into functions,
+# where readers of TF1 graphs do not look.
 tf.disable_control_flow_v2()
 
 MODELS = {
@@ -83,9 +83,9 @@ def restore(session, saver, run):
     try:
         saver.restore(session, checkpoint)
     except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, ValueError):
-        raise UserError("%s is broken or of another config: train anew" % checkpoint) from None
+        raise UserError("%s is broken or of another config: train again" % checkpoint) from None
     except (tf.errors.DataLossError, tf.errors.OutOfRangeError):
-        raise UserError("%s is broken: train anew" % checkpoint) from None
+        raise UserError("%s is broken: train again" % checkpoint) from None
 
 
 def assign(session, variables, values):
@@ -95,7 +95,7 @@ def assign(session, variables, values):
 
 
 class _Trainer:
-    """What a training keeps at hand: graph ends, Saver, FileWriters, log."""
+    """What a training needs: tensors, Saver, FileWriters, log."""
 
     def __init__(self, run, model, log):
         self.run, self.model, self.log, self.config = run, model, log, run.config
@@ -113,7 +113,7 @@ class _Trainer:
         }
 
     def start(self, session, initial_weights):
-        """Initializes the variables, or restores those of the run that goes on."""
+        """Initializes the variables, or restores those of the resumed run."""
         if self.run.resumed:
             restore(session, self.saver, self.run)
             self.log.restore(self.run, int(session.run(self.global_step)))

@@ -1,6 +1,6 @@
 """The window RNN: three basic RNN cells over a random window of an image's rows.
 
-TF1: a class builds the graph around two placeholders and keeps its ends as attributes (D1).
+TF1: a class builds the graph around two placeholders and exposes its tensors as attributes (D1).
 Shapes: B batch, T window, F = 28 pixels per row, H units, C = 10 classes.
 """
 
@@ -74,7 +74,7 @@ def build_model(config, *, dtype="float32"):
 def layer_outputs(model):
     """Every layer's output at every time step, final states and logits, by name.
 
-    A dict of tensors of the graph; MultiRNNCell hands out the last layer's outputs only.
+    A dict of tensors of the graph; MultiRNNCell returns the last layer's outputs only.
     """
     tensors = {"rnn": model.outputs, "logits": model.logits}
     tensors.update(("cell_%d/state" % n, state) for n, state in enumerate(model.states))

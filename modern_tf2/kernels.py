@@ -1,6 +1,6 @@
 """What computes a recurrent layer on a GPU: cuDNN or a loop over the steps, and why.
 
-Keras decides anew at each call and says nothing (D14). The decision is repeated here from the
+Keras decides again at each call and says nothing (D14). The decision is repeated here from the
 layers' settings, so it needs no GPU. The conditions are those of Keras 3.15 on TensorFlow 2.21;
 they hold for float16, bfloat16, float32 and float64 alike, stateful or not, forwards or backwards,
 with or without input dropout.
@@ -56,7 +56,7 @@ class Decision(NamedTuple):
     layer: str  # its name, after those of the models and wrappers that hold it: "encoder/lstm"
     kind: str  # "LSTM", "RNN(LSTMCell)", ...
     cudnn: bool  # whether a GPU would run it on cuDNN
-    reasons: list[str]  # all that stands against it; empty where cudnn is True
+    reasons: list[str]  # every reason against it; empty where cudnn is True
     notes: list[str]  # what else follows for the model
 
 
@@ -142,7 +142,7 @@ def _against(layer, cell):
 
 
 def _mask_faults(mask):
-    """What cuDNN does not take of a mask [B, T]; Keras' decision does not look at it."""
+    """What cuDNN does not accept of a mask [B, T]; Keras' decision does not look at it."""
     if mask.ndim != 2:
         raise UserError(f"the mask has the shape {mask.shape}: give one row of steps per example")
     wrong = {
@@ -182,7 +182,7 @@ def _load(path):
         return keras.models.load_model(path, compile=False)
     except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile):
         raise UserError(
-            f"{path} cannot be loaded: give a sound .keras file without custom layers"
+            f"{path} cannot be loaded: give an intact .keras file without custom layers"
         ) from None
 
 

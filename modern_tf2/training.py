@@ -93,10 +93,10 @@ def restore(run):
         named = MODELS[run.config.model].from_variables(values, run.config)
         shapes = {name: tuple(variable.shape) for name, variable in named.items()}
     except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile):
-        raise UserError(f"{path} is broken or of another config: train anew") from None
+        raise UserError(f"{path} is broken or of another config: train again") from None
     inputs = {tensor.name: tensor.shape[1:] for tensor in model.inputs}
     if shapes != run.config.weight_shapes() or inputs != run.config.input_shapes:
-        raise UserError(f"{path} is of another config: train anew")
+        raise UserError(f"{path} is of another config: train again")
     return model
 
 
@@ -110,7 +110,7 @@ class StepRecorder(keras.metrics.Metric):
     """Loss and accuracy of every batch since the last reset.
 
     Keras returns to Python every STEPS_PER_EXECUTION steps and with running means only: what one
-    step did, the smallest batch accuracy above all, has to be noted down inside the graph (D6).
+    step did, the smallest batch accuracy above all, has to be recorded inside the graph (D6).
     """
 
     def __init__(self, capacity, name="accuracy"):
@@ -120,7 +120,7 @@ class StepRecorder(keras.metrics.Metric):
         self.accuracies = self.add_variable((capacity,), "zeros", name="accuracies")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Notes down a batch: labels [B] or [B, 1] and logits [B, C]."""
+        """Records a batch: labels [B] or [B, 1] and logits [B, C]."""
         labels = keras.ops.reshape(y_true, (-1,))
         losses = keras.losses.sparse_categorical_crossentropy(labels, y_pred, from_logits=True)
         predicted = keras.ops.argmax(y_pred, axis=-1)
@@ -148,7 +148,7 @@ class StepRecorder(keras.metrics.Metric):
 
 
 class _Recording(keras.callbacks.Callback):
-    """Hands the recorder's numbers to the log and to TensorBoard; stops the fit at Ctrl-C."""
+    """Copies the recorder's numbers to the log and to TensorBoard; stops the fit at Ctrl-C."""
 
     def __init__(self, recorder, log, writer, interrupt):
         super().__init__()
@@ -177,7 +177,7 @@ class _Graph(keras.callbacks.TensorBoard):
 
 
 class _Trainer:
-    """What a training keeps at hand: model, recorder, summary writers, log."""
+    """What a training needs: model, recorder, summary writers, log."""
 
     def __init__(self, run, log):
         self.run, self.log, self.config = run, log, run.config
@@ -192,7 +192,7 @@ class _Trainer:
         }
 
     def start(self, initial_weights):
-        """Initializes the variables, or goes on from those of the run."""
+        """Initializes the variables, or continues from those of the run."""
         variables = self.model.weights
         if self.run.resumed:
             self.log.restore(self.run, int(self.model.optimizer.iterations))

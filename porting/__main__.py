@@ -9,7 +9,7 @@ def main():
     """Prints one line; returns 2."""
     command = sys.argv[1] if len(sys.argv) > 1 else "COMMAND"
     went = WENT.get(command, f"tf1port {command}")
-    print(f"error: porting is now called otherwise: python -m {went}", file=sys.stderr)
+    print(f"error: porting has been renamed: use python -m {went}", file=sys.stderr)
     return 2
 
 

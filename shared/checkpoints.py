@@ -64,7 +64,7 @@ def whole(folder, checkpoints):
                 print(line % (path, checkpoint.name), file=sys.stderr)
             return checkpoints[number:]
     names = " and ".join(checkpoint.name for checkpoint in checkpoints)
-    raise UserError("no checkpoint of %s is whole (%s damaged): train anew" % (folder, names))
+    raise UserError("no checkpoint of %s is whole (%s damaged): train again" % (folder, names))
 
 
 def remove_others(folder, checkpoints):

@@ -117,7 +117,7 @@ def _train(side, functions, arguments):
     changes = config_changes(arguments)
     if arguments.resume:
         if arguments.init:
-            raise UserError("--resume goes on from the run's own weights: leave out --init")
+            raise UserError("--resume continues from the run's own weights: leave out --init")
         run = runs.resume_run(out, side, model=arguments.model, changes=changes)
         dataset = _load_data(arguments, run.dataset)
         initial = None
@@ -131,7 +131,7 @@ def _train(side, functions, arguments):
     result = train(run, dataset, initial_weights=initial)
     if not result["finished"]:
         command = run.resume_command(data_dir=arguments.data_dir)
-        print("stopped after step %d; go on with: %s" % (result["steps"], command))
+        print("stopped after step %d; continue with: %s" % (result["steps"], command))
         return INTERRUPTED
     print("wrote %s" % run.path)
     return 0

@@ -138,7 +138,7 @@ def _train_all(side, train, config, *, dataset, out):
         run = runs.create_run(path, side, config=variant, dataset=dataset.name)
         run.quiet = True
         if not train(run, dataset, initial_weights=initial)["finished"]:
-            print("stopped with %s at work: start anew" % kernel)
+            print("stopped with %s at work: start again" % kernel)
             raise KeyboardInterrupt
         initial = weights.load(run.file("initial_weights.npz"), variant)
         finished.append(run)

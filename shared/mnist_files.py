@@ -68,7 +68,7 @@ def read_npz(file: str | IO[bytes], *, name: str) -> list[np.ndarray]:
         with zipfile.ZipFile(file) as archive:
             return [_read_member(archive, part, name=name) for part in PARTS]
     except DAMAGE as error:
-        raise UserError(f"{name} is not an intact zip archive ({error}); fetch it anew") from None
+        raise UserError(f"{name} is not an intact zip archive ({error}); fetch it again") from None
 
 
 def _find_idx(folder: str, part: Part) -> str:
@@ -87,15 +87,15 @@ def _read_idx(path: str, part: Part) -> np.ndarray:
         with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as stream:
             return _read_array(stream, part, name=path)
     except (EOFError, OSError, zlib.error) as error:
-        raise UserError(f"{path} can't be read ({error}); fetch it anew") from None
+        raise UserError(f"{path} can't be read ({error}); fetch it again") from None
 
 
 def _read_member(archive: zipfile.ZipFile, part: Part, *, name: str) -> np.ndarray:
     member = part.key + ".npy"
     if member not in archive.namelist():
-        raise UserError(f"{name} lacks {member}; fetch it anew")
+        raise UserError(f"{name} lacks {member}; fetch it again")
     if archive.getinfo(member).compress_type not in METHODS:
-        raise UserError(f"{name} is not compressed as np.savez does it; fetch it anew")
+        raise UserError(f"{name} is not compressed as np.savez does it; fetch it again")
     with archive.open(member) as stream:
         return _read_array(stream, part, name=f"{part.key} in {name}")
 
@@ -105,5 +105,5 @@ def _read_array(stream: IO[bytes] | gzip.GzipFile, part: Part, *, name: str) -> 
     size = int(np.prod(part.shape))
     content = memoryview(stream.read(HEADER + size + 1))[-size:]  # no compressed file takes more
     if hashlib.sha256(content).hexdigest() != part.digest:
-        raise UserError(f"{name} is not MNIST's: its content has another digest; fetch it anew")
+        raise UserError(f"{name} is not MNIST's: its content has another digest; fetch it again")
     return np.frombuffer(content, np.uint8).reshape(part.shape)

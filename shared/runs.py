@@ -5,7 +5,7 @@ result.json    its results up to its checkpoint, which it names
 steps.npz      loss and accuracy of every step, up to the checkpoint or further
 log.txt        the log lines
 events/train, events/test    TensorBoard
-.lock          locked by the training that goes on in the folder
+.lock          locked by the training that is running in the folder
 and the side's own checkpoints, the last two
 
 result.json is written last, and on resuming all else is cut back to it: a training may be killed
@@ -44,7 +44,7 @@ class Run:
         side: "legacy" or "modern".
         config: the model's frozen dataclass.
         dataset: the name of the dataset, "mnist" or "digits".
-        resumed: whether the run goes on from its checkpoint.
+        resumed: whether the run continues from its checkpoint.
         quiet: whether log lines and progress bars stay off the terminal.
         checkpoints: the shared.checkpoints.Checkpoints that the next records name, newest first.
     """
@@ -120,7 +120,7 @@ class Run:
         except FileNotFoundError:
             return None
         except (OSError, ValueError):
-            raise UserError("%s is broken: train anew" % self.file(_RESULT)) from None
+            raise UserError("%s is broken: train again" % self.file(_RESULT)) from None
 
     def steps(self):
         """Loss [steps] and accuracy [steps] of every step so far, float32."""
@@ -128,7 +128,7 @@ class Run:
             arrays = read_npz(self.file(_STEPS))
             return arrays["loss"], arrays["accuracy"]
         except (OSError, ValueError, KeyError):
-            raise UserError("%s is missing or broken: train anew" % self.file(_STEPS)) from None
+            raise UserError("%s is missing or broken: train again" % self.file(_STEPS)) from None
 
     def checkpoint(self):
         """The path, or prefix, of the newest whole checkpoint; None where the records name none.
@@ -174,7 +174,7 @@ class Run:
             checkpoints.remove_others(self.path, self.checkpoints)
 
     def resume_command(self, *, data_dir=None):
-        """The command that goes on with this run; `data_dir` is where it found its data."""
+        """The command that continues this run; `data_dir` is where its data came from."""
         package = {"legacy": "legacy_tf1", "modern": "modern_tf2"}[self.side]
         words = [
             "python",
@@ -232,7 +232,7 @@ def open_run(path, side, *, model):
     except OSError:
         raise UserError("%s holds no run: train one with --out %s" % (path, path)) from None
     except (KeyError, TypeError, ValueError):
-        raise UserError("%s is broken: train anew" % run.file(_CONFIG)) from None
+        raise UserError("%s is broken: train again" % run.file(_CONFIG)) from None
     if kind != (side, model):
         raise UserError("%s holds a run of %s %s, not of %s %s" % (path, *kind, side, model))
     return run

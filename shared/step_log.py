@@ -39,7 +39,7 @@ class StepLog:
         losses, accuracies = run.steps()
         result = run.result()
         if len(losses) < step:
-            raise UserError("%s records fewer than %d steps: train anew" % (run.path, step))
+            raise UserError("%s records fewer than %d steps: train again" % (run.path, step))
         if step > self.config.total_steps:
             raise UserError(
                 "%s is at step %d already: give more --steps or --epochs" % (run.path, step)
@@ -51,7 +51,7 @@ class StepLog:
         self.train_seconds = _train_seconds(result, step)
         self._line_start = self.lines[-1]["step"] if self.lines else 0
         if self.finished:
-            raise UserError("%s is finished: give more --steps or --epochs to go on" % run.path)
+            raise UserError("%s is finished: give more --steps or --epochs to continue" % run.path)
         run.cut_log(len(self.lines) + len(self.tests))  # a killed run says more than it keeps
 
     @property

@@ -62,7 +62,7 @@ def run(side, train, arguments, *, config, dataset):
 
     Raises:
         UserError: a folder cannot be written, or a training fails.
-        KeyboardInterrupt: it was stopped; the command that goes on is printed.
+        KeyboardInterrupt: it was stopped; the command that continues it is printed.
     """
     out = arguments.out or os.path.join("runs", "study", config.model)
     configs = [
@@ -73,7 +73,7 @@ def run(side, train, arguments, *, config, dataset):
     try:
         finished = _train_all(side, train, configs, dataset=dataset, out=out)
     except KeyboardInterrupt:
-        print("stopped; go on with: %s" % _command(side, arguments))
+        print("stopped; continue with: %s" % _command(side, arguments))
         raise
     study = study_report.summary(finished)
     print("\n".join(study_report.lines(study)))
@@ -167,7 +167,7 @@ def _other_side(study, out):
 
 
 def _command(side, arguments):
-    """The command that goes on with a study."""
+    """The command that continues a study."""
     package = {"legacy": "legacy_tf1", "modern": "modern_tf2"}[side]
     words = ["python", "-m", package, arguments.command, arguments.model]
     for name, value in sorted(vars(arguments).items()):

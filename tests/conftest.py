@@ -36,7 +36,7 @@ def offline(tmp_path_factory):
 def pytest_runtest_setup():
     """Weights that a test draws without a seed are the same ones in every run.
 
-    Keras' and tf_keras' initializers heed no graph seed, but draw from Python's stream. Before
+    Keras' and tf_keras' initializers ignore the graph seed, but draw from Python's stream. Before
     all fixtures, for those of a module draw as well.
     """
     random.seed(0)
@@ -154,7 +154,7 @@ def resumed(trained):
         side: (trained.folder / (side + " again") / "result.json").read_text() for side in stopped
     }
     commands = {
-        side: process.stdout.splitlines()[-1].partition("go on with: ")[2]
+        side: process.stdout.splitlines()[-1].partition("continue with: ")[2]
         for side, process in stopped.items()
     }
     done = trained.sides.wait({side: ["sh", "-c", commands[side]] for side in commands})

@@ -67,7 +67,7 @@ def bidirectional(forward, backward):
     )
     both.build((None, None, forward.cell.kernel.shape[0]))
     for copy, layer in ((both.forward_layer, forward), (both.backward_layer, backward)):
-        copy.set_weights(layer.get_weights())  # the wrapper makes its layers anew, from configs
+        copy.set_weights(layer.get_weights())  # the wrapper makes its layers again, from configs
     return both
 
 

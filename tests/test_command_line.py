@@ -59,7 +59,7 @@ def checkpoint(run, side):
         names = reader.get_variable_to_shape_map()
         return {name: np.array(reader.get_tensor(name)) for name in names}
     model = keras.models.load_model(run / "model.keras")
-    # Not model.variables: the cells' unused dropout has seeds that are drawn anew at every start.
+    # Not model.variables: the cells' unused dropout has seeds that are drawn again at every start.
     return {v.path: np.array(v) for v in [*model.weights, *model.optimizer.variables]}
 
 
@@ -148,7 +148,7 @@ def test_ctrl_c_stops_after_a_step_and_says_how_to_go_on(resumed, side):
     assert process.returncode == 130
     step = {"legacy": 250, "modern": 300}[side]
     assert process.stdout == (
-        f"stopped after step {step}; go on with: "
+        f"stopped after step {step}; continue with: "
         f"python -m {SIDES[side]} train window-rnn --resume --out '{side} again'\n"
     )
     result = json.loads(resumed.results[side])
@@ -177,7 +177,7 @@ def test_a_finished_run_has_nothing_to_resume(trained, side):
     run = trained.folder / side
     code, lines, errors = command(side, "train", "window-rnn", "--resume", "--out", run)
     assert (code, lines) == (2, [])
-    assert errors == [f"error: {run} is finished: give more --steps or --epochs to go on"]
+    assert errors == [f"error: {run} is finished: give more --steps or --epochs to continue"]
 
 
 # Using a run
@@ -359,7 +359,7 @@ WRONG = {
     "--data digits --out thesis": "thesis is not empty and holds no run: choose another --out",
     "--resume --out nothing": "nothing holds no run: train one with --out nothing",
     "--resume --out thesis": "thesis holds no run: train one with --out thesis",
-    "--resume --out {side} --init small.npz": "--resume goes on from the run's own weights",
+    "--resume --out {side} --init small.npz": "--resume continues from the run's own weights",
     "--resume --out {side} --window 5": "{side} has a checkpoint of another config: --window is 19",
     "--resume --out {side} --seed 3": "{side} has a checkpoint of another config: --seed is 0",
     "--resume --out {side} --steps 0": "--steps is 0",

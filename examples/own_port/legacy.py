@@ -23,7 +23,7 @@ def build():
     lengths = tf.placeholder(tf.int32, [None], name="lengths")
     y = tf.placeholder(tf.int64, [None], name="y")
     keep = tf.placeholder_with_default(1.0, [], name="keep")
-    # tf_keras' own default, under TensorFlow 2, would not heed the graph's seed.
+    # tf_keras' own default, under TensorFlow 2, ignores the graph's seed.
     tf.get_variable_scope().set_initializer(tf.glorot_uniform_initializer())
     cells = [tf.nn.rnn_cell.BasicLSTMCell(UNITS, forget_bias=1.0) for _ in range(2)]
     cells = [tf.nn.rnn_cell.DropoutWrapper(cell, output_keep_prob=keep) for cell in cells]

@@ -1,4 +1,4 @@
-"""`python -m equivalence`: what it writes and says, how it goes on, and that it can fail."""
+"""`python -m equivalence`: what it writes and prints, how it continues, and that it can fail."""
 
 import json
 import re
@@ -293,7 +293,7 @@ def test_what_an_interrupted_comparison_has_finished_is_not_done_again(
         assert main([*QUICK, "--out", str(tmp_path)]) == 130
     assert main([*QUICK, "--out", str(tmp_path)]) == 0
     assert ladders == ["float32", "float64"]
-    assert main([*QUICK, "--out", str(tmp_path)]) == 0  # a finished one starts anew
+    assert main([*QUICK, "--out", str(tmp_path)]) == 0  # a finished one starts again
     assert len(ladders) == 4
 
 

@@ -80,7 +80,7 @@ def test_a_known_mistake_fails_at_its_quantity(config, weights, batches, name):
 
 
 def restoring(change):
-    """A port that goes on from another State than it is given."""
+    """A port that continues from another State than it is given."""
 
     class Side(ModernSide):
         def restore(self, state):

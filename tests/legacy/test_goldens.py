@@ -37,7 +37,7 @@ def graph(dtype):
 
 @functools.lru_cache(maxsize=None)
 def graph_of(model, dtype):
-    """The graph of another model, for several tests, each of which starts it anew."""
+    """The graph of another model, for several tests, each of which starts it again."""
     return LegacyGraph(goldens.config_and_batches(model, 0)[0], dtype=dtype)
 
 

@@ -209,7 +209,7 @@ def test_a_damaged_checkpoint_is_passed_over(whole, copy, digits, capsys, damage
 def test_two_damaged_checkpoints_are_refused(copy, digits):
     for step in (1, 2):
         flip_a_bit(copy / ("model.ckpt-%d.index" % step))
-    with pytest.raises(UserError, match=r"no checkpoint of .*copy is whole .*: train anew$"):
+    with pytest.raises(UserError, match=r"no checkpoint of .*copy is whole .*: train again$"):
         evaluated(copy, digits)
 
 

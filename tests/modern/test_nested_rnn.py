@@ -217,7 +217,7 @@ def test_a_file_of_another_config_is_refused(tmp_path):
     other = nested_rnn.build_model(NestedRNNConfig(units=7, slots=2, width=5))
     other.fit(IMAGES, LABELS, verbose=0)
     other.save(run.file("model.keras"))
-    with pytest.raises(UserError, match="is of another config: train anew"):
+    with pytest.raises(UserError, match="is of another config: train again"):
         training.restore(run)
 
 

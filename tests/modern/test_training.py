@@ -1,4 +1,4 @@
-"""How modern_tf2 trains: it goes on after any kill, and passes over a damaged checkpoint."""
+"""How modern_tf2 trains: it continues after any kill, and skips a damaged checkpoint."""
 
 import dataclasses
 import json
@@ -119,7 +119,7 @@ def test_a_damaged_checkpoint_is_passed_over(whole, copy, capsys, damage):
 def test_two_damaged_checkpoints_are_refused(copy):
     for name in ("model-1.keras", "model-2.keras"):
         flip_a_bit(copy / name)
-    with pytest.raises(UserError, match=r"no checkpoint of .*copy is whole .*: train anew$"):
+    with pytest.raises(UserError, match=r"no checkpoint of .*copy is whole .*: train again$"):
         evaluated(copy)
 
 

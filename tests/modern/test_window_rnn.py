@@ -169,7 +169,7 @@ def test_recorder_notes_what_each_step_saw():
     assert history.history["accuracy"] == [pytest.approx(np.mean(found[1]), abs=0)]
 
 
-def test_recorder_starts_anew_after_a_reset():
+def test_recorder_starts_again_after_a_reset():
     recorder = training.StepRecorder(4)
     logits = np.eye(10, dtype="float32")[[3, 4]]
     recorder.update_state(np.array([3, 4]), logits)

@@ -139,7 +139,7 @@ def test_no_whole_checkpoint(whole, tmp_path):
     with pytest.raises(UserError) as error:
         resume(whole).checkpoint()
     name = NAMES[whole.side]
-    assert str(error.value) == "no checkpoint of %s is whole (%s and %s damaged): train anew" % (
+    assert str(error.value) == "no checkpoint of %s is whole (%s and %s damaged): train again" % (
         whole.path, name % 20, name % 15,
     )  # fmt: skip
 
@@ -148,7 +148,7 @@ def test_no_whole_checkpoint(whole, tmp_path):
 def test_a_result_that_names_something_else(whole, tmp_path, value):
     result = dict(whole.result(), checkpoints=value)
     runs.write_json(whole.file("result.json"), result)
-    with pytest.raises(UserError, match=r"result\.json is broken: train anew$"):
+    with pytest.raises(UserError, match=r"result\.json is broken: train again$"):
         resume(whole)
 
 

@@ -186,7 +186,7 @@ def test_a_broken_config(tmp_path, content):
     content = content if isinstance(content, bytes) else content.encode()
     (tmp_path / "config.json").write_bytes(content)
     message = refusal(runs.open_run, tmp_path, "legacy", model="window-rnn")
-    assert message == "%s is broken: train anew" % os.path.join("RUN", "config.json")
+    assert message == "%s is broken: train again" % os.path.join("RUN", "config.json")
 
 
 def test_a_run_of_the_other_side(trained):
@@ -227,7 +227,7 @@ def test_a_run_without_checkpoint_cannot_be_resumed(tmp_path):
 def test_a_broken_result(trained, content):
     content = content if isinstance(content, bytes) else content.encode()
     (trained / "result.json").write_bytes(content)
-    assert refusal(resume, trained) == "%s is broken: train anew" % os.path.join(
+    assert refusal(resume, trained) == "%s is broken: train again" % os.path.join(
         "RUN", "result.json"
     )
 
@@ -241,7 +241,7 @@ def test_broken_steps(trained, content):
         path.write_bytes(content)
     else:
         np.savez(str(path), **content)
-    with pytest.raises(UserError, match=r"steps\.npz is missing or broken: train anew$"):
+    with pytest.raises(UserError, match=r"steps\.npz is missing or broken: train again$"):
         resume(trained).steps()
 
 

@@ -186,9 +186,9 @@ def test_a_longer_run_keeps_the_lines_of_the_shorter_one():
 @pytest.mark.parametrize(
     ("config", "step", "message"),
     [
-        (config_of(steps=5), 6, "RUN records fewer than 6 steps: train anew"),
+        (config_of(steps=5), 6, "RUN records fewer than 6 steps: train again"),
         (config_of(steps=4), 5, "RUN is at step 5 already: give more --steps or --epochs"),
-        (config_of(steps=5), 5, "RUN is finished: give more --steps or --epochs to go on"),
+        (config_of(steps=5), 5, "RUN is finished: give more --steps or --epochs to continue"),
     ],
 )
 def test_what_cannot_be_resumed(config, step, message):

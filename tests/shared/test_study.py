@@ -178,7 +178,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped(capsys):
     assert (code, len(calls)) == (reporting.INTERRUPTED, 3)
     assert not os.path.exists(os.path.join("OUT", "legacy", "study.json"))
     last = capsys.readouterr().out.splitlines()[-1]
-    started, _, words = last.partition("go on with: python -m legacy_tf1 ")
+    started, _, words = last.partition("continue with: python -m legacy_tf1 ")
     assert started == "stopped; "
     resumed = [(name, resumed) for name, resumed, _, _ in finished(words)]
     assert resumed == [(name, name == "window-16-seed-0") for name in TRAININGS[2:]]
@@ -188,26 +188,26 @@ def test_an_interrupted_study_goes_on_where_it_stopped(capsys):
 
 
 @pytest.mark.parametrize("side", ["legacy", "modern"])
-def test_the_command_that_goes_on_has_all_flags(capsys, side):
+def test_the_command_that_continues_has_all_flags(capsys, side):
     words = "study window-rnn --out 'my study' --learning-rate 0.5 --seeds 3 --windows 7 " + FLAGS
     assert command(words, Trainer(stop=("window-7-seed-2", 10)), side)[0] == 130
     last = capsys.readouterr().out.splitlines()[-1]
     words = shlex.split(last)
-    assert words[4:7] == ["python", "-m", {"legacy": "legacy_tf1", "modern": "modern_tf2"}[side]]
-    assert words[7:9] == ["study", "window-rnn"]
-    assert dict(zip(words[9::2], words[10::2])) == {
+    assert words[3:6] == ["python", "-m", {"legacy": "legacy_tf1", "modern": "modern_tf2"}[side]]
+    assert words[6:8] == ["study", "window-rnn"]
+    assert dict(zip(words[8::2], words[9::2])) == {
         "--batch-size": "100", "--data": "digits", "--learning-rate": "0.5", "--out": "my study",
         "--seeds": "3", "--steps": "250", "--windows": "7",
     }  # fmt: skip
 
 
-def test_a_training_without_checkpoint_starts_anew(capsys):
+def test_a_training_without_checkpoint_starts_again(capsys):
     def stopped(run, dataset, *, initial_weights):
         raise KeyboardInterrupt
 
     stopped.calls = []
     assert command(STUDY, stopped)[0] == reporting.INTERRUPTED
-    assert capsys.readouterr().out.startswith("stopped; go on with: ")
+    assert capsys.readouterr().out.startswith("stopped; continue with: ")
     assert os.listdir(os.path.join("OUT", "legacy", TRAININGS[0])) == ["config.json"]
     assert [resumed for _, resumed, _, _ in finished(STUDY)] == [False] * 6
 
@@ -388,7 +388,7 @@ def test_each_kernel_is_trained_from_the_same_weights(capsys, side, kernels):
 def test_a_stopped_timing_is_said(capsys):
     code, _ = command(TIME, Trainer(stop=("fused-cpu", 100)))
     assert code == reporting.INTERRUPTED
-    assert capsys.readouterr().out == "stopped with fused-cpu at work: start anew\n"
+    assert capsys.readouterr().out == "stopped with fused-cpu at work: start again\n"
     assert not os.path.exists(os.path.join("OUT", "time.json"))
 
 

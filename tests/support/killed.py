@@ -34,7 +34,7 @@ def train_killed(train, run, *, write):
 
 
 def go_on(train, path, side, *, config):
-    """Resumes a run, or starts it anew where it has no checkpoint yet; whether it was resumed."""
+    """Resumes a run, or starts it again where it has no checkpoint yet; whether it was resumed."""
     result = runs.open_run(path, side, model=config.model).result()
     if result is None:
         train(runs.create_run(path, side, config=config, dataset="digits"))

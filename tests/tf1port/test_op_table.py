@@ -24,6 +24,7 @@ from tests.tf1port.op_cases import (
     normalizations,
     reductions,
     refusals,
+    running,
     shapes,
     slicing,
 )
@@ -42,7 +43,7 @@ DTYPES = ("float32", "float64")
 @pytest.fixture(scope="module")
 def compared():
     """Both sides of all cases, by dtype and name."""
-    return {dtype: harness.compared(CASES, dtype) for dtype in DTYPES}
+    return {dtype: running.compared(CASES, dtype) for dtype in DTYPES}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -54,17 +55,24 @@ def test_the_translation_computes_what_the_op_does(compared, case):
 
 
 def check(case, both, dtype):
-    """Every output in dtype, shape and value, and the shape that is known before it runs."""
+    """Every output, in a layer and among the tensors of keras.Input where it needs no layer."""
     if both.error is not None:
         raise AssertionError(f"{both.texts}: {both.error}") from both.error
+    results = [result for result in (both.layer, both.functional) if result is not None]
+    assert results
+    for result in results:
+        check_result(case, both, result, dtype)
+
+
+def check_result(case, both, result, dtype):
+    """Each output in dtype, shape and value, and the shape that is known before it runs."""
     texts = str(both.texts)
-    assert len(both.actual) == len(both.expected)
-    for actual, expected, static, symbolic in zip(
-        both.actual, both.expected, both.static, both.symbolic, strict=True
+    for actual, shape, expected, static in zip(
+        result.arrays, result.shapes, both.expected, both.static, strict=True
     ):
         assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape), texts
-        assert static.is_compatible_with(symbolic), texts
-        assert len(symbolic) == actual.ndim, texts
+        assert static.is_compatible_with(shape), texts
+        assert len(shape) == actual.ndim, texts
         if not case.rounds:
             np.testing.assert_array_equal(actual, expected, err_msg=texts)
             continue
@@ -83,6 +91,19 @@ def _op(case):
         op = harness.first(case.make(harness.Given(case.dtypes[0], "x"))).op.type
     assert case.id.split("-")[0] == op
     return op
+
+
+def test_an_attribute_of_its_default_may_be_missing():
+    """A saved graph leaves them out."""
+    graph = tf1.Graph()
+    with graph.as_default():
+        givens = [harness.Given(case.dtypes[0], f"x{index}") for index, case in enumerate(CASES)]
+        ops = [
+            harness.first(case.make(given)).op for case, given in zip(CASES, givens, strict=True)
+        ]
+        texts = [harness.Writer().outputs(op) for op in ops]
+        bare = [harness.Writer(defaults=False).outputs(op) for op in ops]
+    assert bare == texts
 
 
 def test_every_op_belongs_to_one_subject():
@@ -110,7 +131,7 @@ def _texts(operation):
 def test_a_wrong_rule_is_caught(monkeypatch):
     monkeypatch.setattr(op_table, "OPS", {**OPS, **WRONG})
     cases = [case for case in CASES if case.id.split("-")[0] in WRONG]
-    both = harness.compared(cases, "float32")
+    both = running.compared(cases, "float32")
     caught = set()
     for case in cases:
         try:

@@ -75,6 +75,11 @@ CASES = [
         value=given(normal(2, 3, 4, 5)), bias=given(normal(3), shape=[3]), data_format="NCHW")),
     Case("BiasAdd-NCHW-square", lambda given: raw.BiasAdd(
         value=given(normal(2, 3, 3, 3)), bias=given(normal(3), shape=[3]), data_format="NCHW")),
+    *(Case(f"AddV2-{x}-{y}", _of("AddV2", normal(*x), normal(*y)))
+      for x, y in (((2, 3, 3), (3, 1)), ((2, 3, 1), (3,)), ((3, 4), (1, 1, 4)), ((2, 3, 4), (3, 1)),
+                   ((2, 3, 4, 4), (4, 1)), ((2, 4, 3), (1, 4, 1)), ((2, 3, 3), (3,)), ((2, 1), (2, 1)))),
+    Case("AddV2-unknown-axis", lambda given: raw.AddV2(
+        x=given(normal(2, 3, 3), shape=[None, None, None]), y=given(normal(3, 1), shape=[3, 1]))),
     *(Case(op, _of(op, bools(6), np.flip(bools(6)))) for op in ("LogicalAnd", "LogicalOr")),
     Case("LogicalAnd-broadcast", _of("LogicalAnd", bools(6, 1), bools(3))),
     *(Case(op, _of(op, integers(-9, 9, 6), integers(-5, 9, 6)))

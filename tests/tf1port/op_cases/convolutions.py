@@ -73,6 +73,10 @@ CASES = [
     _depthwise("strides", strides=(1, 2, 2, 1)),
     _depthwise("dilated", dilations=[1, 2, 2, 1], dtypes=SINGLE),
     _depthwise("explicit", padding="EXPLICIT", explicit_paddings=[0, 0, 2, 1, 0, 3, 0, 0]),
+    Case("Conv2DBackpropInput-NCHW", lambda given: raw.Conv2DBackpropInput(
+        input_sizes=[2, 3, 6, 8], filter=given(normal(3, 2, 3, 4), shape=[3, 2, 3, 4]),
+        out_backprop=given(normal(2, 4, 3, 4)), strides=[1, 1, 2, 2], padding="SAME",
+        data_format="NCHW"), SINGLE, rounds=True),
     _transposed("same", (2, 6, 8, 3), (2, 3, 4, 4), (1, 2, 2, 1), "SAME"),
     _transposed("valid", (2, 7, 8, 3), (2, 3, 4, 4), (1, 2, 2, 1), "VALID"),
     *(_pool(op, "same") for op in ("MaxPool", "AvgPool")),

@@ -77,6 +77,7 @@ CASES = [
            lambda given, dtype=dtype, to=to: raw.Cast(
                x=given(integers(-2, 3, 6, dtype=dtype)), DstT=to))
       for dtype in ("int32", "int64", "bool") for to in ("int32", "int64", "bool", "float32")),
+    Case("Cast-number", lambda given: raw.Cast(x=np.int32(3), DstT="float32")),
     Case("Cast-shape", lambda given: raw.Cast(
         x=raw.Shape(input=given(normal(3, 4))), DstT="float32")),
     Case("Cast-size", lambda given: raw.Cast(

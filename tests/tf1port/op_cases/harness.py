@@ -1,13 +1,9 @@
-"""Single TF1 ops, what a session makes of them, and what their translation makes of them.
-
-All cases of a dtype stand in one graph and in one Keras layer, for the sake of time.
-"""
+"""A TF1 op under test, and the expressions that the table makes of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow.compat.v1 as tf1
@@ -56,10 +52,11 @@ class Given:
 
 @dataclass
 class Written:
-    """The expressions of a case, and the constants that they name."""
+    """The expressions of a case, the constants that they name, whether they need a layer."""
 
     texts: list[str]
     constants: dict[str, np.ndarray]
+    needs_layer: bool
 
 
 def first(outputs):
@@ -67,9 +64,8 @@ def first(outputs):
     return outputs if tf.is_tensor(outputs) else outputs[0]
 
 
-def operation(op, operands):
+def operation(op, operands, node):
     """An op of a graph as the table wants it."""
-    node = op.node_def
     return Operation(
         op=node.op,
         name=node.name,
@@ -79,6 +75,16 @@ def operation(op, operands):
         out_dtypes=tuple(tensor.dtype.base_dtype.name for tensor in op.outputs),
         out_shapes=tuple(_shape(tensor) for tensor in op.outputs),
     )
+
+
+def _without_defaults(op):
+    """The node of an op without the attributes that are as the op's definition has them."""
+    node = tf1.NodeDef.FromString(op.node_def.SerializeToString())
+    for attribute in op.op_def.attr:
+        given = node.attr.get(attribute.name)
+        if attribute.HasField("default_value") and given == attribute.default_value:
+            del node.attr[attribute.name]
+    return node
 
 
 def _plain(value):
@@ -98,12 +104,17 @@ def _shape(tensor):
 class Writer:
     """Writes the ops of a case, from its placeholders on, as one expression per output."""
 
-    def __init__(self):
+    def __init__(self, *, defaults=True):
         self.constants = {}
+        self.needs_layer = False
+        self.defaults = defaults  # whether attributes that are as defined are written out
 
     def outputs(self, op):
         """The text of each output."""
-        written = translate(operation(op, [self.operand(tensor) for tensor in op.inputs]))
+        node = op.node_def if self.defaults else _without_defaults(op)
+        operands = [self.operand(tensor) for tensor in op.inputs]
+        written = translate(operation(op, operands, node))
+        self.needs_layer |= written.needs_layer or any(one.parts for one in operands)
         return [template.format(f"({written.call})") for template in written.outputs]
 
     def operand(self, tensor):
@@ -139,98 +150,3 @@ class Writer:
             operands = [self.operand(one) for one in op.inputs]
             return tuple(int(o.value) if o.value is not None else o.text for o in operands)
         return None
-
-
-class Translated(keras.layers.Layer):
-    """A layer of all expressions of some cases; what one of them raises is kept as its result."""
-
-    def __init__(self, written, **keywords):
-        super().__init__(autocast=False, **keywords)
-        self.written = written
-        self.errors = {}
-
-    def call(self, inputs):
-        names = {"ops": keras.ops, "keras": keras, **inputs}
-        return {key: self._evaluated(key, one, names) for key, one in self.written.items()}
-
-    def _evaluated(self, key, written, names):
-        constants = {k: keras.ops.convert_to_tensor(v) for k, v in written.constants.items()}
-        try:
-            results = [eval(text, {**names, **constants}) for text in written.texts]
-            return [keras.ops.convert_to_tensor(result) for result in results]
-        except Exception as error:
-            self.errors[key] = error
-            return [keras.ops.zeros((0, 0, 0))]
-
-
-@dataclass
-class Compared:
-    """A case as TF's session has it, and as its translation has it."""
-
-    texts: list[str]
-    expected: list[np.ndarray]
-    static: list[tf.TensorShape]
-    actual: list[np.ndarray]
-    symbolic: list[tuple[int | None, ...]]
-    error: Exception | None
-
-
-def compared(cases, dtype):
-    """Runs cases in a session and as a functional model over a batch of unknown size, by id."""
-    cases = [case for case in cases if dtype in case.dtypes]
-    graph, fed, made = tf1.Graph(), {}, {}
-    with graph.as_default():
-        for index, case in enumerate(cases):
-            given = Given(dtype, f"x{index}")
-            op = first(case.make(given)).op
-            if given.floats or dtype == "float32":
-                made[case.id] = op
-                fed.update(given.fed)
-    with tf1.Session(graph=graph) as session:
-        feeds = dict(fed.values())
-        expected = session.run({key: list(op.outputs) for key, op in made.items()}, feeds)
-    written, errors = _written(graph, made)
-    layer, symbolic, actual = _run(written, fed)
-    return {
-        key: Compared(
-            written[key].texts if key in written else [],
-            expected[key],
-            [tensor.shape for tensor in op.outputs],
-            actual.get(key, []),
-            symbolic.get(key, []),
-            errors.get(key) or layer.errors.get(key),
-        )
-        for key, op in made.items()
-    }
-
-
-def _written(graph, made):
-    """The expressions of each op, or the error."""
-    written, errors = {}, {}
-    with graph.as_default():
-        for key, op in made.items():
-            writer = Writer()
-            try:
-                written[key] = Written(writer.outputs(op), writer.constants)
-            except Exception as error:
-                errors[key] = error
-    return written, errors
-
-
-def _run(written, fed):
-    """The functional model's symbolic shapes, and what it computes as a tf.function."""
-    inputs = {
-        name: keras.Input(batch_shape=placeholder.shape, dtype=array.dtype.name, name=name)
-        for name, (placeholder, array) in fed.items()
-    }
-    layer = Translated(written)
-    outputs = layer(inputs)
-    symbolic = {key: [one.shape for one in some] for key, some in outputs.items()}
-    model = keras.Model(inputs, outputs)
-    signature = {
-        name: tf.TensorSpec(placeholder.shape, array.dtype, name=name)
-        for name, (placeholder, array) in fed.items()
-    }
-    run = tf.function(lambda values: model(values), input_signature=[signature])
-    results = run({name: tf.constant(array) for name, (_, array) in fed.items()})
-    return layer, symbolic, {key: [one.numpy() for one in some] for key, some in results.items()}

@@ -102,6 +102,8 @@ CASES = [
     _one_hot("values", 0.9, 0.1),
     _one_hot("ints", np.int32(1), np.int32(0)),
     _one_hot("longs", np.int64(5), np.int64(-1)),
+    _one_hot("signs", 1.0, -1.0),
+    _one_hot("halves", 0.5, 0.0),
     _one_hot("bools", True, False),
     _one_hot("swapped", 0.0, 1.0),
     _one_hot("swapped-bools", False, True),

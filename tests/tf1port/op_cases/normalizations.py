@@ -55,6 +55,7 @@ CASES = [
     _space_to_batch("padded", (2, 5, 3), [3], [[2, 2]]),
     _space_to_batch("any", (2, 5, 3), [2], [[1, 2]], (None, None, 3)),
     _space_to_batch("images", (2, 4, 6, 3), [2, 3], [[0, 0], [1, 2]]),
+    _space_to_batch("one-way", (2, 5, 4, 3), [1, 2], [[0, 0], [0, 0]], (None, None, None, 3)),
     _batch_to_space("rows", (4, 3, 3), [2], [[0, 0]]),
     _batch_to_space("cropped", (6, 3, 3), [3], [[2, 1]]),
     _batch_to_space("any", (4, 5, 3), [2], [[0, 2]], (None, None, 3)),

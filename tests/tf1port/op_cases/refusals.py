@@ -52,8 +52,35 @@ CASES = [
     (lambda given: raw.UnsortedSegmentSum(
         data=given(normal(3, 4)), segment_ids=given(integers(0, 3, 3, 4)), num_segments=3),
      "with segments of more than rows"),
+    (lambda given: raw.RealDiv(x=given(integers(1, 9, 3)), y=given(integers(1, 9, 3))),
+     "of int32 has no kernel"),
+    (lambda given: raw.DepthwiseConv2dNative(
+        input=given(normal(2, 7, 6, 3)), filter=given(normal(3, 3, 3, 4)), padding="SAME",
+        strides=[1, 1, 2, 1]), "with strides that are not the same for all axes"),
+    (lambda given: raw.Conv2DBackpropInput(
+        input_sizes=[2, 6, 8, 3], filter=given(normal(3, 2, 3, 4), shape=[3, 2, 3, 4]),
+        out_backprop=given(normal(2, 6, 8, 4)), strides=[1, 1, 1, 1], padding="SAME",
+        dilations=[1, 2, 2, 1]), "with explicit paddings or dilations"),
+    (lambda given: raw.MaxPool(
+        input=given(normal(2, 6, 6, 4)), ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1],
+        padding="EXPLICIT", explicit_paddings=[0, 0, 1, 1, 0, 0, 0, 0]),
+     "with explicit paddings"),
+    (lambda given: raw.GatherNd(
+        params=given(normal(3, 4)), indices=given(integers(0, 3, 2, 2), shape=[2, None])),
+     "with an unknown number of indices per entry"),
+    (lambda given: raw.GatherNd(
+        params=given(normal(3, 4)), indices=given(integers(0, 3, 2, 0))),
+     "with an unknown number of indices per entry"),
+    (lambda given: raw.SparseSoftmaxCrossEntropyWithLogits(
+        features=given(normal(3, 4), shape=[None, None]), labels=given(integers(0, 4, 3))),
+     "of an unknown number of classes"),
+    (lambda given: raw.LRN(input=given(normal(2, 3, 3, 4), shape=[None] * 4)),
+     "of an unknown number of channels"),
+    (lambda given: raw.Tile(input=given(normal(3)), multiples=given(integers(1, 3, 1))),
+     "with repeats of unknown length"),
     (lambda given: raw.Exp(x=given(normal(3).astype("complex64"))),
      "of complex64 is not translated"),
+    (lambda given: raw.Shape(input=given(normal(3, 4)))[None], "that adds an axis to a shape"),
     (lambda given: raw.Shape(input=given(normal(3, 4)))[None, :1],
      "that adds an axis to a shape"),
 ]  # fmt: skip

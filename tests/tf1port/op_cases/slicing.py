@@ -88,6 +88,9 @@ CASES = [
     Case("Slice-parts", lambda given: raw.Slice(
         input=given(normal(3, 4)), begin=[0, 0],
         size=raw.Pack(values=[raw.Shape(input=given(normal(2, 1)))[0], 2]))),
+    Case("Slice-begin-parts", lambda given: raw.Slice(
+        input=given(normal(3, 4)), size=[1, 2],
+        begin=raw.Pack(values=[raw.Shape(input=given(normal(2, 1)))[0], 2]))),
     Case("Slice-shape", lambda given: raw.Slice(
         input=raw.Shape(input=given(normal(3, 4, 5))), begin=[1], size=[2])),
 ]  # fmt: skip

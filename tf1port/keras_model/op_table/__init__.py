@@ -5,6 +5,7 @@ does not have, or an attribute that Keras cannot follow, raises Untranslated.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from tf1port.keras_model.op_table import (
@@ -21,6 +22,7 @@ from tf1port.keras_model.op_table import (
     slicing,
     spaces,
 )
+from tf1port.keras_model.op_table.layers import needs_layer
 from tf1port.keras_model.op_table.operation import (
     Operand,
     Operation,
@@ -28,6 +30,7 @@ from tf1port.keras_model.op_table.operation import (
     Translation,
     Untranslated,
 )
+from tf1port.keras_model.op_table.writing import number
 
 __all__ = ["OPS", "SUBJECTS", "Operand", "Operation", "Translation", "Untranslated", "translate"]
 
@@ -70,5 +73,14 @@ def translate(operation: Operation) -> Translation:
     for dtype in (*(operand.dtype for operand in operation.operands), *operation.out_dtypes):
         if dtype not in _DTYPES:
             raise operation.refuse(f"of {dtype} is not translated")
+    operation = replace(operation, operands=tuple(map(_plain, operation.operands)))
     written = rule(operation)
-    return written if isinstance(written, Translation) else Translation(written)
+    made = written if isinstance(written, Translation) else Translation(written)
+    return replace(made, needs_layer=needs_layer(operation, made.call))
+
+
+def _plain(operand: Operand) -> Operand:
+    """A constant that is a number as a literal of it."""
+    if operand.value is None or operand.value.ndim:
+        return operand
+    return replace(operand, text=number(operand.value, operand.dtype))

@@ -1,5 +1,7 @@
 """Ops of two or more tensors, element by element: arithmetic, comparisons, logic, choices."""
 
+from dataclasses import replace
+
 from tf1port.keras_model.op_table.operation import Operand, Operation, Rule, Writer
 from tf1port.keras_model.op_table.writing import call, choices, is_literal, rank, tensor, tensors
 
@@ -8,7 +10,19 @@ def infix(sign: str) -> Writer:
     """An operator of Python, which TF overloads with the same op."""
 
     def rule(operation: Operation) -> str:
-        return f" {sign} ".join(tensors(operation.operands))
+        texts = tensors(operation.operands)
+        return f" {sign} ".join(f"({text})" if text.startswith("-") else text for text in texts)
+
+    return rule
+
+
+def comparison(sign: str, mirrored: str) -> Writer:
+    """An operator that a constant array stands to the right of: to its left it takes no input."""
+
+    def rule(operation: Operation) -> str:
+        if operation.operands[0].value is None or operation.operands[1].value is not None:
+            return infix(sign)(operation)
+        return infix(mirrored)(replace(operation, operands=operation.operands[::-1]))
 
     return rule
 
@@ -42,12 +56,21 @@ def _truncating_divide(operation: Operation) -> str:
     return f"ops.sign({a}) * ops.sign({b}) * (ops.abs({a}) // ops.abs({b}))"
 
 
+def _remainder(operation: Operation) -> str:
+    """Keras takes a number for a float32, whatever stands beside it."""
+    if operation.operands[0].dtype != "float64":
+        return infix("%")(operation)
+    return " % ".join(map(tensor, operation.operands))
+
+
 def _truncating_remainder(operation: Operation) -> str:
     """The remainder has the sign of the dividend, unlike that of %."""
     a, b = map(tensor, operation.operands)
-    if _is_positive(operation.operands[1]):
-        return f"ops.sign({a}) * (ops.abs({a}) % {operation.operands[1].text})"
-    return f"ops.sign({a}) * (ops.abs({a}) % ops.abs({b}))"
+    if not _is_positive(operation.operands[1]):
+        b = f"ops.abs({b})"
+    elif operation.operands[0].dtype != "float64":  # in which Keras takes a number for a float32
+        b = operation.operands[1].text
+    return f"ops.sign({a}) * (ops.abs({a}) % {b})"
 
 
 def _is_positive(operand: Operand) -> bool:
@@ -102,7 +125,7 @@ RULES: dict[str, Rule] = {
     "RealDiv": _real_divide,
     **dict.fromkeys(("Div", "TruncateDiv"), _truncating_divide),
     "FloorDiv": infix("//"),
-    "FloorMod": infix("%"),
+    "FloorMod": _remainder,
     **dict.fromkeys(("Mod", "TruncateMod"), _truncating_remainder),
     "Pow": infix("**"),
     "DivNoNan": function("divide_no_nan"),
@@ -114,10 +137,10 @@ RULES: dict[str, Rule] = {
     "Minimum": function("minimum"),
     "Atan2": function("arctan2"),
     **dict.fromkeys(("BiasAdd", "BiasAddV1"), _add_bias),
-    "Less": infix("<"),
-    "LessEqual": infix("<="),
-    "Greater": infix(">"),
-    "GreaterEqual": infix(">="),
+    "Less": comparison("<", ">"),
+    "LessEqual": comparison("<=", ">="),
+    "Greater": comparison(">", "<"),
+    "GreaterEqual": comparison(">=", "<="),
     "Equal": function("equal"),
     "NotEqual": function("not_equal"),
     "LogicalAnd": function("logical_and"),

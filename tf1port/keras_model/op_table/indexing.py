@@ -1,12 +1,13 @@
 """Ops by index: gather and scatter, one-hot, the largest entries, segments."""
 
-from tf1port.keras_model.op_table.operation import Operand, Operation, Rule, Translation, Writer
+from tf1port.keras_model.op_table.operation import Operation, Rule, Translation, Writer
 from tf1port.keras_model.op_table.writing import (
     call,
     cast,
     choices,
     entries,
     integers,
+    is_number,
     rank,
     row,
     shape,
@@ -75,15 +76,11 @@ def _one_hot(operation: Operation) -> str:
     indices, _, on, off = operation.operands
     (count,), dtype = entries(operation, 1, "a depth"), operation.out_dtypes[0]
     axis = operation.attrs.get("axis", -1)
-    axis = None if axis == -1 else axis
-    plain = _is(on, 1) and _is(off, 0)
+    axis = None if axis in (-1, rank(operation)) else axis
+    plain = is_number(on, 1) and is_number(off, 0)
     made = f'"{dtype if plain else "bool"}"'
     text = call("one_hot", tensor(indices), count, axis=axis, dtype=made)
     return text if plain else call("where", text, *choices((on, off)))
-
-
-def _is(operand: Operand, wanted: int) -> bool:
-    return operand.value is not None and bool(operand.value == wanted)
 
 
 def _top_k(operation: Operation) -> Translation:

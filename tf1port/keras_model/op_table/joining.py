@@ -30,7 +30,7 @@ def _pack(operation: Operation) -> str:
     if all(is_literal(operand.text) for operand in operands):
         texts = ", ".join(operand.text for operand in operands)
         return f'ops.convert_to_tensor([{texts}], "{operands[0].dtype}")'
-    return call("stack", _listed(operands), axis=axis or None)
+    return call("stack", f"[{', '.join(map(tensor, operands))}]", axis=axis or None)
 
 
 def _unpack(operation: Operation) -> Translation:
@@ -46,8 +46,6 @@ def _concatenate(axis_first: bool) -> Writer:
         place = 0 if axis_first else len(operation.operands) - 1
         (axis,) = integers(operation, place, "an axis")
         operands = operation.operands[1:] if axis_first else operation.operands[:-1]
-        if len(operands) == 1:
-            return operands[0].text
         return call("concatenate", _listed(operands), axis=axis)
 
     return rule
@@ -75,8 +73,8 @@ def _split_by_sizes(operation: Operation) -> Translation:
     before = [sum(sizes[:place]) for place in range(rest + 1)]
     after = [-sum(sizes[place:]) for place in range(rest + 1, len(sizes))]
     bounds = [*before, *after, None]
-    lead = ":, " * (axis % rank(operation))
-    texts = [f"{tensor(x)}[{lead}{_range(*pair)}]" for pair in pairwise(bounds)]
+    before_, after_ = ":, " * (axis % rank(operation)), "" if axis % rank(operation) else ", ..."
+    texts = [f"{tensor(x)}[{before_}{_range(*pair)}{after_}]" for pair in pairwise(bounds)]
     return several(row(texts), len(sizes))
 
 
@@ -131,7 +129,7 @@ def _reverse_sequence(operation: Operation) -> str:
     steps, batch = (operation.attrs.get(key, 0) % count for key in ("seq_dim", "batch_dim"))
     step = f'ops.arange({size(x, steps)}, dtype="{lengths.dtype}")'
     step, length = _along(step, steps, count), _along(tensor(lengths), batch, count)
-    index = f"ops.where({step} < {length}, {length} - 1 - {step}, {step})"
+    index = f"ops.where({length} > {step}, {length} - 1 - {step}, {step})"
     return call("take_along_axis", tensor(x), index, axis=steps)
 
 

@@ -13,14 +13,14 @@ def _sparse(operation: Operation) -> Translation:
     text = call("sparse_categorical_crossentropy", labels, logits, from_logits=True)
     dtype = operation.operands[0].dtype
     one_hot = call("one_hot", labels, classes, dtype=f'"{dtype}"')
-    return Translation(text, ("{}", f"ops.softmax({logits}) - {one_hot}"))
+    return Translation(text, ("{}", f"(ops.softmax({logits}) - {one_hot})"))
 
 
 def _dense(operation: Operation) -> Translation:
     """Of logits [B, C] and labels [B, C], probabilities."""
     logits, labels = map(tensor, operation.operands)
     text = call("categorical_crossentropy", labels, logits, from_logits=True)
-    return Translation(text, ("{}", f"ops.softmax({logits}) - {labels}"))
+    return Translation(text, ("{}", f"(ops.softmax({logits}) - {labels})"))
 
 
 RULES: dict[str, Rule] = {

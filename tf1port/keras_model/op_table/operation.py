@@ -54,10 +54,13 @@ class Translation:
     """A Python expression of `ops` (keras.ops), and how each output of the op is had from it.
 
     An output is a template over the name that the expression is assigned to, as "{}[0]".
+    needs_layer: whether it asks for sizes, or takes bounds, that only a run knows; then it has to
+    stand in the `call` of a layer. All others can also be written over the tensors of keras.Input.
     """
 
     call: str
     outputs: tuple[str, ...] = ("{}",)
+    needs_layer: bool = False
 
 
 # What writes an op: the text of its only output, or a translation where there are several.

@@ -67,7 +67,7 @@ def _shifted(operation: Operation, text: str, axis: int, start: int) -> str:
     """A tensor without its last entry along an axis, and with a first one of its own."""
     count = rank(operation)
     pads = [(1, 0) if index == axis % count else (0, 0) for index in range(count)]
-    cut = ", ".join([":"] * (axis % count) + [":-1"])
+    cut = ", ".join([":"] * (axis % count) + [":-1"]) if axis % count else ":-1, ..."
     return call("pad", f"{text}[{cut}]", tuple(pads), constant_values=start or None)
 
 

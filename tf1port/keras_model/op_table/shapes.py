@@ -6,7 +6,7 @@ from tf1port.keras_model.op_table.writing import (
     cast,
     entries,
     integers,
-    is_literal,
+    is_number,
     number,
     rank,
     row,
@@ -101,17 +101,11 @@ def _range(operation: Operation) -> str:
     """Start and step are left out where they are 0 and 1."""
     start, stop, step = operation.operands
     texts = [stop.text]
-    if not _is(start, 0) or not _is(step, 1):
+    if not is_number(start, 0) or not is_number(step, 1):
         texts = [start.text, stop.text]
-    if not _is(step, 1):
+    if not is_number(step, 1):
         texts.append(step.text)
     return call("arange", *texts, dtype=f'"{operation.out_dtypes[0]}"')
-
-
-def _is(operand, wanted: int) -> bool:
-    if operand.value is not None:
-        return bool(operand.value == wanted)
-    return is_literal(operand.text) and operand.text == str(wanted)
 
 
 def _zeros(operation: Operation) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tf1port.keras_model.op_table.operation import Operation, Rule
-from tf1port.keras_model.op_table.writing import call, entries, integers, row, tensor
+from tf1port.keras_model.op_table.writing import call, entries, integers, row, shape_text, tensor
 
 Entry = str | int
 
@@ -12,7 +12,8 @@ def _slice(operation: Operation) -> str:
     """From `begin`, `size` entries of each axis; -1 is up to its end."""
     begin, sizes = (entries(operation, index, "bounds") for index in (1, 2))
     if _computed(begin) and not _computed(sizes) and -1 not in sizes:
-        return call("slice", tensor(operation.operands[0]), _start(operation), row(sizes))
+        x, start = operation.operands[:2]
+        return call("slice", tensor(x), shape_text(start), row(sizes))
     known = operation.operands[0].shape or (None,) * len(begin)
     places = [_bounds(*place) for place in zip(begin, sizes, known, strict=True)]
     moving = [_computed(pair) for pair in zip(begin, sizes, strict=True)]
@@ -32,11 +33,6 @@ def _shortened(places: Sequence[str]) -> list[str]:
 
 def _computed(bounds: Sequence[Entry]) -> bool:
     return any(isinstance(bound, str) for bound in bounds)
-
-
-def _start(operation: Operation) -> str:
-    begin = operation.operands[1]
-    return begin.text if begin.parts is None else row(begin.parts)
 
 
 def _bounds(begin: Entry, count: Entry, known: int | None) -> str:
@@ -86,6 +82,8 @@ def _subscript(operation: Operation, places: Sequence[str]) -> str:
         if len(places) > 1 or places[0] == "None":
             raise operation.refuse("that adds an axis to a shape")
         return f"{x.text}[{places[0]}]"
+    if len(places) == 1 and (":" in places[0] or places[0] == "None"):
+        places = [*places, "..."]  # alone, a slice is no index of a tensor of keras.Input
     return f"{tensor(x)}[{', '.join(places)}]"
 
 

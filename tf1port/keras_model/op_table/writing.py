@@ -25,6 +25,18 @@ def is_literal(text: str) -> bool:
         return False
 
 
+def is_number(operand: Operand, wanted: int) -> bool:
+    """Whether an operand is a constant of that value."""
+    return operand.value is not None and operand.value.ndim == 0 and operand.value.item() == wanted
+
+
+def is_known(operand: Operand) -> bool:
+    """Whether an operand is the same in every run."""
+    if operand.parts is not None:
+        return all(isinstance(part, int) for part in operand.parts)
+    return operand.value is not None or is_literal(operand.text)
+
+
 def tensor(operand: Operand) -> str:
     """An operand where a function of Keras takes a tensor and keeps its dtype."""
     if operand.parts is not None or is_literal(operand.text):
@@ -54,8 +66,8 @@ def constant(operation: Operation, index: int, what: str) -> np.ndarray:
     operand = operation.operands[index]
     if operand.value is not None:
         return operand.value
-    if operand.parts is not None and all(isinstance(part, int) for part in operand.parts):
-        return np.array(operand.parts)
+    if is_known(operand):
+        return np.array(ast.literal_eval(operand.text) if operand.parts is None else operand.parts)
     raise operation.refuse(f"with {what} that the graph computes")
 
 

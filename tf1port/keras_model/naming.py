@@ -40,10 +40,31 @@ def of_layer(variables: list[str], otherwise: str) -> str:
     """A name for a layer: of the scope of its variables that says the most."""
     parts = variables[0].split("/") if variables else []
     for part in reversed(parts):
-        plain = identifier(_ENDINGS.sub("", part))
+        plain = _ENDINGS.sub("", part.lower())
         if not _GENERIC.match(plain):
-            return plain
+            return identifier(_ENDINGS.sub("", part))
     return otherwise
+
+
+def of_loop(scope: str, variables: list[str]) -> str:
+    """A name for a loop: of what all its variables have in common, or of its scope."""
+    shared = [part for part in _shared(variables) if not _GENERIC.match(part)]
+    return identifier(shared[-1]) if shared else of_layer([scope], "steps")
+
+
+def of_weights(variables: list[str]) -> dict[str, str]:
+    """Names for the variables of one layer: what of theirs they do not have in common."""
+    start, names = len(_shared(variables)), Names()
+    parts = {
+        name: [p for p in name.split("/")[start:] if p != "multi_rnn_cell"] for name in variables
+    }
+    return {names.new(identifier("_".join(of))): name for name, of in parts.items()}
+
+
+def _shared(variables: list[str]) -> list[str]:
+    """The first parts of some names that all have, but for the last part of each."""
+    rows = [name.split("/")[:-1] for name in variables]
+    return [of[0] for of in zip(*rows, strict=False) if len(set(of)) == 1]
 
 
 class Names:

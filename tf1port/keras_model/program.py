@@ -172,6 +172,75 @@ class Layer:
     scope: str = ""
 
 
+@dataclass(eq=False)
+class Leaf(Producer):
+    """What a step of a loop starts from: of a sequence its step, a state, or the step's number."""
+
+    scope: str = ""
+
+
+@dataclass(eq=False)
+class Loop(Producer):
+    """One step after the other, as a layer of its own.
+
+    sequences: what is read step by step, [T, ...]; `steps` are the values of one step.
+    initial: the states at the start; `states` are those of a step, `new_states` what it makes.
+    outputs: what is kept of every step. time: the number of the step. length: how many there are.
+    variables: TF1's by the name of the layer's weight. The values of the loop are the final states,
+    then the outputs of all steps, [T, ...].
+    """
+
+    sequences: list[Value]
+    steps: list[Value]
+    initial: list[Value]
+    states: list[Value]
+    time: Value
+    new_states: list[Value]
+    outputs: list[Value]
+    length: Size
+    variables: dict[str, str] = field(default_factory=dict)
+    spec: Spec | None = None
+    scope: str = ""
+
+    @property
+    def leaves(self) -> list[Value]:
+        """What a step starts from."""
+        return [*self.steps, *self.states, self.time]
+
+    @property
+    def inner(self) -> list[Producer]:
+        """What is computed at every step, in order."""
+        known = {id(leaf.producer) for leaf in self.leaves}
+        found = []
+        for producer in in_order([*self.new_states, *self.outputs]):
+            if any(id(value.producer) in known for value in producer.operands):
+                known.add(id(producer))
+                found.append(producer)
+        return found
+
+    @property
+    def invariant(self) -> list[Value]:
+        """What every step takes as it is."""
+        inner = {id(one) for one in self.inner} | {id(leaf.producer) for leaf in self.leaves}
+        found: dict[tuple[int, int], Value] = {}
+        values = [v for one in self.inner for v in one.operands]
+        for value in [*values, *self.new_states, *self.outputs]:
+            if id(value.producer) not in inner:
+                found.setdefault((id(value.producer), value.port), value)
+        own = set(self.variables.values())
+        return [
+            value
+            for value in found.values()
+            if not (isinstance(value.producer, Weight) and value.producer.variable in own)
+        ]
+
+    @property
+    def operands(self) -> Sequence[Value]:
+        """What it takes from elsewhere."""
+        length = [] if self.sequences else [Value(Sizes((self.length,), True), "int32", ())]
+        return [*self.sequences, *self.initial, *self.invariant, *length]
+
+
 @dataclass(frozen=True)
 class Program:
     """A model: what it takes, what it gives, the optimizer that trains it.

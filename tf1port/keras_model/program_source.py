@@ -6,6 +6,7 @@ is, for Keras follows it by itself.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ from tf1port.keras_model.program import (
     TRANSLATED,
     Arithmetic,
     Constant,
+    Loop,
     Op,
     Producer,
     Program,
@@ -27,9 +29,11 @@ from tf1port.keras_model.program import (
     Sizes,
     Use,
     Value,
+    Weight,
     in_order,
 )
 
+_ROOM = 76  # characters of a statement that others are put into
 _VARIABLE = '''
 class Variable(keras.layers.Layer):
     """A variable by itself, whatever it is called on."""
@@ -37,9 +41,7 @@ class Variable(keras.layers.Layer):
     def __init__(self, shape, **options):
         super().__init__(**options)
         self.shape = tuple(shape)
-
-    def build(self, _):
-        self.value = self.add_weight(name="value", shape=self.shape, initializer="zeros")
+        self.value = self.add_weight(name="value", shape=self.shape)
 
     def call(self, _):
         return ops.convert_to_tensor(self.value)
@@ -70,6 +72,7 @@ class ProgramSource:
         self.order = in_order([*program.inputs, *program.outputs.values()])
         self.users = _users(self.order, program.outputs.values())
         self.texts: dict[tuple[int, int], str] = {}
+        self._masked = any("mask" in one.keywords for one in self.order if isinstance(one, Use))
 
     def text(self) -> str:
         """The file."""
@@ -94,6 +97,8 @@ class ProgramSource:
         return definitions(sorted(names)) if names else []
 
     def _registered(self, source: str) -> str:
+        if self._masked:  # of what comes from a layer with a mask: no layer of these has one
+            source += "\n\n    def compute_mask(self, *_):\n        return None"
         return f'@keras.saving.register_keras_serializable("{self.package}")\n{source}'
 
     def _model(self, body: _Body) -> list[str]:
@@ -106,7 +111,7 @@ class ProgramSource:
             shape = f"({shape}{',' if value.shape and len(value.shape) == 2 else ''})"
             batch = f"batch_shape={value.shape}" if _is_fixed(value) else shape
             lines.append(f'    {name} = keras.Input({batch}, dtype="{value.dtype}", name="{name}")')
-        lines += body.lines(indent=4)
+        lines += body.lines(indent=4, kept=[*program.outputs.values()])
         ins = ", ".join(self.texts[id(value.producer), 0] for value in program.inputs)
         outs = {name: body.tensor(value) for name, value in program.outputs.items()}
         out = next(iter(outs.values()))
@@ -127,6 +132,36 @@ class ProgramSource:
         sizes = ", ".join("?" if size is None else str(size) for size in value.shape or ())
         return f"{naming.of_node(value.producer.scope)} [{sizes}]"
 
+    def loop(self, loop: Loop) -> list[Value]:
+        """Writes the layer of a loop; returns what it is called on, in order."""
+        assert loop.spec is not None
+        body = _Body(self, loop.inner, functional=False)
+        taken: dict[tuple[int, int], Value] = {}
+        for value in loop.operands:
+            for leaf in [value] if not isinstance(value.producer, Sizes) else _sized(value):
+                if not isinstance(leaf.producer, Constant):
+                    taken.setdefault((id(leaf.producer), leaf.port), leaf)
+        arguments = [body.name(value) for value in taken.values()]
+        weights = []
+        for role, variable in loop.variables.items():
+            shape = loop.spec.weights[role].shape
+            line = f'        self.{role} = self.add_weight(name="{role}", shape={shape})'
+            weights += [line] if len(line) <= WIDTH else _folded(line, 8)
+            body.weights[variable] = f"self.{role}"
+        name = loop.spec.call.function.rpartition(".")[2]
+        scope = re.sub(r"[^\w/.-]", "_", loop.scope, flags=re.ASCII)
+        lines = [
+            f"class {name}(keras.layers.Layer):",
+            f'    """The loop {scope} of the graph: one step after the other."""',
+            "",
+        ]
+        if weights:
+            lines += ["    def __init__(self, **options):", "        super().__init__(**options)"]
+            lines += [*weights, ""]
+        lines += [f"    def call(self, {', '.join(arguments)}):", *body.scan(loop)]
+        self.classes.append(self._registered("\n".join(lines)))
+        return list(taken.values())
+
     def block(self, ops_: list[Op]) -> tuple[str, list[Value], list[Value]]:
         """A layer of some ops: its name, what it takes, what others take of it."""
         inner = {id(op) for op in ops_}
@@ -145,7 +180,7 @@ class ProgramSource:
         name = self.class_names.new(naming.class_name(_name_of(results[-1].producer)))
         body = _Body(self, ops_, functional=False)
         arguments = [body.name(value) for value in taken.values()]
-        lines = body.lines(indent=8)
+        lines = body.lines(indent=8, kept=results)
         out = ", ".join(body.tensor(value) for value in results)
         source = [
             f"class {name}(keras.layers.Layer):",
@@ -168,10 +203,14 @@ class _Body:
         self.names = source.names if functional else naming.Names()
         self.order = order
         self.statements: list[tuple[str, str, Any]] = []
-        self._layers: dict[int, str] = {}
+        self.weights: dict[str, str] = {}  # texts of variables of the layer's own
 
-    def lines(self, *, indent: int) -> list[str]:
-        """The statements as lines."""
+    def lines(self, *, indent: int, kept: Sequence[Value] = ()) -> list[str]:
+        """The statements as lines.
+
+        Args:
+            kept: the values that are returned.
+        """
         blocks = _blocks(self.source, self.order) if self.functional else {}
         done: set[int] = set()
         for producer in self.order:
@@ -183,9 +222,12 @@ class _Body:
                 self._op(producer)
             elif isinstance(producer, Use):
                 self._use(producer)
+            elif isinstance(producer, Loop):
+                self._loop(producer)
             elif self.functional and hasattr(producer, "variable"):
                 self._variable(producer)
-        return _written(self.statements, indent)
+        names = {self.texts.get((id(value.producer), value.port), "") for value in kept}
+        return _written(_inlined(self.statements, names), indent)
 
     def name(self, value: Value) -> str:
         """A new name for a value from elsewhere: an argument."""
@@ -198,6 +240,8 @@ class _Body:
         producer = value.producer
         if isinstance(producer, Constant):
             return _literal(producer.array, self)
+        if isinstance(producer, Weight) and producer.variable in self.weights:
+            return self.weights[producer.variable]
         if isinstance(producer, Sizes):
             parts = [self.size(size) for size in producer.sizes]
             return str(parts[0]) if producer.scalar else f"({', '.join(map(str, parts))},)"
@@ -273,8 +317,78 @@ class _Body:
         dtype = self.source.program.dtype
         return text if self.functional else text.replace(f'"{dtype}"', "self.compute_dtype")
 
+    def scan(self, loop: Loop) -> list[str]:
+        """The lines of a call: a function of one step, which ops.scan repeats.
+
+        Of every step all states are kept, as ops.scan has room for what is like them alone: so an
+        output that is no state becomes one. It reads one sequence of a length that only a run
+        knows: further ones are read by the number of the step.
+        """
+        states = [self.name(value) for value in loop.states]
+        starts = [self._start(value) for value in loop.initial]
+        sequences = [self.tensor(value) for value in loop.sequences]
+        first = sequences[0] if sequences else f"ops.arange({self.size(loop.length)})"
+        steps = [self.name(value) for value in loop.steps]
+        time = self.name(loop.time)
+        pairs = zip(steps[1:], sequences[1:], strict=True)
+        reads = [f"{name} = ops.take({text}, {time}, axis=0)" for name, text in pairs]
+        body = self.lines(indent=12, kept=[*loop.new_states, *loop.outputs])
+        made = [self.tensor(value) for value in loop.new_states]
+        places = [self._kept(value, states, starts, made) for value in loop.outputs]
+        if sequences and (reads or any(re.search(rf"\b{time}\b", line) for line in body)):
+            states.append(time)
+            starts.append("ops.convert_to_tensor(0)")
+            made.append(f"{time} + 1")
+        out = [f"finals[{index}]" for index in range(len(loop.initial))]
+        out += [f"kept[{index}]" for index in places]
+        out = [out[port] for port in sorted(self.source.users[id(loop)])]
+        scan = f"        finals, kept = ops.scan(step, [{', '.join(starts)}], {first})"
+        if len(scan) > WIDTH:
+            starts = [f"            {text}," for text in starts]
+            scan = "\n".join(["        starts = [", *starts, "        ]"])
+            scan += f"\n        finals, kept = ops.scan(step, starts, {first})"
+        lines = [
+            f"        def step(states, {steps[0] if steps else time}):",
+            *([f"            {_row(states)} = states"] if states else []),
+            *(f"            {line}" for line in reads),
+            *body,
+            f"            states = [{', '.join(made)}]",
+            "            return states, states",
+            "",
+            scan,
+            f"        return {', '.join(out)}",
+        ]
+        return [self._typed(line) for line in lines]
+
+    def _start(self, value: Value) -> str:
+        """A state at the start, as a tensor."""
+        text = self.tensor(value)
+        constant = isinstance(value.producer, Constant) and not text.startswith("ops.")
+        return f'ops.convert_to_tensor({text}, dtype="{value.dtype}")' if constant else text
+
+    def _kept(self, value: Value, states, starts, made) -> int:
+        """The place of an output among the states; it becomes one where it is none."""
+        text = self.tensor(value)
+        if text not in made:
+            states.append(self.names.new("last"))
+            sizes = _row([str(self.size(value.size(axis))) for axis in range(len(value.axes))])
+            starts.append(f'ops.zeros({sizes}, dtype="{value.dtype}")')
+            made.append(text)
+        return made.index(text)
+
+    def _loop(self, loop: Loop) -> None:
+        assert loop.spec is not None
+        arguments = ", ".join(self.tensor(value) for value in self.source.loop(loop))
+        names = []
+        for port in sorted(self.source.users[id(loop)]):
+            names.append(self.names.new(loop.spec.name))
+            self.texts[id(loop), port] = names[-1]
+        self.statements.append((", ".join(names), f"({arguments})", loop))
+
     def _use(self, use: Use) -> None:
         arguments = [self.tensor(value) for value in use.positional]
+        if use.layer.kind == "recurrent" and "mask" not in use.keywords and _has_mask(use):
+            arguments[0] += " * 1.0"  # another tensor, without the mask of the layer below
         for key, value in use.keywords.items():
             if isinstance(value, list):
                 arguments.append(f"{key}=[{', '.join(map(self.tensor, value))}]")
@@ -345,13 +459,18 @@ def _leaves(producer: Producer) -> Iterable[Value]:
             yield value
 
 
+def _sized(value: Value) -> list[Value]:
+    """The tensors whose sizes a value is made of."""
+    return list(_leaves(value.producer))
+
+
 def _blocks(source: ProgramSource, order) -> dict[int, list[Op]]:
     """The ops that stand in layers of their own: those with sizes that only a run knows, and what
     lies between them without a layer between."""
     depths: dict[int, int] = {}
     for producer in order:
         below = [depths.get(id(value.producer), 0) for value in producer.operands]
-        depths[id(producer)] = max(below, default=0) + isinstance(producer, Use)
+        depths[id(producer)] = max(below, default=0) + isinstance(producer, Use | Loop)
     ops_ = [one for one in order if isinstance(one, Op)]
     parent = {id(op): id(op) for op in ops_}
 
@@ -391,6 +510,16 @@ def _last_step(op: Op, users) -> Use | None:
     return None if use.layer.spec.options["return_sequences"] else use
 
 
+def _has_mask(use: Use) -> bool:
+    """Whether what a layer takes comes from a masked one by way of layers alone."""
+    below = use.positional[0].producer
+    while isinstance(below, Use):
+        if "mask" in below.keywords:
+            return True
+        below = below.positional[0].producer
+    return False
+
+
 def _name_of(producer: Producer) -> str:
     if isinstance(producer, Use) and producer.layer.spec is not None:
         return producer.layer.spec.name
@@ -413,8 +542,44 @@ def _literal(array: np.ndarray, body: _Body) -> str:
             return f'float("{plain}")'
         return repr(plain)
     if len(set(array.ravel().tolist())) == 1 and array.size > 8:
+        if not array.any():
+            return f'ops.zeros({array.shape}, dtype="{array.dtype}")'
         return f'ops.full({array.shape}, {array.ravel()[0].item()!r}, dtype="{array.dtype}")'
     return f'ops.array({array.tolist()!r}, dtype="{array.dtype}")'
+
+
+def _row(names: Sequence[str]) -> str:
+    """Names as a tuple."""
+    return f"({names[0]},)" if len(names) == 1 else f"({', '.join(names)})"
+
+
+def _inlined(statements, kept: set[str]):
+    """Statements without those whose names are used once, by an expression that has room for it."""
+    found = list(statements)
+    for index, (name, _, layer) in enumerate(statements):
+        if layer is not None or not name.isidentifier() or name in kept:
+            continue
+        pattern = re.compile(rf"\b{name}\b")
+        users = [i for i in range(len(found)) if found[i] and pattern.search(found[i][1])]
+        if len(users) != 1 or len(pattern.findall(found[users[0]][1])) != 1:
+            continue
+        target, other, of = found[users[0]]
+        (place,) = pattern.finditer(other)
+        whole = _put(place, found[index][1], other)
+        if len(target) + len(whole) < (_ROOM if of is None else _ROOM // 2):
+            found[users[0]], found[index] = (target, whole, of), None
+    return [one for one in found if one]
+
+
+def _put(place: re.Match[str], text: str, other: str) -> str:
+    """An expression in the place of a name, in parentheses where its operators would be torn."""
+    before, after = other[: place.start()], other[place.end() :]
+    alone = before.endswith(("(", "[", ", ")) and after.startswith((")", "]", ","))
+    alone = alone or not (before or after)
+    body = ast.parse(text, mode="eval").body
+    whole = ast.Name | ast.Call | ast.Subscript | ast.Constant | ast.Attribute
+    text = text if alone or isinstance(body, whole) else f"({text})"
+    return before + text + after
 
 
 def _written(statements, indent: int) -> list[str]:
@@ -438,12 +603,38 @@ def _written(statements, indent: int) -> list[str]:
 
 
 def _folded(line: str, indent: int) -> list[str]:
-    """A long line, broken within its outermost brackets."""
-    start = line.find("(")
-    if start < 0 or not line.endswith(")"):
+    """A line that ends in a call or a list, broken within that where it is too long."""
+    pad = " " * indent
+    line = pad + line.strip()
+    start = _opening(line)
+    if len(line) <= WIDTH or start is None or not line.rstrip(",").endswith((")", "]")):
         return [line]
-    inner = " " * (indent + 4)
-    return [line[: start + 1], inner + line[start + 1 : -1], " " * indent + ")"]
+    end = len(line.rstrip(",")) - 1
+    parts = _parts(line[start + 1 : end])
+    inner = [one for part in parts for one in _folded(f"{part},", indent + 4)]
+    one = " " * (indent + 4) + line[start + 1 : end]
+    return [line[: start + 1], *([one] if len(one) <= WIDTH else inner), pad + line[end:]]
+
+
+def _opening(line: str) -> int | None:
+    """The place of the bracket that the last one of a line closes."""
+    depth = 0
+    for place in range(len(line.rstrip(",")) - 1, -1, -1):
+        depth += (line[place] in ")]}") - (line[place] in "([{")
+        if depth == 0:
+            return place if line[place] in "([{" else None
+    return None
+
+
+def _parts(text: str) -> list[str]:
+    """The arguments of a call."""
+    found, depth, start = [], 0, 0
+    for place, sign in enumerate(text):
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign == "," and depth == 0:
+            found.append(text[start:place].strip())
+            start = place + 1
+    return [*found, text[start:].strip()] if text[start:].strip() else found
 
 
 def _broken(call: str, ins: str, outs, out: str) -> list[str]:

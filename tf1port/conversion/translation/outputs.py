@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Iterable
 
 from tf1port.conversion.translation.recurrences import Given
+from tf1port.errors import UserError
 from tf1port.tf1.graph.ends import PLACEHOLDERS, behind, is_fed, is_loss
 from tf1port.tf1.graph.index import PASSING, VARIABLES, Graph
+from tf1port.tf1.session.training import NoTraining, find_loss
 
 _SAME = PASSING | {"Reshape", "Squeeze", "ExpandDims"}
 _MOVING = {"Transpose", "ReverseV2", "ReverseSequence"}
@@ -45,10 +47,37 @@ def find_outputs(graph: Graph, given: dict[str, Given]) -> list[str]:
             found.update(dict.fromkeys(_source(graph, t, made) for t in _takes(graph, node, made)))
     found = {name: None for name in found if graph.variable(name) is None}
     if not found:
-        return [*_last(graph, made)]
+        return _below_loss(graph, given, made) or _last(graph, made)
     of_loss = after | {node.name for node in losses}
     found |= dict.fromkeys(_beside(graph, given, made, of_loss, found))
     return [*found, *(name for name in _states(graph, given) if name not in found)]
+
+
+def _below_loss(graph: Graph, given: dict[str, Given], made: set[str]) -> list[str]:
+    """What a loss of no known form takes that needs no labels, and nothing else of it needs.
+
+    Labels are what is fed and leads to no cell.
+    """
+    try:
+        whole = Graph(graph.graph_def, backward=True, trust=graph.trust)
+        loss = find_loss(whole)
+    except (NoTraining, UserError):
+        return []
+    below, _ = behind(graph, [loss], cut=())
+    taken = [name for one in given.values() for name in one.recurrence.takes]
+    own = {_node(name) for name in behind(graph, taken, cut=())[1]}
+    fed = [one for one in graph.nodes.values() if is_fed(one.op) and one.name not in own]
+    labelled = _ahead(graph, [name for node in fed for name in graph.outputs(node)])
+    found = []
+    for name in below & made - labelled:
+        tensors = graph.outputs(graph.nodes[name])
+        users = {user.name for tensor in tensors for user in graph.consumers(tensor)}
+        source = _source(graph, f"{name}:0", made)
+        if users & labelled & below and graph.variable(source) is None:
+            found.append(source)
+    behind_of = {name: behind(graph, [name], cut=())[0] for name in found}
+    first = [n for n in found if not any(_node(m) in behind_of[n] for m in found if m != n)]
+    return sorted(dict.fromkeys(first))
 
 
 def _beside(graph: Graph, given, made: set[str], of_loss: set[str], outputs) -> list[str]:
@@ -184,18 +213,23 @@ def _made_of_variables(graph: Graph) -> set[str]:
 
 
 def _source(graph: Graph, tensor: str, made: set[str]) -> str:
-    """What a tensor was before it was only reshaped."""
-    while True:
-        node = graph.node(tensor)
-        if node is None or node.op not in _SAME or _node(graph.inputs(node)[0]) not in made:
-            return tensor
+    """Of the tensors that are the same numbers reshaped, the one with the most axes."""
+    found = [tensor]
+    while (node := graph.node(tensor)) is not None and node.op in _SAME:
         tensor = graph.inputs(node)[0]
+        if _node(tensor) not in made:
+            break
+        found.append(tensor)
+    if len(found) == 1:
+        return tensor if _node(tensor) in made else found[0]
+    return max(reversed(found), key=lambda name: len(graph.shape(name) or ()))
 
 
 def _last(graph: Graph, made: set[str]) -> list[str]:
     """What nothing takes of what variables make."""
-    found = (name for name in made if _is_end(graph, name) and not graph.variable(f"{name}:0"))
-    return sorted(f"{name}:0" for name in found)
+    others = _of_gradients(graph)
+    ends = [name for name in made if name not in others and _is_end(graph, name)]
+    return sorted(f"{name}:0" for name in ends if graph.variable(f"{name}:0") is None)
 
 
 def _states(graph: Graph, given: dict[str, Given]) -> list[str]:

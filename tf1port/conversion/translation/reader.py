@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
-from tf1port.conversion.translation import recurrent_layers, rules
+from tf1port.conversion.translation import loops, recurrent_layers, rules
 from tf1port.conversion.translation.constants import constants
 from tf1port.conversion.translation.recurrences import Given
 from tf1port.errors import UserError
 from tf1port.keras_model.op_table import OPS
-from tf1port.keras_model.program import Constant, Input, Layer, Op, Value, Weight
+from tf1port.keras_model.program import Constant, Input, Layer, Loop, Op, Size, Value, Weight
 from tf1port.tf1.graph.ends import PLACEHOLDERS
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.op_defs import output_type
@@ -55,6 +55,9 @@ class Reader:
         self.layers: dict[tuple[Any, ...], Layer] = {}
         self.uses: Counter[str] = Counter()
         self.runs: dict[int, dict[str, Value]] = {}
+        self.masks: dict[tuple[int, Size], Value] = {}
+        self.loops: dict[str, Loop] = {}
+        self.depth = 0  # of the loop that is being read
         self._values: dict[str, Value] = {}
         self._constants: dict[str, np.ndarray] = {}
 
@@ -65,20 +68,31 @@ class Reader:
             UserError: an op on the way to them has no counterpart.
         """
         wanted = [self.graph.origin(tensor) for tensor in tensors]
-        self._constants = constants(self.graph, self._order(wanted))
-        for tensor in self._order(wanted):
+        self._constants |= constants(self.graph, self._order(wanted))
+        order = self._order(wanted)
+        self.uses.update(wanted)
+        for tensor in order:
+            self._count(tensor)
+        for tensor in order:
             if tensor not in self._values:
                 self._make(tensor)
         return [self.value(tensor) for tensor in wanted]
+
+    def set(self, tensor: str, value: Value) -> None:
+        """Says what a tensor is that is not computed of others."""
+        self._values[tensor] = value
 
     def value(self, tensor: str) -> Value:
         """The value of a tensor that has been read."""
         return self._values[self.graph.origin(tensor)]
 
     def variable(self, value: Value) -> str | None:
-        """The variable that a value is and that a layer may hold; None: it is none."""
+        """The variable that a value is and that a layer may hold; None: it is none.
+
+        Within a loop none may: all its variables are weights of the one layer that it becomes.
+        """
         producer = value.producer
-        if isinstance(producer, Weight) and producer.variable not in self.raw:
+        if isinstance(producer, Weight) and producer.variable not in self.raw and not self.depth:
             return producer.variable
         return None
 
@@ -108,10 +122,9 @@ class Reader:
         found: dict[str, None] = {}
         begun: set[str] = set()
         stack = [(tensor, False) for tensor in reversed(dict.fromkeys(tensors))]
-        self.uses = Counter(tensors)
         while stack:
             tensor, done = stack.pop()
-            if tensor in found:
+            if tensor in found or tensor in self._values:
                 continue
             if done:
                 found[tensor] = None
@@ -121,20 +134,21 @@ class Reader:
             begun.add(tensor)
             stack.append((tensor, True))
             taken = self._taken(tensor)
-            self._count(tensor, taken)
             stack += [(name, False) for name in reversed(taken) if name not in found]
         return list(found)
 
-    def _count(self, tensor: str, taken: list[str]) -> None:
+    def _count(self, tensor: str) -> None:
         node = self.graph.node(tensor)
         if tensor in self.given or (node is not None and node.op not in rules.SIZES):
-            self.uses.update(taken)
+            self.uses.update(self._taken(tensor))
 
     def _taken(self, tensor: str) -> list[str]:
         """The tensors that one is computed of."""
         node = self.graph.node(tensor)
         if tensor in self._constants or node is None or node.op in PLACEHOLDERS:
             return []
+        if node.op in loops.RESULTS and tensor not in self.given:
+            return []  # the loop reads what it takes by itself
         given = self.given.get(tensor)
         names = given.recurrence.takes if given else self.graph.inputs(node)
         return [self.graph.origin(name) for name in names]
@@ -149,6 +163,8 @@ class Reader:
             raise UserError(f"{tensor} is computed by backpropagation")
         elif node.op in PLACEHOLDERS:
             self._values[tensor] = self._input(tensor, node)
+        elif node.op in loops.RESULTS:
+            self._values[tensor] = loops.value(self, node, tensor)
         elif (variable := self.graph.variable(tensor)) is not None:
             self._values[tensor] = self._weight(tensor, variable)
         else:

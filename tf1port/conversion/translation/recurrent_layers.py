@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,11 +39,13 @@ def _ports(reader, recurrence: Recurrence) -> dict[str, Value]:
 def _made(reader, recurrence: Recurrence) -> dict[str, Value]:
     cell, run = recurrence.cell, recurrence.run
     taken = _sequence(reader, recurrence)
+    back = _backwards(reader, recurrence, taken)
+    taken = back.source if back else taken
     states = [reader.value(name) for name in run.initial]
-    layer = _layer(reader, recurrence, count=len(states))
+    layer = _layer(reader, recurrence, count=len(states), back=back is not None)
     keywords: dict[str, Any] = {}
     if run.lengths is not None:
-        keywords["mask"] = _mask(reader.value(run.lengths), taken, cell.scope)
+        keywords["mask"] = _mask(reader, reader.value(run.lengths), taken, cell.scope)
     if not all(_is_zero(reader, state) for state in states):
         keywords["initial_state"] = states
     use = Use(layer, (taken,), keywords, cell.scope)
@@ -51,8 +54,10 @@ def _made(reader, recurrence: Recurrence) -> dict[str, Value]:
     batch, steps = taken.size(0), taken.size(1)
     shape = (*taken.axes[:2], width)
     sequence = Value(use, taken.dtype, shape, SEQUENCE, (batch, steps, width))
+    if back is not None:
+        sequence = back.again(_flipped(sequence))
     if run.residual:
-        sequence = reader.op("AddV2", (sequence, taken))
+        sequence = reader.op("AddV2", (sequence, back.again(taken) if back else taken))
     found = {"sequence": sequence}
     for port, (name, units) in enumerate(zip("hc", (width, size.units), strict=True)):
         shape = (taken.axes[0], units)
@@ -107,18 +112,73 @@ def _step(sequence: Value, index: int, count: int, *, scope: str) -> Value:
     return Value(made, sequence.dtype, shape, dims=(sequence.size(0), sequence.size(2)))
 
 
-def _layer(reader, recurrence: Recurrence, *, count: int) -> Layer:
+class Backwards(NamedTuple):
+    """What a run takes in reversed order, and how that was done."""
+
+    source: Value
+    op: str
+    attrs: Mapping[str, Any]
+    how: Value  # the axes, or the lengths
+
+    def again(self, value: Value) -> Value:
+        """A sequence reversed in the same way."""
+        scope = self.source.producer.scope
+        taken = (value, self.how)
+        made = Op(self.op, self.attrs, taken, (value.dtype,), (value.shape,), f"{scope}/reversed")
+        return Value(made, value.dtype, value.shape, dims=value.dims)
+
+
+def _backwards(reader, recurrence: Recurrence, taken: Value) -> Backwards | None:
+    """The sequence that a run takes from its end, or None: the layer then goes backwards itself."""
+    producer = taken.producer
+    if not isinstance(producer, Op) or producer.op not in ("ReverseV2", "ReverseSequence"):
+        return None
+    source, how = producer.taken
+    back = Backwards(source, producer.op, producer.attrs, how)
+    lengths = recurrence.run.lengths
+    if producer.op == "ReverseV2":
+        axes = reader.constant(how)
+        plain = lengths is None and axes is not None and axes.tolist() == [1]
+        return back if plain else None
+    if lengths is None or (producer.attrs["seq_dim"], producer.attrs["batch_dim"]) != (1, 0):
+        return None
+    return back if _uncast(how) is _uncast(reader.value(lengths)) else None
+
+
+def _uncast(value: Value) -> Value:
+    while isinstance(value.producer, Op) and value.producer.op == "Cast":
+        value = value.producer.taken[0]
+    return value
+
+
+def _flipped(sequence: Value) -> Value:
+    """A sequence [B, T, U] in the other order of time."""
+    axes = Value(Constant(np.array([1])), "int32", (1,))
+    scope = f"{sequence.producer.scope}/flipped"
+    made = Op("ReverseV2", {}, (sequence, axes), (sequence.dtype,), (sequence.shape,), scope)
+    return Value(made, sequence.dtype, sequence.shape, dims=sequence.dims)
+
+
+def _layer(reader, recurrence: Recurrence, *, count: int, back: bool) -> Layer:
     """The one layer of a cell, however often it is run."""
     cell, constants = recurrence.cell, recurrence.constants
-    options = {"constants": constants, "masked": recurrence.run.lengths is not None}
+    masked = recurrence.run.lengths is not None
+    options = {"constants": constants, "masked": masked, "go_backwards": back}
     held = dict(cell.variables)
     return reader.layer(
         "recurrent", options, held, outputs=1 + count, cells=(cell,), scope=cell.scope
     )
 
 
-def _mask(lengths: Value, sequence: Value, scope: str) -> Value:
-    """True for the steps [B, T] before the end of a row."""
+def _mask(reader, lengths: Value, sequence: Value, scope: str) -> Value:
+    """True for the steps [B, T] before the end of a row, made once."""
+    key = (id(lengths), sequence.size(1))
+    if key not in reader.masks:
+        reader.masks[key] = _new_mask(lengths, sequence, scope)
+    return reader.masks[key]
+
+
+def _new_mask(lengths: Value, sequence: Value, scope: str) -> Value:
     steps = Value(Sizes((sequence.size(1),), True, scope), lengths.dtype, ())
     shape = (*lengths.axes[:1], sequence.axes[1])
     made = Op("SequenceMask", {}, (lengths, steps), ("bool",), (shape,), f"{scope}/sequence_mask")

@@ -254,6 +254,35 @@ def transposed(reader, value: Value, perm: tuple[int, ...], *, scope: str) -> Va
     return Value(made, value.dtype, shape, dims=dims_)
 
 
+def _reverse(reader, node, taken):
+    """What is reversed twice is itself, also where its axes were exchanged between."""
+    value, how = taken
+    inner, perm = value, None
+    if isinstance(value.producer, Op) and value.producer.op == "Transpose":
+        inner, perm = value.producer.taken[0], value.producer.attrs["perm"]
+    before = inner.producer
+    if not isinstance(before, Op) or before.op != node.op:
+        return None
+    if not _same_order(reader, node, how, before, perm or (0, 1)):
+        return None
+    source = before.taken[0]
+    return [source if perm is None else transposed(reader, source, perm, scope=node.name)]
+
+
+def _same_order(reader, node, how: Value, before: Op, perm) -> bool:
+    """Whether a node reverses along the axis that an op reversed along, in the same way."""
+    if node.op == "ReverseV2":
+        axes, others = reader.constant(how), reader.constant(before.taken[1])
+        known = axes is not None and others is not None
+        return known and [perm[axis] for axis in axes.tolist()] == others.tolist()
+    dims_ = (node.attr["seq_dim"].i, node.attr["batch_dim"].i)
+    same = how is before.taken[1]
+    return same and (perm[dims_[0]], perm[dims_[1]]) == (
+        before.attrs["seq_dim"],
+        before.attrs["batch_dim"],
+    )
+
+
 def _expand_dims(reader, node, taken):
     if isinstance(taken[0].producer, Sizes) and taken[0].shape == ():
         return [_sizes(_known(taken[0]), node)]
@@ -402,6 +431,8 @@ RULES: dict[str, Callable[..., list[Value] | None]] = {
     "Cast": _cast,
     "Reshape": _reshape,
     "Transpose": _transpose,
+    "ReverseV2": _reverse,
+    "ReverseSequence": _reverse,
     "ExpandDims": _expand_dims,
     "Squeeze": _squeeze,
     "MatMul": _product,

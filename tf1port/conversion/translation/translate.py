@@ -14,7 +14,7 @@ from tf1port.errors import UserError
 from tf1port.keras_model import cell_specs, naming
 from tf1port.keras_model.blueprint import Spec, recurrent_spec
 from tf1port.keras_model.expressions import Call
-from tf1port.keras_model.program import Layer, Op, Program, Use, Value, Weight, in_order
+from tf1port.keras_model.program import Layer, Loop, Op, Program, Use, Value, Weight, in_order
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.network import Level, RecurrentLayer
@@ -84,6 +84,9 @@ def _held_twice(values: Sequence[Value]) -> set[str]:
                 holders.setdefault(name, set()).add(id(producer.layer))
         elif isinstance(producer, Weight):
             holders.setdefault(producer.variable, set()).add(-1)
+        elif isinstance(producer, Loop):
+            for name in producer.variables.values():
+                holders.setdefault(name, set()).add(id(producer))
     return {name for name, of in holders.items() if len(of) > 1}
 
 
@@ -126,6 +129,11 @@ def _specs(values: Sequence[Value], read: Read, dtype: str, names: naming.Names)
             else:
                 layer.spec = _plain(layer, read, dtype, name)
             specs.append(layer.spec)
+        elif isinstance(producer, Loop):
+            held = [*producer.variables.values()]
+            name = names.new(naming.of_loop(producer.scope, held))
+            producer.spec = _loop(producer, read, dtype, name)
+            specs.append(producer.spec)
         elif isinstance(producer, Weight) and producer.variable not in variables:
             name = names.new(naming.of_layer([producer.variable], "variable"))
             value = read(producer.variable)
@@ -156,6 +164,8 @@ def _recurrent(layer: Layer, taken: set[str], read: Read, dtype: str, name: str)
     (spec,) = cell_specs.of_level(Level((RecurrentLayer(cell, constants, None),)), read)
     options: dict[str, Any] = {"return_sequences": "sequence" in taken}
     masked = layer.options["masked"]
+    if layer.options["go_backwards"]:
+        options["go_backwards"] = True
     if taken - {"last", "sequence"} and taken != {"h"}:
         options["return_state"] = True
     if "last" in taken and (masked or len(taken) > 1):
@@ -164,6 +174,12 @@ def _recurrent(layer: Layer, taken: set[str], read: Read, dtype: str, name: str)
         # dynamic_rnn has zeros after a row's end; Keras repeats the last output, the state.
         options["zero_output_for_mask"] = options["return_sequences"]
     return recurrent_spec([spec], {**options, "dtype": dtype, "name": name})
+
+
+def _loop(loop: Loop, read: Read, dtype: str, name: str) -> Spec:
+    weights = {role: read(variable) for role, variable in loop.variables.items()}
+    call = Call(f"program.{naming.class_name(name)}", {"dtype": dtype, "name": name})
+    return Spec(call, weights, loop.variables)
 
 
 def _plain(layer: Layer, read: Read, dtype: str, name: str) -> Spec:

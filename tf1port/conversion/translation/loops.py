@@ -1,0 +1,278 @@
+"""Loops of TF1's tf.while_loop whose body is no known cell: translated, one step after the other.
+
+A loop is a set of variables, each an Enter, a Merge, a Switch, a NextIteration and an Exit: numbers
+of the step, arrays that are written step by step, and states.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from tf1port.conversion.translation.sizes import sizes_of
+from tf1port.errors import UserError
+from tf1port.keras_model import naming
+from tf1port.keras_model.program import Leaf, Loop, Size, Sizes, Value, Weight
+from tf1port.tf1.graph.index import ADD, PASSING
+
+RESULTS = {"Exit", "RefExit", "TensorArrayGatherV3", "TensorArraySizeV3"}
+_ARRAYS = {"TensorArrayV3", "TensorArrayScatterV3"}
+_READ, _WRITE, _SCATTER = "TensorArrayReadV3", "TensorArrayWriteV3", "TensorArrayScatterV3"
+
+
+class Variable(NamedTuple):
+    """A variable of a loop: tensors that it starts as, is in the body, becomes, and ends as."""
+
+    initial: str
+    body: str
+    new: str
+    final: str
+
+
+class Frame(NamedTuple):
+    """A loop of a graph.
+
+    counters: numbers of the step. arrays: by the tensor of their flow in the body the variable
+    and the tensor that is written at a step. states: the other ones.
+    """
+
+    name: str
+    counters: list[Variable]
+    arrays: dict[str, tuple[Variable, str]]
+    states: list[Variable]
+
+
+def value(reader, node, tensor: str) -> Value:
+    """What a loop gives: a final state, or what an array of it holds.
+
+    Raises:
+        UserError: the loop ends otherwise than after a number of steps, or reads and writes its
+            arrays otherwise than step by step.
+    """
+    graph = reader.graph
+    if node.op.endswith("Exit"):
+        frame = _frame(graph, node)
+        states = [one.final for one in frame.states]
+        if tensor not in states:
+            raise UserError(f"{node.name} is no state of its loop")
+        return _loop(reader, frame)[states.index(tensor)]
+    exit_ = graph.node(graph.origin(graph.inputs(node)[-1]))
+    if exit_ is None or not exit_.op.endswith("Exit"):
+        raise UserError(f"{node.name} ({node.op}) reads an array that no loop writes")
+    frame = _frame(graph, exit_)
+    finals = [one.final for one, _ in frame.arrays.values()]
+    if f"{exit_.name}:0" not in finals:
+        raise UserError(f"{node.name} reads an array that is not written step by step")
+    values = _loop(reader, frame)
+    if node.op == "TensorArraySizeV3":
+        length = reader.loops[frame.name].length
+        return Value(Sizes((length,), True, node.name), "int32", (), dims=())
+    return values[len(frame.states) + finals.index(f"{exit_.name}:0")]
+
+
+def _frame(graph, exit_) -> Frame:
+    """The loop of an Exit."""
+    switch = graph.node(graph.inputs(exit_)[0])
+    condition = graph.node(graph.inputs(switch)[1])
+    switches = [one for one in graph.consumers(f"{condition.name}:0") if one.op == "Switch"]
+    name = switch.name.rpartition("/")[0]
+    variables = [_variable(graph, one) for one in switches]
+    counters = [one for one in variables if _is_counter(graph, one)]
+    arrays = {}
+    for one in variables:
+        written = _written(graph, one, counters)
+        if written is not None:
+            arrays[one.body] = (one, written)
+    states = [one for one in variables if one not in counters and one.body not in arrays]
+    _check_end(graph, graph.inputs(condition)[0], counters, name)
+    return Frame(name, counters, arrays, states)
+
+
+def _variable(graph, switch) -> Variable:
+    merge = graph.node(graph.inputs(switch)[0])
+    first, second = (graph.node(name) for name in graph.inputs(merge)[:2])
+    enter, back = (first, second) if first.op.endswith("Enter") else (second, first)
+    exits = [one for one in graph.consumers(f"{switch.name}:0") if one.op.endswith("Exit")]
+    final = f"{exits[0].name}:0" if exits else ""
+    taken = graph.inputs(enter)[0]
+    return Variable(graph.origin(taken), f"{switch.name}:1", graph.inputs(back)[0], final)
+
+
+def _is_counter(graph, variable: Variable) -> bool:
+    """Whether a variable begins at zero and grows by one."""
+    start, new = graph.constant(variable.initial), graph.node(graph.origin(variable.new))
+    if start is None or start.ndim or start.any() or new is None or new.op not in ADD:
+        return False
+    one, other = (graph.origin(name) for name in graph.inputs(new))
+    step = graph.constant(other if one == variable.body else one)
+    return variable.body in (one, other) and step is not None and step == 1
+
+
+def _written(graph, variable: Variable, counters: list[Variable]) -> str | None:
+    """The tensor that a step writes to an array; None where the variable is none."""
+    write = graph.node(graph.origin(variable.new))
+    if write is None or write.op != _WRITE:
+        return None
+    _, index, tensor, flow = graph.inputs(write)
+    steps = {one.body for one in counters}
+    if graph.origin(flow) != variable.body or graph.origin(index) not in steps:
+        return None
+    return graph.origin(tensor)
+
+
+def _check_end(graph, condition: str, counters: list[Variable], name: str) -> None:
+    """Refuses a loop that does not end after a number of steps that is known before it."""
+    merges = {graph.inputs(graph.node(one.body))[0] for one in counters}
+    queue = [condition]
+    while queue:
+        node = graph.node(graph.origin(queue.pop()))
+        if node is not None and node.op == "LogicalAnd":
+            queue += graph.inputs(node)
+        elif node is None or node.op != "Less" or graph.inputs(node)[0] not in merges:
+            what = "nothing" if node is None else f"{node.name} ({node.op})"
+            raise UserError(f"the loop {name} ends when {what} says so, not after its steps")
+
+
+def _loop(reader, frame: Frame) -> list[Value]:
+    """The values that a loop gives: its final states, then its arrays."""
+    if frame.name not in reader.loops:
+        if reader.depth:
+            raise UserError(f"the loop {frame.name} is within another one")
+        reader.depth += 1
+        try:
+            reader.loops[frame.name] = _read(reader, frame)
+        finally:
+            reader.depth -= 1
+    return _values(reader.loops[frame.name])
+
+
+def _read(reader, frame: Frame) -> Loop:
+    initial = reader.read([one.initial for one in frame.states])
+    time = Value(Leaf("time"), "int32", (), dims=())
+    states = [
+        Value(Leaf(_state_name(one, index)), one.dtype, one.shape, dims=sizes_of(one))
+        for index, one in enumerate(initial)
+    ]
+    for one in frame.counters:
+        reader.set(one.body, time)
+    for one, leaf in zip(frame.states, states, strict=True):
+        reader.set(one.body, leaf)
+    wanted = [one.new for one in frame.states] + [tensor for _, tensor in frame.arrays.values()]
+    sequences, steps = _sequences(reader, frame, wanted)
+    made = reader.read(wanted)
+    count = len(frame.states)
+    loop = Loop(
+        sequences,
+        steps,
+        initial,
+        states,
+        time,
+        made[:count],
+        made[count:],
+        _length(reader, frame, sequences),
+        scope=frame.name,
+    )
+    _own_variables(reader, loop)
+    _check_states(loop, frame)
+    return loop
+
+
+def _state_name(value: Value, index: int) -> str:
+    return f"state_{index + 1}" if index else "state"
+
+
+def _sequences(reader, frame: Frame, wanted) -> tuple[list[Value], list[Value]]:
+    """What the steps read of arrays that are filled before, and the values of a step."""
+    graph, found, outer = reader.graph, {}, []
+    inside = {one.body for one in [*frame.counters, *frame.states]} | frame.arrays.keys()
+    counters = {one.body for one in frame.counters}
+    queue, seen = list(wanted), set(inside)
+    while queue:
+        name = queue.pop()
+        entered, tensor = _entered(graph, name), graph.origin(name)
+        node = graph.node(tensor)
+        if tensor in seen or node is None:
+            continue
+        seen.add(tensor)
+        if entered:
+            outer.append(tensor)
+        elif node.op == _READ:
+            found[tensor] = _read_of(graph, node, counters)
+        else:
+            queue += graph.inputs(node)
+    depth, reader.depth = reader.depth, reader.depth - 1  # these are outside of the loop
+    try:
+        reader.read(name for name in outer if graph.node(name).op not in _ARRAYS)
+        sequences = reader.read(found.values())
+    finally:
+        reader.depth = depth
+    steps = []
+    for tensor, sequence in zip(found, sequences, strict=True):
+        sizes = sizes_of(sequence) or ()
+        steps.append(Value(Leaf("x"), sequence.dtype, sequence.axes[1:], dims=sizes[1:]))
+        reader.set(tensor, steps[-1])
+    return sequences, steps
+
+
+def _entered(graph, tensor: str) -> bool:
+    """Whether a tensor is one from outside of the loop."""
+    node = graph.node(tensor)
+    while node is not None and node.op in PASSING:
+        if node.op == "Enter":
+            return True
+        node = graph.node(graph.inputs(node)[0])
+    return False
+
+
+def _read_of(graph, node, counters: set[str]) -> str:
+    """The sequence [T, ...] that a step reads its step of."""
+    _, index, flow = (graph.origin(name) for name in graph.inputs(node))
+    scatter = graph.node(flow)
+    if index not in counters or scatter is None or scatter.op != _SCATTER:
+        raise UserError(f"{node.name} reads an array otherwise than step by step")
+    return graph.inputs(scatter)[2]
+
+
+def _length(reader, frame: Frame, sequences: list[Value]) -> Size:
+    """How many steps there are."""
+    if sequences:
+        return sequences[0].size(0)
+    graph = reader.graph
+    switch = graph.node(frame.counters[-1].body)
+    merge = graph.inputs(switch)[0]
+    for node in graph.consumers(merge):
+        if node.op == "Less":
+            (bound,) = reader.read([graph.inputs(node)[1]])
+            known = reader.constant(bound)
+            if known is not None:
+                return int(known)
+            if isinstance(bound.producer, Sizes):
+                return bound.producer.sizes[0]
+    raise UserError(f"how many steps the loop {frame.name} takes is not known")
+
+
+def _own_variables(reader, loop: Loop) -> None:
+    """Makes the variables that the steps of a loop multiply by weights of its layer."""
+    weights = [one.producer for one in loop.invariant if isinstance(one.producer, Weight)]
+    own = [one.variable for one in weights if one.variable not in reader.raw]
+    loop.variables.update(naming.of_weights(own))
+
+
+def _check_states(loop: Loop, frame: Frame) -> None:
+    """Refuses states that change their kind."""
+    for one, new in zip(loop.states, loop.new_states, strict=True):
+        if one.dtype != new.dtype or one.shape is None or new.shape is None:
+            raise UserError(f"a state of the loop {frame.name} changes its dtype or its shape")
+
+
+def _values(loop: Loop) -> list[Value]:
+    found = []
+    for port, one in enumerate(loop.initial):
+        found.append(Value(loop, one.dtype, one.shape, port, sizes_of(one)))
+    for port, one in enumerate(loop.outputs, len(loop.initial)):
+        known = loop.length if isinstance(loop.length, int) else None
+        dims = (loop.length, *(sizes_of(one) or ()))
+        found.append(Value(loop, one.dtype, (known, *one.axes), port, dims))
+    return found
+
+
+__all__: list[Any] = ["RESULTS", "value"]

@@ -208,7 +208,7 @@ def _beyond(graph, network, outputs, made):
             if node.op in _SAME or joined:
                 same.update(graph.outputs(node))
                 queue.extend(graph.outputs(node))
-            elif not _is_loss(graph, node, made):
+            elif not is_loss(graph, node, made):
                 found.append(node.name)
     return sorted(found)
 
@@ -234,7 +234,7 @@ def _made(graph, network, made):
     return found
 
 
-def _is_loss(graph, node, made):
+def is_loss(graph, node, made):
     """Whether a node that takes outputs is the beginning of a loss."""
     if node.op in _CROSS_ENTROPIES or _is_logistic(graph, node, made):
         return True

@@ -13,7 +13,7 @@ from tests.goldens import carried
 from tf1port.__main__ import main
 from tf1port.cells import reference as numpy_cells
 from tf1port.numerics.tolerances import tolerance
-from tf1port.tf1.graph.index import load_graph
+from tf1port.tf1.graph.files import load_graph
 
 F, U, OUTPUTS = carried.FEATURES, carried.UNITS, carried.OUTPUTS
 STEM = "stack_bidirectional_rnn/cell_{}/bidirectional_rnn/{}/cudnn_compatible_lstm_cell"

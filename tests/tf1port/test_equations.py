@@ -14,7 +14,8 @@ from tests.goldens import carried
 from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
 from tf1port.tf1.graph.cuts import piece
 from tf1port.tf1.graph.equations import Constants, read_uses
-from tf1port.tf1.graph.index import VARIABLES, Graph, load_graph
+from tf1port.tf1.graph.files import load_graph
+from tf1port.tf1.graph.index import VARIABLES, Graph
 from tf1port.tf1.graph.matcher import Matcher
 from tf1port.tf1.graph.patterns import Constant, named
 from tf1port.tf1.graph.unrolls import Run, UnknownCell

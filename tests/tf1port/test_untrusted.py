@@ -19,7 +19,8 @@ from tf1port.keras_model import trusted_layers
 from tf1port.keras_model.expressions import Call
 from tf1port.keras_model.loading import open_model
 from tf1port.tf1.graph import sessions, trust
-from tf1port.tf1.graph.index import Graph, load_graph
+from tf1port.tf1.graph.files import load_graph
+from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.pruning import functions_of
 from tf1port.tf1.graph.trust import check_acyclic, is_harmless, waits
 from tf1port.tf1.session.recurrent_part import GraphRun

@@ -16,8 +16,9 @@ from tf1port.tf1.checkpoint.inventory import Inventory
 from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
 from tf1port.tf1.graph.ends import Ends, Entry, find_ends, is_fed
 from tf1port.tf1.graph.equations import ACTIVATIONS, Constants
+from tf1port.tf1.graph.files import load_graph
 from tf1port.tf1.graph.importing import check_needed
-from tf1port.tf1.graph.index import Graph, load_graph
+from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.layer import Layer
 from tf1port.tf1.graph.network import Level, Network, RecurrentLayer, find_network
 from tf1port.tf1.graph.unrolls import UnknownCell

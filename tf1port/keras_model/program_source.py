@@ -499,7 +499,8 @@ def _is_dynamic(source: ProgramSource, op: Op) -> bool:
     probe = _Body(source, [], functional=False)
     for value in _leaves(op):
         probe.texts.setdefault((id(value.producer), value.port), "x")
-    return "ops.shape(" in probe.translated(op).call
+    made = probe.translated(op)
+    return made.needs_layer or "ops.shape(" in made.call
 
 
 def _last_step(op: Op, users) -> Use | None:

@@ -32,7 +32,6 @@ from tf1port.tf1.session.whole_graph import WholeGraph, row_gradients
 Arrays = Mapping[str, np.ndarray]
 Weights = Mapping[str, Mapping[str, np.ndarray]]
 _FLOATS = (tf1.float16, tf1.float32, tf1.float64)
-_SAVERS = "save"  # what the names of a Saver's nodes begin with
 
 
 def training_checks(
@@ -153,7 +152,7 @@ class _GraphTraining:
         for name, value in (outside.flags if outside else {}).items():
             if name.rpartition(":")[0] in self._nodes:
                 found[self._tensor(name)] = np.asarray(value)
-        for operation in self._placeholders():
+        for operation in self._whole.placeholders:
             tensor = operation.outputs[0]
             if tensor not in found and operation.type != "PlaceholderWithDefault":
                 found[tensor] = self._drawn(tensor, sizes, flat, scalar, stream)
@@ -226,11 +225,6 @@ class _GraphTraining:
         own = sorted(names & found)
         if own:
             raise NoTraining(f"its loss has a term of {own[0]} itself, which the model has not")
-
-    def _placeholders(self):
-        found = self._whole.operations.items()
-        own = [(name, one) for name, one in found if one.type.startswith("Placeholder")]
-        return [one for name, one in own if not name.startswith(_SAVERS)]
 
     def _drawn(self, tensor, sizes, flat, scalar, stream):
         """Random numbers for what the loss takes beside the model's inputs."""

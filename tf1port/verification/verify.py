@@ -27,6 +27,7 @@ from tf1port.numerics import comparison
 from tf1port.numerics.differences import difference
 from tf1port.numerics.outcome import DIFFERENT, EQUAL, NOT_PROVED
 from tf1port.numerics.precision import floatx
+from tf1port.tf1.graph.optimizers import trains
 from tf1port.tf1.session.probing import order, top
 from tf1port.tf1.session.training import NoTraining
 from tf1port.verification import translated
@@ -87,7 +88,7 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     left = conversion.ends and conversion.left_out
     notes = [f"INCOMPLETE, the model does not have {line}" for line in left or []]
     unproved: list[str] = []
-    learned = unproved if steps else notes
+    learned = unproved if steps and _learns(conversion) else notes
     parts = {
         "single cells": _cell_by_cell(conversion, weights, notes, held=held, seed=seed),
         "outputs": end_to_end(conversion, model, weights, unproved, seed=seed),
@@ -106,16 +107,23 @@ def _translated(path, keras_file, *, steps, seed, trust=False, **options):
     conversion, model, weights = translated.read_both(path, keras_file, trust=trust)
     notes = [f"INCOMPLETE, the model does not have {line}" for line in conversion.left_out]
     unproved: list[str] = []
-    learned = unproved if steps else notes
+    learned = unproved if steps and _learns(conversion) else notes
     parts = translated.checks(conversion, model, weights, unproved, learned, steps=steps, seed=seed)
     guarded = (_guarded(part, name, unproved) for name, part in parts.items())
     rungs = itertools.chain.from_iterable(guarded)
     return Verification(rungs, translated.AGAINST, notes, unproved, _claim(conversion, steps))
 
 
+def _learns(conversion):
+    """Whether there is a training to compare: not where a graph is for prediction alone."""
+    return conversion.graph is None or trains(conversion.graph.graph_def)
+
+
 def _claim(conversion, steps):
     """What is claimed to be equal."""
     outputs = ", ".join(conversion.outputs.values()) or "the outputs"
+    if not _learns(conversion):
+        return f"{outputs}; the graph trains nothing"
     return f"{outputs} and {steps} steps of training" if steps else outputs
 
 

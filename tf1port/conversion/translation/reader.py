@@ -19,7 +19,7 @@ from tf1port.conversion.translation.recurrences import Given
 from tf1port.errors import UserError
 from tf1port.keras_model.op_table import OPS
 from tf1port.keras_model.program import Constant, Input, Layer, Loop, Op, Size, Value, Weight
-from tf1port.tf1.graph.ends import PLACEHOLDERS
+from tf1port.tf1.graph.ends import is_fed
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.op_defs import output_type
 
@@ -145,7 +145,7 @@ class Reader:
     def _taken(self, tensor: str) -> list[str]:
         """The tensors that one is computed of."""
         node = self.graph.node(tensor)
-        if tensor in self._constants or node is None or node.op in PLACEHOLDERS:
+        if tensor in self._constants or node is None or is_fed(node.op):
             return []
         if node.op in loops.RESULTS and tensor not in self.given:
             return []  # the loop reads what it takes by itself
@@ -161,7 +161,7 @@ class Reader:
             self._values[tensor] = recurrent_layers.value(self, self.given[tensor])
         elif node is None:
             raise UserError(f"{tensor} is computed by backpropagation")
-        elif node.op in PLACEHOLDERS:
+        elif is_fed(node.op):
             self._values[tensor] = self._input(tensor, node)
         elif node.op in loops.RESULTS:
             self._values[tensor] = loops.value(self, node, tensor)
@@ -180,7 +180,7 @@ class Reader:
         return Value(Constant(array, node.name), str(array.dtype), array.shape, dims=array.shape)
 
     def _input(self, tensor: str, node) -> Value:
-        dtype = _name(output_type(node, 0))
+        dtype = _name(output_type(node, int(tensor.rpartition(":")[2])))
         shape = self.shape(tensor)
         if dtype == "string" or shape is None:
             what = "text" if dtype == "string" else "of an unknown number of axes"

@@ -12,6 +12,8 @@ from tf1port.tf1.graph.index import PASSING, Graph
 from tf1port.tf1.graph.unrolls import Run, UnknownCell
 from tf1port.tf1.graph.wiring import find_wiring
 
+# What a search runs into where the ops are those of no known cell.
+_UNKNOWN = (UnknownCell, AttributeError, LookupError, StopIteration, TypeError, ValueError)
 _READS = {"TensorArrayReadV3", "TensorArrayReadV2", "TensorArrayRead"}
 
 
@@ -52,7 +54,7 @@ def find_recurrences(graph: Graph, cells: Iterable[Cell]) -> dict[str, Given]:
     for cell in cells:
         try:
             wiring = find_wiring(graph, [cell])
-        except UnknownCell:
+        except _UNKNOWN:
             continue
         constants = wiring.constants.get(cell.scope)
         runs = wiring.runs.get(cell.scope, [])

@@ -15,8 +15,9 @@ from tf1port.keras_model.optimizer import find_optimizer, why_not
 from tf1port.keras_model.program import Program
 from tf1port.tf1.checkpoint.inventory import Inventory
 from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
+from tf1port.tf1.graph.files import load_graph, signature_outputs
 from tf1port.tf1.graph.importing import check_needed
-from tf1port.tf1.graph.index import Graph, load_graph
+from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.pruning import behind
 
 
@@ -65,7 +66,8 @@ def read_translated(path: str, *, trust: bool = False, outputs: Sequence[str] = 
     held = inventory(checkpoint)
     graph = Graph(load_graph(checkpoint.meta), trust=trust)
     shapes, read = checkpoint.shapes, checkpoint.read
-    program, fed, given = translate(graph, held.cells, shapes, read, outputs=outputs)
+    wanted = outputs or signature_outputs(checkpoint.meta)
+    program, fed, given = translate(graph, held.cells, shapes, read, outputs=wanted)
     check_needed(graph, list(given.values()))
     optimizer, notes = _optimizer(graph, program, checkpoint, held)
     used = {name for spec in program.specs for name in spec.sources.values()}

@@ -5,11 +5,11 @@ import re
 
 from tf1port.errors import UserError
 
+SAVED_MODEL = "saved_model.pb"
 _NOT_CHECKPOINTS = {
     ".keras": "a Keras model",
     ".h5": "Keras weights",
     ".hdf5": "Keras weights",
-    ".pb": "a graph without a checkpoint's variables",
 }
 
 
@@ -24,6 +24,16 @@ def find_files(path):
         _check_data_files(prefix)
         return prefix, prefix, "V2"
     return prefix, _v1_files(prefix), "V1"
+
+
+def graph_beside(prefix):
+    """The file with the graph of a checkpoint: its `.meta`, or that of its SavedModel; or None."""
+    folder, name = os.path.split(os.path.abspath(prefix))
+    saved = os.path.join(os.path.dirname(folder), SAVED_MODEL)
+    if os.path.isfile(prefix + ".meta"):
+        return prefix + ".meta"
+    inside = name == os.path.basename(folder) == "variables"
+    return saved if inside and os.path.isfile(saved) else None
 
 
 def _prefix(path):
@@ -41,9 +51,8 @@ def _prefix(path):
 def _newest(folder):
     """The prefix that a folder's state file names, also where the folder was moved since."""
     state = os.path.join(folder, "checkpoint")
-    if os.path.isfile(os.path.join(folder, "saved_model.pb")):
-        inside = os.path.join(folder, "variables", "variables")
-        raise UserError(f"{folder} is a SavedModel: give the checkpoint in it, {inside}")
+    if os.path.isfile(os.path.join(folder, SAVED_MODEL)):
+        return os.path.join(folder, "variables", "variables")
     if not os.path.isfile(state):
         found = ", ".join(_prefixes(folder))
         if not found:

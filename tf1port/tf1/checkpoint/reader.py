@@ -12,7 +12,8 @@ import numpy as np
 from tf1port import limits
 from tf1port.errors import UserError
 from tf1port.progress import progress
-from tf1port.tf1.checkpoint.files import find_files
+from tf1port.tf1.checkpoint import frozen
+from tf1port.tf1.checkpoint.files import SAVED_MODEL, find_files, graph_beside
 from tf1port.tf1.checkpoint.inventory import Cell, Inventory, Layer, group
 from tf1port.tf1.checkpoint.partitions import axis, joined_shape, stored_names
 
@@ -26,14 +27,20 @@ def open_checkpoint(path):
 
     Args:
         path: a prefix such as `model.ckpt-100` (or one of the prefix's own files), or a folder with
-            the state file `checkpoint`, which names the newest prefix.
+            the state file `checkpoint`, which names the newest prefix, or a SavedModel's folder, or
+            a frozen graph (`.pb`).
 
     Returns: Checkpoint.
 
     Raises:
         UserError: there is none, its files are incomplete or damaged, or it is something else.
     """
-    prefix, files, format = find_files(os.fspath(path))
+    path = os.fspath(path)
+    if os.path.basename(path) == SAVED_MODEL:
+        path = os.path.dirname(path) or "."
+    elif path.endswith(frozen.ENDING) and os.path.isfile(path):
+        return frozen.FrozenGraph(path)
+    prefix, files, format = find_files(path)
     return Checkpoint(prefix, files, format=format)
 
 
@@ -48,7 +55,7 @@ class Checkpoint:
     Attributes:
         prefix: path that the names of its files begin with.
         format: "V1" or "V2".
-        meta: path of the graph saved beside it, or None.
+        meta: path of the graph saved beside it, or of its SavedModel; or None.
         shapes, dtypes: by variable name: tuple, np.dtype.
         parts: of what is stored under several names: {name: {stored name: shape}}, in order.
     """
@@ -57,7 +64,7 @@ class Checkpoint:
         import tensorflow as tf
 
         self.prefix, self.format = prefix, format
-        self.meta = prefix + ".meta" if os.path.isfile(prefix + ".meta") else None
+        self.meta = graph_beside(prefix)
         self._files = files
         self.others: dict[str, str] = {}
         self._sound: set[str] = set()  # names of variables that were read

@@ -77,6 +77,11 @@ class Imported:
         self.add([name])
         return self.operations[name]
 
+    @property
+    def fed(self):
+        """The placeholders that stand for what a queue, a dataset or a reader gives."""
+        return [tensor.op for tensor in self._placeholders.values()]
+
     def _tensor(self, name):
         outputs, port = self.operations[node_name(name)].outputs, int(name.rpartition(":")[2])
         if port >= len(outputs):

@@ -1,4 +1,4 @@
-"""A TF1 graph as data: read from a `.meta` file, searched without running any of it.
+"""A TF1 graph as data, searched without running any of it.
 
 Tensors go by their full names, "node:0". The nodes of backpropagation are left out, as forward
 tensors lead into them: tf.gradients puts them below a scope of its own, `gradients`.
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf1
-from google.protobuf.message import DecodeError
 
 from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.partitions import whole_name
@@ -24,27 +23,6 @@ from tf1port.tf1.graph.trust import check_acyclic, check_size
 ADD = {"Add", "AddV2"}
 PASSING = {"Identity", "Enter", "ReadVariableOp", "StopGradient", "PreventGradient"}
 VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}
-
-
-def load_graph(path):
-    """The GraphDef in a `.meta` file.
-
-    Its collections are left alone: they may name objects of contrib that no longer exist.
-
-    Raises:
-        UserError: there is no such file, or it is none of TF1's.
-    """
-    meta = tf1.MetaGraphDef()
-    try:
-        with open(path, "rb") as file:
-            meta.ParseFromString(file.read())
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    except DecodeError:
-        raise UserError(f"{path} is damaged or no .meta file: export it again") from None
-    if not meta.graph_def.node:
-        raise UserError(f"{path} holds no graph: give the .meta that a tf.train.Saver wrote")
-    return meta.graph_def
 
 
 class Graph:

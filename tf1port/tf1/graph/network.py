@@ -184,7 +184,8 @@ def _ends(run: Run) -> list[tuple[Any, str]]:
         if run.lengths is not None:
             ends.insert(0, (run.steps[-1].new_h, "state"))
         return ends[-1:] if len(run.steps) == 1 else ends
-    return [(run.final_h, "state"), (run.outputs, "steps"), (run.outputs, "last")]
+    found = [(run.final_h, "state"), (run.outputs, "steps"), (run.outputs, "last")]
+    return [(tensor, what) for tensor, what in found if tensor is not None]
 
 
 def _levels(graph: Graph, layers: list[RecurrentLayer]) -> list[Level]:

@@ -3,6 +3,8 @@
 import re
 from typing import NamedTuple
 
+from tf1port.tf1.graph.index import is_backward
+
 
 class Kind(NamedTuple):
     """A TF1 optimizer: its op's arguments in order, and what Keras calls them.
@@ -101,6 +103,11 @@ class Applied(NamedTuple):
     kind: str
     arguments: dict[str, str]
     node: str
+
+
+def trains(graph_def):
+    """Whether a GraphDef has an op of an optimizer, known or not, or gradients of its own."""
+    return any(_ANY_APPLY.match(node.op) or is_backward(node.name) for node in graph_def.node)
 
 
 def find_applied(graph):

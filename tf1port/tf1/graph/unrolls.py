@@ -196,8 +196,8 @@ def _state(graph, scope, tensor, new):
     behind = graph.behind(next_one, through=SELECTING | _DROPPING)
     if graph.origin(new) not in map(graph.origin, behind):
         raise UnknownCell(f"{scope} computes {new}, and {next_one} is what its next step takes")
-    (exit_,) = graph.consumers(switch.name + ":0", {"Exit"})
-    return graph.inputs(enter)[0], exit_.name + ":0"
+    exits = graph.consumers(switch.name + ":0", {"Exit"})  # none in a graph that was pruned
+    return graph.inputs(enter)[0], f"{exits[0].name}:0" if exits else None
 
 
 def _read_sequence(graph, x):

@@ -184,7 +184,7 @@ class TrainingRun:
 
     def _find_sizes(self):
         """The sizes of open dimensions that the graph can be run with."""
-        for operation in self._placeholders():
+        for operation in self._whole.placeholders:
             if operation.outputs[0].shape.rank is None:
                 raise NoTraining(f"its placeholder {operation.name} has no shape")
         steps = len(self._first.steps) if self._first.inputs is None else ROWS
@@ -203,7 +203,7 @@ class TrainingRun:
 
     def _feed(self, stream, sizes):
         found = {}
-        for operation in self._placeholders():
+        for operation in self._whole.placeholders:
             found[operation.outputs[0]] = self._value(operation, stream, sizes)
         for name, outside in self._outside.flags.items():
             found[self._tensor(name)] = outside != self.training
@@ -212,12 +212,6 @@ class TrainingRun:
             if run.lengths is not None and self._masked:
                 found[self._tensor(run.lengths)] = self._lengths(run)
         return found
-
-    def _placeholders(self):
-        """The placeholders of the graph but for those of a Saver."""
-        imported = self._whole.operations.items()
-        found = [(name, one) for name, one in imported if one.type.startswith("Placeholder")]
-        return [one for name, one in found if not name.startswith("save")]
 
     def _lengths(self, run):
         tensor = self._tensor(run.lengths)

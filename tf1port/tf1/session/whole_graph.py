@@ -56,6 +56,13 @@ class WholeGraph:
         """What has been imported: {name of a node: tf.Operation}."""
         return self._part.operations
 
+    @property
+    def placeholders(self):
+        """The operations that have to be fed, but for those of a Saver."""
+        own = self.operations.items()
+        found = [one for name, one in own if not name.startswith("save")]
+        return [one for one in found if one.type.startswith("Placeholder")] + self._part.fed
+
     def run(self, fetches, feed=None):
         """Runs tensors and operations. Raises UserError where TensorFlow does not."""
         return sessions.run(self.session, fetches, feed)

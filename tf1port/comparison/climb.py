@@ -8,7 +8,7 @@ from typing import Any
 
 from tf1port.comparison.diagnosis import diagnose as diagnosis
 from tf1port.comparison.ladder import breaks, ladder, rungs
-from tf1port.comparison.ladder.entries import Break, Cause, Climb, Compared, Entry
+from tf1port.comparison.ladder.entries import Break, Climb, Compared, Entry
 from tf1port.comparison.ladder.findings import NOT_EXERCISED, Findings, raised
 from tf1port.comparison.sides.protocol import NotOffered, Side
 from tf1port.errors import UserError
@@ -91,9 +91,6 @@ def _break(climbed: list[Rung], seen: Findings, make: Any, batches: Any) -> Brea
     if failed is None:
         return None
     found = breaks.described(rungs.compared(failed), seen)
-    if failed.quantity in ("optimizer", "constants of cells"):  # which are their own cause
-        cause: Cause = {"cause": failed.place, "pitfalls": [], "max_abs": 0.0, "explains": True}
-        return {**found, "diagnosis": [cause]}
     legacy, modern = make()
     try:
         causes = diagnosis.diagnose(legacy, modern, batches, dtype=failed.dtype, failed=failed)

@@ -51,6 +51,7 @@ TABLE = {
     ("translated op", "float32"): Tolerance(1e-6, 1.6e-7, _FACTORS),
     ("translated op", "float64"): Tolerance(1e-14, 1.6e-16, _FACTORS),
     ("optimizer", "float32"): Tolerance(0.0, 0.0, "constants, as TF1 holds them: float32 (D13)"),
+    ("options of layers", "float32"): Tolerance(0.0, 0.0, "constants, as data"),
     ("constants of cells", "float32"): Tolerance(0.0, 0.0, "constants, as data"),
     # Relative; a rate is a power of a decay, taken in float32.
     ("learning rate", "float32"): Tolerance(1e-5, 6.2e-7, "a power of a number near one"),

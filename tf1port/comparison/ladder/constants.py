@@ -10,6 +10,7 @@ from tf1port.numerics.tolerances import tolerance
 
 UNKNOWN = object()  # of a side that has such a constant, or not: it does not say
 RATE = "learning rate"
+_TINY = float(np.finfo(np.float32).tiny)  # a rate that is none any more
 _NAMED = 3  # of the constants that differ
 _LATEST, _MOST = 1e9, 200  # steps at which a schedule is looked at
 
@@ -47,7 +48,7 @@ def _gap(name, one, other):
         return float("inf")
     if name.startswith(RATE):
         gap, allowed = abs(one - other), tolerance(RATE, "float32").bound
-        return gap if gap > allowed * max(abs(one), abs(other)) else 0.0
+        return gap if gap > max(allowed * max(abs(one), abs(other)), _TINY) else 0.0
     return 0.0 if np.float32(one) == np.float32(other) else abs(one - other)
 
 

@@ -28,6 +28,7 @@ class Findings:
 
     Attributes:
         heat: {"layers": names, "max_abs": [layer][time step]}; one column without time steps.
+        gaps: the largest differences of all outputs by name, from the first layer to the last.
         gradients: a dict per parameter: name, max_abs, bound.
         losses: series [steps] by "legacy", "modern" and, with TF1's powers, "exact".
         compared: the quantities that were compared.
@@ -36,6 +37,7 @@ class Findings:
 
     def __init__(self):
         self.heat: Heat = {"layers": [], "max_abs": []}
+        self.gaps: dict[str, float] = {}
         self.gradients: list[Gradient] = []
         self.losses: dict[str, Any] = {}
         self.compared: set[str] = set()
@@ -64,16 +66,26 @@ class Findings:
         self.left_out += [one for one in new if noted or one.quantity not in self.compared]
 
     def see_layers(self, legacy, modern):
-        """Takes every layer's output; layers with a time axis alone where there are such."""
-        sequences = {name for name, value in legacy.items() if value.ndim == 3}
-        for name in sequences or legacy:
+        """Takes every layer's output; layers with a time axis alone where there are such.
+
+        The modern side gives them in the order in which they are computed.
+        """
+        names = [*(name for name in modern if name in legacy), *(legacy.keys() - modern.keys())]
+        self.gaps = {
+            name: difference(
+                {name: legacy[name]}, {n: modern[n] for n in (name,) if n in modern}
+            ).max_abs
+            for name in names
+        }
+        sequences = [name for name in names if legacy[name].ndim == 3]
+        for name in sequences or names:
             pair = legacy[name], modern.get(name, np.array(np.nan))
             steps = _steps(pair) if sequences else [pair]
             self._add(name, steps)
 
     def see_states(self, legacy, modern, *, lengths):
         """Takes final states after lengths [N] of 1 to T: those of a length are one time step."""
-        self.heat = {"layers": [], "max_abs": []}
+        self.heat, self.gaps = {"layers": [], "max_abs": []}, {}
         rows = [np.flatnonzero(lengths == length) for length in range(1, lengths.max() + 1)]
         for name in legacy:
             if name in modern and len(legacy[name]) == len(modern[name]):

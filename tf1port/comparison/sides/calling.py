@@ -36,6 +36,8 @@ class Calling:
     def __call__(self, values: dict[str, Any]) -> Any:
         """The structure that the model is called with."""
         held = [values[name] for name in self.names]
+        if isinstance(self._model, keras.Sequential):
+            return held[0]
         if self.tensors:
             return keras.tree.pack_sequence_as(self._model.input, held)
         if len(held) == 1:

@@ -27,7 +27,6 @@ from tf1port.comparison.sides.traits import traits
 from tf1port.comparison.sides.weight_map import WeightMap
 from tf1port.errors import UserError
 from tf1port.numerics import optimizers
-from tf1port.pitfalls.layers import changes
 from tf1port.tf1.session.whole_graph import WholeGraph
 
 _NO_LOGITS = 'no logits are found: give [graph] logits = "THEIR TENSOR" in the map'
@@ -107,11 +106,6 @@ class CheckpointSide(Side):
     def output_names(self):
         """The names of what `forward` gives, but for the logits."""
         return [*self.map.outputs, *self.cells.names]
-
-    @property
-    def changes(self):
-        """The mistakes that a diagnosis may try on the weights."""
-        return changes(self.families)
 
     @property
     def families(self):

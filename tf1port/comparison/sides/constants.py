@@ -34,18 +34,22 @@ def of_graph(optimizer: Any) -> dict[str, Any]:
     """The constants of a graph's optimizer (OptimizerSpec), but for its rate."""
     unknown = {*optimizer.unknown, "learning_rate"}
     unknown |= {*CLIPS} if "clipping" in unknown else set()
-    found = {"optimizer": optimizer.kind, **_NEUTRAL, **optimizer.options}
+    found = _undense({"optimizer": optimizer.kind, **_NEUTRAL, **optimizer.options})
     return {name: value for name, value in found.items() if name not in unknown}
 
 
 def of_model(optimizer: keras.optimizers.Optimizer, kind: str) -> dict[str, Any]:
     """The constants of a Keras optimizer, but for its rate; kind: the class of Keras that it is."""
-    found = {**optimizer.get_config(), "optimizer": kind}
-    if (found.get("global_clipnorm") or 0) >= DENSE:
-        found["global_clipnorm"] = None
+    found = _undense({**optimizer.get_config(), "optimizer": kind})
     if not found.get("weight_decay"):
         found["weight_decay"] = None
     return {name: value for name, value in found.items() if name != "learning_rate"}
+
+
+def _undense(options):
+    """Options without a clipping that is there to make gradients dense alone."""
+    dense = (options.get("global_clipnorm") or 0) >= DENSE
+    return {**options, "global_clipnorm": None} if dense else options
 
 
 def rates_of_graph(side: Any, batch: Any, counts: Sequence[int]) -> dict[str, Any]:

@@ -23,10 +23,13 @@ def copied(model: keras.Model, *, dtype: str) -> keras.Model:
     """
     try:
         with _policy(dtype):
-            return type(model).from_config(in_dtype(model.get_config(), dtype))
+            found = type(model).from_config(in_dtype(model.get_config(), dtype))
     except NotImplementedError as error:
         line = str(error).strip().partition("\n")[0]
         raise UserError(f"{type(model).__name__} cannot be copied: {line}") from None
+    for layer, original in zip(found.layers, model.layers, strict=True):
+        layer.name = original.name  # which a class without get_config loses
+    return found
 
 
 @contextlib.contextmanager
@@ -63,6 +66,7 @@ def compile_copy(
     config = {**optimizer.get_config(), **changes}
     if dtype == "float64":
         config = _as_tf1(config, dtype=original.weights[0].dtype)
+        config["learning_rate"] = _in_float64(config.get("learning_rate"))
     adam = isinstance(optimizer, keras.optimizers.Adam)
     kind = with_tf1_powers(type(optimizer)) if powers == "tf1" and adam else type(optimizer)
     loss = _loss_in(original.loss, dtype)
@@ -120,6 +124,22 @@ def _as_tf1(options, *, dtype):
     """
     own = () if dtype == "float32" else CLIPS
     return {name: value if name in own else _rounded(value) for name, value in options.items()}
+
+
+def _in_float64(rate):
+    """A schedule that computes in float64, as a graph does that is upcast; any other rate as it is.
+
+    Keras computes it in the dtype of its own numbers, which is float32 for those of Python.
+    """
+    if not isinstance(rate, dict):
+        return rate
+    schedule = keras.optimizers.schedules.deserialize(rate)
+    for name, value in vars(schedule).items():
+        if type(value) is float:
+            setattr(schedule, name, np.float64(value))
+        elif isinstance(value, list) and value and type(value[0]) is float:
+            setattr(schedule, name, [np.float64(one) for one in value])
+    return schedule
 
 
 def _rounded(value):

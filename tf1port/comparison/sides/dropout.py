@@ -44,18 +44,20 @@ def drawn(graph_def: Any, number: float) -> Any:
 
 
 def shares(graph_def: Any, fed: Any) -> np.ndarray:
-    """The shares that dropout may leave: numbers of a graph, or fed to it, and what is left of 1.
+    """The shares that dropout may leave, the likeliest first: fed, of a scale, or any number.
 
     Args:
         fed: floats of a feed, as the graph holds them.
     """
-    numbers = list(fed)
+    held = []
     for node in graph_def.node:
         value = node.attr["value"].tensor if node.op == "Const" else None
         if value is not None and value.dtype in (1, 2) and not value.tensor_shape.dim:
-            numbers.append(tf1.make_ndarray(value))
-    found = np.unique(np.asarray([float(number) for number in numbers if 0 < number < 1]))
-    return np.concatenate([found, 1 - found])
+            held.append(float(tf1.make_ndarray(value)))
+    own = [float(number) for number in fed]
+    scales = [1 / number for number in held if number > 1]
+    found = [*own, *(1 - number for number in own), *scales, *held, *(1 - one for one in held)]
+    return np.asarray([share for share in found if 0 < share < 1])
 
 
 @contextmanager
@@ -72,7 +74,7 @@ def nothing_dropped(*, scaled: bool, of: Any = ()) -> Iterator[None]:
     def dropout(inputs, rate, noise_shape=None, seed=None):
         share = 1 - rate
         near = known[np.abs(known - share) < _NEAR] if len(known) else known
-        exact = float(near[np.argmin(np.abs(near - share))]) if len(near) else share
+        exact = float(near[0]) if len(near) else share
         return inputs / exact if scaled else inputs
 
     backend.random.dropout = dropout

@@ -100,14 +100,13 @@ class KerasSide(Side):
             made = self.model(self._inputs(inputs), training=False)
         found = {"logits": calling.outputs(made)[0]}
         with floatx(self.dtype):
-            for path, layer in layers.items():
-                if path in calls:
-                    found[path] = calls[path].made
-                    for name, one in directions(path, layer).items():
-                        found.update(recurrent_outputs(name, one, calls[path]))
+            for path, call in calls.items():  # in the order of the calls
+                found[path] = call.made
+                for name, one in directions(path, layers[path]).items():
+                    found.update(recurrent_outputs(name, one, call))
         named = zip(getattr(self.model, "output_names", ()), calling.outputs(made), strict=False)
-        found = {**dict(named), **found}
-        names = [name for name in self.output_names if name in found and name != "logits"]
+        found = {**found, **{name: one for name, one in named if name not in found}}
+        names = [name for name in found if name in self.output_names and name != "logits"]
         return {name: np.array(found[name]) for name in [*names, "logits"]}
 
     def forward_lengths(self, inputs, lengths):

@@ -12,7 +12,8 @@ import tensorflow.compat.v1 as tf1
 from tf1port.comparison.sides.sources import Source
 from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
-from tf1port.tf1.graph.index import Graph, load_graph
+from tf1port.tf1.graph.files import load_graph
+from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.network import RecurrentLayer
 from tf1port.tf1.graph.op_defs import output_type
 from tf1port.tf1.graph.optimizers import trained_by_rows

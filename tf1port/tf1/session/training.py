@@ -17,6 +17,7 @@ from tf1port.tf1.graph.layer_ops import products
 from tf1port.tf1.graph.optimizers import find_applied
 from tf1port.tf1.session.whole_graph import WholeGraph
 
+_COUNTING = {"AssignAdd", "AssignAddVariableOp"}
 ROWS = 4  # where a graph leaves a size open, both of the batch and of time
 _FLOATS = {tf1.float32, tf1.float64, tf1.float16}
 
@@ -253,23 +254,34 @@ def find_loss(whole):
         if re.fullmatch(r"(.*/)?gradients(_\d+)?/(Fill|grad_ys_0)", node.name):
             scope = node.name.rpartition("/")[0] + "/"
             for user in whole.consumers(node.name + ":0"):
-                match = re.fullmatch(re.escape(scope) + r"(.+)_grad/[^/]+", user.name)
-                if match and match[1] in whole.nodes:
-                    return match[1] + ":0"
+                found = _differentiated(whole, user.name.removeprefix(scope))
+                if found is not None:
+                    return f"{found}:0"
     raise NoTraining("no loss is found that its gradients start from")
 
 
+def _differentiated(whole, name):
+    """The op whose gradient a node is part of, "loss" of "loss_grad/tuple/group"; None: of none."""
+    ends = [match.start() for match in re.finditer("_grad/", name)]
+    return next((name[:end] for end in reversed(ends) if name[:end] in whole.nodes), None)
+
+
 def find_train_op(whole, applied):
-    """The op that waits for the optimizer and that nothing else waits for."""
+    """The op that waits for the optimizer and that nothing else waits for.
+
+    The counter of steps may wait by way of the number that it adds.
+    """
     waiting: dict[str, list[str]] = {}
     for node in whole.nodes.values():
         for name in node.input:
             if name.startswith("^"):
                 waiting.setdefault(name[1:], []).append(node.name)
     name = next(iter(applied.values())).node
-    while name in waiting:
-        name = waiting[name][-1]
-    return name
+    while True:
+        counting = [node.name for node in whole.consumers(f"{name}:0", _COUNTING)]
+        if name not in waiting and not counting:
+            return name
+        name = (waiting.get(name) or counting)[-1]
 
 
 def clipping_of(whole, tensor):

@@ -106,6 +106,20 @@ def test_an_attribute_of_its_default_may_be_missing():
     assert bare == texts
 
 
+def test_what_needs_a_layer(compared):
+    """What asks for sizes, what takes computed bounds, and a sum that keras.ops would get wrong."""
+    both = compared["float32"]
+    bound = {key for key, one in both.items() if one.functional is None}
+    assert bound >= {"Shape", "Fill-fed", "Range-size", "StridedSlice-x[:, i]", "Slice-parts"}
+    assert bound >= {"Reshape-fed", "Tile-fed", "OneHot-fed", "TopKV2-fed", "Roll-fed", "Pad-fed"}
+    wrong = [(2, 3, 3), (3, 1)], [(2, 3, 1), (3,)], [(3, 4), (1, 1, 4)], [(2, 3, 4, 4), (4, 1)]
+    assert bound >= {f"AddV2-{x}-{y}" for x, y in wrong} | {"BiasAdd-NCHW-square"}
+    right = [(2, 3, 3), (3,)], [(2, 4, 3), (1, 4, 1)], [(2, 1), (2, 1)], [(2, 3, 4), (3, 1)]
+    assert not bound & {f"AddV2-{x}-{y}" for x, y in right}
+    assert not bound & {"Add", "AddV2", "BiasAdd-3d", "BiasAdd-NCHW", "Reshape", "Range", "Fill"}
+    assert not bound & {"StridedSlice-x[:, -1]", "GatherNd-[3, 4, 5]-[2, 2]-int32-batch", "Tile"}
+
+
 def test_every_op_belongs_to_one_subject():
     assert sum(map(len, SUBJECTS.values())) == len(OPS)
 

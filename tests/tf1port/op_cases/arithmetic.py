@@ -39,6 +39,9 @@ CASES = [
     *(Case(f"{op}-number", _with_number(op, normal(3, 4), np.float64(0.1))) for op in FLOATS),
     *(Case(f"{op}-number-first", _number_first(op, np.float64(-0.7), positive(3, 4)))
       for op in FLOATS),
+    *(Case(f"{op}-array-first", _number_first(op, normal(4), positive(3, 4))) for op in FLOATS),
+    *(Case(f"{op}-array", _with_number(op, normal(3, 4), positive(4)))
+      for op in ("Add", "Mul", "Less", "LessEqual")),
     *(Case(f"{op}-edges", _of(op, EDGES, np.flip(EDGES) + 0.25)) for op in FLOATS),
     *(Case(f"{op}-equal", _of(op, EDGES, EDGES))
       for op in ("Less", "LessEqual", "Greater", "GreaterEqual", "Equal", "NotEqual")),
@@ -75,9 +78,11 @@ CASES = [
         value=given(normal(2, 3, 4, 5)), bias=given(normal(3), shape=[3]), data_format="NCHW")),
     Case("BiasAdd-NCHW-square", lambda given: raw.BiasAdd(
         value=given(normal(2, 3, 3, 3)), bias=given(normal(3), shape=[3]), data_format="NCHW")),
-    *(Case(f"AddV2-{x}-{y}", _of("AddV2", normal(*x), normal(*y)))
+    *(Case(f"AddV2-{x}-{y}", lambda given, x=x, y=y: raw.AddV2(
+        x=given(normal(*x)), y=given(normal(*y), shape=y)))
       for x, y in (((2, 3, 3), (3, 1)), ((2, 3, 1), (3,)), ((3, 4), (1, 1, 4)), ((2, 3, 4), (3, 1)),
-                   ((2, 3, 4, 4), (4, 1)), ((2, 4, 3), (1, 4, 1)), ((2, 3, 3), (3,)), ((2, 1), (2, 1)))),
+                   ((2, 3, 4, 4), (4, 1)), ((2, 4, 3), (1, 4, 1)), ((2, 3, 3), (3,)),
+                   ((2, 1), (2, 1)))),
     Case("AddV2-unknown-axis", lambda given: raw.AddV2(
         x=given(normal(2, 3, 3), shape=[None, None, None]), y=given(normal(3, 1), shape=[3, 1]))),
     *(Case(op, _of(op, bools(6), np.flip(bools(6)))) for op in ("LogicalAnd", "LogicalOr")),

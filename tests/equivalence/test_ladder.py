@@ -8,8 +8,8 @@ from equivalence.legacy_side import LegacySide
 from equivalence.modern_side import ModernSide
 from modern_tf2 import window_rnn
 from shared.config import WindowRNNConfig
+from tests.support.ladders import assert_all_pass, first_failure
 from tf1port.comparison.ladder import ladder
-from tf1port.comparison.ladder import rungs as numbers
 from tf1port.comparison.sides.protocol import State
 from tf1port.numerics import comparison
 
@@ -29,13 +29,11 @@ def weights(config):
 def test_right_port_passes_every_check(config, weights, batches, dtype):
     exact = ModernSide(config, weights, dtype=dtype, powers="tf1") if dtype == "float64" else None
     legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
-    rungs = list(ladder.climb(legacy, modern, batches, dtype=dtype, exact=exact))
-    assert [rung for rung in rungs if not rung.passed] == []
-    assert {numbers.number(rung.quantity) for rung in rungs} == {1, 2, 3, 4, 5, 6, 7}
-    quantities = [rung.quantity for rung in rungs]
+    results = assert_all_pass(ladder.climb(legacy, modern, batches, dtype=dtype, exact=exact))
+    quantities = [result.quantity for result in results]
     assert ("losses of 200 steps, TF1's powers" in quantities) is (dtype == "float64")
     assert len(quantities) == {"float32": 14, "float64": 15}[dtype]
-    assert {rung.dtype for rung in rungs} == {dtype}
+    assert {result.dtype for result in results} == {dtype}
 
 
 # The quantity that shows a mistake first: within a check there may be several.
@@ -75,8 +73,8 @@ _SLOW |= {"beta_1 is 0.95"}
 def test_a_known_mistake_fails_at_its_quantity(config, weights, batches, name):
     make = next(control.make for control in controls.CONTROLS if control.name == name)
     legacy, right = (side(config, weights, dtype="float64") for side in (LegacySide, ModernSide))
-    rungs = ladder.climb(legacy, make(right), batches, dtype="float64")
-    assert next(rung.quantity for rung in rungs if not rung.passed) == NOTICED[name]
+    results = ladder.climb(legacy, make(right), batches, dtype="float64")
+    assert first_failure(results) == NOTICED[name]
 
 
 def restoring(change):
@@ -115,8 +113,8 @@ def resuming(config, weights, batches):
     def failed(change):
         legacy.restore(State(weights, without_slots(legacy.state()).slots, 0))
         modern = restoring(change)(config, weights, dtype="float64", powers="tf1")
-        rungs = ladder.climb(legacy, modern, few, dtype="float64")
-        return [rung.quantity for rung in rungs if not rung.passed]
+        results = ladder.climb(legacy, modern, few, dtype="float64")
+        return [result.quantity for result in results if not result.passed]
 
     return failed
 

@@ -10,10 +10,10 @@ from equivalence.modern_side import ModernSide
 from legacy_tf1 import row_lstm as legacy_lstm
 from modern_tf2 import row_lstm as modern_lstm
 from shared.config import KERNELS, RowLSTMConfig
+from tests.support.ladders import assert_all_pass, first_failure
 from tf1port.comparison.controls.wrong_sides import StatesExchanged
 from tf1port.comparison.controls.wrong_trainings import StatisticsFrozen
 from tf1port.comparison.ladder import ladder
-from tf1port.comparison.ladder import rungs as numbers
 from tf1port.numerics import comparison, optimizers
 from tf1port.numerics.differences import difference
 
@@ -41,9 +41,7 @@ def run_ladder(config, weights, batches, *, dtype, modern=ModernSide):
 )
 def test_right_port_passes_every_check(config, weights, batches, kernel, dtype):
     config = dataclasses.replace(config, kernel=kernel)
-    rungs = list(run_ladder(config, weights, batches, dtype=dtype))
-    assert [rung for rung in rungs if not rung.passed] == []
-    assert {numbers.number(rung.quantity) for rung in rungs} == {1, 2, 3, 4, 5, 6, 7}
+    assert_all_pass(run_ladder(config, weights, batches, dtype=dtype))
 
 
 @pytest.mark.slow
@@ -133,15 +131,15 @@ CONTROLS = {
 @pytest.mark.parametrize("name", CONTROLS)
 def test_a_known_mistake_fails_at_its_check(config, weights, batches, name):
     wrong, quantity = CONTROLS[name]
-    rungs = run_ladder(config, weights, batches[:2], dtype="float64", modern=wrong)
-    assert next(rung.quantity for rung in rungs if not rung.passed) == quantity
+    results = run_ladder(config, weights, batches[:2], dtype="float64", modern=wrong)
+    assert first_failure(results) == quantity
 
 
 @pytest.mark.slow
 def test_unrounded_hyper_parameters_are_noticed(config, weights, batches, monkeypatch):
     monkeypatch.setattr(optimizers, "as_tf1", lambda config: config)
-    rungs = run_ladder(config, weights, batches, dtype="float64")
-    failed = {rung.quantity for rung in rungs if not rung.passed}
+    results = run_ladder(config, weights, batches, dtype="float64")
+    failed = {result.quantity for result in results if not result.passed}
     assert failed == {"losses of 200 SGD steps", "weights after SGD", "resumed losses"}
 
 

@@ -15,7 +15,15 @@ from shared.config import DenseConfig, WindowRNNConfig, for_dataset
 from shared.errors import UserError
 from tests.goldens import traces
 from tests.goldens.graph import LegacyGraph
-from tests.support.killed import DAMAGE, Killed, flip_a_bit, go_on, records, train_killed
+from tests.support.killed import (
+    DAMAGE,
+    Killed,
+    flip_a_bit,
+    go_on,
+    records,
+    stopped_at_once,
+    train_killed,
+)
 
 STEPS = 3
 DIGITS = datasets.load_digits()
@@ -252,14 +260,8 @@ def test_a_run_of_a_former_version_goes_on(copy, whole, short, digits):
     assert {name.split(".")[1] for name in names} == {"ckpt-3"}
 
 
-def test_a_stop_before_the_first_step_is_resumed(whole, tmp_path, short, monkeypatch):
-    class Stopped(training.Interrupt):
-        def __enter__(self):
-            self.requested = True
-            return self
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "Interrupt", Stopped)
+def test_a_stop_before_the_first_step_is_resumed(whole, tmp_path, short):
+    with stopped_at_once(training):
         result = train(create(tmp_path / "run", short))
     assert (result["steps"], result["finished"]) == (0, False)
     assert go_on(train, tmp_path / "run", "legacy", config=short)

@@ -12,7 +12,15 @@ from modern_tf2 import training
 from shared import datasets, runs
 from shared.config import DenseConfig, WindowRNNConfig, for_dataset
 from shared.errors import UserError
-from tests.support.killed import DAMAGE, Killed, flip_a_bit, go_on, records, train_killed
+from tests.support.killed import (
+    DAMAGE,
+    Killed,
+    flip_a_bit,
+    go_on,
+    records,
+    stopped_at_once,
+    train_killed,
+)
 
 DIGITS = datasets.load_digits()
 # Two steps; `train` tests after each.
@@ -147,14 +155,8 @@ def test_the_file_without_a_number_is_the_newest(whole):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("config", [SHORT, WITH_SLOTS], ids=["dense", "window-rnn"])
-def test_a_stop_before_the_first_step_is_resumed(tmp_path, monkeypatch, config):
-    class Stopped(training.Interrupt):
-        def __enter__(self):
-            self.requested = True
-            return self
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "Interrupt", Stopped)
+def test_a_stop_before_the_first_step_is_resumed(tmp_path, config):
+    with stopped_at_once(training):
         result = train(create(tmp_path / "run", config))
     assert (result["steps"], result["finished"]) == (0, False)
     assert go_on(train, tmp_path / "run", "modern", config=config)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from contextlib import contextmanager
 
 import pytest
 
@@ -75,3 +76,17 @@ def lose(path):
 
 
 DAMAGE = [truncate, flip_a_bit, lose]
+
+
+@contextmanager
+def stopped_at_once(training):
+    """While entered, a training of that module is interrupted before its first step."""
+
+    class Stopped(training.Interrupt):
+        def __enter__(self):
+            self.requested = True
+            return self
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "Interrupt", Stopped)
+        yield

@@ -38,6 +38,31 @@ def test_without_a_time_axis_it_is_the_first_layer():
     assert (found["layer"], found["step"]) == ("conv_1", None)
 
 
+def test_a_lower_layer_whose_states_alone_are_known_goes_before_a_sequence():
+    """Of a stack's inner cells only the last states are outputs; the logits come from above."""
+    legacy = {"logits": np.zeros((2, 3)), "upper": np.zeros((2, 5, 3)), "upper/h": np.zeros((2, 3))}
+    legacy |= {"lower/c": np.zeros((2, 3)), "lower/h": np.zeros((2, 3))}
+    order = ("lower/h", "lower/c", "upper", "upper/h", "logits")
+    right = {name: legacy[name] for name in order}
+    for wrong, expected in (
+        (order, ("lower", None)),
+        (order[1:], ("lower", None)),
+        (order[2:], ("upper", 0)),
+    ):
+        seen = Findings()
+        seen.see_layers(legacy, {n: v + 1 if n in wrong else v for n, v in right.items()})
+        found = breaks.described(entry(place="logits[0, 0]"), seen)
+        assert (found["layer"], found["step"]) == expected
+
+
+def test_without_a_time_axis_the_logits_come_last():
+    legacy = {"logits": np.zeros((2, 3)), "lower": np.zeros((2, 3))}
+    seen = Findings()
+    seen.see_layers(legacy, {"lower": np.ones((2, 3)), "logits": np.ones((2, 3))})
+    found = breaks.described(entry(place="logits[0, 0]"), seen)
+    assert (found["layer"], found["step"]) == ("lower", None)
+
+
 def test_states_of_every_length_are_time_steps():
     lengths = np.repeat(np.arange(4), 2)
     legacy = {"cell_0/state": np.zeros((8, 3)), "cell_1/state": np.zeros((8, 3))}

@@ -329,6 +329,14 @@ LAST_REPEATED = _pitfall(
     "recurrent lengths",
     "sequences:last_repeated",
 )
+HEAD = _pitfall(
+    81,
+    "another output of the recurrent layer taken",
+    "The next layer takes the mean, the first step or another part of the sequence than the "
+    "graph's.",
+    "outputs",
+    "recurrent",
+)
 STATEFUL = _pitfall(
     33,
     "state kept from batch to batch",
@@ -418,6 +426,20 @@ DROPOUT_RATE = _pitfall(
     45,
     "keep probability taken for a dropout rate",
     "TF1's keep_prob is what stays, Keras' rate is what goes: rate = 1 - keep_prob.",
+    "loss",
+)
+
+LOGITS_UNSCALED = _pitfall(
+    79,
+    "logits taken for probabilities",
+    "A loss that takes probabilities is given logits: from_logits=True was left out.",
+    "loss",
+    "classes",
+)
+DROPOUT_OTHER = _pitfall(
+    80,
+    "another dropout",
+    "Dropout has another rate than the graph's, or stands where the graph drops nothing.",
     "loss",
 )
 

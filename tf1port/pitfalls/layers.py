@@ -7,6 +7,7 @@ import numpy as np
 
 from tf1port.pitfalls import catalogue
 from tf1port.pitfalls import weights as known
+from tf1port.pitfalls.states import statistics
 from tf1port.pitfalls.weights import Change
 
 # Per family: names that the changes know such a layer by, and the models that they are listed for.
@@ -14,14 +15,18 @@ _KNOWN = {"lstm": ("lstm", "row-lstm"), "rnn": ("cell_0", "window-rnn")}
 _WITHIN = {"kernel", "recurrent_kernel", "bias"}
 
 
-def changes(families, *, each=True):
+def changes(families, weights, *, each=True):
     """The Changes that a model may suffer from: in all layers of a family, and in each alone.
 
     Args:
         families: {layer: family of tf1port.cells.families}, of the recurrent layers.
+        weights: named weights of all layers.
         each: False for those in all layers of a family alone.
     """
     found = [Change(catalogue.BIASES, (), known.biases_dropped, False)]
+    if statistics(weights):
+        found.append(Change(catalogue.STATISTICS, (), known.statistics_left_behind, False))
+    found += _reshaped(weights)
     found += _exchanged(families)
     for layers in _groups(families, "gru", each=each):
         apply = functools.partial(_in, layers, gates_exchanged)
@@ -35,6 +40,21 @@ def changes(families, *, each=True):
                 words = change.cause + where
                 found.append(Change(change.pitfall, (), apply, change.moves, words))
     return found
+
+
+def _reshaped(weights):
+    """Kernels of dense layers reshaped where they were to be transposed, each alone."""
+    for name, value in weights.items():
+        layer, _, role = name.rpartition("/")
+        if role == "kernel" and np.ndim(value) == 2 and f"{layer}/recurrent_kernel" not in weights:
+            apply = functools.partial(_reshape, name)
+            yield Change(catalogue.RESHAPED, (), apply, words=f"kernel of {layer} reshaped")
+
+
+def _reshape(name, weights):
+    if name not in weights:
+        return dict(weights)
+    return {**weights, name: weights[name].T.reshape(weights[name].shape)}
 
 
 def _applies(change):

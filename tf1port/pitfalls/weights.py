@@ -67,8 +67,11 @@ def forget_bias_dropped(weights):
 def statistics_left_behind(weights):
     """The normalization's statistics as a new model has them."""
     starts = {"moving_mean": np.zeros_like, "moving_variance": np.ones_like}
-    names = {"normalization/" + name: start for name, start in starts.items()}
-    return {k: names[k](value) if k in names else value for k, value in weights.items()}
+    found = dict(weights)
+    for name, value in weights.items():
+        role = name.rpartition("/")[2]
+        found[name] = starts[role](value) if role in starts else value
+    return found
 
 
 def biases_dropped(weights):

@@ -12,7 +12,7 @@ import numpy as np
 from tf1port.comparison.controls import wrong_models, wrong_sides, wrong_trainings
 from tf1port.comparison.controls.control import Control
 from tf1port.comparison.controls.runner import Bench, why_not_run
-from tf1port.comparison.diagnosis.keras_models import OPTIONS, same
+from tf1port.comparison.diagnosis.options import OPTIONS, same
 from tf1port.comparison.ladder import rungs
 from tf1port.comparison.port.port import rung
 from tf1port.comparison.sides.keras import CLIPS
@@ -80,7 +80,7 @@ def of(legacy, modern, batch):
 
 def _weights(legacy, modern):
     own = modern.weights()
-    for change in changes(legacy.families, each=False):
+    for change in changes(legacy.families, own, each=False):
         other_order = change.cause.startswith("gates in") and change.cause not in _ORDERS
         changed = change.apply(own)
         unchanged = all(np.array_equal(changed[name], own[name]) for name in own)

@@ -5,9 +5,20 @@ here. It explains the gap if then the rung that failed would have passed and har
 gap is left. A mistake that nobody knows of is explained by none.
 """
 
+from typing import Any
+
 import numpy as np
 
-from tf1port.comparison.diagnosis import causes, keras_models, models, series, steps
+from tf1port.comparison.diagnosis import (
+    constants,
+    layers,
+    losses,
+    options,
+    outputs,
+    series,
+    steps,
+    variables,
+)
 from tf1port.comparison.diagnosis.cause import Cause
 from tf1port.comparison.diagnosis.evidence import Evidence
 from tf1port.numerics.differences import difference
@@ -36,15 +47,23 @@ def diagnose(legacy, modern, batches, *, dtype, failed):
     evidence = Evidence(legacy, modern, batches, dtype=dtype, failed=failed)
     bound = min(failed.bound, LEFT * failed.max_abs) if failed.max_abs else failed.bound
     try:
+        if _vanished(evidence, failed.bound):
+            return _explaining(layers.kept(evidence), evidence.traits, bound)
         # What takes longer comes where nothing else explains it.
         for attempts in (
-            causes.single,
-            keras_models.all_of,
-            keras_models.together,
+            variables.all_of,
+            outputs.single,
+            losses.all_of,
+            constants.all_of,
+            options.mapped_slots,
+            options.all_of,
+            options.states,
+            options.together,
             steps.all_of,
             series.all_of,
-            models.all_of,
-            causes.pairs,
+            layers.all_of,
+            outputs.heads,
+            outputs.pairs,
         ):
             found = _explaining(attempts(evidence), evidence.traits, bound)
             if found:
@@ -54,9 +73,17 @@ def diagnose(legacy, modern, batches, *, dtype, failed):
         evidence.put_back()
 
 
+def _vanished(evidence, bound):
+    """Whether sides that were asked for nothing before do not differ at all."""
+    if not evidence.at_once:
+        return False
+    pair = evidence.ask(evidence.legacy), evidence.ask(evidence.modern)
+    return difference(*pair).max_abs <= bound
+
+
 def _explaining(attempts, traits, bound):
     """The attempts that succeed: each is a Cause, or several, and two dicts that it makes equal."""
-    found = []
+    found: list[dict[str, Any]] = []
     for cause, expected, actual in attempts:
         causes = [cause] if isinstance(cause, Cause) else cause
         if not all(one.pitfall.applies(traits) for one in causes):
@@ -65,8 +92,10 @@ def _explaining(attempts, traits, bound):
         if expected or actual:  # not slots of plain gradient descent
             with np.errstate(all="ignore"):
                 left = difference(expected, actual).max_abs
-        if left <= bound:
+        if left <= max(bound, *(one.rounding for one in causes)):
             words = "; ".join(map(str, causes))
             ids = [one.pitfall.id for one in causes]
+            if any(one["pitfalls"] == ids for one in found):
+                continue
             found.append({"cause": words, "pitfalls": ids, "max_abs": left, "explains": True})
     return found

@@ -8,8 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from tf1port.comparison.diagnosis.traits import traits
+from tf1port.comparison.ladder import lengths
 from tf1port.comparison.sides.protocol import State
 from tf1port.pitfalls import images as image_changes
+from tf1port.pitfalls import layers as layer_changes
 from tf1port.pitfalls import weights as weight_changes
 
 VARIABLES = {"weights", "weights with forget bias"}
@@ -38,10 +40,48 @@ class Evidence:
         return self.start.weights
 
     @property
+    def linear_weights(self):
+        """The weights as the graph's own variables hold them, in Keras' layout: no forget bias."""
+        weight_map = getattr(self.legacy, "weight_map", None)
+        if weight_map is None:
+            return self.weights
+        return weight_map.to_keras(weight_map.to_tf1(self.weights), linear=True)
+
+    @property
+    def constants(self):
+        """The constants of the graph's cells, as tf1port.tf1.graph.equations has them, by layer."""
+        program = getattr(self.legacy, "program", None)
+        if program is None:  # no graph of a third party
+            return {}
+        entries = self.legacy.map.layers.items()
+        scopes = {n: e if isinstance(e, str) else getattr(e, "scope", None) for n, e in entries}
+        found = {name: program.recurrent(scope) for name, scope in scopes.items() if scope}
+        return {name: layer.constants for name, layer in found.items() if layer}
+
+    @property
+    def shares(self):
+        """What dropout of the graph may leave, of 1."""
+        own = getattr(self.legacy, "shares", None)
+        return [float(share) for share in own()] if own else []
+
+    @property
+    def families(self):
+        """The families of recurrent layers by name; None of a model of equivalence."""
+        return getattr(self.legacy, "families", None)
+
+    @property
+    def lstms(self):
+        """The names of all LSTMs."""
+        families = {"lstm": "lstm"} if self.families is None else self.families
+        names = [name for name, family in families.items() if family == "lstm"]
+        return [name for name in names if f"{name}/bias" in self.weights]
+
+    @cached_property
     def changes(self):
         """The Changes of weights that the model can suffer from."""
-        own = getattr(self.legacy, "changes", None)
-        return weight_changes.of(self.config.model) if own is None else own
+        if self.families is None:
+            return weight_changes.of(self.config.model)
+        return layer_changes.changes(self.families, self.weights)
 
     @property
     def image_changes(self):
@@ -53,6 +93,11 @@ class Evidence:
     def traits(self):
         """What the sides have, of tf1port.pitfalls.catalogue.TRAITS."""
         return traits(self)
+
+    @property
+    def at_once(self):
+        """Whether the quantity is one that a side tells without a step of training."""
+        return self.quantity in VARIABLES | OUTPUTS | {"outputs of lengths", "loss", "gradients"}
 
     @property
     def live(self):
@@ -96,6 +141,8 @@ class Evidence:
         images = self.images if images is None else images
         if self.quantity in VARIABLES:
             return side.weights()
+        if self.quantity == "outputs of lengths":
+            return side.forward_lengths(*lengths.sweep(images))
         if self.quantity in OUTPUTS:
             outputs = dict(side.forward(images))
             logits = outputs.pop("logits", None)

@@ -142,6 +142,8 @@ def _statistics(evidence, stepped, actual):
     yield Cause(catalogue.UPDATE_OPS), {**stepped, **stayed}, actual
     moved = {name: stepped[name] - start[name] for name in names}
     factor = ratio({name: actual[name] - start[name] for name in names}, moved)
+    if f"{factor:.4g}" in ("0", "1"):
+        return
     other = {name: start[name] + factor * moved[name] for name in names}
     cause = Cause(catalogue.STATISTICS_MOMENTUM, _momentum_words(evidence.config, factor))
     yield cause, {**stepped, **other}, actual

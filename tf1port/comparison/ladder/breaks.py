@@ -41,9 +41,19 @@ def described(entry: Compared, seen: Findings | None = None) -> Break:
 
 
 def _layer(failed: Compared, seen: Findings) -> tuple[str | None, int | None]:
-    """The earliest layer and time step that the heat map shows above the bound, or the worst."""
-    layer = _array(failed["place"])
-    return first_gap(seen.heat, failed["bound"]) or (layer or None, _time_step(failed["place"]))
+    """The earliest layer and time step that the heat map shows above the bound, or the worst.
+
+    A layer that comes before it and of which only the last state is known goes first.
+    """
+    bound, order = float(failed["bound"]), [*seen.gaps]
+    found = first_gap(seen.heat, bound)
+    lowest = next((name for name, gap in seen.gaps.items() if not gap <= bound), None)
+    if found is None:
+        return _array(failed["place"]) or None, _time_step(failed["place"])
+    if lowest is None or order.index(lowest) >= order.index(found[0]):
+        return found
+    layer = re.sub("/[ch]$", "", lowest)
+    return found if layer == found[0] else (layer, None)
 
 
 def _array(place: str) -> str:

@@ -151,6 +151,7 @@ def test_a_model_can_go_back(converted, tmp_path):
     found = tf1port.reverse(converted.keras_file, str(tmp_path / "back.ckpt"))
     back = tf1port.inspect(str(tmp_path / "back.ckpt"))
     assert back.variables == len(found.variables)
+    assert found.to_json() == {"variables": list(found.variables)}
 
 
 def test_what_is_refused_raises_one_line(tmp_path):

@@ -23,6 +23,13 @@ ROOT = Path(__file__).parents[2]
 PREFIX = str(ROOT / "tests" / "goldens" / "window_rnn" / "model.ckpt-200")
 COMMAND = [sys.executable, "-m", "tf1port"]
 NEW = ["--to", "model.keras"]
+MAP = """
+[layers]
+lstm = "rnn/basic_lstm_cell"
+logits = "logits"
+[inputs]
+inputs = "Placeholder"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +130,11 @@ def test_each_command_says_what_it_says_in_the_same_process(copied, tmp_path, ca
         ["convert", copied, *NEW],
         ["verify", copied, "model.keras", "--json"],
         ["convert", "model.keras", "--reverse", "--to", "back.ckpt"],
+        ["compare", "--legacy", copied, "--modern", "model.keras", "--map", "map.toml",
+         "--only", "variables,outputs", "--out", "report"],
         ["inspect", "missing.ckpt"],
-    ]
+    ]  # fmt: skip
+    Path("map.toml").write_text(MAP)
     for words in commands:
         code, out, errors = isolated(*words)
         assert main(words) == code, errors

@@ -70,13 +70,13 @@ def compared(cases, dtype):
     """
     graph, fed, made = _graph([case for case in cases if dtype in case.dtypes], dtype)
     with tf1.Session(graph=graph) as session:
-        feeds = dict(fed.values())
+        feeds = dict(pair for of in fed.values() for pair in of.values())
         expected = session.run({key: list(op.outputs) for key, op in made.items()}, feeds)
     written, errors = _written(graph, made)
     free = {key: one for key, one in written.items() if not one.needs_layer}
     bound = written if dtype == "float32" else {k: w for k, w in written.items() if k not in free}
-    layer = _run(lambda given: Translated(bound, errors)(given), fed)
-    functional = _run(lambda given: evaluated(free, given, errors), fed)
+    layer = _run(lambda given: Translated(bound, errors)(given), _joined(fed, bound))
+    functional = _run(lambda given: evaluated(free, given, errors), _joined(fed, free))
     return {
         key: Compared(
             written[key].texts if key in written else [],
@@ -91,7 +91,7 @@ def compared(cases, dtype):
 
 
 def _graph(cases, dtype):
-    """A graph of all cases, what is fed to it by the name of a placeholder, the ops by case."""
+    """A graph of all cases; by case what is fed, by the name of a placeholder, and the op."""
     graph, fed, made = tf1.Graph(), {}, {}
     with graph.as_default():
         for index, case in enumerate(cases):
@@ -99,7 +99,7 @@ def _graph(cases, dtype):
             op = first(case.make(given)).op
             if given.floats or dtype == "float32":
                 made[case.id] = op
-                fed.update(given.fed)
+                fed[case.id] = given.fed
     return graph, fed, made
 
 
@@ -115,6 +115,11 @@ def _written(graph, made):
             except Exception as error:
                 errors[key] = error
     return written, errors
+
+
+def _joined(fed, keys):
+    """What is fed to some cases, in one."""
+    return {name: pair for key in keys for name, pair in fed[key].items()}
 
 
 def _run(make, fed):

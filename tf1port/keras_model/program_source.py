@@ -286,7 +286,8 @@ class _Body:
         if op.op == "SequenceMask":
             lengths, steps = (self.tensor(value) for value in op.taken)
             dtype = op.taken[0].dtype
-            return Translation(f'ops.arange({steps}, dtype="{dtype}") < {lengths}[:, None]')
+            # In this order: a tensor of TensorFlow does not compare itself with one of keras.Input.
+            return Translation(f'{lengths}[:, None] > ops.arange({steps}, dtype="{dtype}")')
         taken = [self.operand(value) for value in op.taken]
         if op.op == "Reshape":
             taken[1] = self._target(op.taken[1], taken[1])

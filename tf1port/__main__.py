@@ -72,8 +72,18 @@ def _compare(arguments):
         return [api.controls(port)]
     name = os.path.splitext(os.path.basename(arguments.modern))[0]
     folder = files.writable(report_folder(arguments))
-    found = api.prove(port, name=name, command=as_typed(arguments, "tf1port", "compare"))
+    command = as_typed(arguments, "tf1port", "compare")
+    shown = None if arguments.json else _show_check
+    found = api.prove(port, name=name, command=command, on_check=shown)
     return [found, f"wrote {found.write(folder)}"]
+
+
+def _show_check(entry):
+    """A row of the table, on standard error, as soon as it is known."""
+    from tf1port.comparison.report.terminal import rung_lines
+    from tf1port.progress import line
+
+    line(printable(rung_lines([entry])[-1]))
 
 
 if __name__ == "__main__":

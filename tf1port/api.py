@@ -4,7 +4,7 @@ They run in the caller's process. A third party's files are safer with the comma
 a process of their own with limits: see SECURITY.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tf1port.results import (
@@ -19,6 +19,7 @@ from tf1port.results import (
 if TYPE_CHECKING:
     import keras
 
+    from tf1port.comparison.ladder.entries import Compared
     from tf1port.comparison.port.port import Port
 
 
@@ -179,19 +180,23 @@ def compare(
     return prove(load_port(legacy, modern, map, **options), name=name)
 
 
-def prove(port: "Port", *, name: str = "port", command: str = "") -> Comparison:
+def prove(
+    port: "Port",
+    *,
+    name: str = "port",
+    command: str = "",
+    on_check: "Callable[[Compared], None] | None" = None,
+) -> Comparison:
     """Proves a Port, which may be of sides of one's own.
 
     Args:
         port: what is compared.
         name, command: what the report calls it, and how to make it again.
-
-    Raises:
-        UserError: a side refuses what it is asked.
+        on_check: takes each entry of the report that was compared, as soon as it is.
     """
     from tf1port.comparison.port import port as ports
 
-    return Comparison(ports.prove(port, name=name, command=command))
+    return Comparison(ports.prove(port, name=name, command=command, on_check=on_check))
 
 
 def controls(port: "Port") -> Controls:

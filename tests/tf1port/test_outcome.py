@@ -132,13 +132,29 @@ def test_a_difference_counts_whatever_else_did_not_run():
     assert found["verdict"].startswith("FAIL: logits differ at logits[0, 0] (float32): 1 > ")
 
 
-def test_a_refusal_is_no_outcome_of_a_check():
+def test_a_refusal_is_the_outcome_of_its_check():
     class Refusing(Exported):
-        def forward(self, inputs):
-            raise UserError("the graph has no x")
+        def gradients(self, inputs, labels):
+            raise UserError("the graph does not run here")
 
-    with pytest.raises(UserError):
-        ports.prove(port(modern=Refusing))
+    found = ports.prove(port(modern=Refusing))
+    whys = {e["quantity"]: e["why"] for e in found["rungs"] if not e["applies"] and "quantity" in e}
+    assert whys["gradients"] == "the graph does not run here"
+    assert {"weights", "logits"} <= {e["quantity"] for e in found["rungs"] if e["applies"]}
+
+
+def test_a_side_that_cannot_be_made_in_one_dtype_leaves_the_other():
+    class Single(Exported):
+        def __init__(self, dtype):
+            if dtype == "float64":
+                raise TypeError("no kernel of float64")
+            super().__init__(dtype)
+
+    found = ports.prove(port(modern=Single))
+    whys = {e["why"] for e in found["rungs"] if not e["applies"] and e.get("dtype") == "float64"}
+    assert whys == {"raised TypeError: no kernel of float64"}
+    assert {e["dtype"] for e in found["rungs"] if e["applies"]} == {"float32"}
+    assert found["outcome"] == "not proved"
 
 
 def test_a_search_for_the_cause_that_raises_leaves_the_difference(monkeypatch):

@@ -109,8 +109,10 @@ def raised(error: Exception) -> str:
     """An exception in one line; of Keras', which names the layer first, with its reason."""
     text = re.sub("\x1b\\[[0-9;]*m", "", f"raised {type(error).__name__}: {error}")
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    many = 2 if "Exception encountered when calling" in lines[0] else 1
-    return " ".join(lines[:many]).rstrip(": ")
+    if "Exception encountered when calling" in lines[0]:
+        end = next((n for n, one in enumerate(lines) if one.startswith("Arguments received")), 2)
+        lines[0] = " ".join([lines[0], *lines[1:end][-1:]])
+    return lines[0].rstrip(": ")
 
 
 def first_gap(heat, bound):

@@ -11,6 +11,7 @@ import keras
 from tf1port.comparison import climb
 from tf1port.comparison.ladder import bands as bands_
 from tf1port.comparison.ladder import rungs
+from tf1port.comparison.ladder.entries import Compared
 from tf1port.comparison.port.batches import STEPS
 from tf1port.comparison.port.bounds import rung
 from tf1port.comparison.port.making import Making, carried
@@ -139,10 +140,23 @@ def load(
     )
 
 
-def prove(port: Port, *, name: str = "port", command: str = "") -> Report:
-    """Climbs the ladder in every dtype of a Port."""
+def prove(
+    port: Port,
+    *,
+    name: str = "port",
+    command: str = "",
+    on_check: Callable[[Compared], None] | None = None,
+) -> Report:
+    """Climbs the ladder in every dtype of a Port.
+
+    Args:
+        port: what is compared.
+        name, command: what the report calls it, and how to make it again.
+        on_check: takes each entry that was compared, as soon as it is.
+    """
     began = time.perf_counter()
-    climbs = {dtype: _climb(port, dtype) for dtype in port.dtypes if dtype in port.claimed}
+    claimed = [dtype for dtype in port.dtypes if dtype in port.claimed]
+    climbs = {dtype: _climb(port, dtype, on_check) for dtype in claimed}
     trained = _bands(port.accuracies) if 9 in port.checks else None
     entries = [entry for climb in climbs.values() for entry in climb["rungs"]]
     entries += _left_out(port)
@@ -191,7 +205,7 @@ def _bands(accuracies):
     return {"seeds": seeds, "tests": None, **told, "band": None}
 
 
-def _climb(port, dtype):
+def _climb(port, dtype, on_check):
     modern = port.modern_in(dtype)
     return climb.climb(
         lambda: (port.legacy(dtype), modern(dtype)),
@@ -203,6 +217,7 @@ def _climb(port, dtype):
             "exact": modern(dtype) if modern is port.exact else None,
         },
         only=port.checks,
+        on_check=on_check,
     )
 
 

@@ -181,6 +181,7 @@ class CheckpointSide(Side):
         for inputs, labels in batches:
             feed = self._feeding(inputs, labels=labels, training=True)
             losses.append(self.whole.run([loss, train], feed)[0])
+            _check_scalar(losses[-1], self.places.loss)
             self._steps += 1
             if self.dtype == "float64":  # TF1's powers of beta are float32 there as well (D8)
                 self.whole.round(self.places.powers.values())

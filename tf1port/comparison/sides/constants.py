@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from tf1port.comparison.ladder.constants import RATE, UNKNOWN
+from tf1port.comparison.sides.optimizers import DENSE
 from tf1port.comparison.sides.protocol import NotOffered
 from tf1port.comparison.sides.tapping import directions
 from tf1port.errors import UserError
@@ -26,7 +27,6 @@ _NEUTRAL = {
     "loss_scale_factor": None,
     **dict.fromkeys(CLIPS),
 }
-DENSE = 1e8  # a norm that is never reached: it makes the gradient of a table a dense one (D20)
 _MOST = 200  # numbers of an array that are looked at
 
 

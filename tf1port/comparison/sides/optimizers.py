@@ -11,6 +11,7 @@ from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.tf1.graph.optimizers import AVERAGES
 
 _RATE = "learning_rate"
+DENSE = 1e8  # a norm that is never reached: it makes the gradient of a table a dense one (D20)
 
 
 def find_optimizer(program: Any, entries: Any, applied: Mapping[str, Any]) -> OptimizerSpec | None:
@@ -25,7 +26,12 @@ def find_optimizer(program: Any, entries: Any, applied: Mapping[str, Any]) -> Op
     trained = [layer for layer in layers if layer.sources]
     if not trained or not applied:
         return None
-    return carried.find_optimizer(program.graph, trained, program.checkpoint, program.held)
+    found = carried.find_optimizer(program.graph, trained, program.checkpoint, program.held)
+    if found is None or (found.options.get("global_clipnorm") or 0) < DENSE:
+        return found
+    # What convert adds for a table (D20) is none of the graph's.
+    options = {name: value for name, value in found.options.items() if name != "global_clipnorm"}
+    return found._replace(options=options)
 
 
 def with_rate(

@@ -53,8 +53,9 @@ class TrainingRun:
         self._masked = conversion.blueprint.masked
         try:
             widened = dtype != conversion.blueprint.dtype
+            graph = conversion.graph
             self._whole = WholeGraph(
-                conversion.graph.graph_def, widened=widened, trust=conversion.graph.trust
+                graph.graph_def, widened=widened, trust=graph.trust, aliases=graph.aliases
             )
             self._check(conversion, self._whole.graph)
             self._whole.restore(conversion.checkpoint)

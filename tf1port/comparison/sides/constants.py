@@ -8,12 +8,13 @@ import keras
 import numpy as np
 
 from tf1port.comparison.ladder.constants import RATE, UNKNOWN
-from tf1port.comparison.sides.optimizers import DENSE
 from tf1port.comparison.sides.protocol import NotOffered
 from tf1port.comparison.sides.tapping import directions
 from tf1port.errors import UserError
 from tf1port.numerics.optimizers import CLIPS
 from tf1port.tf1.graph.ends import is_fed
+
+DENSE = 1e8  # a norm that is never reached: it makes the gradient of a table a dense one (D20)
 
 # What Keras' optimizers may do and TF1's did not.
 _NEUTRAL = {

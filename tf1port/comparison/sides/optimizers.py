@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from tf1port.comparison.sides.constants import DENSE
 from tf1port.keras_model import optimizer as carried
 from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.tf1.graph.optimizers import AVERAGES
 
 _RATE = "learning_rate"
-DENSE = 1e8  # a norm that is never reached: it makes the gradient of a table a dense one (D20)
 
 
 def find_optimizer(program: Any, entries: Any, applied: Mapping[str, Any]) -> OptimizerSpec | None:

@@ -57,6 +57,7 @@ class GraphAsItStands:
             widened=widened,
             targets=wanted,
             trust=conversion.graph.trust,
+            aliases=conversion.graph.aliases,
         )
         whole = self._whole.graph
         flags = conversion.graph.outside.flags

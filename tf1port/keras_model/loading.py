@@ -15,7 +15,7 @@ import tf1port.cells.keras  # noqa: F401  (a file may name them)
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.program import TRANSLATED
-from tf1port.keras_model.trusted_layers import foreign_classes
+from tf1port.keras_model.trusted_layers import configurations, foreign_classes
 
 
 def check_map(path, *, mapped):
@@ -43,6 +43,17 @@ def is_translated(path):
         return config["config"]["name"] == TRANSLATED
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
         return False
+
+
+def registered_names(path):
+    """The names of classes outside of Keras that the model of a `.keras` file has; set()."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return set()
+    names = {one.get("registered_name") for one in configurations(config)}
+    return {name for name in names if isinstance(name, str) and ">" in name}
 
 
 def load(path, blueprint, *, trust=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -12,9 +13,10 @@ from tf1port.conversion.translation.checks import Weights, end_to_end
 from tf1port.conversion.translation.translated import Translated, read_translated
 from tf1port.errors import UserError
 from tf1port.keras_model import program_build
-from tf1port.keras_model.loading import load
+from tf1port.keras_model.loading import load, registered_names
 from tf1port.numerics import comparison
 from tf1port.tf1.session.training import NoTraining
+from tf1port.verification.layers import layers_rungs
 from tf1port.verification.optimizer import optimizer_rungs
 from tf1port.verification.translated_training import training_checks
 
@@ -33,9 +35,28 @@ def read_both(
     """
     conversion = read_translated(path, trust=trust)
     conversion.checkpoint.check()
-    program_build.load_source(conversion.source)
+    module = program_build.load_source(conversion.source)
+    _check_layers(keras_file, module, path)
     model, weights = load(keras_file, conversion.program, trust=trust)
     return conversion, model, weights
+
+
+def _check_layers(keras_file: str, module: ModuleType, path: str) -> None:
+    """Refuses a file with layers that are not among those that are written of the graph now."""
+    own = {
+        keras.saving.get_registered_name(one)
+        for one in vars(module).values()
+        if isinstance(one, type)
+    }
+    found = registered_names(keras_file)
+    others = sorted(
+        name for name in found - own if keras.saving.get_registered_object(name) is None
+    )
+    if others:
+        raise UserError(
+            f"{keras_file} has other layers ({', '.join(others)}) than convert writes of {path} "
+            "now: it is of another checkpoint or another version, so convert it again"
+        )
 
 
 def checks(
@@ -57,6 +78,7 @@ def checks(
     return {
         "weights": _weights(conversion, weights),
         "outputs": end_to_end(conversion, model, weights, unproved, seed=seed),
+        "layers": _layers(conversion, model),
         "training": _training(conversion, model, weights, learned, **options),
     }
 
@@ -69,6 +91,11 @@ def _weights(conversion: Translated, weights: Weights) -> Iterator[comparison.Ru
     }
     found = {f"{name}/{role}": value for name, of in weights.items() for role, value in of.items()}
     yield comparison.rung("weights", expected, found, dtype=conversion.program.dtype)
+
+
+def _layers(conversion: Translated, model: keras.Model) -> Iterator[comparison.Rung]:
+    source = program_build.load_source(conversion.source)
+    yield from layers_rungs(conversion.program.specs, model, source=source)
 
 
 def _training(

@@ -31,6 +31,8 @@ from tf1port.tf1.session.whole_graph import WholeGraph, row_gradients
 
 Arrays = Mapping[str, np.ndarray]
 Weights = Mapping[str, Mapping[str, np.ndarray]]
+# How far the graph may be from itself without dropout: not as far as a dropout takes it.
+_SAME = {"float64": 1e-6, "float32": 1e-4}
 _FLOATS = (tf1.float16, tf1.float32, tf1.float64)
 
 
@@ -53,10 +55,7 @@ def training_checks(
         NoTraining: the graph has none, or none that runs here.
     """
     stream = np.random.default_rng(seed)
-    wide = {n: {r: v.astype("float64") for r, v in of.items()} for n, of in weights.items()}
-    graph = _GraphTraining(conversion, to_variables(wide, conversion.program))
-    learner = _KerasTraining(conversion, model, wide, graph.dtype)
-    graph.find_sizes(learner, stream)
+    graph, learner = _started(conversion, model, weights, stream)
     batch = graph.batch(stream)
     expected = graph.gradients(batch)
     found, _ = learner.gradients(graph, batch)
@@ -81,20 +80,34 @@ def training_checks(
     yield comparison.rung("losses of resumed steps", *sides, dtype=graph.dtype)
 
 
+def _started(conversion: Translated, model: keras.Model, weights: Weights, stream):
+    """Both sides at the checkpoint, in float64, or in float32 where the graph knows no other."""
+    dtypes = ["float64", "float32"] if conversion.program.dtype == "float32" else ["float64"]
+    for dtype in dtypes:
+        own = {n: {r: v.astype(dtype) for r, v in of.items()} for n, of in weights.items()}
+        try:
+            graph = _GraphTraining(conversion, to_variables(own, conversion.program), dtype)
+            learner = _KerasTraining(conversion, model, own, dtype)
+            graph.find_sizes(learner, stream)
+        except NoTraining as error:
+            fault = error
+        else:
+            return graph, learner
+    raise fault
+
+
 class _GraphTraining:
     """A session on the whole graph as it trains, from given values."""
 
-    def __init__(self, conversion: Translated, variables: Arrays) -> None:
-        self.conversion = conversion
-        dtype = conversion.program.dtype
-        self.dtype = "float64" if dtype == "float32" else dtype
+    def __init__(self, conversion: Translated, variables: Arrays, dtype: str) -> None:
+        self.conversion, self.dtype = conversion, dtype
         if conversion.program.optimizer is None:
             raise NoTraining("no optimizer is applied to its variables, or none that Keras has")
         if conversion.graph.joined:
             raise NoTraining("its variables are in parts")
-        graph_def, trust = conversion.graph.graph_def, conversion.graph.trust
-        upcast = self.dtype != dtype
-        self._whole = _known(WholeGraph, graph_def, widened=upcast, trust=trust)
+        graph, upcast = conversion.graph, dtype != conversion.program.dtype
+        options = {"widened": upcast, "trust": graph.trust, "aliases": graph.aliases}
+        self._whole = _known(WholeGraph, graph.graph_def, **options)
         _known(self._whole.restore, conversion.checkpoint)
         _known(self._whole.assign, {n: v for n, v in variables.items() if n in self._nodes})
         whole = self._whole.graph
@@ -137,7 +150,9 @@ class _GraphTraining:
                 continue
             names = self.pulled
             gap = difference({n: outputs[n] for n in names}, {n: own[n] for n in names})
-            if gap.max_abs <= 1e-6 * max(1.0, *(np.abs(outputs[n]).max() for n in names)):
+            if gap.max_abs <= _SAME[self.dtype] * max(
+                1.0, *(np.abs(outputs[n]).max() for n in names)
+            ):
                 return
             fault = NoTraining("it computes something else in training (dropout, or moments)")
         raise fault
@@ -260,7 +275,11 @@ class _KerasTraining:
     def __init__(self, conversion: Translated, model: keras.Model, weights: Weights, dtype: str):
         self.conversion, self.dtype = conversion, dtype
         self._own = getattr(model, "optimizer", None)
-        self.model = widened(model, weights)
+        self.model = type(model).from_config(model.get_config())
+        if dtype == "float64":
+            self.model = widened(model, weights)
+        for name, arrays in weights.items():
+            layer_weights.set_weights(self.model.get_layer(name), arrays)
 
     def outputs(self, fed: Arrays, *, numpy: bool = True) -> dict[str, Any]:
         """The model's outputs by name."""

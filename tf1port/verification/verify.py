@@ -32,6 +32,7 @@ from tf1port.tf1.session.probing import order, top
 from tf1port.tf1.session.training import NoTraining
 from tf1port.verification import translated
 from tf1port.verification.before import before_rungs
+from tf1port.verification.layers import layers_rungs
 from tf1port.verification.optimizer import optimizer_rungs
 from tf1port.verification.pairs import Pair, rung_at
 from tf1port.verification.references import references
@@ -92,6 +93,7 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     parts = {
         "single cells": _cell_by_cell(conversion, weights, notes, held=held, seed=seed),
         "outputs": end_to_end(conversion, model, weights, unproved, seed=seed),
+        "layers": layers_rungs(conversion.blueprint.specs, model),
         "training": _learning(conversion, model, weights, held, learned, steps=steps, seed=seed),
     }
     guarded = (_guarded(part, name, unproved) for name, part in parts.items())

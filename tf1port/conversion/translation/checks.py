@@ -44,6 +44,7 @@ class GraphSide:
             widened=upcast,
             targets=[*conversion.outputs.values()],
             trust=graph.trust,
+            aliases=graph.aliases,
         )
         self._flags = graph.outside.flags if graph.outside else {}
         self._whole.restore(conversion.checkpoint)

@@ -69,6 +69,7 @@ def read_translated(path: str, *, trust: bool = False, outputs: Sequence[str] = 
     wanted = outputs or signature_outputs(checkpoint.meta)
     program, fed, given = translate(graph, held.cells, shapes, read, outputs=wanted)
     check_needed(graph, list(given.values()))
+    tensors = list(given.values())
     optimizer, notes = _optimizer(graph, program, checkpoint, held)
     used = {name for spec in program.specs for name in spec.sources.values()}
     used |= {*(optimizer.variables if optimizer else ())}
@@ -78,7 +79,8 @@ def read_translated(path: str, *, trust: bool = False, outputs: Sequence[str] = 
     title = f"The Keras model of the TF1 checkpoint {name}."
     source = program_build.source(program, name=name, title=title)
     inputs = {key: {"tensor": tensor} for key, tensor in fed.items()}
-    computed = set(behind(graph.nodes, given.values()))
+    given = {name: graph.aliases.get(tensor, tensor) for name, tensor in given.items()}
+    computed = set(behind(graph.nodes, tensors))
     left = [f"the variable {one}" for one in unused]
     left += [f"what {one} makes of the outputs" for one in left_out(graph, computed)]
     dropped = sorted(computed & graph.outside.always) if graph.outside else []

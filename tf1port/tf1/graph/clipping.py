@@ -7,6 +7,7 @@ from tf1port.tf1.graph.index import ADD, Graph, is_backward, scalar
 # From a factor of tf.clip_by_global_norm back to the halves of squares that its norm is of.
 _NORM = ADD | {"Select", "SelectV2", "IsFinite", "Sub", "Mul", "Minimum", "RealDiv", "Sqrt", "Sum"}
 _NORM |= {"Pack", "Identity", "Div"}  # of 2016, which had no RealDiv
+_GATHERS = {"Gather", "GatherV2", "ResourceGather"}
 
 
 class Clipping(NamedTuple):
@@ -39,11 +40,23 @@ def find_clipping(graph: Graph, tensor):
     return found
 
 
-def clip_options(clippings, recurrent, *, notes):
+def rows_of(graph: Graph, clippings, tables):
+    """Those gradients that a norm is taken of which are the rows of tables of the model.
+
+    Args:
+        clippings: of the gradients of whole variables. tables: names of variables.
+    """
+    gathers = [node.name for table in tables for node in graph.uses(table, _GATHERS)]
+    ends = tuple(f"{name}_grad/Reshape:0" for name in gathers)
+    return {name for one in clippings if one for name in one.of if name.endswith(ends)}
+
+
+def clip_options(clippings, recurrent, *, rows=(), notes):
     """The option of a Keras optimizer that clips likewise: {} where nothing does, None for no such.
 
     Args:
         clippings: of the gradients of a model's variables. recurrent: it has cells.
+        rows: gradients of the model's tables besides, as `rows_of` gives them.
         notes: a list that lines on what Keras does otherwise are added to.
     """
     kinds = {None if one is None else (one.option, one.limit, one.of) for one in clippings}
@@ -59,7 +72,7 @@ def clip_options(clippings, recurrent, *, notes):
             f"each gradient is clipped by its own norm, {one.limit:g}: Keras does so with kernel "
             "and recurrent kernel apart, which are one in TF1: training goes on a bit differently"
         )
-    if one.of and one.of != {each.gradient for each in clippings}:
+    if one.of and one.of != {*rows, *(each.gradient for each in clippings)}:
         notes.append(
             f"gradients are clipped by their norm together, {one.limit:g}, among them those of "
             "variables that the model has not: training goes on a little differently"

@@ -5,6 +5,8 @@ and nowhere else; everything else is named. A loss is one only where it cannot b
 compares outputs with labels, or is a mean of squares.
 """
 
+import functools
+import re
 from collections import deque
 from typing import NamedTuple
 
@@ -262,10 +264,18 @@ def _is_logistic(graph, node, made):
     max(x, 0) - x labels + log(1 + exp(-abs(x))), as tf.nn.sigmoid_cross_entropy_with_logits has it.
     """
     scope = node.name.rpartition("/")[0] + "/"
-    logarithms = [name for name in graph.nodes if name.startswith(scope + "Log1p")]
+    if scope not in _scopes_of_logarithms(graph):
+        return False
     products_ = [user for name in graph.inputs(node) for user in graph.consumers(name, {"Mul"})]
     own = [user for user in products_ if user.name.startswith(scope)]
-    return bool(logarithms) and any(_has_labels(graph, user, made) for user in own)
+    return any(_has_labels(graph, user, made) for user in own)
+
+
+@functools.lru_cache(maxsize=1)  # of the graph that is being read
+def _scopes_of_logarithms(graph):
+    """The scopes in which something is named Log1p, each with a "/" at its end."""
+    names = (name for name in graph.nodes if "/Log1p" in name)
+    return {name[: place.start()] for name in names for place in re.finditer("(?<=/)Log1p", name)}
 
 
 def _has_labels(graph, node, made):

@@ -34,7 +34,7 @@ class Imported:
         self._source, self._widened, self._running = graph, widened, running
         self._flows = flows_of(graph) if widened else frozenset()
         self._markers: dict[str, object] = {}
-        self._placeholders: dict[str, object] = {}
+        self._placeholders: dict[str, Any] = {}
         self.graph = tf1.Graph()
         self._cut = {name for name in fed if self._is_computed(name)}
         if running:

@@ -18,6 +18,7 @@ from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.partitions import whole_name
 from tf1port.tf1.graph.conditions import unconditional
 from tf1port.tf1.graph.inference import outside_of_training
+from tf1port.tf1.graph.lowering import lowered
 from tf1port.tf1.graph.trust import check_acyclic, check_size
 
 ADD = {"Add", "AddV2"}
@@ -40,6 +41,7 @@ class Graph:
         outside: tf1port.tf1.graph.inference.Outside; None with `backward`.
         dropped: the names of the nodes of dropout, which stand for an Identity each.
         joined: the names of the variables that are in parts.
+        aliases: by tensors of lowered loops (tf1port.tf1.graph.lowering) what the graph calls them.
 
     Raises:
         UserError: the nodes go in a circle.
@@ -48,12 +50,17 @@ class Graph:
     def __init__(self, graph_def, *, backward=False, trust=False):
         self.graph_def, self.trust = graph_def, trust
         self.joined: list[str] = []
+        self.aliases: dict[str, str] = {}
         self._imported = None
         self.nodes = {
             node.name: node for node in graph_def.node if backward or not is_backward(node.name)
         }
         self._given = dict(self.nodes)
         check_acyclic(self.nodes)
+        if not backward:
+            self.nodes, self.aliases = lowered(self.nodes, graph_def.library)
+            self.nodes = {name: one for name, one in self.nodes.items() if not is_backward(name)}
+        self._before = dict(self.nodes)
         self._index()
         self.outside = None if backward else outside_of_training(self)
         self.dropped = self.outside.dropped if self.outside else []
@@ -119,7 +126,7 @@ class Graph:
     def unconditioned(self, tensor):
         """The same tensor before it went into a tf.cond."""
         name = tensor.rpartition(":")[0]
-        while self._given[name].op == "Switch" and self.nodes[name].op == "Identity":
+        while self._before[name].op == "Switch" and self.nodes[name].op == "Identity":
             tensor = self.inputs(self.nodes[name])[0]
             name = tensor.rpartition(":")[0]
         return tensor

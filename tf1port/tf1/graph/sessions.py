@@ -1,6 +1,7 @@
 """Sessions on parts of a third party's graph: with a limit of time, and faults on one line."""
 
 import re
+import textwrap
 
 import tensorflow.compat.v1 as tf1
 
@@ -8,6 +9,7 @@ from tf1port import limits
 from tf1port.errors import UserError, printable
 from tf1port.tf1.graph.pruning import full_name
 
+_LONGEST = 300  # characters of what TensorFlow says: it may list a whole signature
 # An op that does not exist here, or inputs that an op does not take.
 UNIMPORTABLE = (ValueError, TypeError, tf1.errors.OpError)
 _PLACES = re.compile("defined at|^Node: |^Detected at node|^<stack traces|^File ")
@@ -65,4 +67,5 @@ def reason(error):
     """What TensorFlow says of an error, on one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if not line.endswith("error:") and not _PLACES.search(line)]
-    return printable((told or lines or [type(error).__name__])[0])
+    line = (told or lines or [type(error).__name__])[0]
+    return printable(textwrap.shorten(line, _LONGEST, placeholder=" …"))

@@ -20,34 +20,39 @@ from tf1port.tf1.graph.unrolls import MOVING
 _SELECTING = {"StridedSlice", "Slice", "Gather", "GatherV2", "GatherNd"}
 _SELECTING |= {"Split", "SplitV", "Unpack"}
 _WITHIN = BIAS | RESHAPED | {"Squeeze", *ACTIVATIONS}
+_PASSED = MOVING | set(ACTIVATIONS)
 
 
 def layers_before(graph, tensor):
     """The layers that make what the first cell takes, from the inputs of the graph on."""
     found: list[Layer] = []
     while True:
-        for source in graph.behind(tensor, through=MOVING | set(ACTIVATIONS)):
-            layers = _made_by(graph, source)
-            if layers:
+        made = _layers_behind(graph, tensor)
+        for source in graph.behind(tensor, through=_PASSED):
+            layer = embedding(graph, source) or made.get(source)
+            if layer is not None:
                 break
         else:
             return found
+        layers = _with_activation(graph, layer)
         found = [*layers, *found]
         if layers[0].kind == "embedding":
             return found
         tensor = layers[0].inputs
 
 
-def _made_by(graph, tensor):
-    """The layer that makes a tensor, with its activation where that is one of its own."""
-    layer = embedding(graph, tensor)
-    for name in graph.behind(tensor, through=_WITHIN) if layer is None else ():
+def _layers_behind(graph, tensor):
+    """The layers that lead to a tensor, by what they make; of two that make the same, the nearer.
+
+    All are read at once: a search from each tensor on the way would look at the graph again.
+    """
+    found: dict[str, Layer] = {}
+    for name in graph.behind(tensor, through=_PASSED | _WITHIN):
         node = graph.node(name)
         layer = read_layer(graph, node) if node is not None else None
-        if layer is not None and layer.output == tensor:
-            break
-        layer = None
-    return [] if layer is None else _with_activation(graph, layer)
+        if layer is not None:
+            found.setdefault(layer.output, layer)
+    return found
 
 
 def _with_activation(graph, layer):

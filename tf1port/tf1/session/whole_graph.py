@@ -18,6 +18,7 @@ class WholeGraph:
             are asked for.
         fed: full names of tensors that are always fed: what makes them is left out.
         trust: its ops may run Python and touch files.
+        aliases: other names of tensors, {alias: name}.
 
     Attributes:
         graph: tf1port.tf1.graph.index.Graph, with the nodes of backpropagation.
@@ -28,9 +29,10 @@ class WholeGraph:
             So do `want`, `tensor`, `operation` and whatever takes names.
     """
 
-    def __init__(self, graph_def, *, widened, targets=None, fed=(), trust=False):
+    def __init__(self, graph_def, *, widened, targets=None, fed=(), trust=False, aliases=None):
         self.graph = Graph(graph_def, backward=True, trust=trust)
         self._assignments, self._reads = {}, {}
+        self._aliases = aliases or {}
         self._checkpoint = None
         self._part = Imported(self.graph, widened=widened, fed=fed)
         self.imported = self._part.graph
@@ -39,10 +41,11 @@ class WholeGraph:
 
     def want(self, names):
         """Imports tensors and operations by their names, with what they need."""
-        self._start(self._part.add(names))
+        self._start(self._part.add([self._aliases.get(name, name) for name in names]))
 
     def tensor(self, name):
         """The tensor of a full name or of an op's first output; raises KeyError for no such one."""
+        name = self._aliases.get(name, name)
         self.want([name])
         return self._part.tensor(name)
 

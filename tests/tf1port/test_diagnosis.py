@@ -13,6 +13,7 @@ from tests.tf1port.two_sides import UNITS, Program, compiled
 from tf1port.comparison.diagnosis import diagnose
 from tf1port.comparison.diagnosis.cause import Cause
 from tf1port.comparison.port import port as ports
+from tf1port.conversion import plan
 from tf1port.keras_model import layer_weights
 from tf1port.pitfalls import catalogue
 from tf1port.pitfalls.catalogue import BY_ID
@@ -481,6 +482,12 @@ def test_a_mistake_that_the_model_cannot_have_is_not_named():
     assert [one["pitfalls"] for one in found] == [["P1"]]
     found = diagnose._explaining(attempts, {"normalization", "gru", "bias"}, 0.0)
     assert [one["pitfalls"] for one in found] == [["P42"], ["P1", "P7"], ["P1"]]
+
+
+def test_a_clip_of_an_embeddings_gradient_is_one_of_the_models_own(tmp_path):
+    prefix, _ = two_sides.save(Program(embedding=True, clip=0.1), tmp_path)
+    optimizer = plan.read(prefix).blueprint.optimizer
+    assert (optimizer.notes, optimizer.options["global_clipnorm"]) == ([], 0.1)
 
 
 def test_thirty_kinds_of_mistakes_are_tried():

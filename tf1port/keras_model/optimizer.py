@@ -13,7 +13,7 @@ import numpy as np
 from tf1port.keras_model import layer_weights
 from tf1port.numerics.optimizers import count_of_power
 from tf1port.progress import progress
-from tf1port.tf1.graph.clipping import clip_options, find_clipping
+from tf1port.tf1.graph.clipping import clip_options, find_clipping, rows_of
 from tf1port.tf1.graph.index import scalar
 from tf1port.tf1.graph.optimizers import AVERAGES, KINDS, find_applied, slot_names, uncarried
 
@@ -126,7 +126,9 @@ def find_optimizer(graph, specs, checkpoint, held):
     unknown: dict[str, str] = {}
     options, read = _constants(graph, applied, checkpoint, notes, unknown)
     recurrent = any(spec.cells for spec in specs)
-    options |= _clips(graph, applied, notes, unknown, recurrent=recurrent)
+    embeddings = [spec for spec in specs if spec.kind == "Embedding"]
+    tables = [name for spec in embeddings for name in spec.sources.values()]
+    options |= _clips(graph, applied, notes, unknown, recurrent=recurrent, tables=tables)
     if _dtype(specs) == "float32":  # the shortest number of that float32
         options = {name: _shortest(value) for name, value in options.items()}
     if any(graph.nodes[one.node].attr["use_nesterov"].b for one in applied.values()):
@@ -142,7 +144,7 @@ def find_optimizer(graph, specs, checkpoint, held):
     iterations = _iterations(checkpoint, held.counters, powers, notes)
     if iterations is None and name == "Adam":  # the others' updates do not depend on it
         unknown["iterations"] = "are counted by nothing in the checkpoint"
-    if any(spec.kind == "Embedding" for spec in specs):
+    if embeddings:
         options |= _of_rows(name, options, notes, unknown)
     if any(cell.family == "cudnn_gru" for spec in specs for cell in spec.cells):
         notes.append(
@@ -177,10 +179,11 @@ def _constants(graph, applied, checkpoint, notes, unknown):
     return options, read
 
 
-def _clips(graph, applied, notes, unknown, *, recurrent):
+def _clips(graph, applied, notes, unknown, *, recurrent, tables):
     """The option of Keras' optimizer that clips, where one does."""
     clippings = [find_clipping(graph, one.arguments["grad"]) for one in applied.values()]
-    options = clip_options(clippings, recurrent, notes=notes)
+    rows = rows_of(graph, clippings, tables)
+    options = clip_options(clippings, recurrent, rows=rows, notes=notes)
     if options is None:
         unknown["clipping"] = "or what else changes the gradients is none of Keras' optimizers'"
     return options or {}

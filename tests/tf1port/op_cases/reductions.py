@@ -20,12 +20,12 @@ def _running(op, array, axis, **attrs):
 
 CASES = [
     *(Case(f"{op}-{axis}-{keep}", _of(op, normal(3, 4, 5), np.array(axis, "int32"), keep))
-      for op in NUMERIC for axis in (AXES if op == "Sum" else AXES[1:4]) for keep in (False, True)),
+      for op in NUMERIC for axis in (AXES if op == "Sum" else AXES[2:4]) for keep in (False, True)),
     *(Case(f"{op}-{dtype}", _of(op, integers(-3, 4, 3, 4, dtype=dtype), [1]))
       for op in ("Sum", "Max", "Min", "Prod") for dtype in ("int32", "int64", "int8", "uint8")),
     *(Case(f"{op}-scalar", _of(op, np.float64(2.0), np.array([], "int32"))) for op in NUMERIC),
     *(Case(f"{op}-{axis}-{keep}", _of(op, bools(3, 4, 5), np.array(axis, "int32"), keep))
-      for op in ("All", "Any") for axis in AXES[1:4] for keep in (False, True)),
+      for op in ("All", "Any") for axis in AXES[2:4] for keep in (False, True)),
     Case("Prod-shape", lambda given: raw.Prod(
         input=raw.Shape(input=given(normal(3, 4))), axis=[0])),
     *(Case(f"{op}-{axis}-{dtype}", lambda given, op=op, axis=axis, dtype=dtype: getattr(raw, op)(

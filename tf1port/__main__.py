@@ -55,7 +55,7 @@ def _verify(arguments):
 
 def _reading(arguments):
     """How to read a checkpoint."""
-    names = ("trust", "averages", "forget_bias", "activation", "map")
+    names = ("trust", "averages", "forget_bias", "activation", "map", "outputs")
     return {name: getattr(arguments, name) for name in names}
 
 

@@ -49,6 +49,7 @@ def convert(
     forget_bias: float | None = None,
     activation: str | None = None,
     map: str | None = None,
+    outputs: Sequence[str] = (),
 ) -> Converted:
     """Writes a TF1 checkpoint as a Keras model: FILE.keras, its source FILE.py, its map FILE.json.
 
@@ -59,6 +60,8 @@ def convert(
         averages: take the moving averages of the variables in their place.
         forget_bias, activation: of all cells, where there is no `.meta`.
         map: a TOML file with the layers after the cells, where none are found.
+        outputs: the graph's tensors that the model should give; by default what its loss is
+            computed of, or what a SavedModel's signature names.
 
     Raises:
         UserError: the checkpoint is damaged or not known, a model of it computes something else
@@ -67,7 +70,7 @@ def convert(
     from tf1port.conversion import conversion_report
     from tf1port.conversion.convert import convert as write
 
-    options = _reading(trust, averages, forget_bias, activation, map)
+    options = _reading(trust, averages, forget_bias, activation, map, outputs)
     found = write(checkpoint, to, **options)
     diagram = tuple(conversion_report.diagram(found))
     return Converted(to, conversion_report.report(found), diagram)
@@ -101,11 +104,12 @@ def verify(
     forget_bias: float | None = None,
     activation: str | None = None,
     map: str | None = None,
+    outputs: Sequence[str] = (),
 ) -> Verification:
     """Runs a checkpoint's own graph against the Keras model that `convert` made of it.
 
     Args:
-        checkpoint, trust, averages, forget_bias, activation, map: as for `convert`.
+        checkpoint, trust, averages, forget_bias, activation, map, outputs: as for `convert`.
         keras_file: FILE.keras.
         steps: train both so many steps from the checkpoint, and compare these too.
         seed: of the random inputs.
@@ -116,7 +120,7 @@ def verify(
     from tf1port.progress import progress
     from tf1port.verification import verify as verification
 
-    options = _reading(trust, averages, forget_bias, activation, map)
+    options = _reading(trust, averages, forget_bias, activation, map, outputs)
     run = verification.verify(checkpoint, keras_file, steps=steps, seed=seed, **options)
     checks = verification.counted(list(progress(run.rungs, "verify", unit=" checks")))
     return Verification(
@@ -212,12 +216,14 @@ def _reading(
     forget_bias: float | None,
     activation: str | None,
     head_map: str | None,
+    outputs: Sequence[str],
 ) -> dict[str, Any]:
-    """The options of tf1port.conversion.plan.read."""
+    """The options of tf1port.conversion.plan.read, and the outputs of a translated graph."""
     return {
         "trust": trust,
         "averages": averages,
         "forget_bias": forget_bias,
         "activation": activation,
         "head_map": head_map,
+        "outputs": tuple(outputs),
     }

@@ -223,8 +223,20 @@ def _add_checkpoint_flags(inspect, convert, verify):
             "--map", metavar="FILE.toml", help="the layers after the cells, where none are found"
         )
         sub.add_argument(
+            "--outputs",
+            type=_names,
+            default=(),
+            metavar="TENSOR,…",
+            help="what the model gives of the graph (default: what its loss is computed of)",
+        )
+        sub.add_argument(
             "--trust", action="store_true", help="take a graph that runs Python or touches files"
         )
         sub.add_argument(
             "--averages", action="store_true", help="the moving averages in place of the weights"
         )
+
+
+def _names(text):
+    """The names in a list with commas."""
+    return tuple(name for name in text.split(",") if name)

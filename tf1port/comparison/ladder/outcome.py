@@ -76,7 +76,7 @@ def difference(found: Break | Compared, entries: Iterable[Entry]) -> str:
     """`breaks` of the report or an entry that fails, in words: quantity, place, gap, bound."""
     failed = next(entry for entry in entries if entry["applies"] and _same(entry, found))
     gap = f"{failed['max_abs']:.2g} > {failed['bound']:.2g}"
-    one = failed["quantity"].partition(",")[0].endswith(("loss", "accuracy"))
+    one = failed["quantity"].partition(",")[0].endswith(("loss", "accuracy", "optimizer"))
     differ, place = "differs" if one else "differ", failed["place"]
     at = f" at {place.removesuffix('[]')} ({failed['dtype']})"
     if not place.endswith("]"):  # of no element

@@ -91,7 +91,7 @@ def rates(config: Any) -> list[float]:
     while queue:
         one = queue.pop(0)
         if isinstance(one, dict):
-            drops = str(one.get("class_name")).endswith("Dropout")
+            drops = "Dropout" in str(one.get("class_name"))
             held = one.get("config")
             own = held if isinstance(held, dict) else {}
             keys = ["rate"] if drops else ["dropout", "recurrent_dropout"]

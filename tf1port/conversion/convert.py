@@ -66,8 +66,11 @@ def convert(path: str, target: str, **options: Any) -> Conversion | Translated:
 def _planned(path: str, options: Mapping[str, Any]) -> Planned:
     """The plan of a stack where that is the whole program, else the one that leaves less out."""
     stack, fault = None, None
+    rest = {name: value for name, value in options.items() if name != "outputs"}
+    if options.get("outputs"):
+        return _translated(path, options)
     try:
-        stack = _stack(path, options)
+        stack = _stack(path, rest)
     except UserError as error:
         fault = error
     if stack is not None and not stack.conversion.left_out:
@@ -107,10 +110,12 @@ def _translated(path: str, options: Mapping[str, Any]) -> Planned:
     from tf1port.conversion.translation import checks
     from tf1port.keras_model import layer_weights, program_build
 
-    given = {name: value for name, value in options.items() if value and name != "trust"}
+    own = ("trust", "outputs")
+    given = {name: value for name, value in options.items() if value and name not in own}
     if given:
         raise UserError(f"{', '.join(given)} belongs to a stack of cells alone")
-    conversion = read_translated(path, trust=options.get("trust", False))
+    how = {"trust": options.get("trust", False), "outputs": options.get("outputs", ())}
+    conversion = read_translated(path, **how)
     model = program_build.build(conversion.program, conversion.source)
     names = [spec.name for spec in conversion.program.specs]
     weights = {name: layer_weights.weights(model.get_layer(name)) for name in names}

@@ -2,11 +2,9 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tf1port import limits
 from tf1port.conversion.head_map import check_layers, with_map
 from tf1port.errors import UserError
 from tf1port.keras_model.blueprint import Blueprint, draw
@@ -21,7 +19,7 @@ from tf1port.tf1.graph.importing import check_needed
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.layer import Layer
 from tf1port.tf1.graph.network import Level, Network, RecurrentLayer, find_network
-from tf1port.tf1.graph.unrolls import UnknownCell
+from tf1port.tf1.graph.searching import searching
 from tf1port.tf1.session.probing import with_takes
 from tf1port.tf1.session.recurrent_part import made_by
 
@@ -120,7 +118,7 @@ def read(
             f"{checkpoint.meta} knows the forget bias and the activation: leave them out"
         )
     graph_def = load_graph(checkpoint.meta)
-    with _searching(checkpoint.meta):
+    with searching(checkpoint.meta):
         graph = Graph(graph_def, trust=trust)
         network = find_network(graph, cells)
         _check_same_model(checkpoint, graph, network)
@@ -129,22 +127,6 @@ def read(
         notes = _notes(graph, found if head_map else network, found, fault)
         planned = {"notes": notes, "head_map": head_map, "trust": trust}
         return _planned(checkpoint, held, found, graph=graph, **planned)
-
-
-@contextmanager
-def _searching(meta: str) -> Iterator[None]:
-    """Turns what a search of a `.meta` runs into where its nodes do not fit into a UserError."""
-    try:
-        with limits.step("searching the graph"):
-            yield
-    except UnknownCell as error:
-        raise UserError(f"{meta}: {error}") from None
-    except (AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:80] or type(error).__name__
-        raise UserError(
-            f"{meta} builds its network in a way that convert does not know, or is damaged "
-            f"({reason})"
-        ) from error
 
 
 def _check_same_model(checkpoint: Checkpoint, graph: Graph, network: Network) -> None:

@@ -67,6 +67,13 @@ def _shared(variables: list[str]) -> list[str]:
     return [of[0] for of in zip(*rows, strict=False) if len(set(of)) == 1]
 
 
+def layer_names(used: Iterable[str] = ()) -> Names:
+    """Names for layers and inputs: none that Keras gives an op by itself."""
+    from keras import ops
+
+    return Names([*used, *dir(ops), "get_item"])
+
+
 class Names:
     """Names that differ from each other."""
 

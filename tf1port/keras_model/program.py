@@ -254,6 +254,7 @@ class Program:
     specs: list[Spec] = field(default_factory=list)
     optimizer: OptimizerSpec | None = None
     unused: list[str] = field(default_factory=list)
+    input_names: list[str] = field(default_factory=list)
     takes: str = ""
     masked: bool = False
 

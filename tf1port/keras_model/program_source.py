@@ -68,7 +68,7 @@ class ProgramSource:
         self.names = naming.Names()
         self.classes: list[str] = []
         self.class_names = naming.Names()
-        self.layer_names = naming.Names(spec.name for spec in program.specs)
+        self.layer_names = naming.layer_names(spec.name for spec in program.specs)
         self.order = in_order([*program.inputs, *program.outputs.values()])
         self.users = _users(self.order, program.outputs.values())
         self.texts: dict[tuple[int, int], str] = {}
@@ -104,8 +104,8 @@ class ProgramSource:
     def _model(self, body: _Body) -> list[str]:
         program = self.program
         lines = ["def build_model():", f"    {docstring(self._about())}"]
-        for value in program.inputs:
-            name = self.names.new(naming.of_node(value.producer.scope))
+        for value, wanted in zip(program.inputs, program.input_names, strict=True):
+            name = self.names.new(wanted)
             self.texts[id(value.producer), 0] = name
             shape = ", ".join(map(str, (value.shape or ())[1:]))
             shape = f"({shape}{',' if value.shape and len(value.shape) == 2 else ''})"
@@ -156,7 +156,8 @@ class ProgramSource:
             "",
         ]
         if weights:
-            lines += ["    def __init__(self, **options):", "        super().__init__(**options)"]
+            # Keras hands the name on from a configuration only to arguments called kwargs.
+            lines += ["    def __init__(self, **kwargs):", "        super().__init__(**kwargs)"]
             lines += [*weights, ""]
         lines += [f"    def call(self, {', '.join(arguments)}):", *body.scan(loop)]
         self.classes.append(self._registered("\n".join(lines)))
@@ -212,13 +213,10 @@ class _Body:
             kept: the values that are returned.
         """
         blocks = _blocks(self.source, self.order) if self.functional else {}
-        done: set[int] = set()
-        for producer in self.order:
-            block = blocks.get(id(producer))
-            if block is not None and id(block) not in done:
-                done.add(id(block))
-                self._block(block)
-            elif block is None and isinstance(producer, Op):
+        for producer in _arranged(self.order, blocks):
+            if id(producer) in blocks:
+                self._block(blocks[id(producer)])
+            elif isinstance(producer, Op):
                 self._op(producer)
             elif isinstance(producer, Use):
                 self._use(producer)
@@ -495,6 +493,28 @@ def _blocks(source: ProgramSource, order) -> dict[int, list[Op]]:
     return found
 
 
+def _arranged(order: Sequence[Producer], blocks: dict[int, list[Op]]) -> list[Producer]:
+    """Producers in order, of each block the first one alone, after all that the block takes."""
+    if not blocks:
+        return list(order)
+    found: dict[int, Producer] = {}
+    begun: set[int] = set()  # for a block also takes sizes of its own ops
+    stack = [(producer, False) for producer in reversed(order)]
+    while stack:
+        producer, done = stack.pop()
+        block: Sequence[Producer] = blocks.get(id(producer), [producer])
+        if done:
+            found[id(block[0])] = block[0]
+        if id(block[0]) in begun:
+            continue
+        begun.add(id(block[0]))
+        stack.append((producer, True))
+        inner = {id(one) for one in block}
+        taken = [value.producer for one in block for value in one.operands]
+        stack += [(one, False) for one in reversed(taken) if id(one) not in inner]
+    return list(found.values())
+
+
 def _is_dynamic(source: ProgramSource, op: Op) -> bool:
     """Whether an op has to ask for a size when the model runs."""
     probe = _Body(source, [], functional=False)
@@ -533,7 +553,8 @@ def _plain(value: Value) -> str:
 
 
 def _is_fixed(value: Value) -> bool:
-    return value.axes[:1] not in ((), (None,))
+    """Whether an input has no axis of rows that is left open; a single number has none at all."""
+    return value.axes[:1] != (None,)
 
 
 def _literal(array: np.ndarray, body: _Body) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -24,7 +24,7 @@ AGAINST = "the graph as it stands"
 
 
 def read_both(
-    path: str, keras_file: str, *, trust: bool = False
+    path: str, keras_file: str, *, trust: bool = False, outputs: Sequence[str] = ()
 ) -> tuple[Translated, keras.Model, dict[str, dict[str, np.ndarray]]]:
     """The translation of a checkpoint, the model of a file that was written of it, its weights.
 
@@ -33,7 +33,7 @@ def read_both(
     Raises:
         UserError: either is missing or damaged, or the model is of another checkpoint.
     """
-    conversion = read_translated(path, trust=trust)
+    conversion = read_translated(path, trust=trust, outputs=outputs)
     conversion.checkpoint.check()
     module = program_build.load_source(conversion.source)
     _check_layers(keras_file, module, path)

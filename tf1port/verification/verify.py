@@ -67,7 +67,7 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
         keras_file: what tf1port.conversion.convert made of it.
         steps: how many both train on, from the checkpoint with its optimizer's state.
         seed: of the random inputs.
-        options: those of tf1port.conversion.plan.read.
+        options: those of tf1port.conversion.plan.read, and the outputs of a translated graph.
 
     Returns: Verification.
 
@@ -76,6 +76,8 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     """
     if is_translated(keras_file):
         return _translated(path, keras_file, steps=steps, seed=seed, **options)
+    if options.pop("outputs", ()):
+        raise UserError(f"{keras_file} was made without --outputs: leave it out")
     conversion = read(path, **options)
     conversion.checkpoint.check()
     check_map(keras_file, mapped=conversion.mapped)
@@ -101,12 +103,14 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     return Verification(rungs, held.against, notes, unproved, _claim(conversion, steps))
 
 
-def _translated(path, keras_file, *, steps, seed, trust=False, **options):
+def _translated(path, keras_file, *, steps, seed, trust=False, outputs=(), **options):
     """The Verification of a model that was translated op by op."""
     given = [name for name, value in options.items() if value]
     if given:
         raise UserError(f"{keras_file} was made without {given[0].replace('_', '-')}: leave it out")
-    conversion, model, weights = translated.read_both(path, keras_file, trust=trust)
+    conversion, model, weights = translated.read_both(
+        path, keras_file, trust=trust, outputs=outputs
+    )
     notes = [f"INCOMPLETE, the model does not have {line}" for line in conversion.left_out]
     unproved: list[str] = []
     learned = unproved if steps and _learns(conversion) else notes

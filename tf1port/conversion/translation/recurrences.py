@@ -9,7 +9,8 @@ from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.graph.equations import Constants
 from tf1port.tf1.graph.index import PASSING, Graph
-from tf1port.tf1.graph.unrolls import Run, UnknownCell
+from tf1port.tf1.graph.refusals import check_kept
+from tf1port.tf1.graph.unrolls import SELECTING, Run, UnknownCell, following
 from tf1port.tf1.graph.wiring import find_wiring
 
 # What a search runs into where the ops are those of no known cell.
@@ -54,15 +55,38 @@ def find_recurrences(graph: Graph, cells: Iterable[Cell]) -> dict[str, Given]:
     for cell in cells:
         try:
             wiring = find_wiring(graph, [cell])
+            constants = wiring.constants.get(cell.scope)
+            runs = wiring.runs.get(cell.scope, []) if constants is not None else []
+            made = [Recurrence(cell, constants, run) for run in runs]
+            for recurrence in made:
+                _check_states(graph, recurrence)
         except _UNKNOWN:
             continue
-        constants = wiring.constants.get(cell.scope)
-        runs = wiring.runs.get(cell.scope, [])
-        found += [Recurrence(cell, constants, run) for run in runs if constants is not None]
+        found += made
     given: dict[str, Given] = {}
     for recurrence in _stacked(graph, found):
         given.update(_given(graph, recurrence))
     return given
+
+
+def _check_states(graph: Graph, recurrence: Recurrence) -> None:
+    """Refuses states that are not handed on as they are, up to the end of a row.
+
+    No run of random numbers may show it: what changes them may depend on what a batch holds.
+
+    Raises:
+        UnknownCell: they are scaled, or kept by something else than sequence lengths.
+    """
+    check_kept(graph, recurrence)
+    if not recurrence.run.looped:
+        return
+    (step,) = recurrence.run.steps
+    for state, new in ((step.h, step.new_h), (step.c, step.new_c)):
+        if state is None or new is None:
+            continue
+        behind = graph.behind(following(graph, state), through=SELECTING)
+        if graph.origin(new) not in map(graph.origin, behind):
+            raise UnknownCell(f"{recurrence.cell.scope} changes {new} before its next step")
 
 
 def _stacked(graph: Graph, found: list[Recurrence]) -> list[Recurrence]:

@@ -44,7 +44,7 @@ def translate(
         UserError: an op has no counterpart, or there is nothing to give.
     """
     given = find_recurrences(graph, cells)
-    wanted = list(outputs) or find_outputs(graph, given)
+    wanted = [_existing(graph, name) for name in outputs] or find_outputs(graph, given)
     if not wanted:
         raise UserError("no output is found: nothing that its variables make leads to a loss")
     reader, values = _read(graph, shapes, given, wanted)
@@ -54,12 +54,22 @@ def translate(
     if not inputs:
         raise UserError("its outputs depend on nothing that is fed")
     dtype = _dtype(values)
-    names = naming.Names()
+    names = naming.layer_names()
     fed = {names.new(naming.of_node(v.producer.scope)): v.producer.tensor for v in inputs}
     specs = _specs(values, read, dtype, names)
     named = _named_outputs(wanted, values)
-    program = Program(dtype, inputs, named, specs)
+    program = Program(dtype, inputs, named, specs, input_names=list(fed))
     return program, fed, dict(zip(named, wanted, strict=True))
+
+
+def _existing(graph: Graph, name: str) -> str:
+    """The full name of a tensor. Raises UserError where the graph has none of it."""
+    by_given = {given: own for own, given in graph.aliases.items()}
+    tensor = name if ":" in name else f"{name}:0"
+    tensor = by_given.get(tensor, tensor)
+    if graph.node(tensor) is None or not tensor.rpartition(":")[2].isdigit():
+        raise UserError(f"the graph has no tensor {name} that is computed forwards")
+    return tensor
 
 
 def _read(graph, shapes, given, wanted):

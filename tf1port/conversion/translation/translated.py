@@ -19,6 +19,7 @@ from tf1port.tf1.graph.files import load_graph, signature_outputs
 from tf1port.tf1.graph.importing import check_needed
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.pruning import behind
+from tf1port.tf1.graph.searching import searching
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,17 @@ def read_translated(path: str, *, trust: bool = False, outputs: Sequence[str] = 
     checkpoint = open_checkpoint(path)
     if checkpoint.meta is None:
         raise UserError(f"{path} has no .meta beside it, whose graph would be translated")
+    with searching(checkpoint.meta):
+        return _translated(checkpoint, checkpoint.meta, trust=trust, outputs=outputs)
+
+
+def _translated(
+    checkpoint: Checkpoint, meta: str, *, trust: bool, outputs: Sequence[str]
+) -> Translated:
     held = inventory(checkpoint)
-    graph = Graph(load_graph(checkpoint.meta), trust=trust)
+    graph = Graph(load_graph(meta), trust=trust)
     shapes, read = checkpoint.shapes, checkpoint.read
-    wanted = outputs or signature_outputs(checkpoint.meta)
+    wanted = outputs or signature_outputs(meta)
     program, fed, given = translate(graph, held.cells, shapes, read, outputs=wanted)
     check_needed(graph, list(given.values()))
     tensors = list(given.values())

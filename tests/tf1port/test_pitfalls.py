@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,18 @@ def test_a_pitfall_says_all_that_it_must(pitfall):
     assert set(pitfall.caught_by) <= set(rungs.NAMES)
     assert pitfall.needs <= set(TRAITS)
     assert pitfall.mistake is None or callable(pitfall.mistake)
+
+
+CODE = [
+    path.read_text(encoding="utf-8")
+    for folder in ("tf1port/pitfalls", "tf1port/comparison", "equivalence")
+    for path in sorted(Path(ROOT, folder).rglob("*.py"))
+]
+
+
+@pytest.mark.parametrize("name", [n for n, one in vars(catalogue).items() if one in ALL])
+def test_a_pitfall_is_made_or_looked_for(name):
+    assert any(re.search(rf"\bcatalogue\.{name}\b", text) for text in CODE)
 
 
 def test_a_pitfall_applies_to_what_has_all_that_it_needs():

@@ -106,11 +106,14 @@ class Child:
                 if "code" in event:
                     return event
                 self.step, self.since = event["step"], time.monotonic()
-            if self.step and time.monotonic() - self.since > seconds + GRACE:
+            if self.step and time.monotonic() - self.since > self._allowed(seconds):
                 raise UserError(limits.exceeded(self.step, seconds))
             held = memory.resident(self.process.pid)
             if held > most:
                 raise UserError(memory.exceeded(held, most, self.step))
+
+    def _allowed(self, seconds: float) -> float:
+        return limits.allowed(self.step or "", seconds) + GRACE
 
     def end(self) -> None:
         """Ends the process, if it has not ended by itself."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 SECONDS = 60.0
+SEARCH = "searching the graph"
+_TIMES = {SEARCH: 10}  # of the limit: a search waits for nothing, and is long for a large graph
 
 _steps: list[str] = []
 _told: list[Callable[[str | None], None]] = []
@@ -29,9 +31,14 @@ def seconds() -> float:
     return _seconds[0] if _seconds else SECONDS
 
 
+def allowed(what: str, limit: float) -> float:
+    """What a step may take, in s, under a limit."""
+    return _TIMES.get(what, 1) * limit
+
+
 def exceeded(what: str, limit: float | None = None) -> str:
-    """What to say of a step that took too long."""
-    limit = seconds() if limit is None else limit
+    """What to say of a step that took too long, under a limit or that of this process."""
+    limit = allowed(what, seconds() if limit is None else limit)
     return f"{what} did not finish within {limit:g} s: --time-limit gives it longer"
 
 

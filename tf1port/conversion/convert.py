@@ -22,6 +22,7 @@ from tf1port.conversion.translation.translated import Translated, read_translate
 from tf1port.errors import UserError
 from tf1port.files import replacing
 from tf1port.progress import progress
+from tf1port.tf1.graph.searching import guarded
 
 _CHUNK = 2**22  # bytes that are copied at a time
 _CHECKED = 2**25  # bytes of weights up to which a model is compared, which takes it in float64
@@ -68,15 +69,18 @@ def _planned(path: str, options: Mapping[str, Any]) -> Planned:
     stack, fault = None, None
     rest = {name: value for name, value in options.items() if name != "outputs"}
     if options.get("outputs"):
-        return _translated(path, options)
+        with guarded(path):
+            return _translated(path, options)
     try:
-        stack = _stack(path, rest)
+        with guarded(path):
+            stack = _stack(path, rest)
     except UserError as error:
         fault = error
     if stack is not None and not stack.conversion.left_out:
         return stack
     try:
-        translated = _translated(path, options)
+        with guarded(path):
+            translated = _translated(path, options)
     except UserError as error:
         if stack is not None:
             return stack

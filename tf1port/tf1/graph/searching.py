@@ -1,0 +1,41 @@
+"""What a search of a third party's graph runs into becomes one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tf1port import limits
+from tf1port.errors import UserError
+from tf1port.tf1.graph.unrolls import UnknownCell
+
+
+@contextmanager
+def searching(meta: str) -> Iterator[None]:
+    """Within it a graph is searched, which has its limit of time.
+
+    Args:
+        meta: the file of the graph.
+
+    Raises:
+        UserError: as `guarded`.
+    """
+    with limits.step(limits.SEARCH), guarded(meta):
+        yield
+
+
+@contextmanager
+def guarded(meta: str) -> Iterator[None]:
+    """Within it a graph is read, or what was read of it is used.
+
+    Raises:
+        UserError: a cell is not known, or the graph's nodes do not fit each other.
+    """
+    try:
+        yield
+    except UnknownCell as error:
+        raise UserError(f"{meta}: {error}") from None
+    except (AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:80] or type(error).__name__
+        raise UserError(
+            f"{meta} builds its network in a way that convert does not know, or is damaged "
+            f"({reason})"
+        ) from error

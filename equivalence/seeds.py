@@ -24,9 +24,11 @@ MEAN = "mean test accuracy"
 # Where the mean accuracy of a model's default config ends, as under TensorFlow 1.15.
 BANDS = {("window-rnn", "mnist"): (0.930, 0.955)}
 MAX_SEEDS, MAX_JOBS = 1000, 64
-# Trainings of each side on MNIST: the more their accuracies scatter, the more of them it takes
-# until equal sides nearly always pass.
-SEEDS = {"window-rnn": 5, "row-lstm": 12, "nested-rnn": 10, "dense": 6, "conv": 6}
+# Trainings of each side on MNIST: as many as equal sides need to pass 95 times in 100, if their
+# final accuracies scatter by SCATTER from seed to seed. The window RNN's scatter by 0.0025.
+SEEDS = {"window-rnn": 5, "row-lstm": 12, "nested-rnn": 11, "dense": 6, "conv": 6}
+SCATTER = {"window-rnn": 0.0035, "row-lstm": 0.013, "nested-rnn": 0.006, "dense": 0.004}
+SCATTER["conv"] = 0.004
 
 
 @contextmanager

@@ -14,10 +14,11 @@ from equivalence import training_pool
 from equivalence.parts_store import PartsStore
 from equivalence.trainings import SIDES
 from shared import datasets, runs
-from shared.config import DenseConfig, RowLSTMConfig, WindowRNNConfig, for_dataset
+from shared.config import CONFIGS, DenseConfig, RowLSTMConfig, WindowRNNConfig, for_dataset
 from shared.errors import UserError
 from tests.goldens.bands import MNIST_BAND
-from tf1port.numerics.equivalence import equivalence
+from tf1port.comparison.ladder.bands import ALPHA, POWER
+from tf1port.numerics.equivalence import equivalence, needed
 from tf1port.numerics.tolerances import tolerance
 
 SEEDS = 16
@@ -99,6 +100,14 @@ def test_without_seeds_the_check_is_left_out():
     (entry,) = bands.entries(None, WindowRNNConfig())
     assert (entry["number"], entry["rung"], entry["applies"]) == (9, "bands", False)
     assert "--seeds 5" in entry["why"]
+
+
+@pytest.mark.parametrize("model", bands.SEEDS)
+def test_there_are_as_many_trainings_as_equal_sides_need_to_pass(model):
+    config = CONFIGS[model]()
+    margin = tolerance(bands._quantity(config), "float32").bound
+    limits = {"margin": margin, "alpha": ALPHA}
+    assert bands.SEEDS[model] == needed(bands.SCATTER[model], least=POWER, **limits)
 
 
 def test_one_epoch_of_the_row_lstm_has_a_margin_of_its_own(store, monkeypatch):

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tf1port.numerics.equivalence import equivalence
+from tf1port.comparison.ladder import bands, outcome
+from tf1port.comparison.report.bands import _equivalence
+from tf1port.numerics.equivalence import equivalence, needed, power, scatter_of
+from tf1port.numerics.outcome import DIFFERENT, EQUAL
 
 LIMITS = {"margin": 0.01, "alpha": 0.05}
 
@@ -53,3 +56,66 @@ def test_a_side_that_trains_worse_is_found_in_95_of_100_cases():
         for n in range(400)
     ]
     assert 0.005 < np.mean(passes) < 0.2
+
+
+@pytest.mark.parametrize(("scatter", "count"), [(0.006, 5), (0.004, 5), (0.006, 11), (0.01, 8)])
+def test_the_power_is_how_often_equal_sides_pass(scatter, count):
+    passes = [
+        equivalence(
+            sample(0.94, scatter, count, seed=2 * n),
+            sample(0.94, scatter, count, seed=2 * n + 1),
+            **LIMITS,
+        ).equivalent
+        for n in range(1000)
+    ]
+    assert power(scatter, count, **LIMITS) == pytest.approx(np.mean(passes), abs=0.04)
+
+
+def test_five_that_scatter_by_six_thousandths_are_too_few():
+    """Nearly every other comparison of equal sides fails."""
+    assert power(0.006, 5, **LIMITS) == pytest.approx(0.53, abs=0.01)
+    assert needed(0.006, **LIMITS) == 11
+    assert power(0.006, 11, **LIMITS) >= 0.95 > power(0.006, 10, **LIMITS)
+
+
+def test_without_scatter_equal_sides_always_pass():
+    assert power(0.0, 2, **LIMITS) == 1.0
+    assert needed(0.0, **LIMITS) == 2
+    assert scatter_of([0.5, 0.7], [0.2, 0.4]) == pytest.approx(np.std([0.5, 0.7], ddof=1))
+
+
+# Check 9 of a report: what fails the two tests fails the report.
+
+SPREAD = np.array([-1.5, -0.5, 0.0, 0.5, 1.5])
+SIDES = {
+    "equal": (0.94 + 0.002 * SPREAD, 0.94 + 0.002 * SPREAD, True, ""),
+    "apart by a hundredth": (0.94 + 0.002 * SPREAD, 0.93 + 0.002 * SPREAD, False, ""),
+    "apart upwards": (0.94 + 0.002 * SPREAD, 0.95 + 0.002 * SPREAD, False, ""),
+    "too scattered": (
+        0.94 + 0.008 * SPREAD,
+        0.94 + 0.008 * SPREAD,
+        False,
+        "; equal sides that scatter by 0.0089 pass 11% of the time, 95% with 22 trainings each",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SIDES)
+def test_sides_that_are_not_equivalent_fail_the_report(name):
+    legacy, modern, equal, weakness = SIDES[name]
+    accuracies = {"legacy": legacy.tolist(), "modern": modern.tolist()}
+    found = bands.judged(accuracies, margin=LIMITS["margin"])
+    entry = bands.compared(found)
+    assert found["equivalent"] == entry["passed"] == equal
+    assert entry["place"].partition(";")[2] == weakness.removeprefix(";")
+    assert outcome.outcome([entry]) == (EQUAL if equal else DIFFERENT)
+    assert outcome.counts([entry])["different"] == (not equal)
+
+
+def test_the_report_states_the_power():
+    legacy, modern, *_ = SIDES["too scattered"]
+    accuracies = {"legacy": legacy.tolist(), "modern": modern.tolist()}
+    found = {**bands.judged(accuracies, margin=LIMITS["margin"]), "band": None}
+    rows = _equivalence(found).rows
+    assert ["equal sides would pass", "11% of the time"] in rows
+    assert ["standard deviation", "0.00894"] in rows

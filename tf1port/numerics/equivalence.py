@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+_NODES = 300  # of the quadrature, for each variance
+
 
 class Equivalence(NamedTuple):
     """difference: of the means, second less first; interval: of confidence 1 - 2 alpha; p: of both
@@ -32,6 +34,44 @@ def equivalence(first, second, *, margin, alpha):
     p = stats.t.sf((margin - abs(difference)) / error, freedom)
     interval = (float(difference - reach), float(difference + reach))
     return Equivalence(difference, interval, float(p), bool(p < alpha))
+
+
+def power(scatter, count, *, margin, alpha):
+    """How often two equal sides pass, of so many normal values each with one standard deviation.
+
+    The rest of them are false alarms: too few values, or too scattered ones, show nothing. By
+    quadrature over both samples' variances, to three digits.
+    """
+    if scatter == 0:
+        return 1.0
+    middles = (np.arange(_NODES) + 0.5) / _NODES
+    squares = scatter**2 * stats.chi2.ppf(middles, count - 1) / (count - 1) / count
+    first, second = np.meshgrid(squares, squares)  # variances of the two means, as they are seen
+    freedom = (first + second) ** 2 * (count - 1) / (first**2 + second**2)
+    reach = stats.t.ppf(1 - alpha, freedom) * np.sqrt(first + second)
+    spread = scatter * np.sqrt(2 / count)  # of the difference of the means
+    passed = 2 * stats.norm.cdf((margin - reach) / spread) - 1
+    return float(np.maximum(passed, 0).mean())
+
+
+def needed(scatter, *, margin, alpha, least=0.95):
+    """The smallest count of values of each side with which equal ones pass `least` of the time."""
+
+    def enough(count):
+        return power(scatter, count, margin=margin, alpha=alpha) >= least
+
+    few, many = 1, 2
+    while not enough(many):
+        few, many = many, 2 * many
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if enough(middle) else (middle, many)
+    return many
+
+
+def scatter_of(first, second):
+    """The standard deviation that two samples have in common, each about its own mean."""
+    return float(np.sqrt((np.var(first, ddof=1) + np.var(second, ddof=1)) / 2))
 
 
 def _error(first, second):

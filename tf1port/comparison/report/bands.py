@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import zip_longest
 
+from tf1port.comparison.ladder.bands import strength
 from tf1port.comparison.report import figures
 from tf1port.comparison.report.blocks import Column, Picture, Section, Table
 from tf1port.comparison.report.form import Bands, Report
 from tf1port.comparison.report.text import absent, fraction, number, plain, signed
+from tf1port.numerics.equivalence import scatter_of
 
 TITLE = "Independent trainings"
 
@@ -54,6 +56,8 @@ def _equivalence(found: Bands) -> Table:
         "margin": _margin(found),
         "alpha": number(found["alpha"]),
         "larger p of the two tests": number(found["p"]),
+        "standard deviation": number(scatter_of(found["legacy"], found["modern"])),
+        "equal sides would pass": f"{strength(found):.0%} of the time",
         "absolute band": _between(found["band"]) if found["band"] else "none",
         "equivalent": "✓ yes" if found["equivalent"] else "✗ no",
     }

@@ -28,9 +28,12 @@ _ELEMENTWISE = {
 
 def dims(op: str, taken: Sequence[Value], shape) -> tuple[Size, ...] | None:
     """The sizes of what an op makes, as far as they are those of what it takes."""
+    if op == "Split" and shape is not None:
+        return _of_parts(taken, shape)
     if shape is None or op not in _ELEMENTWISE:
         return None
     like = [value for value in taken if value.shape is not None and len(value.shape) == len(shape)]
+    like.sort(key=lambda value: value.dims is None)  # those first whose sizes are others' as well
     found: list[Size] = []
     for axis, known in enumerate(shape):
         sizes = [value.size(axis) for value in like if value.shape and value.shape[axis] is None]
@@ -41,6 +44,14 @@ def dims(op: str, taken: Sequence[Value], shape) -> tuple[Size, ...] | None:
         else:
             return None
     return tuple(found)
+
+
+def _of_parts(taken: Sequence[Value], shape) -> tuple[Size, ...] | None:
+    """The sizes of a part along an axis whose size is known."""
+    if taken[1].shape is None or len(taken[1].shape) != len(shape):
+        return None
+    pairs = enumerate(shape)
+    return tuple(taken[1].size(axis) if known is None else known for axis, known in pairs)
 
 
 # sizes
@@ -308,6 +319,21 @@ def _squeeze(reader, node, taken):
     return [value]
 
 
+def _split(reader, node, taken):
+    """The parts have the sizes of the whole but along the axis."""
+    value, axis = (taken[0], taken[2]) if node.op == "SplitV" else taken[::-1]
+    place, sizes = reader.constant(axis), sizes_of(value)
+    if place is None or sizes is None:
+        return None
+    made = reader._plain(node, taken)
+    for part in made:
+        if part.shape is not None and part.shape[int(place)] is not None:
+            own = list(sizes)
+            own[int(place)] = part.shape[int(place)]
+            part.dims = tuple(own)
+    return made
+
+
 def _packed_steps(reader, node, taken):
     """All steps of one sequence put together again are the sequence."""
     steps = [step for step in map(_step, taken) if step is not None]
@@ -353,10 +379,21 @@ def _embedding(reader, node, taken):
 def _product(reader, node, taken):
     kernel = reader.variable(taken[1])
     turned = node.attr["transpose_a"].b or node.attr["transpose_b"].b
-    if kernel is None or turned or taken[1].shape is None or len(taken[1].shape) != 2:
+    if turned or any(value.shape is None or len(value.shape) != 2 for value in taken):
         return None
-    rows = taken[0]
-    return [_dense(reader, rows, {"kernel": kernel}, None, node)]
+    if kernel is not None:
+        return [_dense(reader, taken[0], {"kernel": kernel}, None, node)]
+    (value,) = reader._plain(node, taken)
+    value.dims = (taken[0].size(0), taken[1].size(1))
+    return [value]
+
+
+def _of_product(reader, node, taken):
+    """A product of two matrices, neither of which a layer holds."""
+    (value,) = reader._plain(node, taken)
+    if all(one.shape is not None and len(one.shape) == 2 for one in taken):
+        value.dims = (taken[0].size(0), taken[1].size(1))
+    return [value]
 
 
 def _dense(reader, rows: Value, variables, activation, node) -> Value:
@@ -435,6 +472,8 @@ RULES: dict[str, Callable[..., list[Value] | None]] = {
     "ReverseSequence": _reverse,
     "ExpandDims": _expand_dims,
     "Squeeze": _squeeze,
+    "Split": _split,
+    "SplitV": _split,
     "MatMul": _product,
     "BiasAdd": _biased,
     **dict.fromkeys(ACTIVATIONS, _activation),

@@ -115,7 +115,7 @@ class Reader:
     def shape(self, tensor: str) -> tuple[int | None, ...] | None:
         """The sizes of a tensor as far as the graph knows them."""
         shape = self.graph.shape(tensor)
-        return None if shape is None else tuple(shape)
+        return _given_shape(self.graph.node(tensor), tensor) if shape is None else tuple(shape)
 
     def _order(self, tensors: list[str]) -> list[str]:
         """The tensors that lead to some, each after those that it is computed of."""
@@ -139,7 +139,7 @@ class Reader:
 
     def _count(self, tensor: str) -> None:
         node = self.graph.node(tensor)
-        if tensor in self.given or (node is not None and node.op not in rules.SIZES):
+        if self._run(tensor) is not None or (node is not None and node.op not in rules.SIZES):
             self.uses.update(self._taken(tensor))
 
     def _taken(self, tensor: str) -> list[str]:
@@ -147,18 +147,22 @@ class Reader:
         node = self.graph.node(tensor)
         if tensor in self._constants or node is None or is_fed(node.op):
             return []
-        if node.op in loops.RESULTS and tensor not in self.given:
+        given = self._run(tensor)
+        if node.op in loops.RESULTS and given is None:
             return []  # the loop reads what it takes by itself
-        given = self.given.get(tensor)
         names = given.recurrence.takes if given else self.graph.inputs(node)
         return [self.graph.origin(name) for name in names]
+
+    def _run(self, tensor: str) -> Given | None:
+        """What a tensor is of a run of a known cell; within a loop no cell runs by itself."""
+        return None if self.depth else self.given.get(tensor)
 
     def _make(self, tensor: str) -> None:
         node = self.graph.node(tensor)
         if tensor in self._constants:
             self._values[tensor] = self._constant(tensor, node)
-        elif tensor in self.given:
-            self._values[tensor] = recurrent_layers.value(self, self.given[tensor])
+        elif (given := self._run(tensor)) is not None:
+            self._values[tensor] = recurrent_layers.value(self, given)
         elif node is None:
             raise UserError(f"{tensor} is computed by backpropagation")
         elif is_fed(node.op):
@@ -216,6 +220,15 @@ class Reader:
             Value(made, dtype, shape, port, dims=rules.dims(node.op, taken, shape))
             for port, (dtype, shape) in enumerate(zip(dtypes, shapes, strict=True))
         ]
+
+
+def _given_shape(node, tensor: str) -> tuple[int | None, ...] | None:
+    """The sizes that the attribute of a node says, as those of a dataset have it."""
+    shapes = node.attr["output_shapes"].list.shape if node is not None else ()
+    port = int(tensor.rpartition(":")[2])
+    if port >= len(shapes) or shapes[port].unknown_rank:
+        return None
+    return tuple(None if size.size < 0 else size.size for size in shapes[port].dim)
 
 
 def attributes(node) -> dict[str, Any]:

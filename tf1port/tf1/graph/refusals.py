@@ -36,7 +36,7 @@ def check_stack(graph: Graph, levels):
     layers = [layer for level in levels for layer in level.cells]
     for layer in layers:
         _check_initial(graph, layer, layers)
-        _check_kept(graph, layer)
+        check_kept(graph, layer)
     for layer in levels[0].firsts:
         _check_feedback(graph, layer)
     for level in levels:
@@ -117,9 +117,17 @@ def _check_initial(graph, layer, layers):
         )
 
 
-def _check_kept(graph, layer):
-    """Refuses steps that are selected by what a batch holds, rather than by sequence lengths."""
-    made = [t for step in layer.run.steps for t in (step.new_h, step.new_c) if t is not None]
+def check_kept(graph: Graph, layer):
+    """Refuses steps that are selected by what a batch holds, rather than by sequence lengths.
+
+    Args:
+        layer: with a `run` and a `cell`.
+
+    Raises:
+        UnknownCell: there are some.
+    """
+    steps = [(step.new_h, step.new_c, step.output) for step in layer.run.steps]
+    made = [name for names in steps for name in names if name is not None]
     for select in graph.ahead(made, through=SELECTING, ops={"Select", "SelectV2"}):
         predicate = graph.origin(graph.inputs(select)[0])
         if not _is_past_the_end(graph, graph.node(predicate), layer.run.lengths):

@@ -189,15 +189,25 @@ def _state(graph, scope, tensor, new):
     Raises:
         UnknownCell: the next step takes something else than the new state, kept or dropped of it.
     """
-    switch = graph.node(tensor)
-    sources = [graph.node(name) for name in graph.inputs(graph.node(graph.inputs(switch)[0]))]
-    enter, following = sorted(sources, key=lambda node: node.op != "Enter")
-    next_one = graph.inputs(following)[0]
+    switch, (enter, _) = graph.node(tensor), _merged(graph, tensor)
+    next_one = following(graph, tensor)
     behind = graph.behind(next_one, through=SELECTING | _DROPPING)
     if graph.origin(new) not in map(graph.origin, behind):
         raise UnknownCell(f"{scope} computes {new}, and {next_one} is what its next step takes")
     exits = graph.consumers(switch.name + ":0", {"Exit"})  # none in a graph that was pruned
     return graph.inputs(enter)[0], f"{exits[0].name}:0" if exits else None
+
+
+def following(graph: Graph, tensor):
+    """What a loop's variable, given by its Switch, is in the next step."""
+    return graph.inputs(_merged(graph, tensor)[1])[0]
+
+
+def _merged(graph, tensor):
+    """The Enter and the NextIteration of a loop's variable, given by its Switch."""
+    merge = graph.node(graph.inputs(graph.node(tensor))[0])
+    sources = [graph.node(name) for name in graph.inputs(merge)]
+    return sorted(sources, key=lambda node: node.op != "Enter")
 
 
 def _read_sequence(graph, x):

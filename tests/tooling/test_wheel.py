@@ -88,6 +88,11 @@ def test_the_commands_run_without_the_checkout(site, tmp_path):
         done = run(site, tmp_path, "-c", ALONE, *words)
         assert done.returncode == 0, done.stderr
     assert "PASS: the model matches the graph" in done.stdout
+    done = run(site, tmp_path, "-m", "tf1port", "inspect", str(PREFIX))  # in a process of its own
+    assert done.returncode == 0, done.stderr
+    assert str(PREFIX) in done.stdout
+    done = run(site, tmp_path, str(site / "bin" / "tf1port"), "inspect", "missing.ckpt")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
 
 
 @pytest.mark.slow

@@ -235,10 +235,18 @@ class Loop(Producer):
         ]
 
     @property
+    def kept(self) -> list[tuple[Size, ...]]:
+        """The sizes of the outputs that are no states, for which room is made before the steps."""
+        states = {id(value) for value in self.new_states}
+        others = [value for value in self.outputs if id(value) not in states]
+        return [tuple(one.size(axis) for axis in range(len(one.axes))) for one in others]
+
+    @property
     def operands(self) -> Sequence[Value]:
         """What it takes from elsewhere."""
         length = [] if self.sequences else [Value(Sizes((self.length,), True), "int32", ())]
-        return [*self.sequences, *self.initial, *self.invariant, *length]
+        room = [Value(Sizes(sizes), "int32", (len(sizes),)) for sizes in self.kept]
+        return [*self.sequences, *self.initial, *self.invariant, *length, *room]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from tf1port.keras_model.program import (
     TRANSLATED,
     Arithmetic,
     Constant,
+    Input,
     Loop,
     Op,
     Producer,
@@ -33,6 +34,8 @@ from tf1port.keras_model.program import (
     in_order,
 )
 
+_MIRRORED = {"Less": "Greater", "LessEqual": "GreaterEqual"}
+_MIRRORED |= {other: one for one, other in _MIRRORED.items()}
 _ROOM = 76  # characters of a statement that others are put into
 _VARIABLE = '''
 class Variable(keras.layers.Layer):
@@ -287,10 +290,14 @@ class _Body:
             # In this order: a tensor of TensorFlow does not compare itself with one of keras.Input.
             return Translation(f'{lengths}[:, None] > ops.arange({steps}, dtype="{dtype}")')
         taken = [self.operand(value) for value in op.taken]
+        name = op.op
+        if name in _MIRRORED and self.functional and not _is_fed(op.taken[0]):
+            # A tensor of TensorFlow does not compare itself with one of keras.Input.
+            name, taken = _MIRRORED[name], taken[::-1]
         if op.op == "Reshape":
             taken[1] = self._target(op.taken[1], taken[1])
         operation = Operation(
-            op.op,
+            name,
             op.scope,
             op.attrs,
             tuple(taken),
@@ -341,6 +348,7 @@ class _Body:
         out = [f"finals[{index}]" for index in range(len(loop.initial))]
         out += [f"kept[{index}]" for index in places]
         out = [out[port] for port in sorted(self.source.users[id(loop)])]
+        starts = [self._typed(text) for text in starts]  # which makes them longer
         scan = f"        finals, kept = ops.scan(step, [{', '.join(starts)}], {first})"
         if len(scan) > WIDTH:
             starts = [f"            {text}," for text in starts]
@@ -555,6 +563,12 @@ def _plain(value: Value) -> str:
 def _is_fixed(value: Value) -> bool:
     """Whether an input has no axis of rows that is left open; a single number has none at all."""
     return value.axes[:1] != (None,)
+
+
+def _is_fed(value: Value) -> bool:
+    """Whether a value depends on an input or a variable of the model."""
+    made = in_order([value])
+    return any(isinstance(one, Input | Weight | Use | Loop) for one in made)
 
 
 def _literal(array: np.ndarray, body: _Body) -> str:

@@ -66,7 +66,8 @@ def _run(graph, found, sizes):
     if not wanted:
         return found
     try:
-        part = Imported(graph, fed=sizes)
+        # What a constant within a loop waits for is the loop, that it is computed of nothing of.
+        part = Imported(graph, fed=sizes, controls=False)
         part.add(wanted)
         tensors = {name: part.tensor(name) for name in wanted}
         feed = {part.tensor(name): value for name, value in sizes.items()}

@@ -32,9 +32,13 @@ class Sizes(NamedTuple):
 
 
 def sizes(program: Program) -> Iterator[Sizes]:
-    """The sizes to try, those first that leave the least to chance."""
+    """The sizes to try, those first that leave the least to chance.
+
+    Last those with as many steps as an input has always, for others may have to fit it.
+    """
     fixed = [value.shape or () for value in program.inputs]
-    for which in (SMALL, LARGE):
+    known = sorted({shape[1] for shape in fixed if len(shape) > 1 and shape[1] is not None})
+    for which in (SMALL, LARGE, *((SMALL[0], steps, SMALL[2]) for steps in known)):
         rows = next((shape[0] for shape in fixed if shape and shape[0] is not None), which[0])
         for time_first, apart in itertools.product((False, True), (True, False)):
             yield Sizes(rows, which[1], which[2], time_first, apart)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tf1port.conversion.translation.sizes import sizes_of
 from tf1port.errors import UserError
 from tf1port.keras_model import naming
-from tf1port.keras_model.program import Leaf, Loop, Size, Sizes, Value, Weight
+from tf1port.keras_model.program import Leaf, Loop, Size, Sizes, Value, Weight, dims_in
 from tf1port.tf1.graph.index import ADD, PASSING
 
 RESULTS = {"Exit", "RefExit", "TensorArrayGatherV3", "TensorArraySizeV3"}
@@ -173,6 +173,7 @@ def _read(reader, frame: Frame) -> Loop:
     )
     _own_variables(reader, loop)
     _check_states(loop, frame)
+    _check_sizes(loop)
     return loop
 
 
@@ -262,6 +263,14 @@ def _check_states(loop: Loop, frame: Frame) -> None:
     for one, new in zip(loop.states, loop.new_states, strict=True):
         if one.dtype != new.dtype or one.shape is None or new.shape is None:
             raise UserError(f"a state of the loop {frame.name} changes its dtype or its shape")
+
+
+def _check_sizes(loop: Loop) -> None:
+    """Refuses outputs whose sizes are known within the loop alone: room is made before it."""
+    inner = {id(one) for one in loop.inner} | {id(leaf.producer) for leaf in loop.leaves}
+    for sizes in loop.kept:
+        if any(id(dim.value.producer) in inner for size in sizes for dim in dims_in(size)):
+            raise UserError(f"how large its outputs are is not known before the loop {loop.scope}")
 
 
 def _values(loop: Loop) -> list[Value]:

@@ -251,7 +251,7 @@ def _transpose(reader, node, taken):
 def transposed(reader, value: Value, perm: tuple[int, ...], *, scope: str) -> Value:
     """A value with its axes in another order; itself where that was changed before."""
     producer = value.producer
-    if isinstance(producer, Op) and producer.op == "Transpose":
+    if isinstance(producer, Op) and "perm" in producer.attrs:
         before = producer.attrs["perm"]
         perm, value = tuple(before[axis] for axis in perm), producer.taken[0]
     if perm == tuple(range(len(perm))):
@@ -269,7 +269,7 @@ def _reverse(reader, node, taken):
     """What is reversed twice is itself, also where its axes were exchanged between."""
     value, how = taken
     inner, perm = value, None
-    if isinstance(value.producer, Op) and value.producer.op == "Transpose":
+    if isinstance(value.producer, Op) and "perm" in value.producer.attrs:
         inner, perm = value.producer.taken[0], value.producer.attrs["perm"]
     before = inner.producer
     if not isinstance(before, Op) or before.op != node.op:

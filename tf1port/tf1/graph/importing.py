@@ -23,6 +23,7 @@ class Imported:
         widened: float64 stands where the graph has float32.
         fed: full names of tensors that are always fed: they are placeholders as well.
         running: it is for a session; else its shapes alone are looked at.
+        controls: what is waited for is imported as well.
 
     Attributes:
         graph: the tf.Graph. The names of all nodes are reserved in it; yet a node may have another
@@ -30,8 +31,9 @@ class Imported:
         operations: {name of a node: tf.Operation}, in the order of their import.
     """
 
-    def __init__(self, graph, *, widened=False, fed=(), running=True):
+    def __init__(self, graph, *, widened=False, fed=(), running=True, controls=True):
         self._source, self._widened, self._running = graph, widened, running
+        self._controls = running and controls
         self._flows = flows_of(graph) if widened else frozenset()
         self._markers: dict[str, object] = {}
         self._placeholders: dict[str, Any] = {}
@@ -49,7 +51,7 @@ class Imported:
         Raises:
             UserError: an op does not exist here, or is not to be trusted.
         """
-        new = behind(self._source.nodes, names, cut=self._there, controls=self._running)
+        new = behind(self._source.nodes, names, cut=self._there, controls=self._controls)
         if new:
             part = graph_def_of(
                 self._source,

@@ -63,7 +63,8 @@ def training_rungs(conversion, weights, *, model, dtype, steps=0, seed=0):
         run.step(feed)
     sides = ({"step": np.array(values)} for values in zip(*losses, strict=True))
     yield comparison.rung("losses of resumed steps", *sides, dtype=dtype)
-    left = sorted({*expected.keys() - found.keys(), *_before(conversion)})
+    before = [] if model.ids else _before(conversion)
+    left = sorted({*expected.keys() - found.keys(), *before})
     if left:
         raise NoTraining(f"of {', '.join(left)} the graph's own are used, not the model's")
 
@@ -85,18 +86,45 @@ class _Model:
             copy = type(model).from_config(in_dtype(model.get_config(), dtype))
             for variable, held in zip(copy.weights, model.weights, strict=True):
                 variable.assign(np.array(held).astype(variable.dtype))
-        self.whole, self.cells = copy, from_cells(copy, self.blueprint, ids=False)
+        self.ids = self._takes_ids()
+        self.whole, self.cells = copy, from_cells(copy, self.blueprint, ids=self.ids)
+        self._by_time: bool | None = None
         self._row_order = functools.cache(functools.partial(row_order, conversion))
+
+    def _takes_ids(self):
+        """Whether the model looks up what is fed to the graph, with its own table."""
+        ends = self.conversion.ends
+        embedded = [spec.kind for spec in self.blueprint.before] == ["Embedding"]
+        return embedded and ends is not None and ends.inputs.fed
+
+    def _inputs(self, run, feed, taken):
+        """What the part of the model takes: what the cells take, or the ids of it.
+
+        Raises:
+            NoTraining: the graph makes something else of its ids than the rows of the table.
+        """
+        if not self.ids:
+            return taken.inputs
+        ids = run.entry(feed, self.conversion.ends.inputs.tensor)
+        table = np.array(self.whole.get_layer(self.blueprint.before[0].name).embeddings)
+        if self._by_time is None:  # told once, while the tables are the same
+            ways = [way for way in (False, True) if _is_looked_up(table, ids, way, taken.inputs)]
+            if not ways:
+                raise NoTraining("the cells take something else than the rows of its table")
+            self._by_time = ways[0]
+        return ids.swapaxes(0, 1) if self._by_time else ids
 
     def gradients(self, run, feed):
         """The gradients by TF1's names, and the loss."""
         variables, gradients, loss = self._pulled(run, feed)
         by_id = {id(variable): value for variable, value in zip(variables, gradients, strict=True)}
         found = {}
-        for spec in [*self.blueprint.recurrent, *self.blueprint.after]:
+        before = self.blueprint.before if self.ids else []
+        for spec in [*before, *self.blueprint.recurrent, *self.blueprint.after]:
             own = layer_weights.variables(self.whole.get_layer(spec.name))
             learning = {role: by_id.get(id(variable)) for role, variable in own.items()}
-            arrays = {role: np.array(v) for role, v in learning.items() if v is not None}
+            known = {role: value for role, value in learning.items() if value is not None}
+            arrays = {role: np.array(tf.convert_to_tensor(one)) for role, one in known.items()}
             if not arrays:
                 continue  # a layer that the file does not train
             arrays = layer_weights.to_tf1(spec.parts, arrays, linear=True)
@@ -145,7 +173,7 @@ class _Model:
     def _pulled(self, run, feed):
         """The variables, their gradients, the loss."""
         taken = run.take(feed)
-        inputs = taken.inputs
+        inputs = self._inputs(run, feed, taken)
         if self.blueprint.masked:
             lengths = taken.lengths[:, None]
             inputs = [inputs, np.arange(taken.inputs.shape[1]) < lengths]
@@ -167,3 +195,11 @@ class _Model:
         ones = [tf.ones_like(penalty) for penalty in penalties]
         gradients = tape.gradient([made, *penalties], values, output_gradients=[pulled, *ones])
         return variables, gradients, loss
+
+
+def _is_looked_up(table, ids, by_time, rows):
+    """Whether rows [B, T, F] are those of a table for ids [B, T], or [T, B]."""
+    if ids.ndim != 2:
+        return False
+    ids = ids.swapaxes(0, 1) if by_time else ids
+    return ids.shape == rows.shape[:2] and np.allclose(table[ids], rows, rtol=1e-6, atol=0)

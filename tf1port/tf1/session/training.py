@@ -15,7 +15,7 @@ from tf1port.errors import UserError
 from tf1port.tf1.graph.clipping import find_clipping
 from tf1port.tf1.graph.layer_ops import products
 from tf1port.tf1.graph.optimizers import find_applied
-from tf1port.tf1.session.whole_graph import WholeGraph
+from tf1port.tf1.session.whole_graph import WholeGraph, row_gradients
 
 _COUNTING = {"AssignAdd", "AssignAddVariableOp"}
 ROWS = 4  # where a graph leaves a size open, both of the batch and of time
@@ -68,6 +68,14 @@ class TrainingRun:
             name: clipping_of(whole, applied.arguments["grad"])
             for name, applied in self._applied.items()
         }
+        tables = [
+            layer.variables["embeddings"]
+            for layer in self.network.before
+            if layer.kind == "embedding"
+        ]
+        rows = {name: row_gradients(whole, name) for name in tables}
+        self._rows = {name: pairs for name, pairs in rows.items() if pairs}
+        self._shapes = conversion.checkpoint.shapes
         self._first = self.network.levels[0].forward[0].run
         self.graph = self._whole.imported
         self._loss = self._tensor(find_loss(whole))
@@ -109,13 +117,24 @@ class TrainingRun:
         return loss, pull.reshape(logits.shape)
 
     def gradients(self, feed):
-        """The graph's own gradients by variable."""
+        """The graph's own gradients by variable; that of a table as a whole."""
         tensors = {
             name: self._tensor(clipping.gradient)
             for name, clipping in self._clippings.items()
             if name in self.network.variables
         }
-        return dict(zip(tensors, self._run(list(tensors.values()), feed), strict=True))
+        found = dict(zip(tensors, self._run(list(tensors.values()), feed), strict=True))
+        for name, pairs in self._rows.items():
+            shape = self._whole.graph.shape_of(name) or self._shapes[name]
+            found[name] = np.zeros(shape, self.dtype)
+            for pair in pairs:
+                values, ids = self._run([self._tensor(one) for one in pair], feed)
+                np.add.at(found[name], ids, values)
+        return found
+
+    def entry(self, feed, tensor):
+        """What a batch has for a tensor that is fed."""
+        return feed[self._tensor(tensor)]
 
     def check_clipping(self, variables):
         """Refuses to train some variables alone where Keras would clip their gradients otherwise.
@@ -125,6 +144,7 @@ class TrainingRun:
         """
         for name, found in self._clippings.items():
             own = {self._clippings[v].gradient for v in variables & self._clippings.keys()}
+            own |= {pair[0] for v in variables & self._rows.keys() for pair in self._rows[v]}
             if found.option == "clipnorm":
                 raise NoTraining("it clips each gradient by its norm, where Keras has other parts")
             if found.of and found.of != own:

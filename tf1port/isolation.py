@@ -141,7 +141,8 @@ class Child:
             why = f" ({reason})" if (reason := self._reason()) else ""
             return f"TensorFlow aborted{doing}{why}: the files are damaged, or made to do that"
         if code < 0:
-            name = signal.Signals(-code).name
+            names = {one.value: one.name for one in signal.Signals}
+            name = names.get(-code, f"signal {-code}")
             return f"{name} ended the process{doing}: it crashed, or the system was out of memory"
         why = f" ({reason})" if (reason := self._reason()) else ""
         return f"the process ended without an answer{doing}{why}: the files are not to be trusted"

@@ -17,14 +17,14 @@ _WEIGHTS = {change.cause: change for change in weights.CHANGES}
 _IMAGES = {change.pitfall: change for change in images.CHANGES}
 
 
-def _weights(cause, wrong, *, rung=2, **needs):
+def _weights(cause, wrong, *, check=2, **needs):
     change = _WEIGHTS[cause]
     make = functools.partial(wrong, change.apply)
-    return Control(change.pitfall, make, rung, change.words, change.models, **needs)
+    return Control(change.pitfall, make, check, change.words, change.models, **needs)
 
 
 def _loaded(pitfall):
-    return _weights(pitfall.name, wrong_sides.loaded, rung=1)
+    return _weights(pitfall.name, wrong_sides.loaded, check=1)
 
 
 def _mapped(cause, **needs):
@@ -46,9 +46,9 @@ def _activation(before, after, models):
     return Control(catalogue.ACTIVATION, make, 2, f"{after} for {before}", models)
 
 
-def _rebuilt(pitfall, rung, models, **needs):
+def _rebuilt(pitfall, check, models, **needs):
     make = functools.partial(wrong_models.rebuilt, pitfall.mistake)
-    return Control(pitfall, make, rung, models=models, **needs)
+    return Control(pitfall, make, check, models=models, **needs)
 
 
 _TWICE = functools.partial(

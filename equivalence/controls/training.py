@@ -17,9 +17,9 @@ def _configured(pitfall, models, **changes):
     return Control(pitfall, make, 5, f"{name} is {value}", models)
 
 
-def _optimized(pitfall, rung, models, label="", **changes):
+def _optimized(pitfall, check, models, label="", **changes):
     make = functools.partial(wrong_models.optimized, changes)
-    return Control(pitfall, make, rung, label, models)
+    return Control(pitfall, make, check, label, models)
 
 
 def _ruled(pitfall):

@@ -68,7 +68,7 @@ def rows(dense):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", CONFIGS)
-def test_every_wrong_port_is_noticed_at_its_rung_and_its_cause_is_named(digits, model):
+def test_every_mistake_is_noticed_by_its_check_and_its_id_is_named(digits, model):
     config = small(model, digits)
     batches = short(config, digits)
     rows = controls.matrix(config, proof.initial_weights(config), batches)
@@ -77,13 +77,13 @@ def test_every_wrong_port_is_noticed_at_its_rung_and_its_cause_is_named(digits, 
     assert {row["name"]: row["pitfalls"] for row in rows} == due
 
 
-def test_each_rung_has_wrong_ports_that_it_must_notice_first():
-    assert {control.rung for control in controls.CONTROLS} == set(range(1, 9))
+def test_each_check_has_mistakes_that_it_must_notice_first():
+    assert {control.check for control in controls.CONTROLS} == set(range(1, 9))
 
 
 @pytest.mark.parametrize("model", CONFIGS)
-def test_every_model_has_wrong_ports_on_each_rung(digits, model):
-    assert {control.rung for control in controls.of(small(model, digits))} == set(range(1, 9))
+def test_every_model_has_mistakes_for_each_check(digits, model):
+    assert {control.check for control in controls.of(small(model, digits))} == set(range(1, 9))
 
 
 def test_controls_have_names_and_one_line_each():
@@ -124,7 +124,7 @@ def test_rows_hold_what_the_report_asks_for(rows):
     assert matrix.exit_code(rows) == 0
 
 
-def test_lines_show_wrong_ports_by_rungs(rows):
+def test_lines_show_mistakes_by_checks(rows):
     head, *body, last = matrix.lines(rows)
     assert head.split()[:5] == ["id", "known", "mistake", "variables", "outputs"]
     assert body[0].startswith("P1 ")
@@ -144,9 +144,9 @@ def test_a_right_port_in_the_list_is_a_fault(dense, monkeypatch):
     assert matrix.lines([row])[1].endswith("not noticed at one step")
 
 
-@pytest.mark.parametrize("rung", [1, 3])
-def test_a_wrong_port_noticed_at_another_rung_is_a_fault(dense, monkeypatch, rung):
-    try_only(monkeypatch, dataclasses.replace(named("linear for relu"), rung=rung))
+@pytest.mark.parametrize("check", [1, 3])
+def test_a_mistake_noticed_by_another_check_is_a_fault(dense, monkeypatch, check):
+    try_only(monkeypatch, dataclasses.replace(named("linear for relu"), check=check))
     (row,) = controls.matrix(*dense)
     assert row["found"]["outputs"] == "fails"
     assert not row["caught"]

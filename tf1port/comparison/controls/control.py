@@ -14,7 +14,7 @@ class Control:
     Attributes:
         pitfall: the mistake; a diagnosis has to name it.
         make: gives a right side the mistake: returns the wrong one.
-        rung: the number of the first check that fails (tf1port.comparison.ladder.rungs).
+        check: the number of the first check that fails (tf1port.comparison.ladder.rungs).
         label: what the table of known mistakes calls it; empty: by the pitfall's name.
         models: of equivalence's models, those that it is tried with.
         named: False where the diagnosis cannot know.
@@ -24,7 +24,7 @@ class Control:
 
     pitfall: Pitfall
     make: Callable[[Side], Side]
-    rung: int
+    check: int
     label: str = ""
     models: tuple[str, ...] = ()
     named: bool = True

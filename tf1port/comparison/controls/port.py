@@ -53,11 +53,11 @@ def matrix(port):
         later=True,  # how much a mistake does to a first step depends on the model
         twin=port.twin(dtype),
     )
-    found, failed, _, seen = bench.climb(rungs.number("resumed losses"), lambda side: side)
+    found, failed, _, seen = bench.run(rungs.number("resumed losses"), lambda side: side)
     if failed is not None:
         raise UserError(f"the port itself differs: {failed.quantity}; fix it before --controls")
     tried = of(bench.laboratory, port.modern_in(dtype)(dtype), port.batches[0])
-    tried = [control for control in tried if control.rung in port.checks]
+    tried = [control for control in tried if control.check in port.checks]
     rows = []
     for control in progress(tried, "known mistakes", unit=""):
         why = why_not_run(control, found, seen)
@@ -97,9 +97,9 @@ def _inputs(legacy, batch):
             yield _control(change, wrong_sides.reading, 2)
 
 
-def _control(change, wrong, rung):
+def _control(change, wrong, check):
     make = functools.partial(wrong, change.apply)
-    return Control(change.pitfall, make, rung, change.words)
+    return Control(change.pitfall, make, check, change.words)
 
 
 def _activations(modern):
@@ -147,5 +147,5 @@ def _states(legacy, state):
         yield _state(pitfall, wrong_trainings.resuming, RESUMED[pitfall], 7, label)
 
 
-def _state(pitfall, wrong, change, rung, label=""):
-    return Control(pitfall, functools.partial(wrong, change), rung, label)
+def _state(pitfall, wrong, change, check, label=""):
+    return Control(pitfall, functools.partial(wrong, change), check, label)

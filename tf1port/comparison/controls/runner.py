@@ -40,7 +40,7 @@ class Bench:
 
     def row(self, control):
         """What the ladder finds of a control: tf1port.comparison.ladder.entries.Control."""
-        found, failed, wrong, seen = self.climb(control.rung, control.make)
+        found, failed, wrong, seen = self.run(control.check, control.make)
         not_run = why_not_run(control, found, seen)
         causes = []
         if failed is not None and failed.dtype == self.dtype:
@@ -48,7 +48,7 @@ class Bench:
                 causes = diagnose(
                     self.laboratory,
                     self._again(control, wrong),
-                    self._batches(control.rung),
+                    self._batches(control.check),
                     dtype=failed.dtype,
                     failed=failed,
                 )
@@ -70,7 +70,7 @@ class Bench:
         row = {**_described(control), "found": found, "caught": False, "not_run": why}
         return {**row, "diagnosis": None, "pitfalls": []}
 
-    def climb(self, number, make):
+    def run(self, number, make):
         """Up to the first check that fails.
 
         Args:
@@ -98,7 +98,7 @@ class Bench:
         return found, None, wrong, seen
 
     def _is_due(self, number, control):
-        return number == control.rung or (self.later and number > control.rung)
+        return number == control.check or (self.later and number > control.check)
 
     def _batches(self, number):
         return self.batches[: MANY if number == _STEPS else FEW]
@@ -111,8 +111,8 @@ class Bench:
 
     def _again(self, control, wrong):
         """The wrong side before its first step: what it answered once a resume asks anew."""
-        if control.rung == _RESUME:
-            return self._wrong(control.rung, control.make, self.dtype)
+        if control.check == _RESUME:
+            return self._wrong(control.check, control.make, self.dtype)
         return wrong.replay()
 
     def _of_legacy(self, dtype, count):
@@ -128,7 +128,7 @@ def _described(control):
         "id": control.pitfall.id,
         "name": control.name,
         "what": control.what,
-        "rung": rungs.name(control.rung),
+        "rung": rungs.name(control.check),
     }
 
 
@@ -136,11 +136,11 @@ def why_not_run(control, found, seen):
     """Why the check that must fail for a control was not compared; None where it was.
 
     Args:
-        found, seen: of a climb.
+        found, seen: as Bench.run gives them.
     """
-    if found[rungs.name(control.rung)] != "not reached":
+    if found[rungs.name(control.check)] != "not reached":
         return None
-    left_out = [one for one in seen.left_out if rungs.number(one.quantity) == control.rung]
+    left_out = [one for one in seen.left_out if rungs.number(one.quantity) == control.check]
     return "; ".join(dict.fromkeys(one.why for one in left_out)) or None
 
 

@@ -1,7 +1,7 @@
 """Which known mistake explains a gap between the sides.
 
 Each known mistake is made on the legacy side, or made good on the modern one: the other modules
-here. It explains the gap if then the rung that failed would have passed and hardly anything of the
+here. It explains the gap if then the check that failed would have passed and hardly anything of the
 gap is left. A mistake that nobody knows of is explained by none.
 """
 
@@ -23,20 +23,20 @@ from tf1port.comparison.diagnosis.cause import Cause
 from tf1port.comparison.diagnosis.evidence import Evidence
 from tf1port.numerics.differences import difference
 
-# What may be left of a gap that is explained: where a rung fails by rounding, there is no more to
+# What may be left of a gap that is explained: where a check fails by rounding, there is no more to
 # a gap than what a change of hardly anything may close by chance.
 LEFT = 0.01
 
 
 def diagnose(legacy, modern, batches, *, dtype, failed):
-    """Looks for the mistakes that explain why a rung failed.
+    """Looks for the mistakes that explain why a check failed.
 
     Args:
-        legacy, modern: two sides as they were when the climb began; `legacy` is put back to that
+        legacy, modern: two sides as they were when the ladder began; `legacy` is put back to that
             after it, `modern` may be a replay (tf1port.comparison.sides.recorded).
-        batches: the batches of the climb.
+        batches: the batches of the ladder.
         dtype: "float32" or "float64", of both sides.
-        failed: the first rung of the climb that failed.
+        failed: the first check that failed, a tf1port.numerics.comparison.Rung.
 
     Returns:
         What explains it: dicts of "cause", "pitfalls" (their ids), "max_abs" (what is left of the

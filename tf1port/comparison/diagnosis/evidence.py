@@ -22,7 +22,7 @@ class Evidence:
     """The sides, and what is measured of them once.
 
     Attributes:
-        quantity, bound: of the rung that failed.
+        quantity, bound: of the check that failed.
         start: the legacy side's State.
     """
 

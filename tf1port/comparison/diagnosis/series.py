@@ -1,4 +1,4 @@
-"""Known mistakes of trainings that many steps show, tried on the evidence of a failed rung.
+"""Known mistakes of trainings that many steps show, tried on the evidence of a failed check.
 
 Every function yields attempts: a Cause, and two dicts of arrays that are equal if it is the one.
 """

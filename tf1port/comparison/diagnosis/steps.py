@@ -1,4 +1,4 @@
-"""Known mistakes of optimizers that one step shows, tried on the evidence of a failed rung.
+"""Known mistakes of optimizers that one step shows, tried on the evidence of a failed check.
 
 Every function yields attempts: a Cause, and two dicts of arrays that are equal if it is the one.
 """

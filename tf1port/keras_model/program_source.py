@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -106,14 +107,16 @@ class ProgramSource:
 
     def _model(self, body: _Body) -> list[str]:
         program = self.program
-        lines = ["def build_model():", f"    {docstring(self._about())}"]
+        about = docstring(self._about())
+        lines = ["def build_model():", *_wrapped(about, 4)]
         for value, wanted in zip(program.inputs, program.input_names, strict=True):
             name = self.names.new(wanted)
             self.texts[id(value.producer), 0] = name
             shape = ", ".join(map(str, (value.shape or ())[1:]))
             shape = f"({shape}{',' if value.shape and len(value.shape) == 2 else ''})"
             batch = f"batch_shape={value.shape}" if _is_fixed(value) else shape
-            lines.append(f'    {name} = keras.Input({batch}, dtype="{value.dtype}", name="{name}")')
+            line = f'    {name} = keras.Input({batch}, dtype="{value.dtype}", name="{name}")'
+            lines += [line] if len(line) <= WIDTH else _folded(line, 4)
         lines += body.lines(indent=4, kept=[*program.outputs.values()])
         ins = ", ".join(self.texts[id(value.producer), 0] for value in program.inputs)
         outs = {name: body.tensor(value) for name, value in program.outputs.items()}
@@ -672,6 +675,12 @@ def _parts(text: str) -> list[str]:
             found.append(text[start:place].strip())
             start = place + 1
     return [*found, text[start:].strip()] if text[start:].strip() else found
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    """Words as lines."""
+    pad = " " * indent
+    return textwrap.wrap(text, WIDTH, initial_indent=pad, subsequent_indent=pad)
 
 
 def _broken(call: str, ins: str, outs, out: str) -> list[str]:

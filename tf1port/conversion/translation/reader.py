@@ -115,7 +115,7 @@ class Reader:
     def shape(self, tensor: str) -> tuple[int | None, ...] | None:
         """The sizes of a tensor as far as the graph knows them."""
         shape = self.graph.shape(tensor)
-        return _given_shape(self.graph.node(tensor), tensor) if shape is None else tuple(shape)
+        return None if shape is None else tuple(shape)
 
     def _order(self, tensors: list[str]) -> list[str]:
         """The tensors that lead to some, each after those that it is computed of."""
@@ -220,15 +220,6 @@ class Reader:
             Value(made, dtype, shape, port, dims=rules.dims(node.op, taken, shape))
             for port, (dtype, shape) in enumerate(zip(dtypes, shapes, strict=True))
         ]
-
-
-def _given_shape(node, tensor: str) -> tuple[int | None, ...] | None:
-    """The sizes that the attribute of a node says, as those of a dataset have it."""
-    shapes = node.attr["output_shapes"].list.shape if node is not None else ()
-    port = int(tensor.rpartition(":")[2])
-    if port >= len(shapes) or shapes[port].unknown_rank:
-        return None
-    return tuple(None if size.size < 0 else size.size for size in shapes[port].dim)
 
 
 def attributes(node) -> dict[str, Any]:

@@ -42,6 +42,8 @@ class Imported:
         if running:
             _reserve(self.graph, graph.nodes)
             self._cut |= set() if graph.trust else sources(graph)
+        else:
+            self._cut |= _of_datasets(graph)
         self._there = set(self._cut)  # and the names of the nodes
         self.operations: dict[str, Any] = {}
 
@@ -115,12 +117,14 @@ class Imported:
 
     def _placeholder(self, name):
         if name not in self._placeholders:
-            node, port = self._source.node(name), int(name.rpartition(":")[2])
+            node, port = self._source.nodes[node_name(name)], int(name.rpartition(":")[2])
             dtype = output_type(node, port) or tf1.float32.as_datatype_enum
             own = re.sub("[^A-Za-z0-9_./]", "_", f"in_place_of/{node.name}")
+            shapes = _written_shapes(node)
+            shape = shapes[port] if port < len(shapes) else self._source.shape(name)
             with self.graph.as_default():
                 self._placeholders[name] = tf1.placeholder(
-                    wider(dtype) if self._widened else dtype, self._source.shape(name), name=own
+                    wider(dtype) if self._widened else dtype, shape, name=own
                 )
         return self._placeholders[name]
 
@@ -145,6 +149,17 @@ def sources(graph):
     """The tensors of a graph that come out of a queue, a dataset or a reader."""
     nodes = [node for node in graph.nodes.values() if is_source(node.op)]
     return {name for node in nodes for name in (f"{node.name}:0", *graph.outputs(node))}
+
+
+def _of_datasets(graph):
+    """The tensors that a dataset gives, whose shapes are written down, unlike those of others."""
+    nodes = [node for node in graph.nodes.values() if node.op.startswith("IteratorGetNext")]
+    return {f"{node.name}:{port}" for node in nodes for port in range(len(_written_shapes(node)))}
+
+
+def _written_shapes(node):
+    """The shapes of the outputs of what a dataset gives; none of any other node."""
+    return node.attr["output_shapes"].list.shape if "output_shapes" in node.attr else []
 
 
 def _reserve(graph, names):

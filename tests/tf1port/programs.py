@@ -32,6 +32,7 @@ class Program(NamedTuple):
     clip: float | None = None
     batch: int | None = None
     dtype: str = "float32"
+    state: bool = False  # the head takes the final state, not the last output
 
 
 def build(program):
@@ -49,8 +50,8 @@ def build(program):
     if program.keep == "fed":
         ends.extra["keep"] = kept = tf1.placeholder(program.dtype, [], name="keep")
         cell = tf1.nn.rnn_cell.DropoutWrapper(cell, output_keep_prob=kept)
-    outputs, _ = tf1.nn.dynamic_rnn(cell, x, lengths, dtype=program.dtype)
-    taken = outputs[:, -1]
+    outputs, state = tf1.nn.dynamic_rnn(cell, x, lengths, dtype=program.dtype)
+    taken = state.h if program.state else outputs[:, -1]
     if type(program.keep) is float:
         training = tf1.placeholder_with_default(False, [], name="training")
         ends.extra["training"] = training

@@ -11,6 +11,7 @@ import tensorflow.compat.v1 as tf1
 
 from tf1port.cells.families import FAMILIES
 from tf1port.comparison.ladder import constants
+from tf1port.comparison.ladder.findings import Findings
 from tf1port.comparison.port.port_map import parse_map
 from tf1port.comparison.sides import dropout, naming
 from tf1port.comparison.sides.calling import Calling
@@ -18,9 +19,11 @@ from tf1port.comparison.sides.constants import of_model, rates_of_model
 from tf1port.comparison.sides.copying import with_tf1_powers
 from tf1port.comparison.sides.feeding import Feeding, names
 from tf1port.comparison.sides.gates import Gates
+from tf1port.comparison.sides.keras import KerasSide
 from tf1port.comparison.sides.protocol import NotOffered
 from tf1port.comparison.sides.rows import in_steps, squashed
 from tf1port.comparison.sides.sources import Source, with_lengths
+from tf1port.comparison.sides.traits import Traits
 from tf1port.errors import UserError
 from tf1port.numerics.optimizers import TF1PowersAdam
 
@@ -366,3 +369,27 @@ def test_a_model_of_one_input_takes_it_by_any_name():
     ]
     with pytest.raises(UserError, match=r"\[inputs\] names a, c: the model has a, b"):
         Calling(made, ["a", "c"])
+
+
+def test_a_layer_around_a_cell_gives_no_outputs_of_the_cell():
+    inputs = keras.Input((2, 4, 3), name="x")
+    inner = keras.layers.TimeDistributed(keras.layers.LSTM(2), name="inner")(inputs)
+    outer = keras.layers.LSTM(2, return_sequences=True, name="outer")(inner)
+    model = keras.Model(inputs, keras.layers.Dense(1, name="out")(outer))
+    held = {"layers": {"inner": "a", "outer": "b"}, "inputs": {"x": "x"}, "outputs": {"out": "o"}}
+    side = KerasSide(
+        model,
+        Traits(),
+        port_map=parse_map(held),
+        dtype="float32",
+        output_names=["inner", "outer", "outer/h", "out"],
+    )
+    found = side.forward({"x": np.ones((1, 2, 4, 3), "float32")})
+    assert set(found) == {"outer", "outer/h", "out", "logits"}
+
+
+def test_sequences_of_several_lengths_make_one_table():
+    found = Findings()
+    held = {"words": np.zeros((2, 5, 3)), "sentences": np.zeros((2, 3, 3))}
+    found.see_layers(held, held)
+    assert found.heat == {"layers": ["words"], "max_abs": [[0.0] * 5]}

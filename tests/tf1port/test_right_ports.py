@@ -150,6 +150,20 @@ def momentum(rate):
     return tf1.train.MomentumOptimizer(rate, 0.9)
 
 
+def residual():
+    cell = tf1.nn.rnn_cell.BasicLSTMCell(F, name="basic_lstm_cell")
+    return tf1.nn.rnn_cell.ResidualWrapper(cell)
+
+
+def of_state():
+    """Whose head takes the state, to which no residual is added."""
+    inputs = keras.Input((T, F), name="x")
+    x = keras.layers.LSTM(F, name="lstm")(inputs)
+    made = keras.Model(inputs, keras.layers.Dense(C, name="scores")(x))
+    made.compile(adam(), CROSS_ENTROPY)
+    return made
+
+
 RIGHT = {
     "plain": (Program(), model, TEXT),
     "sequential": (Program(), sequential, TEXT),
@@ -191,6 +205,7 @@ RIGHT = {
         lambda: model(optimizer=adam(global_clipnorm=500.0)),
         TEXT,
     ),
+    "a residual cell, its state taken": (Program(cell=residual, state=True), of_state, TEXT),
     "a sum of losses": (
         Program(loss=lambda losses: tf1.reduce_mean(losses) + 0.0 + tf1.constant(0.0)),
         model,

@@ -77,11 +77,12 @@ class Findings:
             ).max_abs
             for name in names
         }
-        sequences = [name for name in names if legacy[name].ndim == 3]
+        steps = {name: legacy[name].shape[1] for name in names if legacy[name].ndim == 3}
+        longest = max(steps.values(), default=0)  # the table has one number of columns
+        sequences = [name for name, count in steps.items() if count == longest]
         for name in sequences or names:
             pair = legacy[name], modern.get(name, np.array(np.nan))
-            steps = _steps(pair) if sequences else [pair]
-            self._add(name, steps)
+            self._add(name, _steps(pair) if sequences else [pair])
 
     def see_states(self, legacy, modern, *, lengths):
         """Takes final states after lengths [N] of 1 to T: those of a length are one time step."""

@@ -101,7 +101,8 @@ class KerasSide(Side):
         found = {"logits": calling.outputs(made)[0]}
         with floatx(self.dtype):
             for path, call in calls.items():  # in the order of the calls
-                found[path] = call.made
+                if path in self.map.outputs:  # else it may make something else than its cell
+                    found[path] = call.made
                 for name, one in directions(path, layers[path]).items():
                     found.update(recurrent_outputs(name, one, call))
         named = zip(getattr(self.model, "output_names", ()), calling.outputs(made), strict=False)

@@ -1,0 +1,332 @@
+"""The statements of one function of a Program's source: of build_model, or of a layer's call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tf1port.keras_model import naming
+from tf1port.keras_model.expressions import WIDTH
+from tf1port.keras_model.op_table import Operand, Operation, Translation, translate
+from tf1port.keras_model.program import (
+    Arithmetic,
+    Constant,
+    Loop,
+    Op,
+    Producer,
+    Size,
+    Sizes,
+    Use,
+    Value,
+    Weight,
+)
+from tf1port.keras_model.program_blocks import arranged, blocks_of, leaves
+from tf1port.keras_model.statements import inlined, row, written
+
+if TYPE_CHECKING:
+    from tf1port.keras_model.program_source import ProgramSource
+
+_MIRRORED = {"Less": "Greater", "LessEqual": "GreaterEqual"}
+_MIRRORED |= {other: one for one, other in _MIRRORED.items()}
+
+
+class Body:
+    """The statements of a function: of build_model, or of the call of a layer of some ops."""
+
+    def __init__(self, source: ProgramSource, order: Sequence[Producer], *, functional: bool):
+        self.source, self.functional = source, functional
+        self.texts = source.texts if functional else {}
+        self.names = source.names if functional else naming.Names()
+        self.order = order
+        self.statements: list[tuple[str, str, Any]] = []
+        self.weights: dict[str, str] = {}  # texts of variables of the layer's own
+
+    def lines(self, *, indent: int, kept: Sequence[Value] = ()) -> list[str]:
+        """The statements as lines.
+
+        Args:
+            kept: the values that are returned.
+        """
+        blocks = blocks_of(self.order, self._is_dynamic) if self.functional else {}
+        for producer in arranged(self.order, blocks):
+            if id(producer) in blocks:
+                self._block(blocks[id(producer)])
+            elif isinstance(producer, Op):
+                self._op(producer)
+            elif isinstance(producer, Use):
+                self._use(producer)
+            elif isinstance(producer, Loop):
+                self._loop(producer)
+            elif self.functional and hasattr(producer, "variable"):
+                self._variable(producer)
+        names = {self.texts.get((id(value.producer), value.port), "") for value in kept}
+        return written(inlined(self.statements, names), indent)
+
+    def _is_dynamic(self, op: Op) -> bool:
+        """Whether an op has to ask for a size when the model runs."""
+        probe = Body(self.source, [], functional=False)
+        for value in leaves(op):
+            probe.texts.setdefault((id(value.producer), value.port), "x")
+        made = probe.translated(op)
+        return made.needs_layer or "ops.shape(" in made.call
+
+    def name(self, value: Value) -> str:
+        """A new name for a value from elsewhere: an argument."""
+        text = self.names.new(name_of(value.producer))
+        self.texts[id(value.producer), value.port] = text
+        return text
+
+    def tensor(self, value: Value) -> str:
+        """The text of a value."""
+        producer = value.producer
+        if isinstance(producer, Constant):
+            return _literal(producer.array, self)
+        if isinstance(producer, Weight) and producer.variable in self.weights:
+            return self.weights[producer.variable]
+        if isinstance(producer, Sizes):
+            parts = [self.size(size) for size in producer.sizes]
+            return str(parts[0]) if producer.scalar else f"({', '.join(map(str, parts))},)"
+        return self.texts[id(producer), value.port]
+
+    def size(self, size: Size) -> str | int:
+        """The text of a size."""
+        if isinstance(size, int):
+            return size
+        if isinstance(size, Arithmetic):
+            parts = [self.size(term) for term in size.terms]
+            return f" {size.operator} ".join(
+                f"({part})" if " " in str(part) else str(part) for part in parts
+            )
+        return f"ops.shape({self.tensor(size.value)})[{size.axis}]"
+
+    def operand(self, value: Value) -> Operand:
+        """A value as the table of ops takes it."""
+        producer = value.producer
+        array = producer.array if isinstance(producer, Constant) else None
+        parts = None
+        if isinstance(producer, Sizes):
+            parts = tuple(self.size(size) for size in producer.sizes)
+            if producer.scalar:
+                text = f"({parts[0]})" if " " in str(parts[0]) else str(parts[0])
+                return Operand(text, value.dtype, ())
+        return Operand(self.tensor(value), value.dtype, value.shape, array, parts)
+
+    def _op(self, op: Op) -> None:
+        alias = _last_step(op, self.source.users) if op.op == "StridedSlice" else None
+        if alias is not None:
+            self.texts[id(op), 0] = self.texts[id(alias), 0]
+            return
+        made = self.translated(op)
+        name = self.names.new(name_of(op))
+        self.statements.append((name, self._typed(made.call), None))
+        for port, template in enumerate(made.outputs):
+            self.texts[id(op), port] = template.format(name)
+
+    def translated(self, op: Op) -> Translation:
+        """An op as the table of ops writes it."""
+        if op.op == "SequenceMask":
+            lengths, steps = (self.tensor(value) for value in op.taken)
+            dtype = op.taken[0].dtype
+            # In this order: a tensor of TensorFlow does not compare itself with one of keras.Input.
+            return Translation(f'{lengths}[:, None] > ops.arange({steps}, dtype="{dtype}")')
+        taken = [self.operand(value) for value in op.taken]
+        name = op.op
+        if name in _MIRRORED and self.functional and not _is_fed(op.taken[0]):
+            # A tensor of TensorFlow does not compare itself with one of keras.Input.
+            name, taken = _MIRRORED[name], taken[::-1]
+        if op.op == "Reshape":
+            taken[1] = self._target(op.taken[1], taken[1])
+        operation = Operation(
+            name,
+            op.scope,
+            op.attrs,
+            tuple(taken),
+            len(op.out_dtypes),
+            op.out_dtypes,
+            op.out_shapes,
+        )
+        return translate(operation)
+
+    def _target(self, value: Value, operand: Operand) -> Operand:
+        """The target of a reshape, its only size that is not known left open."""
+        if not isinstance(value.producer, Sizes):
+            return operand
+        sizes = value.producer.sizes
+        open_ = [size for size in sizes if not isinstance(size, int)]
+        if len(open_) != 1 or -1 in sizes:
+            return operand
+        parts = tuple(size if isinstance(size, int) else -1 for size in sizes)
+        return Operand(str(parts), "int32", value.shape, None, parts)
+
+    def _typed(self, text: str) -> str:
+        """Within a layer its own dtype stands for that of the model."""
+        dtype = self.source.program.dtype
+        return text if self.functional else text.replace(f'"{dtype}"', "self.compute_dtype")
+
+    def scan(self, loop: Loop) -> list[str]:
+        """The lines of a call: a function of one step, which ops.scan repeats.
+
+        Of every step all states are kept, as ops.scan has room for what is like them alone: so an
+        output that is no state becomes one. It reads one sequence of a length that only a run
+        knows: further ones are read by the number of the step.
+        """
+        states = [self.name(value) for value in loop.states]
+        starts = [self._start(value) for value in loop.initial]
+        sequences = [self.tensor(value) for value in loop.sequences]
+        first = sequences[0] if sequences else f"ops.arange({self.size(loop.length)})"
+        steps = [self.name(value) for value in loop.steps]
+        time = self.name(loop.time)
+        pairs = zip(steps[1:], sequences[1:], strict=True)
+        reads = [f"{name} = ops.take({text}, {time}, axis=0)" for name, text in pairs]
+        body = self.lines(indent=12, kept=[*loop.new_states, *loop.outputs])
+        made = [self.tensor(value) for value in loop.new_states]
+        places = [self._kept(value, states, starts, made) for value in loop.outputs]
+        if sequences and (reads or any(re.search(rf"\b{time}\b", line) for line in body)):
+            states.append(time)
+            starts.append("ops.convert_to_tensor(0)")
+            made.append(f"{time} + 1")
+        out = [f"finals[{index}]" for index in range(len(loop.initial))]
+        out += [f"kept[{index}]" for index in places]
+        out = [out[port] for port in sorted(self.source.users[id(loop)])]
+        starts = [self._typed(text) for text in starts]  # which makes them longer
+        scan = f"        finals, kept = ops.scan(step, [{', '.join(starts)}], {first})"
+        if len(scan) > WIDTH:
+            starts = [f"            {text}," for text in starts]
+            scan = "\n".join(["        starts = [", *starts, "        ]"])
+            scan += f"\n        finals, kept = ops.scan(step, starts, {first})"
+        lines = [
+            f"        def step(states, {steps[0] if steps else time}):",
+            *([f"            {row(states)} = states"] if states else []),
+            *(f"            {line}" for line in reads),
+            *body,
+            f"            states = [{', '.join(made)}]",
+            "            return states, states",
+            "",
+            scan,
+            f"        return {', '.join(out)}",
+        ]
+        return [self._typed(line) for line in lines]
+
+    def _start(self, value: Value) -> str:
+        """A state at the start, as a tensor."""
+        text = self.tensor(value)
+        constant = isinstance(value.producer, Constant) and not text.startswith("ops.")
+        return f'ops.convert_to_tensor({text}, dtype="{value.dtype}")' if constant else text
+
+    def _kept(self, value: Value, states, starts, made) -> int:
+        """The place of an output among the states; it becomes one where it is none."""
+        text = self.tensor(value)
+        if text not in made:
+            states.append(self.names.new("last"))
+            sizes = row([str(self.size(value.size(axis))) for axis in range(len(value.axes))])
+            starts.append(f'ops.zeros({sizes}, dtype="{value.dtype}")')
+            made.append(text)
+        return made.index(text)
+
+    def _loop(self, loop: Loop) -> None:
+        assert loop.spec is not None
+        arguments = ", ".join(self.tensor(value) for value in self.source.loop(loop))
+        names = []
+        for port in sorted(self.source.users[id(loop)]):
+            names.append(self.names.new(loop.spec.name))
+            self.texts[id(loop), port] = names[-1]
+        self.statements.append((", ".join(names), f"({arguments})", loop))
+
+    def _use(self, use: Use) -> None:
+        arguments = [self.tensor(value) for value in use.positional]
+        if use.layer.kind == "recurrent" and "mask" not in use.keywords and _has_mask(use):
+            arguments[0] += " * 1.0"  # another tensor, without the mask of the layer below
+        for key, value in use.keywords.items():
+            if isinstance(value, list):
+                arguments.append(f"{key}=[{', '.join(map(self.tensor, value))}]")
+            else:
+                arguments.append(f"{key}={self.tensor(value)}")
+        names = self._targets(use)
+        self.statements.append((", ".join(names), f"({', '.join(arguments)})", use.layer))
+
+    def _targets(self, use: Use) -> list[str]:
+        assert use.layer.spec is not None
+        base, options = use.layer.spec.name, use.layer.spec.options
+        if use.layer.kind != "recurrent":
+            name = self.names.new(base)
+            self.texts[id(use), 0] = name
+            return [name]
+        first = self.names.new(base)
+        self.texts[id(use), 0] = first
+        if not options.get("return_state"):
+            self.texts[id(use), 1] = first
+            return [first]
+        used = self.source.users.get(id(use), {})
+        found = [first if 0 in used else "_"]
+        for port in range(1, use.layer.outputs):
+            name = self.names.new(f"{base}_{'hc'[port - 1]}") if port in used else "_"
+            self.texts[id(use), port] = name
+            found.append(name)
+        return found
+
+    def _variable(self, producer) -> None:
+        sources = {"value": producer.variable}
+        spec = next(one for one in self.source.program.specs if one.sources == sources)
+        first = self.source.program.inputs[0]
+        name = self.names.new(spec.name)
+        self.texts[id(producer), 0] = name
+        self.statements.append((name, f"({self.tensor(first)})", spec))
+
+    def _block(self, block: list[Op]) -> None:
+        class_, taken, results = self.source.block(block)
+        names = [self.names.new(name_of(value.producer)) for value in results]
+        for value, name in zip(results, names, strict=True):
+            self.texts[id(value.producer), value.port] = name
+        dtype = self.source.program.dtype
+        arguments = ", ".join(self.tensor(value) for value in taken)
+        layer = self.source.layer_names.new(naming.identifier(class_))
+        call = f'{class_}(dtype="{dtype}", name="{layer}")({arguments})'
+        self.statements.append((", ".join(names), call, None))
+
+
+def _last_step(op: Op, users) -> Use | None:
+    """The recurrent layer that gives its last output alone, where this op takes that."""
+    use = op.taken[0].producer
+    if "step" not in op.attrs or not isinstance(use, Use) or use.layer.spec is None:
+        return None
+    return None if use.layer.spec.options["return_sequences"] else use
+
+
+def _has_mask(use: Use) -> bool:
+    """Whether what a layer takes comes from a masked one by way of layers alone."""
+    below = use.positional[0].producer
+    while isinstance(below, Use):
+        if "mask" in below.keywords:
+            return True
+        below = below.positional[0].producer
+    return False
+
+
+def _is_fed(value: Value) -> bool:
+    """Whether a value depends on an input or a variable of the model."""
+    made = in_order([value])
+    return any(isinstance(one, Input | Weight | Use | Loop) for one in made)
+
+
+def name_of(producer: Producer) -> str:
+    """A name for what a producer makes."""
+    if isinstance(producer, Use) and producer.layer.spec is not None:
+        return producer.layer.spec.name
+    return naming.of_node(producer.scope or "x")
+
+
+def _literal(array: np.ndarray, body: Body) -> str:
+    """A constant as source: a number, or an array of the model's own dtype."""
+    if array.ndim == 0:
+        plain = array.item()
+        if isinstance(plain, float) and not np.isfinite(plain):
+            return f'float("{plain}")'
+        return repr(plain)
+    if len(set(array.ravel().tolist())) == 1 and array.size > 8:
+        if not array.any():
+            return f'ops.zeros({array.shape}, dtype="{array.dtype}")'
+        return f'ops.full({array.shape}, {array.ravel()[0].item()!r}, dtype="{array.dtype}")'
+    return f'ops.array({array.tolist()!r}, dtype="{array.dtype}")'

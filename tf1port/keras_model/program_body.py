@@ -14,6 +14,7 @@ from tf1port.keras_model.op_table import Operand, Operation, Translation, transl
 from tf1port.keras_model.program import (
     Arithmetic,
     Constant,
+    Input,
     Loop,
     Op,
     Producer,
@@ -22,6 +23,7 @@ from tf1port.keras_model.program import (
     Use,
     Value,
     Weight,
+    in_order,
 )
 from tf1port.keras_model.program_blocks import arranged, blocks_of, leaves
 from tf1port.keras_model.statements import inlined, row, written

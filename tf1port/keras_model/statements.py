@@ -13,6 +13,7 @@ from tf1port.keras_model.expressions import WIDTH
 
 # The names that are assigned to, the expression, and where it is a call of a layer's the layer.
 Statement = tuple[str, str, Any]
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _ROOM = 76  # characters of a statement that others are put into
 
 
@@ -23,20 +24,26 @@ def row(names: Sequence[str]) -> str:
 
 def inlined(statements: Sequence[Statement], kept: set[str]) -> list[Statement]:
     """Statements without those whose names are used once, by an expression that has room for it."""
-    found = list(statements)
+    found = dict(enumerate(statements))
+    users: dict[str, list[int]] = {}
+    for index, (_, text, _) in found.items():
+        for name in _NAME.findall(text):
+            users.setdefault(name, []).append(index)
     for index, (name, _, layer) in enumerate(statements):
-        if layer is not None or not name.isidentifier() or name in kept:
+        if layer is not None or name in kept or len(users.get(name, ())) != 1:
             continue
-        pattern = re.compile(rf"\b{name}\b")
-        users = [i for i in range(len(found)) if found[i] and pattern.search(found[i][1])]
-        if len(users) != 1 or len(pattern.findall(found[users[0]][1])) != 1:
-            continue
-        target, other, of = found[users[0]]
-        (place,) = pattern.finditer(other)
-        whole = _put(place, found[index][1], other)
+        (user,) = users[name]
+        target, other, of = found[user]
+        place = re.search(rf"\b{name}\b", other)
+        assert place is not None
+        text = found[index][1]
+        whole = _put(place, text, other)
         if len(target) + len(whole) < (_ROOM if of is None else _ROOM // 2):
-            found[users[0]], found[index] = (target, whole, of), None
-    return [one for one in found if one]
+            found[user] = (target, whole, of)
+            del found[index]
+            for one in _NAME.findall(text):
+                users[one] = [user if i == index else i for i in users[one]]
+    return list(found.values())
 
 
 def _put(place: re.Match[str], text: str, other: str) -> str:
@@ -60,14 +67,14 @@ def written(statements: Sequence[Statement], indent: int) -> list[str]:
             line = f"{pad}{name} = {text}"
             lines += [line] if len(line) <= WIDTH else folded(line, indent)
             continue
-        spec = getattr(layer, "spec", layer)
+        spec: Any = getattr(layer, "spec", layer)
         if counts[id(layer)] == 1:
             lines += spec.call.lines(indent=indent, before=f"{name} = ", after=text)
             continue
         if id(layer) not in named:
             named[id(layer)] = f"{spec.name}_layer"
             lines += spec.call.lines(indent=indent, before=f"{spec.name}_layer = ")
-        lines.append(f"{pad}{name} = {named[id(layer)]}{text}")
+        lines += folded(f"{name} = {named[id(layer)]}{text}", indent)
     return lines
 
 

@@ -3,8 +3,8 @@
 import keras
 import pytest
 
-from tests.tf1port import programs
-from tests.tf1port.programs import GRAPH, INPUTS, LAYERS, Program, adam, model, prove, save
+from tests.tf1port import ported
+from tests.tf1port.ported import GRAPH, INPUTS, LAYERS, Program, adam, model, prove, save
 
 # isort: split
 import tensorflow.compat.v1 as tf1
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def clipping_cell():
-    return tf1.nn.rnn_cell.LSTMCell(programs.U, cell_clip=50.0, name="basic_lstm_cell")
+    return tf1.nn.rnn_cell.LSTMCell(ported.U, cell_clip=50.0, name="basic_lstm_cell")
 
 
 def later_decay():
@@ -69,6 +69,12 @@ MISTAKES = {
         LAYERS + INPUTS + GRAPH,
         ("optimizer", "learning rate after 100001 steps is 0.01, not 0.001"),
     ),
+    "a later decay where nothing counts": (
+        Program(counts=False),
+        lambda: model(optimizer=adam(schedule(90_000))),
+        LAYERS + INPUTS + GRAPH,
+        ("optimizer", "learning rate after 90001 steps is 0.001, not 0.01"),
+    ),
     "another later decay": (
         Program(rate=later_decay),
         lambda: model(optimizer=adam(schedule(90_000))),
@@ -92,7 +98,7 @@ def schedule(boundary):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_mistake_that_hides_is_found(name, dtype, tmp_path):
     program, port, text, (quantity, cause) = MISTAKES[name]
-    only = (*programs.CHECKS[:5], dtype)
+    only = (*ported.CHECKS[:5], dtype)
     found = prove(tmp_path, save(tmp_path, program), port(), text=text, only=only)
     assert found["outcome"] == "different"
     assert found["breaks"]["quantity"] == quantity

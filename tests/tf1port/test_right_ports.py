@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.tf1port.programs import (
+from tests.tf1port.ported import (
     CROSS_ENTROPY,
     GRAPH,
     INPUTS,

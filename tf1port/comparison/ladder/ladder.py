@@ -158,6 +158,10 @@ class _Ladder:
             numbers = [*legacy.turning_points(), *modern.turning_points()]
             counts = constants.counts(numbers)
             own, other = (side.optimizer_constants(batch, counts) for side in (legacy, modern))
+            if not any(name.startswith(constants.RATE) for name in own):
+                self.seen.note(
+                    "optimizer", "the learning rate of later steps, which is fed or unknown"
+                )
             yield self._take(constants.rung("optimizer", own, other, self.dtype))
 
     def _note_dropout(self):

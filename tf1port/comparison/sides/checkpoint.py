@@ -202,18 +202,25 @@ class CheckpointSide(Side):
         return self._feeding(inputs, labels=labels, training=True)
 
     def rates(self, batch: Any, counts: Any) -> list[float] | None:
-        """The learning rate after some numbers of steps; None where it is not one tensor's."""
-        tensors = {one.arguments["lr"] for one in self.places.applied.values()}
+        """The learning rate after some numbers of steps; None where it is not one, or not known."""
         step = self.program.held.counters.get("global_step")
-        if len(tensors) != 1 or step is None or not counts:
+        names = self._rate_tensors
+        held = any(constants.is_held(self.whole.graph, name) for name in names)
+        if not names or (step is None and held):  # it may count by a variable of its own
             return None
-        feed, lr = self._training(batch), self.tensor(tensors.pop())
-        found = []
-        with self._put_back([step]):
+        feed, found = self._training(batch), []
+        tensors = [self.tensor(name) for name in names]
+        with self._put_back([] if step is None else [step]):
             for count in counts:
-                self.whole.assign({step: count})
-                found.append(float(self.whole.run(lr, feed)))
-        return found
+                if step is not None:
+                    self.whole.assign({step: count})
+                rates = {float(np.float32(rate)) for rate in self.whole.run(tensors, feed)}
+                found.append(rates.pop())
+                if rates or step is None:
+                    break
+        if rates:
+            return None
+        return found * len(counts) if step is None else found
 
     def cell_constants(self) -> dict[str, Any]:
         """The clips of its cells, by name."""

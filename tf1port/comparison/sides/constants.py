@@ -13,6 +13,7 @@ from tf1port.comparison.sides.tapping import directions
 from tf1port.errors import UserError
 from tf1port.numerics.optimizers import CLIPS
 from tf1port.tf1.graph.ends import is_fed
+from tf1port.tf1.graph.index import VARIABLES
 
 DENSE = 1e8  # a norm that is never reached: it makes the gradient of a table a dense one (D20)
 
@@ -89,6 +90,13 @@ def numbers_behind(graph: Any, tensor: str) -> tuple[list[float], bool]:
             numbers += [float(one) for one in np.ravel(value)[:_MOST]]
         fed = fed or (node is not None and is_fed(node.op))
     return numbers, fed
+
+
+def is_held(graph: Any, tensor: str) -> bool:
+    """Whether a tensor of a graph is made of variables."""
+    through = {node.op for node in graph.nodes.values()}
+    nodes = map(graph.node, graph.behind(tensor, through=through))
+    return any(node is not None and node.op in VARIABLES for node in nodes)
 
 
 def numbers_in(config: Any) -> list[float]:

@@ -33,6 +33,7 @@ class Program(NamedTuple):
     batch: int | None = None
     dtype: str = "float32"
     state: bool = False  # the head takes the final state, not the last output
+    counts: bool = True  # by a global step
 
 
 def build(program):
@@ -59,7 +60,7 @@ def build(program):
     logits = tf1.layers.dense(taken, C, name="scores")
     losses = tf1.nn.sparse_softmax_cross_entropy_with_logits(labels=ends.y, logits=logits)
     ends.loss = program.loss(losses)
-    step = tf1.train.get_or_create_global_step()
+    step = tf1.train.get_or_create_global_step() if program.counts else None
     rate = program.rate()
     if rate == "fed":
         ends.extra["rate"] = rate = tf1.placeholder(program.dtype, [], name="rate")

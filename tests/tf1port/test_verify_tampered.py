@@ -362,3 +362,9 @@ def test_a_file_without_its_optimizer_is_not_proved_to_train_alike(files, tmp_pa
     bare.save(target)
     assert main(["verify", prefix, str(target), "--steps", "2"]) == 3
     assert "the model has no optimizer" in capsys.readouterr().out
+
+
+def test_lists_of_other_lengths_differ():
+    lines = list(layers._differences([1, 2], [1], "layer/kernel_size"))
+    assert lines == ["layer/kernel_size: 2 in the file, 1 in the graph"]
+    assert list(layers._differences([1, [2]], [1, [2]], "layer/axis")) == []

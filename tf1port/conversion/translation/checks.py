@@ -17,6 +17,7 @@ import tensorflow as tf
 from tf1port.conversion.as_it_stands import inference, noisy
 from tf1port.conversion.end_to_end import QUANTITY, ROUNDINGS
 from tf1port.conversion.translation import feeds
+from tf1port.conversion.translation.literals import with_decimals
 from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
@@ -40,7 +41,7 @@ class GraphSide:
         self.dtype = "float64" if upcast else conversion.program.dtype
         graph = conversion.graph
         self._whole = WholeGraph(
-            inference(graph),
+            with_decimals(inference(graph), conversion.program),
             widened=upcast,
             targets=[*conversion.outputs.values()],
             trust=graph.trust,
@@ -109,7 +110,7 @@ class KerasSide:
         taken = [_cast(fed[name], dtype) for name in names]
         with floatx(dtype):
             try:
-                made = model(taken, training=False)
+                made = model(taken if len(taken) > 1 else taken[0], training=False)
             except (ValueError, tf.errors.OpError) as error:
                 line = str(error).strip().partition("\n")[0]
                 raise UserError(f"the model does not take what the graph does: {line}") from None

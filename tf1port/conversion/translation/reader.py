@@ -7,7 +7,7 @@ embeddings, sizes arithmetic on sizes; every other op is as tf1port.keras_model.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -204,11 +204,10 @@ class Reader:
         return Value(Weight(variable, variable), dtype, shape, dims=shape)
 
     def _computed(self, node, taken: list[Value]) -> list[Value]:
-        rule: Callable[..., list[Value] | None] | None = rules.RULES.get(node.op)
-        made = rule(self, node, taken) if rule else None
-        return made if made is not None else self._plain(node, taken)
+        made = rules.made(self, node, taken)
+        return made if made is not None else self.plain(node, taken)
 
-    def _plain(self, node, taken: list[Value]) -> list[Value]:
+    def plain(self, node, taken: list[Value]) -> list[Value]:
         """The outputs of an op that the table translates."""
         if node.op not in OPS:
             raise UserError(f"{node.name} ({node.op}) has no counterpart in Keras")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tf1port.conversion.translation import rules
+from tf1port.conversion.translation.axis_rules import transposed
 from tf1port.conversion.translation.recurrences import Given, Recurrence, check_order
 from tf1port.keras_model.program import Constant, Layer, Op, Sizes, Use, Value
 from tf1port.tf1.checkpoint.cell_names import sizes
@@ -21,7 +21,7 @@ def value(reader, given: Given) -> Value:
     sequence = ports["sequence"]
     scope = given.recurrence.cell.scope
     if given.what == "sequence":
-        return rules.transposed(reader, sequence, (1, 0, 2), scope=scope)
+        return transposed(reader, sequence, (1, 0, 2), scope=scope)
     if given.what == "step":
         return _step(sequence, given.number, len(given.recurrence.run.steps), scope=scope)
     return ports[given.what]
@@ -71,7 +71,7 @@ def _sequence(reader, recurrence: Recurrence) -> Value:
     if recurrence.below is not None:
         return _ports(reader, recurrence.below)["sequence"]
     if run.inputs is not None:
-        return rules.transposed(reader, reader.value(run.inputs), (1, 0, 2), scope=scope)
+        return transposed(reader, reader.value(run.inputs), (1, 0, 2), scope=scope)
     return _stacked(reader, [reader.value(step.x) for step in run.steps], scope=scope)
 
 
@@ -86,7 +86,7 @@ def _stacked(reader, steps: list[Value], *, scope: str) -> Value:
             if axis in (1, -2):
                 return source
             if axis == 0:
-                return rules.transposed(reader, source, (1, 0, 2), scope=scope)
+                return transposed(reader, source, (1, 0, 2), scope=scope)
     if all(isinstance(one, Op) and "step" in one.attrs for one in producers):
         pairs = [(one.taken[0], one.attrs["step"]) for one in producers if isinstance(one, Op)]
         whole = pairs[0][0]

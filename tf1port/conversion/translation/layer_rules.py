@@ -1,0 +1,112 @@
+"""Products with variables as dense layers, rows of tables as embeddings.
+
+Rules as in tf1port.conversion.translation.size_rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tf1port.conversion.translation.axis_rules import reshaped
+from tf1port.conversion.translation.sizes import sizes_of
+from tf1port.keras_model.program import Use, Value
+from tf1port.tf1.graph.equations import ACTIVATIONS
+
+
+def _embedding(reader, node, taken):
+    axis = reader.constant(taken[2]) if len(taken) > 2 else np.array(0)
+    table = reader.variable(taken[0])
+    if table is None or axis is None or int(axis) or node.attr["batch_dims"].i:
+        return None
+    if taken[0].shape is None or len(taken[0].shape) != 2 or taken[1].shape is None:
+        return None
+    ids, width = taken[0].shape
+    options = {"input_dim": ids, "output_dim": width}
+    layer = reader.layer("Embedding", options, {"embeddings": table}, scope=node.name)
+    use = Use(layer, (taken[1],), scope=node.name)
+    sizes = (*(sizes_of(taken[1]) or ()), width)
+    return [Value(use, taken[0].dtype, (*taken[1].shape, width), dims=sizes)]
+
+
+def _product(reader, node, taken):
+    kernel = reader.variable(taken[1])
+    turned = node.attr["transpose_a"].b or node.attr["transpose_b"].b
+    if turned or any(value.shape is None or len(value.shape) != 2 for value in taken):
+        return None
+    if kernel is not None:
+        return [_dense(reader, taken[0], {"kernel": kernel}, None, node)]
+    (value,) = reader.plain(node, taken)
+    value.dims = (taken[0].size(0), taken[1].size(1))
+    return [value]
+
+
+def _of_product(reader, node, taken):
+    """A product of two matrices, neither of which a layer holds."""
+    (value,) = reader.plain(node, taken)
+    if all(one.shape is not None and len(one.shape) == 2 for one in taken):
+        value.dims = (taken[0].size(0), taken[1].size(1))
+    return [value]
+
+
+def _dense(reader, rows: Value, variables, activation, node) -> Value:
+    """A dense layer on what some rows are made of, and its rows."""
+    source = rows.rows_of or rows
+    units = reader.shapes[variables["kernel"]][1]
+    options: dict[str, Any] = {"units": units, "activation": activation}
+    options["use_bias"] = "bias" in variables
+    layer = reader.layer("Dense", options, variables, scope=node.name)
+    use = Use(layer, (source,), scope=node.name)
+    sizes = (*(sizes_of(source) or ())[:-1], units)
+    made = Value(use, rows.dtype, (*source.axes[:-1], units), dims=sizes)
+    return made if source is rows else reshaped(reader, made, (-1, units), node)
+
+
+def _as_dense(reader, value: Value, tensor: str) -> Use | None:
+    """The dense layer whose output a value is, if nothing else computes with it."""
+    if reader.uses[reader.graph.origin(tensor)] != 1:
+        return None
+    producer = (value.rows_of or value).producer
+    if not isinstance(producer, Use) or producer.layer.kind != "Dense":
+        return None
+    return producer if producer.layer.options["activation"] is None else None
+
+
+def _rows(value: Value, use: Use) -> Value:
+    """What a dense layer takes, as rows where its output is rows."""
+    taken = use.positional[0]
+    if value.rows_of is None:
+        return taken
+    return Value(taken.producer, taken.dtype, taken.shape, taken.port, taken.dims, rows_of=taken)
+
+
+def _biased(reader, node, taken):
+    names = reader.graph.inputs(node)
+    for value, bias, tensor in ((*taken, names[0]), (*taken[::-1], names[1])):
+        use, variable = _as_dense(reader, value, tensor), reader.variable(bias)
+        if use is None or variable is None or use.layer.options["use_bias"]:
+            continue
+        if bias.shape == (use.layer.options["units"],):
+            variables = {**use.layer.variables, "bias": variable}
+            return [_dense(reader, _rows(value, use), variables, None, node)]
+    return None
+
+
+def _activation(reader, node, taken):
+    use = _as_dense(reader, taken[0], reader.graph.inputs(node)[0])
+    if use is None or node.op == "LeakyRelu":
+        return None
+    rows = _rows(taken[0], use)
+    return [_dense(reader, rows, use.layer.variables, ACTIVATIONS[node.op], node)]
+
+
+RULES: dict[str, Callable[..., list[Value] | None]] = {
+    "Gather": _embedding,
+    "GatherV2": _embedding,
+    "ResourceGather": _embedding,
+    "MatMul": _product,
+    **dict.fromkeys(("BiasAdd", "Add", "AddV2"), _biased),
+    **dict.fromkeys(ACTIVATIONS, _activation),
+}

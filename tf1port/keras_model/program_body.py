@@ -11,6 +11,7 @@ import numpy as np
 from tf1port.keras_model import naming
 from tf1port.keras_model.expressions import WIDTH
 from tf1port.keras_model.op_table import Operand, Operation, Translation, translate
+from tf1port.keras_model.op_table.writing import number
 from tf1port.keras_model.program import (
     Arithmetic,
     Constant,
@@ -323,10 +324,7 @@ def name_of(producer: Producer) -> str:
 def _literal(array: np.ndarray, body: Body) -> str:
     """A constant as source: a number, or an array of the model's own dtype."""
     if array.ndim == 0:
-        plain = array.item()
-        if isinstance(plain, float) and not np.isfinite(plain):
-            return f'float("{plain}")'
-        return repr(plain)
+        return number(array, str(array.dtype))
     if len(set(array.ravel().tolist())) == 1 and array.size > 8:
         if not array.any():
             return f'ops.zeros({array.shape}, dtype="{array.dtype}")'

@@ -16,6 +16,7 @@ import tensorflow as tf
 import tensorflow.compat.v1 as tf1
 
 from tf1port.conversion.translation import feeds
+from tf1port.conversion.translation.literals import with_decimals
 from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
@@ -107,7 +108,8 @@ class _GraphTraining:
             raise NoTraining("its variables are in parts")
         graph, upcast = conversion.graph, dtype != conversion.program.dtype
         options = {"widened": upcast, "trust": graph.trust, "aliases": graph.aliases}
-        self._whole = _known(WholeGraph, graph.graph_def, **options)
+        graph_def = with_decimals(graph.graph_def, conversion.program)
+        self._whole = _known(WholeGraph, graph_def, **options)
         _known(self._whole.restore, conversion.checkpoint)
         _known(self._whole.assign, {n: v for n, v in variables.items() if n in self._nodes})
         whole = self._whole.graph
@@ -286,7 +288,7 @@ class _KerasTraining:
         taken = [fed[of["tensor"]] for of in self.conversion.inputs.values()]
         with floatx(self.dtype):
             try:
-                made = self.model(taken, training=False)
+                made = self.model(taken if len(taken) > 1 else taken[0], training=False)
             except (ValueError, tf.errors.OpError) as error:
                 raise NoTraining(str(error).partition("\n")[0]) from None
         if not isinstance(made, dict):

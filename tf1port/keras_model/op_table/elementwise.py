@@ -3,7 +3,7 @@
 import numpy as np
 
 from tf1port.keras_model.op_table.operation import Operation, Rule, Translation, Writer
-from tf1port.keras_model.op_table.writing import call, cast, number, row, tensor
+from tf1port.keras_model.op_table.writing import call, cast, row, tensor
 
 # Ops that Keras has under these names and that keep the dtype.
 FUNCTIONS = {
@@ -94,8 +94,9 @@ def _round(operation: Operation) -> str:
 
 
 def _leaky_relu(operation: Operation) -> str:
+    """The slope is a float32 of the graph's in every dtype."""
     x = operation.operands[0]
-    slope = number(operation.attrs.get("alpha", np.float32(0.2)), x.dtype)
+    slope = repr(float(np.float32(operation.attrs.get("alpha", 0.2))))
     return call("leaky_relu", tensor(x), negative_slope=slope)
 
 

@@ -1,5 +1,6 @@
 """Parts of a graph as a GraphDef of their own, with float64 in the place of float32 if wanted."""
 
+import numpy as np
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf1
 
@@ -9,6 +10,7 @@ from tf1port.tf1.graph.trust import check
 
 _HANDING = {"Enter", "Merge", "Switch", "NextIteration", "Exit", "Identity"}
 _HANDING |= {"Add", "AddV2", "AddN"}  # of gradients
+DECIMAL = "_decimal"  # the attribute of a constant that is upcast as the shortest decimal of it
 _WIDER = {tf1.float32.as_datatype_enum: tf1.float64.as_datatype_enum}
 
 
@@ -96,5 +98,8 @@ def _widen(node, *, flow):
         for index, kind in enumerate(value.list.type if value.HasField("list") else ()):
             value.list.type[index] = _WIDER.get(kind, kind)
         if name == "value" and value.tensor.dtype in _WIDER:
-            wider = tf2.make_ndarray(value.tensor).astype("float64")
+            number = tf2.make_ndarray(value.tensor)
+            wider = (
+                np.float64(str(number[()])) if DECIMAL in node.attr else number.astype("float64")
+            )
             value.tensor.CopyFrom(tf2.make_tensor_proto(wider))

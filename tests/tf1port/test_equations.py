@@ -79,7 +79,7 @@ class Alone:
         taken = sorted({Graph.full(name) for node in self.nodes.values() for name in node.input})
         names = {name.rpartition(":")[0] for name in taken} - self.nodes.keys()
         leaves = {name: tf1.NodeDef(name=name, op="Placeholder") for name in names}
-        self.graph.nodes = self.graph._given = {**self.nodes, **leaves}
+        self.graph.nodes = self.graph._before = {**self.nodes, **leaves}
         self.graph._index()
         return read_uses(self.graph, self.cell)
 

@@ -108,9 +108,9 @@ class Child:
                 self.step, self.since = event["step"], time.monotonic()
             if self.step and time.monotonic() - self.since > self._allowed(seconds):
                 raise UserError(limits.exceeded(self.step, seconds))
-            held = memory.resident(self.process.pid)
-            if held > most:
-                raise UserError(memory.exceeded(held, most, self.step))
+            used = memory.resident(self.process.pid)
+            if used > most:
+                raise UserError(memory.exceeded(used, most, self.step))
 
     def _allowed(self, seconds: float) -> float:
         return limits.allowed(self.step or "", seconds) + GRACE
@@ -151,8 +151,8 @@ class Child:
         """The last line that was logged on what went wrong."""
         with open(self.log, encoding="utf-8", errors="replace") as file:
             lines = [line.strip() for line in file.readlines()[-100:]]
-        told = [line for line in lines if "Check failed" in line or "Error" in line]
-        return printable(told[0].rpartition("] ")[2])[:200] if told else ""
+        failures = [line for line in lines if "Check failed" in line or "Error" in line]
+        return printable(failures[0].rpartition("] ")[2])[:200] if failures else ""
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ SEARCH = "searching the graph"
 _TIMES = {SEARCH: 10}  # of the limit: a search waits for nothing, and is long for a large graph
 
 _steps: list[str] = []
-_told: list[Callable[[str | None], None]] = []
+_listeners: list[Callable[[str | None], None]] = []
 _seconds: list[float] = []
 
 
@@ -23,7 +23,7 @@ def configure(seconds: float, tell: Callable[[str | None], None]) -> None:
         seconds: that a step may take.
         tell: called with the step that begins or goes on, and with None where none does.
     """
-    _seconds[:], _told[:] = [seconds], [tell]
+    _seconds[:], _listeners[:] = [seconds], [tell]
 
 
 def seconds() -> float:
@@ -55,5 +55,5 @@ def step(what: str) -> Iterator[None]:
 
 
 def _tell() -> None:
-    for tell in _told:
+    for tell in _listeners:
         tell(_steps[-1] if _steps else None)

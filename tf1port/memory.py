@@ -27,11 +27,11 @@ def resident(pid: int) -> int:
         return 0
 
 
-def exceeded(held: int, most: int, doing: str | None) -> str:
+def exceeded(used: int, most: int, doing: str | None) -> str:
     """What to say of a process that holds too much."""
     at = f"{doing} takes" if doing else "it takes"
     return (
-        f"{at} {held / GB:.1f} GB of memory, more than {most / GB:.2g} GB: --memory-limit gives "
+        f"{at} {used / GB:.1f} GB of memory, more than {most / GB:.2g} GB: --memory-limit gives "
         "it more"
     )
 

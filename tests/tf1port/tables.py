@@ -18,19 +18,19 @@ def index(entries):
     header.version.producer = 1
     pairs = [(b"", header.SerializeToString())]
     pairs += [(name.encode(), entry.SerializeToString()) for name, entry in sorted(entries.items())]
-    held = b""
-    held, data = _add(held, _block(pairs))
-    held, meta = _add(held, _block([]))
-    held, top = _add(held, _block([(pairs[-1][0] + b"\xff", data)]))
-    return held + (meta + top).ljust(40, b"\0") + struct.pack("<Q", _MAGIC)
+    written = b""
+    written, data = _add(written, _block(pairs))
+    written, meta = _add(written, _block([]))
+    written, top = _add(written, _block([(pairs[-1][0] + b"\xff", data)]))
+    return written + (meta + top).ljust(40, b"\0") + struct.pack("<Q", _MAGIC)
 
 
-def _add(held, block):
+def _add(table, block):
     """The file with one block more, and the handle of that: offset and size."""
-    handle = _varint(len(held)) + _varint(len(block))
+    handle = _varint(len(table)) + _varint(len(block))
     crc = _crc32c(block + _NO_COMPRESSION)
     masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-    return held + block + _NO_COMPRESSION + struct.pack("<I", masked), handle
+    return table + block + _NO_COMPRESSION + struct.pack("<I", masked), handle
 
 
 def _block(pairs):

@@ -107,9 +107,9 @@ def much_memory():
 )
 def test_a_graph_that_takes_too_much_is_refused(copied, make, flags, said):
     with_ops(copied, make)
-    held = sorted(os.listdir())
+    before = sorted(os.listdir())
     assert said in refused("convert", copied, *NEW, *flags)
-    assert sorted(os.listdir()) == held
+    assert sorted(os.listdir()) == before
 
 
 @pytest.mark.slow

@@ -3,9 +3,20 @@
 import pytest
 
 from tf1port.conversion import convert
+from tf1port.errors import UserError
 
 
 @pytest.fixture
 def unchecked(monkeypatch):
     """convert writes what it read without comparing it with the graph first: verify has to see."""
     monkeypatch.setattr(convert, "_checked", lambda conversion, model: conversion)
+
+
+@pytest.fixture
+def untranslated(monkeypatch):
+    """A graph is read as a stack of layers, or not at all."""
+
+    def refuse(path, options):
+        raise UserError("it is not translated")
+
+    monkeypatch.setattr(convert, "_translated", refuse)

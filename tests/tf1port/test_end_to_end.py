@@ -30,7 +30,7 @@ MISREAD = sorted(REFUSED.keys() - {attention}, key=lambda build: build.__name__)
 
 
 @pytest.fixture
-def trusting(monkeypatch):
+def trusting(untranslated, monkeypatch):
     """What is refused by name is read as a plain stack, as anything unknown would be."""
     monkeypatch.setattr(network, "check_stack", lambda graph, levels: None)
     monkeypatch.setattr(network, "check_single_use", lambda graph, scope, runs: None)
@@ -73,29 +73,32 @@ def test_a_state_that_was_never_trained_shows_with_other_variables(trusting, tmp
     assert "variables drawn anew" in capsys.readouterr().err
 
 
-def test_what_something_else_that_is_fed_changes_is_refused(tmp_path, capsys):
-    def build():
-        scale = tf1.placeholder(tf1.float32, [], name="temperature")
-        return tf1.nn.bias_add(unroll(inputs() * scale, "rnn")[0][:, -1] * scale, tf1.zeros([U]))
+def temperature():
+    scale = tf1.placeholder(tf1.float32, [], name="temperature")
+    return tf1.nn.bias_add(unroll(inputs() * scale, "rnn")[0][:, -1] * scale, tf1.zeros([U]))
 
-    def between():
-        extra = tf1.placeholder(tf1.float32, [None, T, U], name="extra")
-        return unroll(unroll(inputs(), "lower")[0] + 0 * extra, "upper")[0][:, -1]
 
-    for number, graph in enumerate((build, between)):
+def between():
+    extra = tf1.placeholder(tf1.float32, [None, T, U], name="extra")
+    return unroll(unroll(inputs(), "lower")[0] + 0 * extra, "upper")[0][:, -1]
+
+
+def test_what_something_else_that_is_fed_changes_is_refused(untranslated, tmp_path, capsys):
+    for number, graph in enumerate((temperature, between)):
         (tmp_path / str(number)).mkdir()
         code, target = converted(saved(tmp_path / str(number), graph), tmp_path / str(number))
         assert code == 2 or not map_of(target)["complete"]
 
 
-def test_steps_picked_by_something_fed_are_not_in_the_model(tmp_path):
-    def build():
-        steps = unroll(inputs(), "rnn")[0]
-        place = tf1.placeholder(tf1.int32, [None], name="place")
-        flat = tf1.reshape(steps, [-1, U])
-        return tf1.gather(flat, tf1.range(rows(steps)) * tf1.shape(steps)[1] + place)
+def picked():
+    steps = unroll(inputs(), "rnn")[0]
+    place = tf1.placeholder(tf1.int32, [None], name="place")
+    flat = tf1.reshape(steps, [-1, U])
+    return tf1.gather(flat, tf1.range(rows(steps)) * tf1.shape(steps)[1] + place)
 
-    code, target = converted(saved(tmp_path, build), tmp_path)
+
+def test_steps_picked_by_something_fed_are_not_in_the_model(untranslated, tmp_path):
+    code, target = converted(saved(tmp_path, picked), tmp_path)
     assert code == 0
     assert "the variable logits/kernel" in map_of(target)["left_out"]
 
@@ -104,7 +107,7 @@ def scaled_inputs():
     return unroll(inputs() / 255.0, "rnn")[0][:, -1]
 
 
-def test_inputs_that_the_graph_computes_are_not_proved(tmp_path, capsys):
+def test_inputs_that_the_graph_computes_are_not_proved(untranslated, tmp_path, capsys):
     prefix = saved(tmp_path, scaled_inputs)
     code, target = converted(prefix, tmp_path)
     assert code == 0
@@ -116,11 +119,12 @@ def test_inputs_that_the_graph_computes_are_not_proved(tmp_path, capsys):
     assert all(rung["passed"] for rung in report["rungs"])
 
 
-def test_outputs_that_go_on_are_named_as_left_out(tmp_path):
-    def build():
-        return tf1.multiply(tf1.layers.dense(unroll(inputs(), "rnn")[0][:, -1], 2), 0.5, "halved")
+def halved():
+    return tf1.multiply(tf1.layers.dense(unroll(inputs(), "rnn")[0][:, -1], 2), 0.5, "halved")
 
-    code, target = converted(saved(tmp_path, build, head=False), tmp_path)
+
+def test_outputs_that_go_on_are_named_as_left_out(untranslated, tmp_path):
+    code, target = converted(saved(tmp_path, halved, head=False), tmp_path)
     assert code == 0
     held = map_of(target)
     assert held["left_out"] == ["what halved makes of the outputs"]
@@ -167,14 +171,15 @@ BEYOND = {
 }
 
 
-@pytest.mark.parametrize("kind", BEYOND)
-def test_what_may_be_an_output_is_named_as_left_out(tmp_path, kind):
-    def build():
-        out = tf1.layers.dense(unroll(inputs(), "rnn")[0][:, -1], 2, name="out")
-        y = tf1.placeholder(tf1.float32, [None, 2], name="y")
-        return tf1.cast(BEYOND[kind](y, out), tf1.float32)
+def beyond(kind):
+    out = tf1.layers.dense(unroll(inputs(), "rnn")[0][:, -1], 2, name="out")
+    y = tf1.placeholder(tf1.float32, [None, 2], name="y")
+    return tf1.cast(BEYOND[kind](y, out), tf1.float32)
 
-    code, target = converted(saved(tmp_path, build, head=False), tmp_path)
+
+@pytest.mark.parametrize("kind", BEYOND)
+def test_what_may_be_an_output_is_named_as_left_out(untranslated, tmp_path, kind):
+    code, target = converted(saved(tmp_path, lambda: beyond(kind), head=False), tmp_path)
     assert code == 0
     assert [line for line in map_of(target)["left_out"] if line.endswith("makes of the outputs")]
 
@@ -201,7 +206,7 @@ BESIDE = [normalized_last, normalized_hidden, mean_of_unrolled]
 
 
 @pytest.mark.parametrize("build", BESIDE, ids=lambda build: build.__name__)
-def test_what_branches_off_before_the_outputs_is_named(tmp_path, build):
+def test_what_branches_off_before_the_outputs_is_named(untranslated, tmp_path, build):
     code, target = converted(saved(tmp_path, build), tmp_path)
     assert code == 0
     assert [line for line in map_of(target)["left_out"] if line.endswith("makes of the outputs")]
@@ -240,9 +245,13 @@ MOVED = {
 }
 
 
+def moved(kind):
+    return unroll(MOVED[kind](inputs()), "rnn")[0][:, -1]
+
+
 @pytest.mark.parametrize("kind", MOVED)
-def test_inputs_that_are_not_what_is_fed_are_not_proved(tmp_path, capsys, kind):
-    prefix = saved(tmp_path, lambda: unroll(MOVED[kind](inputs()), "rnn")[0][:, -1])
+def test_inputs_that_are_not_what_is_fed_are_not_proved(untranslated, tmp_path, capsys, kind):
+    prefix = saved(tmp_path, lambda: moved(kind))
     code, target = converted(prefix, tmp_path)
     assert code == 0
     held = map_of(target)
@@ -253,24 +262,28 @@ def test_inputs_that_are_not_what_is_fed_are_not_proved(tmp_path, capsys, kind):
     assert "what the graph makes" in report["verdict"]
 
 
-def test_lengths_that_are_not_what_is_fed_are_not_proved(tmp_path, capsys):
-    def build():
-        lengths = tf1.placeholder(tf1.int32, [None], name="n")
-        return unroll(inputs(), "rnn", sequence_length=lengths[::-1])[0][:, -1]
+def lengths_reversed():
+    lengths = tf1.placeholder(tf1.int32, [None], name="n")
+    return unroll(inputs(), "rnn", sequence_length=lengths[::-1])[0][:, -1]
 
-    prefix = saved(tmp_path, build)
+
+def test_lengths_that_are_not_what_is_fed_are_not_proved(untranslated, tmp_path, capsys):
+    prefix = saved(tmp_path, lengths_reversed)
     code, target = converted(prefix, tmp_path)
     assert (code, map_of(target)["complete"]) == (0, False)
     assert verified(capsys, prefix, target)[0] == 3
 
 
-def test_a_scale_below_a_mask_made_by_hand_is_not_taken_for_dropouts(tmp_path, capsys):
-    def build():
-        keep = tf1.placeholder_with_default(1.0, [], name="keep")
-        x = inputs() * 0.25
-        return unroll(x * tf1.floor(keep + tf1.random_uniform(tf1.shape(x))), "rnn")[0][:, -1]
+def mask_by_hand():
+    keep = tf1.placeholder_with_default(1.0, [], name="keep")
+    x = inputs() * 0.25
+    return unroll(x * tf1.floor(keep + tf1.random_uniform(tf1.shape(x))), "rnn")[0][:, -1]
 
-    prefix = saved(tmp_path, build)
+
+def test_a_scale_below_a_mask_made_by_hand_is_not_taken_for_dropouts(
+    untranslated, tmp_path, capsys
+):
+    prefix = saved(tmp_path, mask_by_hand)
     code, target = converted(prefix, tmp_path)
     assert (code, map_of(target)["complete"]) == (0, False)
     assert verified(capsys, prefix, target)[0] == 3
@@ -290,24 +303,26 @@ def test_dropout_of_one_rate_is_named_and_its_training_not_compared(tmp_path, ca
     assert any("which has one rate always" in line for line in map_of(target)["left_out"])
 
 
-def test_steps_that_what_is_fed_decides_over_are_refused(tmp_path, capsys):
-    class Skipping(tf1.nn.rnn_cell.RNNCell):
-        def __init__(self):
-            super().__init__()
-            self.cell = tf1.nn.rnn_cell.GRUCell(U)
+class Skipping(tf1.nn.rnn_cell.RNNCell):
+    def __init__(self):
+        super().__init__()
+        self.cell = tf1.nn.rnn_cell.GRUCell(U)
 
-        state_size = output_size = U
+    state_size = output_size = U
 
-        def call(self, x, state):
-            _, new = self.cell(x, state)
-            on = tf1.reduce_any(tf1.not_equal(x, 0), axis=1)
-            new = tf1.where(on, new, state)
-            return new, new
+    def call(self, x, state):
+        _, new = self.cell(x, state)
+        on = tf1.reduce_any(tf1.not_equal(x, 0), axis=1)
+        new = tf1.where(on, new, state)
+        return new, new
 
-    def build():
-        return tf1.nn.dynamic_rnn(Skipping(), inputs(), dtype=tf1.float32)[0][:, -1]
 
-    code, _ = converted(saved(tmp_path, build), tmp_path)
+def skipped_steps():
+    return tf1.nn.dynamic_rnn(Skipping(), inputs(), dtype=tf1.float32)[0][:, -1]
+
+
+def test_steps_that_what_is_fed_decides_over_are_refused(untranslated, tmp_path, capsys):
+    code, _ = converted(saved(tmp_path, skipped_steps), tmp_path)
     assert code == 2
     assert "decides whether a step of" in capsys.readouterr().err
 
@@ -338,9 +353,24 @@ def test_no_graph_is_no_proof(tmp_path, capsys):
     assert "there is no .meta beside the checkpoint" in report["verdict"]
 
 
+def test_a_graph_that_trains_nothing_is_proved_by_its_outputs_and_says_so(tmp_path, capsys):
+    prefix = graphs.save(graphs.Case(optimizer=""), tmp_path).prefix
+    code, target = converted(prefix, tmp_path)
+    assert code == 0
+    for flags in ([], ["--steps", "3"]):
+        code, report = verified(capsys, prefix, target, *flags)
+        assert code == 0
+        assert "the graph trains nothing" in report["verdict"]
+        assert "steps of training" not in report["verdict"]
+
+
 def test_steps_that_cannot_be_compared_are_not_proved(tmp_path, capsys):
-    case = graphs.Case(optimizer="")
-    prefix = graphs.save(case, tmp_path).prefix
+    def build():
+        made = unroll(inputs(), "rnn")[0][:, -1]
+        tf1.train.ProximalGradientDescentOptimizer(0.1).minimize(tf1.reduce_mean(made**2))
+        return made
+
+    prefix = saved(tmp_path, build)
     code, target = converted(prefix, tmp_path)
     assert code == 0
     assert verified(capsys, prefix, target)[0] == 0

@@ -1,4 +1,7 @@
-"""Graphs that no stack of layers is a model of are refused by name, and nothing is written."""
+"""Graphs that are no stack of layers: not read as one, translated op by op, or refused by name."""
+
+import json
+import os
 
 import numpy as np
 import pytest
@@ -6,6 +9,7 @@ import pytest
 from tests.tf1port.graphs import UNOPTIMIZED, first_control_flow
 from tf1port.__main__ import main
 from tf1port.conversion.plan import read
+from tf1port.errors import UserError
 from tf1port.tf1.graph.index import Graph
 
 # isort: split
@@ -165,14 +169,73 @@ def saved(folder, build, *, head=True):
             return tf1.train.Saver().save(session, str(folder / "model.ckpt"))
 
 
-@pytest.mark.parametrize("build", REFUSED, ids=lambda build: build.__name__)
-def test_what_is_no_plain_stack_is_refused_by_name(tmp_path, capsys, build):
-    prefix = saved(tmp_path, build)
-    assert main(["convert", prefix, "--to", str(tmp_path / "model.keras")]) == 2
+def refused(prefix, capsys):
+    """What convert says of a graph that it refuses, which is one line, and no file."""
+    target = f"{prefix}.keras"
+    capsys.readouterr()
+    assert main(["convert", prefix, "--to", target]) == 2
     said = capsys.readouterr().err
-    assert REFUSED[build] in said
     assert said.count("\n") == 1
-    assert not list(tmp_path.glob("model.keras*"))
+    assert not os.path.exists(target)
+    return said
+
+
+@pytest.mark.parametrize("build", REFUSED, ids=lambda build: build.__name__)
+def test_what_is_no_plain_stack_is_not_read_as_one_but_translated(tmp_path, build):
+    prefix, target = saved(tmp_path, build), str(tmp_path / "model.keras")
+    with pytest.raises(UserError) as fault:
+        read(prefix)
+    assert REFUSED[build] in str(fault.value)
+    assert "\n" not in str(fault.value)
+    assert main(["convert", prefix, "--to", target]) == 0
+    assert json.loads((tmp_path / "model.json").read_text())["complete"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("build", REFUSED, ids=lambda build: build.__name__)
+def test_what_is_translated_is_proved(tmp_path, build):
+    prefix, target = saved(tmp_path, build), str(tmp_path / "model.keras")
+    assert main(["convert", prefix, "--to", target]) == 0
+    assert main(["verify", prefix, target]) == 0
+
+
+def ends_early():
+    """A loop whose end what it computes decides about: one step more while the state is small."""
+    x = inputs()
+
+    def body(t, h):
+        return t + 1, cell()(x[:, t], state_of(h, h))[1].h
+
+    with tf1.variable_scope("rnn"):
+        going = lambda t, h: tf1.logical_and(t < T, tf1.reduce_max(h) < 0.9)  # noqa: E731
+        return tf1.while_loop(going, body, [0, tf1.zeros([rows(x), U])])[1]
+
+
+def no_counterpart():
+    return tf1.self_adjoint_eig(tf1.matmul(*[attention()] * 2, transpose_a=True))[1]
+
+
+def text():
+    words = tf1.placeholder(tf1.string, [None, T], name="words")
+    hashed = tf1.strings.to_hash_bucket_fast(words, 7)
+    table = tf1.get_variable("table", [7, F])
+    x = tf1.nn.embedding_lookup(table, hashed)
+    return unroll(unroll(x, "lower")[0][:, ::2], "upper")[0][:, -1]
+
+
+NOT_TRANSLATED = {
+    ends_early: "the loop rnn/while ends when",
+    no_counterpart: "(SelfAdjointEigV2) has no counterpart in Keras",
+    text: "the input words:0 is text",
+}
+
+
+@pytest.mark.parametrize("build", NOT_TRANSLATED, ids=lambda build: build.__name__)
+def test_what_is_not_translated_either_is_refused_by_name(tmp_path, capsys, build):
+    said = refused(saved(tmp_path, build), capsys)
+    first, _, second = said.partition("; nor is it translated op by op: ")
+    assert first.startswith("error: ")
+    assert NOT_TRANSLATED[build] in second
 
 
 def test_one_cell_in_graphs_of_their_own_is_taken_once(tmp_path, capsys):

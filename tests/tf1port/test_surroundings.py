@@ -426,10 +426,19 @@ def test_a_dense_layer_over_all_steps_at_once_is_not_taken_over(tmp_path):
     assert main(["verify", saved.prefix, target]) == 0
 
 
-def test_a_transposed_matrix_is_not_taken_over(tmp_path):
+def test_a_transposed_matrix_is_not_taken_over(untranslated, tmp_path):
     saved, target = save(transposed, tmp_path), str(tmp_path / "m.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0
     assert "w" in json.loads((tmp_path / "m.json").read_text())["unused"]
+
+
+def test_a_transposed_matrix_is_translated(tmp_path):
+    saved, target = save(transposed, tmp_path), str(tmp_path / "m.keras")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    held = json.loads((tmp_path / "m.json").read_text())
+    assert held["complete"]
+    assert "w" in [entry["variable"] for entry in held["variables"]]
+    assert main(["verify", saved.prefix, target, "--steps", "2"]) == 0
 
 
 @pytest.mark.slow

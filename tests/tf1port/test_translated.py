@@ -1,5 +1,7 @@
 """Programs of any shape become models that compute what their own sessions do."""
 
+import keras
+import numpy as np
 import pytest
 
 from tests.tf1port.programs import loops, sequences, stacks  # noqa: F401  (enter their programs)
@@ -11,15 +13,57 @@ from tests.tf1port.programs.program import (
     loaded,
     map_of,
     running,
+    source_of,
     verified,
 )
+from tf1port.numerics.tolerances import tolerance
+
+FAST = {"encoder_decoder", "own_cell", "dense_between"}
+PARAMS = [
+    pytest.param(name, marks=[] if name in FAST else pytest.mark.slow, id=name) for name in PROGRAMS
+]
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_the_model_computes_what_the_session_does(name, tmp_path, capsys):
+@pytest.mark.parametrize("name", PARAMS)
+def test_the_model_computes_what_the_session_does(name, tmp_path):
     with running(PROGRAMS[name].build, tmp_path) as run:
         target = converted(run.prefix)
         assert map_of(target)["complete"], map_of(target)["left_out"]
         assert gap(run, target, loaded(target)) <= BOUND
-        code, report = verified(run.prefix, target, capsys)
+    lines = source_of(target).splitlines()
+    assert max(map(len, lines)) <= 100
+    compile(source_of(target), "model.py", "exec")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_verify_proves_it(name, tmp_path, capsys):
+    with running(PROGRAMS[name].build, tmp_path) as run:
+        target = converted(run.prefix)
+        code, report = verified(run.prefix, target, capsys, "--steps", "3")
     assert code == 0, report["verdict"]
+    quantities = {rung["quantity"] for rung in report["rungs"]}
+    assert {"outputs, end to end", "gradients of a batch", "losses of resumed steps"} <= quantities
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clipped", [True, False])
+def test_training_goes_on_as_in_the_session(clipped, tmp_path):
+    """D20: without the norm that makes the embedding's gradients dense, the losses part."""
+    with running(sequences.encoder_decoder, tmp_path, steps=4) as run:
+        target = converted(run.prefix)
+        model = loaded(target)
+        labels = next(a for t, a in run.feed.items() if t.name == "y:0")
+        options = model.optimizer.get_config()
+        assert options["global_clipnorm"] == 1e9
+        if not clipped:
+            model.optimizer.global_clipnorm = None
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(model.optimizer, loss, run_eagerly=True)
+        theirs, ours = [], []
+        for _ in range(8):
+            theirs.append(run.session.run([run.loss, run.train], run.feed)[0])
+            ours.append(model.train_on_batch(run.fed(target), labels))
+    worst = float(np.abs(np.subtract(theirs, ours)).max())
+    bound = tolerance("losses of 50 steps", "float32").bound * max(1.0, *theirs)
+    assert (worst <= bound) == clipped, worst

@@ -411,7 +411,7 @@ def test_steps_that_keras_would_clip_otherwise_are_not_compared(tmp_path, capsys
     assert "not compared: it clips each gradient by its norm" in capsys.readouterr().out
 
 
-def test_a_head_that_is_not_known_has_no_gradients_to_compare(tmp_path, capsys):
+def test_a_head_that_is_not_known_has_no_gradients_to_compare(untranslated, tmp_path, capsys):
     prefix, file = converted(tmp_path, Case(head="first"))
     capsys.readouterr()
     assert main(["verify", prefix, file]) == 0

@@ -120,7 +120,7 @@ def loaded(target: str) -> keras.Model:
 
 def outputs(model: keras.Model, fed: list[np.ndarray], target: str) -> dict[str, np.ndarray]:
     """The model's outputs by name."""
-    made = model(fed, training=False)
+    made = model(fed if len(fed) > 1 else fed[0], training=False)
     if not isinstance(made, dict):
         made = {next(iter(map_of(target)["outputs"])): made}
     return {name: np.array(value) for name, value in made.items()}

@@ -1,0 +1,131 @@
+"""verify notices what is changed in a model that was translated: none of these may pass."""
+
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from tests.tf1port.programs import sequences, stacks
+from tests.tf1port.programs.program import converted, loaded, running, verified
+
+
+@pytest.fixture(scope="module")
+def between(tmp_path_factory):
+    """A prefix and the model of it: a dense layer and a scale between two cells."""
+    with running(stacks.dense_between, tmp_path_factory.mktemp("between")) as run:
+        return run.prefix, converted(run.prefix)
+
+
+@pytest.fixture(scope="module")
+def tagger(tmp_path_factory):
+    """A prefix and the model of it: two directions with lengths."""
+    with running(stacks.tagger, tmp_path_factory.mktemp("tagger")) as run:
+        return run.prefix, converted(run.prefix)
+
+
+def configured(source, target, change):
+    """A `.keras` file with another configuration: `change` takes it as a dict."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                change(config)
+                assert json.dumps(config) != json.dumps(json.loads(content)), "nothing is changed"
+                content = json.dumps(config).encode()
+            new.writestr(name, content)
+    return str(target)
+
+
+def replaced(part, wanted, value):
+    """Another number in the place of each that is `wanted`, wherever it stands."""
+    items = part.items() if isinstance(part, dict) else enumerate(part)
+    for key, one in items:
+        if isinstance(one, (dict, list)):
+            replaced(one, wanted, value)
+        elif isinstance(one, float) and one == wanted:
+            part[key] = value
+
+
+def layer(config, name):
+    """The configuration of a layer."""
+    return next(one for one in config["config"]["layers"] if one["config"].get("name") == name)
+
+
+def half(config):
+    """The scale between the two cells."""
+    replaced(config["config"]["layers"], 0.5, 0.25)
+
+
+def forwards(config):
+    """The layer that reads from the end."""
+    (one,) = [
+        one for one in config["config"]["layers"] if one["config"].get("go_backwards") is True
+    ]
+    one["config"]["go_backwards"] = False
+
+
+def activation(config):
+    """The ReLU between the cells, which is never negative where it matters."""
+    layer(config, "between")["config"]["activation"] = "softplus"
+
+
+def epsilon(config):
+    """An option of the optimizer that Keras has another default for."""
+    config["compile_config"]["optimizer"]["config"]["epsilon"] = 1e-7
+
+
+def dense_gradients(config):
+    """D20: the norm that makes the embedding's gradients dense."""
+    config["compile_config"]["optimizer"]["config"]["global_clipnorm"] = None
+
+
+CHANGES = {half: "between", activation: "between", epsilon: "between", forwards: "tagger"}
+CHANGES |= {dense_gradients: "tagger"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_changed_configuration_does_not_pass(change, request, tmp_path, capsys):
+    prefix, target = request.getfixturevalue(CHANGES[change])
+    code, report = verified(prefix, configured(target, tmp_path / "m.keras", change), capsys)
+    assert code == 1, report["verdict"]
+
+
+def test_a_changed_weight_does_not_pass(between, tmp_path, capsys):
+    prefix, target = between
+    model = loaded(target)
+    kernel = model.get_layer("between").kernel
+    kernel.assign(np.array(kernel) * np.float32(1 + 1e-3))
+    keras.saving.save_model(model, tmp_path / "m.keras")
+    code, report = verified(prefix, str(tmp_path / "m.keras"), capsys)
+    assert code == 1
+    assert any(not r["passed"] and r["quantity"] == "weights" for r in report["rungs"])
+
+
+@pytest.mark.slow
+def test_a_changed_rate_does_not_pass(between, tmp_path, capsys):
+    prefix, target = between
+    model = loaded(target)
+    model.optimizer.learning_rate = 0.02
+    keras.saving.save_model(model, tmp_path / "m.keras")
+    assert verified(prefix, str(tmp_path / "m.keras"), capsys)[0] == 1
+
+
+@pytest.mark.slow
+def test_unchanged_they_pass(between, tagger, capsys):
+    for prefix, target in (between, tagger):
+        assert verified(prefix, target, capsys)[0] == 0
+
+
+@pytest.mark.slow
+def test_the_model_of_another_checkpoint_does_not_pass(between, tmp_path, capsys):
+    with running(sequences.encoder_from_the_end, tmp_path) as run:
+        prefix, target = run.prefix, between[1]
+    capsys.readouterr()
+    from tf1port.__main__ import main
+
+    assert main(["verify", prefix, target]) == 2
+    assert "is not of this checkpoint" in capsys.readouterr().err

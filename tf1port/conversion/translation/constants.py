@@ -36,6 +36,8 @@ def constants(graph: Graph, tensors: Iterable[str]) -> dict[str, np.ndarray]:
             if value is not None:
                 sizes[tensor] = value
                 found[tensor] = value
+        elif (value := _known_sizes(graph, node)) is not None:
+            sizes[tensor] = found[tensor] = value
         elif node.op == "Const":
             found[tensor] = graph.constant(tensor)
         elif _computes(node.op) and all(graph.origin(t) in found for t in graph.inputs(node)):
@@ -59,6 +61,25 @@ def _size(node, shape):
     if None in shape:
         return None
     return np.asarray(shape if node.op == "Shape" else int(np.prod(shape)), dtype)
+
+
+def _known_sizes(graph: Graph, node) -> np.ndarray | None:
+    """What is taken of a shape whose other sizes are not known; None: it is none, or not known."""
+    shape = graph.node(graph.origin(graph.inputs(node)[0])) if node.op == "StridedSlice" else None
+    if shape is None or shape.op != "Shape":
+        return None
+    sizes = graph.shape(graph.inputs(shape)[0])
+    bounds = [graph.constant(name) for name in graph.inputs(node)[1:]]
+    masks = {key: node.attr[f"{key}_mask"].i for key in ("begin", "end", "shrink_axis")}
+    others = node.attr["ellipsis_mask"].i or node.attr["new_axis_mask"].i
+    if sizes is None or others or any(bound is None or len(bound) != 1 for bound in bounds):
+        return None
+    begin, end, stride = (int(bound[0]) for bound in bounds)
+    first, last = (None if masks["begin"] else begin), (None if masks["end"] else end)
+    taken = sizes[begin] if masks["shrink_axis"] else sizes[first:last:stride]
+    if taken is None or (isinstance(taken, list) and None in taken):
+        return None
+    return np.asarray(taken, np.int64 if shape.attr["out_type"].type == _INT64 else np.int32)
 
 
 def _run(graph, found, sizes):

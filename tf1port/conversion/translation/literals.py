@@ -1,7 +1,8 @@
-"""The numbers of a graph as the source of a model writes them: as short decimals.
+"""The numbers of a graph as the source of a model writes them.
 
-0.1 of float32 is written 0.1, which is the same number in float32. In float64 it is another one
-than that of a graph whose float32 numbers are upcast, so this graph takes the decimal as well.
+A text may be the same number in float32, and in float64 another one than that of a graph whose
+float32 numbers are upcast: so the graph takes what is written. That goes for what is computed of
+constants as well, which in float64 would be another number.
 """
 
 from __future__ import annotations
@@ -9,15 +10,13 @@ from __future__ import annotations
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
+from tf1port.keras_model.op_table.writing import number
 from tf1port.keras_model.program import Constant, Program, in_order
 from tf1port.tf1.graph.widening import DECIMAL
 
 
 def with_decimals(graph_def: tf1.GraphDef, program: Program) -> tf1.GraphDef:
-    """A GraphDef in which the numbers that a Program writes are upcast as decimals.
-
-    What the Program computed of constants is one itself: in float64 it would be another number.
-    """
+    """A GraphDef in which the numbers that a Program writes are upcast as they are written."""
     written = _written(program)
     found = tf1.GraphDef()
     found.CopyFrom(graph_def)
@@ -27,7 +26,7 @@ def with_decimals(graph_def: tf1.GraphDef, program: Program) -> tf1.GraphDef:
             continue
         if node.op != "Const":
             _make_constant(node, value)
-        node.attr[DECIMAL].b = True
+        node.attr[DECIMAL].s = number(value, "float32").encode()
     return found
 
 

@@ -23,6 +23,7 @@ _ARITHMETIC: dict[str, Callable[..., float]] = {
 }
 _OF_RATES = {*_ARITHMETIC, "Cast", "Identity", "Enter", "Switch", "Merge"}
 
+_OF_SIZES = {"Shape", "ShapeN", "Size", "Rank"}
 FUSED = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 _SWITCHES = {"Switch", "RefSwitch"}
 _LOOPING = {"Enter", "RefEnter", "NextIteration", "RefNextIteration"}
@@ -182,6 +183,8 @@ def _flags(graph, conditions):
     told: dict[str, set[bool]] = {}
     random = set()
     for _, predicate, sides in conditions:
+        if _is_of_data(graph, predicate):
+            continue
         nodes = [_behind(graph, side)[1] for side in sides]
         noisy = [any(_RANDOM.match(node.op) for node in of) for of in nodes]
         fused = [{by_batch(n) for n in of if n.op in FUSED} for of in nodes]
@@ -195,6 +198,21 @@ def _flags(graph, conditions):
                 told.setdefault(predicate, set()).add(outside)
     flags = {predicate: values.pop() for predicate, values in told.items() if len(values) == 1}
     return flags, random & flags.keys()
+
+
+def _is_of_data(graph, tensor):
+    """Whether a tensor is computed of more than single numbers that are fed: it is no flag then."""
+    queue, seen = [tensor], set()
+    while queue:
+        node = graph.node(queue.pop())
+        if node is None or node.name in seen or node.op in _OF_SIZES:
+            continue
+        seen.add(node.name)
+        shape = node.attr["shape"].shape if node.op.startswith("Placeholder") else None
+        if shape is not None and shape.dim:
+            return True
+        queue += graph.inputs(node)
+    return False
 
 
 def _is_variable(graph, tensor):

@@ -15,6 +15,7 @@ MOVING |= {"Split", "SplitV", "Squeeze", "ExpandDims", "Slice", "StridedSlice"}
 MOVING |= {"Gather", "GatherV2", "GatherNd", "ReverseSequence", "ReverseV2", "Reverse"}
 SELECTING = PASSING | {"Select", "SelectV2", "Merge", "Switch", "Where"}
 _DROPPING = {"Mul", "RealDiv", "Div"}  # by a mask that is drawn once for all steps
+_OF_MASKS = PASSING | ADD | {"Floor", "Sub", "Mul", "GreaterEqual", "Cast"}
 _ENDED = {"GreaterEqual": 1, "LessEqual": 0}  # which operand of step >= length, length <= step
 _ZEROS = {"Fill", "Const", "ZerosLike"}
 _READS = {"TensorArrayReadV3", "TensorArrayReadV2", "TensorArrayRead"}
@@ -191,11 +192,36 @@ def _state(graph, scope, tensor, new):
     """
     switch, (enter, _) = graph.node(tensor), _merged(graph, tensor)
     next_one = following(graph, tensor)
-    behind = graph.behind(next_one, through=SELECTING | _DROPPING)
-    if graph.origin(new) not in map(graph.origin, behind):
+    if graph.origin(new) not in map(graph.origin, _kept_of(graph, next_one)):
         raise UnknownCell(f"{scope} computes {new}, and {next_one} is what its next step takes")
     exits = graph.consumers(switch.name + ":0", {"Exit"})  # none in a graph that was pruned
     return graph.inputs(enter)[0], f"{exits[0].name}:0" if exits else None
+
+
+def _kept_of(graph, tensor):
+    """What a tensor is selected of, or what is left of it by a mask that is drawn at random."""
+    found, queue = {tensor: None}, [tensor]
+    while queue:
+        for name in graph.behind(queue.pop(), through=SELECTING):
+            node = graph.node(name)
+            dropped = node is not None and node.op in _DROPPING and _is_dropped(graph, node)
+            new = [
+                one for one in [name, *(graph.inputs(node) if dropped else ())] if one not in found
+            ]
+            found.update(dict.fromkeys(new))
+            queue.extend(one for one in new if one != name)
+    return list(found)
+
+
+def _is_dropped(graph, node):
+    """Whether a product is one of dropout: by random numbers, or by one number for all."""
+    factors = [
+        name for tensor in graph.inputs(node) for name in graph.behind(tensor, through=_OF_MASKS)
+    ]
+    makers = [graph.node(name) for name in factors]
+    return any(one is not None and "RandomUniform" in one.op for one in makers) or any(
+        graph.shape(name) == [] for name in graph.inputs(node)
+    )
 
 
 def following(graph: Graph, tensor):

@@ -1,0 +1,134 @@
+"""Programs that were once translated wrongly, or not at all: each is what one fault needs."""
+
+import os
+
+import numpy as np
+import pytest
+
+from tests.tf1port.programs.program import BOUND, converted, gap, loaded, map_of, running, verified
+from tests.tf1port.programs.sequences import T, U, floats, lengths
+from tests.tf1port.programs.stacks import squares
+from tf1port.__main__ import main
+
+# isort: split
+import tensorflow.compat.v1 as tf1
+
+
+class ByValue(tf1.nn.rnn_cell.RNNCell):
+    """A GRU cell whose states depend on what a batch holds, in a way that random numbers miss."""
+
+    state_size = output_size = U
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind, self.cell = kind, tf1.nn.rnn_cell.GRUCell(U)
+
+    def call(self, x, state):
+        if self.kind == "reset":
+            started = tf1.where(x[:, 0] > 50.0, tf1.zeros_like(state), state)
+            return self.cell(x, started)
+        _, new = self.cell(x, state)
+        if self.kind == "decayed":
+            return new, new * tf1.cast(x[:, :1] < 50.0, tf1.float32)
+        kept = tf1.reduce_any(tf1.not_equal(x, 0.0), 1)
+        return (tf1.where(kept, new, state),) * 2
+
+
+@pytest.mark.parametrize("kind", ["kept", "reset", pytest.param("decayed", marks=pytest.mark.slow)])
+def test_what_a_state_depends_on_by_value_is_in_the_model(kind, tmp_path, capsys):
+    def build():
+        x, array = floats("x", T, 3)
+        array[:, 1:3] = 0.0 if kind == "kept" else 60.0
+        _, state = tf1.nn.dynamic_rnn(ByValue(kind), x, dtype=tf1.float32)
+        return {x: array}, squares(tf1.layers.dense(state, 2, name="logits"))
+
+    _proved(build, tmp_path, capsys)
+
+
+def test_states_of_steps_in_python_that_a_value_keeps(tmp_path, capsys):
+    def build():
+        x, array = floats("x", 3, 3)
+        array[:, 1] = 60.0
+        cell, state = tf1.nn.rnn_cell.GRUCell(U), tf1.zeros([tf1.shape(x)[0], U])
+        for step in range(3):
+            _, new = cell(x[:, step], state)
+            state = tf1.where(x[:, step, 0] >= 50.0, state, new)
+        return {x: array}, squares(tf1.layers.dense(state, 2, name="logits"))
+
+    _proved(build, tmp_path, capsys)
+
+
+def test_decimals_are_the_same_numbers_in_float64(tmp_path, capsys):
+    def build():
+        x, array = floats("x", T, 3)
+        width = tf1.sqrt(tf1.cast(tf1.shape(x)[2], tf1.float32))  # a number that is computed
+        by_step = tf1.transpose(x, [1, 0, 2])
+        kept = tf1.scan(lambda before, new: 0.9 * before + 0.1 * new, by_step, x[:, 0])
+        return {x: array}, squares(tf1.layers.dense(kept[-1], 2, name="logits") * 0.3 / width)
+
+    _proved(build, tmp_path, capsys)
+
+
+def test_ops_wait_for_all_layers_that_they_take(tmp_path, capsys):
+    def build():
+        x, array = floats("x", T, 3)
+        rows, steps = tf1.shape(x)[0], tf1.shape(x)[1]
+        sides = [tf1.layers.dense(x, 4, name=name) for name in ("queries", "keys", "values")]
+        split = [
+            tf1.transpose(tf1.reshape(one, [rows, steps, 2, 2]), [0, 2, 1, 3]) for one in sides
+        ]
+        weights = tf1.nn.softmax(tf1.matmul(split[0], split[1], transpose_b=True))
+        joined = tf1.transpose(tf1.matmul(weights, split[2]), [0, 2, 1, 3])
+        mixed = tf1.reduce_mean(tf1.reshape(joined, [rows, steps, 4]), 1)
+        return {x: array}, squares(tf1.layers.dense(mixed, 2, name="logits"))
+
+    _proved(build, tmp_path, capsys)
+
+
+def test_lengths_of_a_sequence_of_a_known_size(tmp_path, capsys):
+    def build():
+        fed = [floats("x", T, 3), lengths()]
+        (x, _), (count, _) = fed
+        below = tf1.layers.dense(x, 4, name="below", activation=tf1.nn.elu)
+        cell = tf1.nn.rnn_cell.GRUCell(U)
+        _, state = tf1.nn.dynamic_rnn(cell, below, count, dtype=tf1.float32)
+        state += tf1.reduce_mean(below)
+        return dict(fed), squares(tf1.layers.dense(state, 2, name="logits"))
+
+    _proved(build, tmp_path, capsys)
+
+
+def test_a_single_number_is_an_input(tmp_path, capsys):
+    def build():
+        x, array = floats("x", T, 3)
+        temperature = tf1.placeholder(tf1.float32, [], name="temperature")
+        logits = tf1.layers.dense(tf1.reduce_max(x, 1), 2, name="logits") / temperature
+        return {x: array, temperature: np.float32(2.5)}, squares(logits)
+
+    _proved(build, tmp_path, capsys)
+
+
+def _proved(build, folder, capsys):
+    """The model is whole, computes what the session does, and is proved to."""
+    with running(build, folder) as run:
+        target = converted(run.prefix)
+        assert map_of(target)["complete"], map_of(target)["left_out"]
+        assert gap(run, target, loaded(target)) <= BOUND
+        code, report = verified(run.prefix, target, capsys)
+    assert code == 0, report["verdict"]
+
+
+def test_a_choice_by_what_is_fed_is_no_matter_of_training(tmp_path, capsys):
+    def build():
+        x, array = floats("x", T, 3)
+        _, state = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.GRUCell(U), x, dtype=tf1.float32)
+        noisy = lambda: state * 2.0 + 0.0 * tf1.random_uniform(tf1.shape(state))  # noqa: E731
+        chosen = tf1.cond(tf1.reduce_mean(x) > -5.0, noisy, lambda: state)
+        return {x: array}, squares(tf1.layers.dense(chosen, 2, name="logits"))
+
+    with running(build, tmp_path) as run:
+        target = os.path.join(tmp_path, "model.keras")
+        code = main(["convert", run.prefix, "--to", target])
+        capsys.readouterr()
+        assert code == 2 or not map_of(target)["complete"]
+        assert code == 2 or verified(run.prefix, target, capsys, "--steps", "2")[0] == 3

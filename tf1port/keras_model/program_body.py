@@ -195,11 +195,12 @@ class Body:
         out += [f"kept[{index}]" for index in places]
         out = [out[port] for port in sorted(self.source.users[id(loop)])]
         starts = [self._typed(text) for text in starts]  # which makes them longer
-        scan = f"        finals, kept = ops.scan(step, [{', '.join(starts)}], {first})"
+        both = [name if any(name in text for text in out) else "_" for name in ("finals", "kept")]
+        scan = f"        {', '.join(both)} = ops.scan(step, [{', '.join(starts)}], {first})"
         if len(scan) > WIDTH:
             starts = [f"            {text}," for text in starts]
             scan = "\n".join(["        starts = [", *starts, "        ]"])
-            scan += f"\n        finals, kept = ops.scan(step, starts, {first})"
+            scan += f"\n        {', '.join(both)} = ops.scan(step, starts, {first})"
         lines = [
             f"        def step(states, {steps[0] if steps else time}):",
             *([f"            {row(states)} = states"] if states else []),

@@ -1,0 +1,62 @@
+"""The Keras model of the TF1 checkpoint model.ckpt."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("model_ckpt_c7adcd4f")
+class SequenceMask(keras.layers.Layer):
+    """What the graph computes as encoder/lstm_cell/sequence_mask."""
+
+    def call(self, source_lengths, source):
+        sequence_mask = source_lengths[:, None] > ops.arange(ops.shape(source)[1], dtype="int32")
+        return sequence_mask
+
+    def compute_mask(self, *_):
+        return None
+
+
+def build_model():
+    """From target [?, ?], source [?, ?], source_lengths [?] to logits."""
+    target = keras.Input((None,), dtype="int32", name="target")
+    source = keras.Input((None,), dtype="int32", name="source")
+    source_lengths = keras.Input((), dtype="int32", name="source_lengths")
+    embedding_layer = keras.layers.Embedding(
+        input_dim=9,
+        output_dim=4,
+        dtype="float32",
+        name="embedding",
+    )
+    embedding = embedding_layer(target)
+    embedding_2 = embedding_layer(source)
+    sequence_mask = SequenceMask(dtype="float32", name="sequence_mask")(source_lengths, source)
+    _, encoder_h, encoder_c = keras.layers.LSTM(
+        units=5,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        return_sequences=False,
+        return_state=True,
+        zero_output_for_mask=False,
+        dtype="float32",
+        name="encoder",
+    )(embedding_2, mask=sequence_mask)
+    decoder = keras.layers.LSTM(
+        units=5,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        return_sequences=True,
+        dtype="float32",
+        name="decoder",
+    )(embedding, initial_state=[encoder_h, encoder_c])
+    logits = keras.layers.Dense(units=9, use_bias=True, dtype="float32", name="logits")(decoder)
+    model = keras.Model([target, source, source_lengths], logits, name="translated")
+    model.compile(
+        optimizer=keras.optimizers.Adam(
+            learning_rate=0.01,
+            beta_1=0.9,
+            beta_2=0.999,
+            epsilon=1e-08,
+            global_clipnorm=1000000000.0,
+        ),
+    )
+    return model

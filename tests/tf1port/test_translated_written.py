@@ -1,0 +1,23 @@
+"""The source that convert writes, text for text: a change of how it reads is seen and looked at."""
+
+import pytest
+
+from tests.tf1port.programs import sources
+
+SLOW = {"tagger", "encoder_decoder", "char_rnn"}
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [], id=name)
+    for name in sources.BUILDS
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_source_is_as_it_was(name):
+    path = sources.golden(name)
+    assert sources.written(name) == path.read_text(encoding="utf-8"), (
+        f"{path.name} differs: read it, then {sources.COMMAND}"
+    )
+
+
+def test_every_source_belongs_to_a_program():
+    assert {path.stem for path in sources.FOLDER.glob("*.py")} == {*sources.BUILDS}

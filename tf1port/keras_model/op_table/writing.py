@@ -10,10 +10,8 @@ from tf1port.keras_model.op_table.operation import Operand, Operation, Shape, Tr
 
 
 def number(value: Any, dtype: str) -> str:
-    """A scalar as the shortest literal that is the same number in the dtype."""
-    if dtype == "float32" and np.isfinite(value):
-        return repr(float(str(np.float32(value))))
-    plain = np.asarray(value).item()
+    """A scalar as a literal of its exact value: a graph upcast to float64 has that of its float32."""
+    plain = np.asarray(value, dtype).item()
     return repr(plain) if np.isfinite(plain) else f'float("{plain}")'
 
 

@@ -207,17 +207,29 @@ def test_training_goes_on_as_in_the_session(made):
     np.testing.assert_allclose(losses, expected, rtol=0, atol=bound)
 
 
-# What is no part of a Keras model here is refused, and leaves nothing behind.
+# What no stack of layers is.
 REFUSED = {
     "reversed inputs": (Case(inputs="reversed"), "backwards"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_has_no_keras_model_is_refused(name, tmp_path, capsys):
+def test_what_is_no_stack_of_layers_is_refused_as_one(untranslated, name, tmp_path, capsys):
     case, words = REFUSED[name]
     saved = graphs.save(case._replace(optimizer=""), tmp_path)
     refused(capsys, tmp_path, saved.prefix, words=words)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_stack_of_layers_is_translated(name, tmp_path):
+    case, _ = REFUSED[name]
+    saved = graphs.save(case._replace(optimizer=""), tmp_path)
+    target = str(tmp_path / "out.keras")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    assert json.loads((tmp_path / "out.json").read_text())["complete"]
+    made = np.array(keras.models.load_model(target)(graphs.batch(case, 0)[0]))
+    assert np.abs(made - saved.made).max() <= TINY * max(1, np.abs(saved.made).max())
+    assert main(["verify", saved.prefix, target]) == 0
 
 
 def test_long_work_has_bars(copied, tmp_path, monkeypatch, capsys):

@@ -254,6 +254,7 @@ class Program:
     """A model: what it takes, what it gives, the optimizer that trains it.
 
     outputs: values by the name of the output. specs: all layers, those of their own classes too.
+    rounded: numbers of it were computed of constants in float32, and are others in float64.
     """
 
     dtype: str
@@ -263,8 +264,14 @@ class Program:
     optimizer: OptimizerSpec | None = None
     unused: list[str] = field(default_factory=list)
     input_names: list[str] = field(default_factory=list)
+    rounded: bool = False
     takes: str = ""
     masked: bool = False
+
+    @property
+    def upcasts(self) -> bool:
+        """Whether it is the same model in float64 as its graph is there."""
+        return self.dtype == "float32" and not self.rounded
 
 
 def dims_in(size: Size) -> Iterator[Dim]:

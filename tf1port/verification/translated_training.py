@@ -16,7 +16,6 @@ import tensorflow as tf
 import tensorflow.compat.v1 as tf1
 
 from tf1port.conversion.translation import feeds
-from tf1port.conversion.translation.literals import with_decimals
 from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
@@ -83,7 +82,8 @@ def training_checks(
 
 def _started(conversion: Translated, model: keras.Model, weights: Weights, stream):
     """Both sides at the checkpoint, in float64, or in float32 where the graph knows no other."""
-    dtypes = ["float64", "float32"] if conversion.program.dtype == "float32" else ["float64"]
+    dtype = conversion.program.dtype
+    dtypes = ["float64", dtype] if conversion.program.upcasts else [dtype]
     for dtype in dtypes:
         own = {n: {r: v.astype(dtype) for r, v in of.items()} for n, of in weights.items()}
         try:
@@ -108,8 +108,7 @@ class _GraphTraining:
             raise NoTraining("its variables are in parts")
         graph, upcast = conversion.graph, dtype != conversion.program.dtype
         options = {"widened": upcast, "trust": graph.trust, "aliases": graph.aliases}
-        graph_def = with_decimals(graph.graph_def, conversion.program)
-        self._whole = _known(WholeGraph, graph_def, **options)
+        self._whole = _known(WholeGraph, graph.graph_def, **options)
         _known(self._whole.restore, conversion.checkpoint)
         _known(self._whole.assign, {n: v for n, v in variables.items() if n in self._nodes})
         whole = self._whole.graph

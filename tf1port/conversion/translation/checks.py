@@ -17,7 +17,6 @@ import tensorflow as tf
 from tf1port.conversion.as_it_stands import inference, noisy
 from tf1port.conversion.end_to_end import QUANTITY, ROUNDINGS
 from tf1port.conversion.translation import feeds
-from tf1port.conversion.translation.literals import with_decimals
 from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
@@ -41,7 +40,7 @@ class GraphSide:
         self.dtype = "float64" if upcast else conversion.program.dtype
         graph = conversion.graph
         self._whole = WholeGraph(
-            with_decimals(inference(graph), conversion.program),
+            inference(graph),
             widened=upcast,
             targets=[*conversion.outputs.values()],
             trust=graph.trust,
@@ -161,8 +160,7 @@ def end_to_end(
 
 def _fitting(conversion: Translated, stream):
     """A GraphSide in float64, else in float32, and the sizes that it takes."""
-    wide = (True, False) if conversion.program.dtype == "float32" else (False,)
-    for upcast in wide:
+    for upcast in (True, False) if conversion.program.upcasts else (False,):
         try:
             graph = GraphSide(conversion, upcast=upcast)
             return graph, _taken(conversion, graph, stream)

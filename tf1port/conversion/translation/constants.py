@@ -11,10 +11,15 @@ from tf1port.tf1.graph import sessions
 from tf1port.tf1.graph.ends import PLACEHOLDERS
 from tf1port.tf1.graph.importing import Imported
 from tf1port.tf1.graph.index import VARIABLES, Graph
-from tf1port.tf1.graph.op_defs import is_stateful
+from tf1port.tf1.graph.op_defs import is_stateful, output_type
 
 _SIZES = {"Shape", "Size", "Rank"}
 _INT64 = 9  # of the DataTypes
+_FLOATS = (1, 2)  # of the DataTypes: float32, float64
+# What computes no other number than it takes, in whatever precision.
+_EXACT = {"Const", "Fill", "Cast", "Pack", "Concat", "ConcatV2", "Reshape", "ExpandDims", "Squeeze"}
+_EXACT |= {"Identity", "Transpose", "Tile", "Slice", "StridedSlice", "Split", "SplitV", "ZerosLike"}
+_EXACT |= {"OnesLike", "Gather", "GatherV2", "Neg", "Abs", "Maximum", "Minimum", "Floor", "Unpack"}
 _FLOW = {"Enter", "Exit", "Merge", "Switch", "NextIteration", "LoopCond"}
 _FLOW |= {"If", "StatelessIf", "While", "StatelessWhile", "PartitionedCall", "Case"}
 
@@ -97,3 +102,19 @@ def _run(graph, found, sizes):
     except (UserError, KeyError):
         return found
     return {**found, **values}
+
+
+def rounded(graph: Graph, tensors: Iterable[str]) -> set[str]:
+    """Those among some constant tensors whose numbers are rounded, so others in float64.
+
+    Args:
+        tensors: each after those that it is computed of.
+    """
+    found: set[str] = set()
+    for tensor in tensors:
+        node = graph.node(tensor)
+        taken = {graph.origin(name) for name in graph.inputs(node)}
+        kind = output_type(node, int(tensor.rpartition(":")[2]))
+        if taken & found or (kind in _FLOATS and node.op not in _EXACT):
+            found.add(tensor)
+    return found

@@ -14,15 +14,16 @@ import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from tf1port.conversion.translation import loops, recurrent_layers, rules
-from tf1port.conversion.translation.constants import constants
+from tf1port.conversion.translation.constants import constants, rounded
 from tf1port.conversion.translation.recurrences import Given
 from tf1port.errors import UserError
 from tf1port.keras_model.op_table import OPS
 from tf1port.keras_model.program import Constant, Input, Layer, Loop, Op, Size, Value, Weight
 from tf1port.tf1.graph.ends import is_fed
-from tf1port.tf1.graph.index import Graph
+from tf1port.tf1.graph.index import PASSING, Graph
 from tf1port.tf1.graph.op_defs import output_type
 
+_SAME = PASSING - {"StopGradient", "PreventGradient"}
 _LARGEST = 64  # numbers of a constant that is written out
 _FLOATS = {"float16", "float32", "float64", "bfloat16"}
 
@@ -60,6 +61,8 @@ class Reader:
         self.depth = 0  # of the loop that is being read
         self._values: dict[str, Value] = {}
         self._constants: dict[str, np.ndarray] = {}
+        self._rounded: set[str] = set()
+        self.rounded = False  # whether a value is of a number that is another one in float64
 
     def read(self, tensors: Iterable[str]) -> list[Value]:
         """The values of some tensors.
@@ -67,8 +70,9 @@ class Reader:
         Raises:
             UserError: an op on the way to them has no counterpart.
         """
-        wanted = [self.graph.origin(tensor) for tensor in tensors]
+        wanted = [self._origin(tensor) for tensor in tensors]
         self._constants |= constants(self.graph, self._order(wanted))
+        self._rounded |= rounded(self.graph, self._constants)
         order = self._order(wanted)
         self.uses.update(wanted)
         for tensor in order:
@@ -84,7 +88,7 @@ class Reader:
 
     def value(self, tensor: str) -> Value:
         """The value of a tensor that has been read."""
-        return self._values[self.graph.origin(tensor)]
+        return self._values[self._origin(tensor)]
 
     def variable(self, value: Value) -> str | None:
         """The variable that a value is and that a layer may hold; None: it is none.
@@ -95,6 +99,12 @@ class Reader:
         if isinstance(producer, Weight) and producer.variable not in self.raw and not self.depth:
             return producer.variable
         return None
+
+    def _origin(self, tensor: str) -> str:
+        """What a tensor is the same as, its gradient included."""
+        while (node := self.graph.node(tensor)) is not None and node.op in _SAME:
+            tensor = self.graph.inputs(node)[0]
+        return tensor
 
     def constant(self, value: Value) -> np.ndarray | None:
         """The array of a constant value; None for any other."""
@@ -151,7 +161,7 @@ class Reader:
         if node.op in loops.RESULTS and given is None:
             return []  # the loop reads what it takes by itself
         names = given.recurrence.takes if given else self.graph.inputs(node)
-        return [self.graph.origin(name) for name in names]
+        return [self._origin(name) for name in names]
 
     def _run(self, tensor: str) -> Given | None:
         """What a tensor is of a run of a known cell; within a loop no cell runs by itself."""
@@ -179,6 +189,7 @@ class Reader:
 
     def _constant(self, tensor: str, node) -> Value:
         array = np.asarray(self._constants[tensor])
+        self.rounded |= tensor in self._rounded
         if array.size > _LARGEST and len(set(array.ravel().tolist())) > 1:
             raise UserError(f"{node.name} is a constant of {array.size} numbers")
         return Value(Constant(array, node.name), str(array.dtype), array.shape, dims=array.shape)

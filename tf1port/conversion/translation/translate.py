@@ -58,7 +58,7 @@ def translate(
     fed = {names.new(naming.of_node(v.producer.scope)): v.producer.tensor for v in inputs}
     specs = _specs(values, read, dtype, names)
     named = _named_outputs(wanted, values)
-    program = Program(dtype, inputs, named, specs, input_names=list(fed))
+    program = Program(dtype, inputs, named, specs, input_names=list(fed), rounded=reader.rounded)
     return program, fed, dict(zip(named, wanted, strict=True))
 
 

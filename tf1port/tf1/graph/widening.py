@@ -1,6 +1,5 @@
 """Parts of a graph as a GraphDef of their own, with float64 in the place of float32 if wanted."""
 
-import numpy as np
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf1
 
@@ -10,7 +9,6 @@ from tf1port.tf1.graph.trust import check
 
 _HANDING = {"Enter", "Merge", "Switch", "NextIteration", "Exit", "Identity"}
 _HANDING |= {"Add", "AddV2", "AddN"}  # of gradients
-DECIMAL = "_decimal"  # the attribute with the text that a constant is upcast to
 _WIDER = {tf1.float32.as_datatype_enum: tf1.float64.as_datatype_enum}
 
 
@@ -98,7 +96,5 @@ def _widen(node, *, flow):
         for index, kind in enumerate(value.list.type if value.HasField("list") else ()):
             value.list.type[index] = _WIDER.get(kind, kind)
         if name == "value" and value.tensor.dtype in _WIDER:
-            text = node.attr[DECIMAL].s if DECIMAL in node.attr else None
-            number = tf2.make_ndarray(value.tensor)
-            wider = np.float64(text) if text else number.astype("float64")
+            wider = tf2.make_ndarray(value.tensor).astype("float64")
             value.tensor.CopyFrom(tf2.make_tensor_proto(wider))

@@ -74,6 +74,13 @@ def tagger():
     return dict(fed), words_loss(logits, tags)
 
 
+@program("tagger", "bidirectional without lengths, of scaled inputs")
+def both_directions():
+    x, array = floats("x", T, 3)
+    both, _ = tf1.nn.bidirectional_dynamic_rnn(lstm(), lstm(), x * 0.5, dtype=tf1.float32)
+    return {x: array}, squares(tf1.layers.dense(tf1.concat(both, -1), 2, name="logits"))
+
+
 @program("classifier over time", "unrolled (static_rnn), the mean of all steps")
 def unrolled_mean():
     x, array = floats("x", T, 3)

@@ -54,7 +54,7 @@ def _made(reader, recurrence: Recurrence) -> dict[str, Value]:
     batch, steps = taken.size(0), taken.size(1)
     shape = (*taken.axes[:2], width)
     sequence = Value(use, taken.dtype, shape, SEQUENCE, (batch, steps, width))
-    if back is not None:
+    if back is not None and back.op != "ReverseV2":  # reversed as a whole it is as the loop has it
         sequence = back.again(_flipped(sequence))
     if run.residual:
         sequence = reader.op("AddV2", (sequence, back.again(taken) if back else taken))

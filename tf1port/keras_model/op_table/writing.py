@@ -10,7 +10,7 @@ from tf1port.keras_model.op_table.operation import Operand, Operation, Shape, Tr
 
 
 def number(value: Any, dtype: str) -> str:
-    """A scalar as a literal of its exact value: a graph upcast to float64 has that of its float32."""
+    """A scalar as a literal of its exact value, which a graph upcast to float64 has as well."""
     plain = np.asarray(value, dtype).item()
     return repr(plain) if np.isfinite(plain) else f'float("{plain}")'
 

@@ -1,0 +1,108 @@
+"""A translated model as it trains: gradients from its graph's, the optimizer of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf1port.conversion.translation.translated import Translated
+from tf1port.keras_model import layer_weights
+from tf1port.keras_model.runner import widened
+from tf1port.numerics import optimizers
+from tf1port.numerics.precision import floatx
+from tf1port.tf1.session.training import NoTraining
+from tf1port.verification.graph_training import GraphTraining
+
+Arrays = Mapping[str, np.ndarray]
+Weights = Mapping[str, Mapping[str, np.ndarray]]
+
+
+class KerasTraining:
+    """The model in one dtype, with the optimizer of its file."""
+
+    def __init__(self, conversion: Translated, model: keras.Model, weights: Weights, dtype: str):
+        self.conversion, self.dtype = conversion, dtype
+        self._own = getattr(model, "optimizer", None)
+        self.model = type(model).from_config(model.get_config())
+        if dtype == "float64":
+            self.model = widened(model, weights)
+        for name, arrays in weights.items():
+            layer_weights.set_weights(self.model.get_layer(name), arrays)
+
+    def outputs(self, fed: Arrays, *, numpy: bool = True) -> dict[str, Any]:
+        """The model's outputs by name."""
+        taken = [fed[of["tensor"]] for of in self.conversion.inputs.values()]
+        with floatx(self.dtype):
+            try:
+                made = self.model(taken if len(taken) > 1 else taken[0], training=False)
+            except (ValueError, tf.errors.OpError) as error:
+                raise NoTraining(str(error).partition("\n")[0]) from None
+        if not isinstance(made, dict):
+            made = {next(iter(self.conversion.outputs)): made}
+        return {name: np.array(value) for name, value in made.items()} if numpy else made
+
+    def gradients(self, graph: GraphTraining, batch) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """The gradients by TF1's names, and the loss."""
+        variables, gradients, loss = self._pulled(graph, batch)
+        by_id = {id(v): g for v, g in zip(variables, gradients, strict=True) if g is not None}
+        found = {}
+        for spec in self.conversion.program.specs:
+            own = layer_weights.variables(self.model.get_layer(spec.name))
+            pulled = {role: by_id.get(id(variable)) for role, variable in own.items()}
+            known = {role: one for role, one in pulled.items() if one is not None}
+            arrays = {role: np.array(tf.convert_to_tensor(one)) for role, one in known.items()}
+            if arrays.keys() != own.keys():
+                continue  # a layer that is not trained
+            arrays = layer_weights.to_tf1(spec.parts, arrays, linear=True)
+            found.update({name: arrays[role] for role, name in spec.sources.items()})
+        return found, loss
+
+    def restore_optimizer(self) -> None:
+        """Takes the optimizer of the file over, with its state.
+
+        Its constants are rounded as TF1 holds them (D13), an Adam has TF1's powers of beta (D8).
+
+        Raises:
+            NoTraining: there is none, or it is not of this model's weights.
+        """
+        if self._own is None:
+            raise NoTraining("the model has no optimizer")
+        told = self.conversion.program.optimizer
+        if told is not None and told.unproved:
+            raise NoTraining("; ".join(told.unproved))
+        kind = type(self._own)
+        kind = optimizers.TF1PowersAdam if kind is keras.optimizers.Adam else kind
+        dtype = self.conversion.program.dtype
+        options = optimizers.as_held(self._own.get_config(), dtype=dtype)
+        with floatx(self.dtype):
+            self.optimizer = kind.from_config(options)
+            self.optimizer.build(self.model.trainable_variables)
+            for variable, held in zip(self.optimizer.variables, self._own.variables, strict=True):
+                variable.assign(np.array(held).astype(variable.dtype))
+
+    def step(self, graph: GraphTraining, batch) -> np.ndarray:
+        """Trains one step; returns the loss before it."""
+        variables, gradients, loss = self._pulled(graph, batch)
+        try:
+            self.optimizer.apply(gradients, variables)
+        except (tf.errors.OpError, ValueError, TypeError) as error:
+            line = str(error).partition("\n")[0]
+            raise NoTraining(
+                f"the model's optimizer does not run in {self.dtype}: {line}"
+            ) from None
+        return loss
+
+    def _pulled(self, graph: GraphTraining, batch):
+        """The variables, their gradients, the loss."""
+        variables = self.model.trainable_variables
+        with floatx(self.dtype), tf.GradientTape() as tape:
+            made = self.outputs(graph.fed(batch), numpy=False)
+            taken = [made[name] for name in graph.pulled]
+        loss, pulls = graph.loss_of(batch, {name: np.array(made[name]) for name in graph.pulled})
+        values = [variable.value for variable in variables]
+        pulled = [tf.constant(pulls[name]) for name in graph.pulled]
+        return variables, tape.gradient(taken, values, output_gradients=pulled), loss

@@ -488,9 +488,11 @@ def test_the_constants_of_a_sum_count_as_often_as_they_are_added():
     assert match.nodes == {"sum", "total"}
 
 
-@pytest.mark.parametrize("op", ["Sin", "Mul"])
-def test_a_state_that_is_changed_before_the_next_step_is_no_plain_cells(tmp_path, op):
-    """Unless it is dropped of, by one mask for all steps, as a product."""
+@pytest.mark.parametrize(
+    ("op", "mask"), [("Sin", ""), ("Mul", "Placeholder"), ("Mul", "RandomUniform")]
+)
+def test_a_state_that_is_changed_before_the_next_step_is_no_plain_cells(tmp_path, op, mask):
+    """Unless it is dropped of, by one mask for all steps, as a product by random numbers."""
     case = next(case for case in carried.CARRIED if case.name == RECORDED["rnn"])
     prefix, _ = carried.unpack(case, tmp_path)
     (cell,) = inventory(open_checkpoint(prefix)).cells
@@ -501,12 +503,13 @@ def test_a_state_that_is_changed_before_the_next_step_is_no_plain_cells(tmp_path
         for node in graph_def.node
         if node.op == "NextIteration" and Graph.full(node.input[0]) == step.new_h
     )
-    graph_def.node.add(name="mask", op="Placeholder")
-    inputs = [state.input[0], "mask"] if op == "Mul" else [state.input[0]]
+    inputs = [state.input[0], "mask"] if mask else [state.input[0]]
+    if mask:
+        graph_def.node.add(name="mask", op=mask)
     graph_def.node.add(name="changed", op=op, input=inputs)
     state.input[0] = "changed"
     graph = Graph(graph_def)
-    if op == "Mul":
+    if mask == "RandomUniform":
         assert find_wiring(graph, [cell]).runs[cell.scope][0].steps == (step,)
     else:
         with pytest.raises(UnknownCell, match="changed:0 is what its next step takes"):

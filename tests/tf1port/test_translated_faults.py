@@ -34,7 +34,7 @@ class ByValue(tf1.nn.rnn_cell.RNNCell):
         return (tf1.where(kept, new, state),) * 2
 
 
-@pytest.mark.parametrize("kind", ["kept", "reset", pytest.param("decayed", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["kept", "reset", "decayed"])
 def test_what_a_state_depends_on_by_value_is_in_the_model(kind, tmp_path, capsys):
     def build():
         x, array = floats("x", T, 3)
@@ -108,13 +108,13 @@ def test_a_single_number_is_an_input(tmp_path, capsys):
     _proved(build, tmp_path, capsys)
 
 
-def _proved(build, folder, capsys):
+def _proved(build, folder, capsys, *flags):
     """The model is whole, computes what the session does, and is proved to."""
     with running(build, folder) as run:
         target = converted(run.prefix)
         assert map_of(target)["complete"], map_of(target)["left_out"]
         assert gap(run, target, loaded(target)) <= BOUND
-        code, report = verified(run.prefix, target, capsys)
+        code, report = verified(run.prefix, target, capsys, *flags)
     assert code == 0, report["verdict"]
 
 
@@ -132,3 +132,30 @@ def test_a_choice_by_what_is_fed_is_no_matter_of_training(tmp_path, capsys):
         capsys.readouterr()
         assert code == 2 or not map_of(target)["complete"]
         assert code == 2 or verified(run.prefix, target, capsys, "--steps", "2")[0] == 3
+
+
+def test_gradients_that_stop_stop_in_the_model(tmp_path, capsys):
+    def build():
+        x, array = floats("x", T, 3)
+        steps, state = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.GRUCell(U), x, dtype=tf1.float32)
+        both = tf1.concat([tf1.stop_gradient(steps[:, 0]), state], 1)
+        return {x: array}, squares(tf1.layers.dense(both, 2, name="logits"))
+
+    _proved(build, tmp_path, capsys, "--steps", "2")
+
+
+def test_a_gradient_of_its_own_is_named_and_not_compared(tmp_path, capsys):
+    @tf1.custom_gradient
+    def reversed_(value):
+        return tf1.identity(value), lambda gradient: -0.3 * gradient
+
+    def build():
+        x, array = floats("x", T, 3)
+        _, state = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.GRUCell(U), x, dtype=tf1.float32)
+        logits = tf1.layers.dense(reversed_(state), 2, name="logits")
+        return {x: array}, squares(logits)
+
+    with running(build, tmp_path) as run:
+        target = converted(run.prefix)
+        assert not map_of(target)["complete"]
+        assert verified(run.prefix, target, capsys, "--steps", "2")[0] == 3

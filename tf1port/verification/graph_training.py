@@ -36,6 +36,9 @@ class GraphTraining:
             raise NoTraining("no optimizer is applied to its variables, or none that Keras has")
         if conversion.graph.joined:
             raise NoTraining("its variables are in parts")
+        if conversion.own_gradients:
+            name = conversion.own_gradients[0]
+            raise NoTraining(f"{name} has a gradient of its own, which the model has not")
         graph, upcast = conversion.graph, dtype != conversion.program.dtype
         options = {"widened": upcast, "trust": graph.trust, "aliases": graph.aliases}
         self._whole = known(WholeGraph, graph.graph_def, **options)

@@ -16,6 +16,7 @@ _ELEMENTWISE = {
     *("LogSoftmax", "Abs", "Sign", "Floor", "SelectV2", "Select", "ZerosLike", "OnesLike", "Less"),
     *("Greater", "LessEqual", "GreaterEqual", "Equal", "NotEqual", "LogicalAnd", "LogicalNot"),
     *("LogicalOr", "ReverseV2", "ReverseSequence", "AddN", "Cumsum"),
+    *("StopGradient", "PreventGradient"),
 }
 
 

@@ -28,6 +28,7 @@ class Translated:
 
     inputs: the graph's tensor by the model's input, as the map has it. outputs: by its output.
     left_out: what of the program is not in the model, a line each.
+    own_gradients: the nodes whose gradient is another one than that of their op.
     unchecked: what of the model was not compared with the graph, and why.
     source: the Python file that builds the model.
     """
@@ -42,6 +43,7 @@ class Translated:
     source: str
     left_out: list[str]
     unchecked: tuple[str, ...] = ()
+    own_gradients: tuple[str, ...] = ()
     mapped: bool = False
 
     @property
@@ -93,7 +95,10 @@ def _translated(
     left += [f"what {one} makes of the outputs" for one in left_out(graph, computed)]
     dropped = sorted(computed & graph.outside.always) if graph.outside else []
     left += [f"the dropout of {one}, which has one rate always" for one in dropped]
-    return Translated(checkpoint, graph, program, inputs, given, held.counters, notes, source, left)
+    own = sorted(n for n in computed if "_gradient_op_type" in graph.nodes[n].attr)
+    left += [f"the gradient of its own that {one} has" for one in own]
+    made = Translated(checkpoint, graph, program, inputs, given, held.counters, notes, source, left)
+    return dataclasses.replace(made, own_gradients=tuple(own))
 
 
 def _optimizer(graph: Graph, program: Program, checkpoint: Checkpoint, held: Inventory):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tf1port.keras_model.expressions import literal
 from tf1port.keras_model.op_table.operation import Operation, Rule, Writer
 from tf1port.keras_model.op_table.writing import call, integers, rank, row, shape, tensor
 
@@ -42,7 +43,7 @@ def _unless_one(values: Sequence[int]) -> str | None:
 
 
 def _padding(operation: Operation) -> str:
-    return f'"{str(operation.attrs["padding"]).lower()}"'
+    return literal(str(operation.attrs["padding"]).lower())
 
 
 def _input(operation: Operation) -> tuple[str, str]:

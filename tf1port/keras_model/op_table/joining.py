@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from tf1port.keras_model.expressions import literal
 from tf1port.keras_model.op_table.operation import Operand, Operation, Rule, Translation, Writer
 from tf1port.keras_model.op_table.writing import (
     call,
@@ -101,7 +102,7 @@ def _pad(operation: Operation) -> str:
 
 def _mirror_pad(operation: Operation) -> str:
     mode = str(operation.attrs["mode"]).lower()
-    return call("pad", tensor(operation.operands[0]), _paddings(operation), mode=f'"{mode}"')
+    return call("pad", tensor(operation.operands[0]), _paddings(operation), mode=literal(mode))
 
 
 def _reverse(operation: Operation) -> str:

@@ -260,13 +260,25 @@ def test_json_is_the_map(copied, tmp_path, capsys):
     )
 
 
-@pytest.mark.parametrize("run", ["static_rnn", pytest.param("dynamic_rnn", marks=pytest.mark.slow)])
-def test_cells_within_functions_are_refused_by_name(run, tmp_path, capsys, monkeypatch):
+def test_cells_within_functions_are_refused_by_name(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(graphs, "first_control_flow", second_control_flow)
-    saved = graphs.save(Case(run=run, lengths=True, optimizer=""), tmp_path)
-    ops = {"dynamic_rnn": "While ", "static_rnn": "If "}
-    refused(capsys, tmp_path, saved.prefix, words=ops[run])
+    saved = graphs.save(Case(run="static_rnn", lengths=True, optimizer=""), tmp_path)
+    refused(capsys, tmp_path, saved.prefix, words="If ")
     refused(capsys, tmp_path, saved.prefix, words="tf.compat.v1.disable_control_flow_v2()")
+
+
+@pytest.mark.slow
+def test_loops_of_control_flow_v2_are_converted_and_proved(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(graphs, "first_control_flow", second_control_flow)
+    case = Case(lengths=True, optimizer="")
+    saved, target = graphs.save(case, tmp_path), str(tmp_path / "model.keras")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    held = json.loads((tmp_path / "model.json").read_text())
+    assert [*held["outputs"].values()] == ["logits/BiasAdd:0"]
+    runpy.run_path(str(tmp_path / "model.py"))
+    made = np.array(keras.models.load_model(target)([*graphs.batch(case, 0)]))
+    assert np.abs(made - saved.made).max() <= TINY * max(1, np.abs(saved.made).max())
+    assert main(["verify", saved.prefix, target]) == 0
 
 
 @contextmanager
@@ -290,7 +302,18 @@ ALONE = {
 
 @pytest.mark.parametrize("name", ALONE)
 @pytest.mark.slow
-def test_under_an_unknown_head_the_cells_alone_are_converted(name, tmp_path, capsys):
+def test_a_head_that_is_no_layer_is_translated(name, tmp_path):
+    case = ALONE[name]._replace(optimizer="")
+    saved, target = graphs.save(case, tmp_path), str(tmp_path / "model.keras")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    made = np.array(keras.models.load_model(target)(graphs.batch(case, 0)[0]))
+    assert np.abs(made - saved.made).max() <= TINY * max(1, np.abs(saved.made).max())
+    assert main(["verify", saved.prefix, target]) == 0
+
+
+@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.slow
+def test_under_an_unknown_head_the_cells_alone_are_converted(untranslated, name, tmp_path, capsys):
     saved = graphs.save(ALONE[name]._replace(optimizer=""), tmp_path)
     target = str(tmp_path / "model.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0

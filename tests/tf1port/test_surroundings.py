@@ -417,7 +417,17 @@ def test_moments_of_two_axes_are_no_layer_normalization(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_dense_layer_over_all_steps_at_once_is_not_taken_over(tmp_path):
+def test_a_dense_layer_over_all_steps_at_once_is_translated(tmp_path):
+    saved, target = save(flattened, tmp_path), str(tmp_path / "m.keras")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    told = json.loads((tmp_path / "m.json").read_text())
+    assert told["complete"]
+    assert {"logits/kernel", "logits/bias"} <= {entry["variable"] for entry in told["variables"]}
+    assert main(["verify", saved.prefix, target, "--steps", "2"]) == 0
+
+
+@pytest.mark.slow
+def test_a_dense_layer_over_all_steps_at_once_is_not_taken_over(untranslated, tmp_path):
     saved, target = save(flattened, tmp_path), str(tmp_path / "m.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0
     told = json.loads((tmp_path / "m.json").read_text())

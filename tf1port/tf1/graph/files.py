@@ -50,7 +50,7 @@ def signature_outputs(path: str, name: str = "") -> list[str]:
 
 
 def _is_frozen(path: str) -> bool:
-    return path.endswith(ENDING) and os.path.basename(path) != SAVED_MODEL
+    return os.fspath(path).endswith(ENDING) and os.path.basename(path) != SAVED_MODEL
 
 
 def _meta_graph(path: str) -> Any:

@@ -71,17 +71,20 @@ def layer_names(used: Iterable[str] = ()) -> Names:
     """Names for layers and inputs: none that Keras gives an op by itself."""
     from keras import ops
 
-    return Names([*used, *dir(ops), "get_item"])
+    return Names(used, ops=[*dir(ops), "get_item"])
 
 
 class Names:
     """Names that differ from each other."""
 
-    def __init__(self, used: Iterable[str] = ()) -> None:
+    def __init__(self, used: Iterable[str] = (), *, ops: Iterable[str] = ()) -> None:
         self._used: set[str] = {*_TAKEN, *used}
+        self._ops = set(ops)  # which Keras calls so with any number
 
     def new(self, wanted: str) -> str:
         """The wanted name, with a number where it is in use."""
+        if re.sub(r"(_\d+)+$", "", wanted) in self._ops:
+            wanted += "_layer"
         name, number = wanted, 2
         while name in self._used:
             name, number = f"{wanted}_{number}", number + 1

@@ -5,7 +5,7 @@ from keras import ops
 
 
 def build_model():
-    """From chars [?, ?], h_0 [?, 5], c_0 [?, 5], h_1 [?, 5], c_1 [?, 5] to softmax_2,
+    """From chars [?, ?], h_0 [?, 5], c_0 [?, 5], h_1 [?, 5], c_1 [?, 5] to softmax_layer,
     probabilities, lstm_c, lstm_h, lstm_2_c, lstm_2_h."""
     chars = keras.Input((None,), dtype="int32", name="chars")
     h_0 = keras.Input((5,), dtype="float32", name="h_0")
@@ -36,18 +36,18 @@ def build_model():
         dtype="float32",
         name="lstm_2",
     )(lstm, initial_state=[h_1, c_1])
-    softmax_2 = keras.layers.Dense(
+    softmax_layer = keras.layers.Dense(
         units=9,
         use_bias=True,
         dtype="float32",
-        name="softmax_2",
+        name="softmax_layer",
     )(lstm_2)
-    add = ops.reshape(softmax_2, (-1, 9))
+    add = ops.reshape(softmax_layer, (-1, 9))
     probabilities = ops.softmax(add)
     model = keras.Model(
         [chars, h_0, c_0, h_1, c_1],
         {
-            "softmax_2": add,
+            "softmax_layer": add,
             "probabilities": probabilities,
             "lstm_c": lstm_c,
             "lstm_h": lstm_h,

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("model_ckpt_b7ad6f7b")
+@keras.saving.register_keras_serializable("model_ckpt_afc4ccb1")
 class Zeros(keras.layers.Layer):
     """What the graph computes as rnn/MinimalGatedUnitZeroState/zeros."""
 
@@ -13,7 +13,7 @@ class Zeros(keras.layers.Layer):
         return zeros
 
 
-@keras.saving.register_keras_serializable("model_ckpt_b7ad6f7b")
+@keras.saving.register_keras_serializable("model_ckpt_afc4ccb1")
 class MinimalGatedUnit(keras.layers.Layer):
     """The loop rnn/while of the graph: one step after the other."""
 
@@ -44,7 +44,7 @@ def build_model():
     """From x [?, 6, 3] to logits."""
     x = keras.Input((6, 3), dtype="float32", name="x")
     transpose = ops.transpose(x, (1, 0, 2))
-    zeros = Zeros(dtype="float32", name="zeros_2")(x)
+    zeros = Zeros(dtype="float32", name="zeros_layer")(x)
     minimal_gated_unit = MinimalGatedUnit(
         dtype="float32",
         name="minimal_gated_unit",

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -129,3 +130,15 @@ def test_the_model_of_another_checkpoint_does_not_pass(between, tmp_path, capsys
 
     assert main(["verify", prefix, target]) == 2
     assert "is not of this checkpoint" in capsys.readouterr().err
+
+
+def test_a_changed_source_does_not_pass(between, tmp_path, capsys):
+    """The model is loaded with the layers of the source: one that was edited is not what passed."""
+    prefix, file = between
+    copied = tmp_path / "model.keras"
+    copied.write_bytes(Path(file).read_bytes())
+    source = Path(file).with_suffix(".py").read_text()
+    copied.with_suffix(".py").write_text(source.replace("* 0.5", "* 0.25"))
+    code, report = verified(prefix, str(copied), capsys)
+    assert code == 3
+    assert [line for line in report["not_compared"] if "model.py, which was changed" in line]

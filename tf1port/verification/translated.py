@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
@@ -57,6 +58,20 @@ def _check_layers(keras_file: str, module: ModuleType, path: str) -> None:
             f"{keras_file} has other layers ({', '.join(others)}) than convert writes of {path} "
             "now: it is of another checkpoint or another version, so convert it again"
         )
+
+
+def source_changed(conversion: Translated, keras_file: str) -> list[str]:
+    """A line where the source beside a file is not what was written of the graph.
+
+    Its layers are those that a program loads the file with; what is compared has the written ones.
+    """
+    path = os.path.splitext(keras_file)[0] + ".py"
+    try:
+        with open(path, encoding="utf-8") as file:
+            same = file.read() == conversion.source
+    except (OSError, UnicodeDecodeError):
+        return []  # there is none: the layers come from elsewhere
+    return [] if same else [f"{path}, which was changed since convert wrote it"]
 
 
 def checks(

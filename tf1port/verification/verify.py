@@ -112,7 +112,7 @@ def _translated(path, keras_file, *, steps, seed, trust=False, outputs=(), **opt
         path, keras_file, trust=trust, outputs=outputs
     )
     notes = [f"INCOMPLETE, the model does not have {line}" for line in conversion.left_out]
-    unproved: list[str] = []
+    unproved = translated.source_changed(conversion, str(keras_file))
     learned = unproved if steps and _learns(conversion) else notes
     parts = translated.checks(conversion, model, weights, unproved, learned, steps=steps, seed=seed)
     guarded = (_guarded(part, name, unproved) for name, part in parts.items())

@@ -28,6 +28,9 @@ class ByValue(tf1.nn.rnn_cell.RNNCell):
             started = tf1.where(x[:, 0] > 50.0, tf1.zeros_like(state), state)
             return self.cell(x, started)
         _, new = self.cell(x, state)
+        if self.kind == "chosen":
+            other = lambda: tf1.identity(state)  # noqa: E731
+            return (tf1.cond(tf1.reduce_max(x) > 50.0, other, lambda: tf1.identity(new)),) * 2
         if self.kind == "decayed":
             return new, new * tf1.cast(x[:, :1] < 50.0, tf1.float32)
         kept = tf1.reduce_any(tf1.not_equal(x, 0.0), 1)
@@ -159,3 +162,14 @@ def test_a_gradient_of_its_own_is_named_and_not_compared(tmp_path, capsys):
         target = converted(run.prefix)
         assert not map_of(target)["complete"]
         assert verified(run.prefix, target, capsys, "--steps", "2")[0] == 3
+
+
+def test_a_branch_by_value_between_the_steps_is_no_end_of_a_row(tmp_path, capsys):
+    def build():
+        x, array = floats("x", T, 3)
+        _, state = tf1.nn.dynamic_rnn(ByValue("chosen"), x, dtype=tf1.float32)
+        return {x: array}, squares(tf1.layers.dense(state, 2, name="logits"))
+
+    with running(build, tmp_path) as run:
+        assert main(["convert", run.prefix, "--to", os.path.join(tmp_path, "model.keras")]) == 2
+        assert "decides whether a step" in capsys.readouterr().err

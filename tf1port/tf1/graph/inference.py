@@ -58,8 +58,8 @@ class Outside(NamedTuple):
 
 def outside_of_training(graph):
     """The Outside of a tf1port.tf1.graph.index.Graph."""
-    conditions = _conditions(graph)
-    flags, random = _flags(graph, conditions)
+    merges = conditions(graph)
+    flags, random = _flags(graph, merges)
     found = list(_dropouts(graph))
     nodes = {name: identity for name, identity, *_ in found}
     scaling = {name for *_, name in found if name is not None}
@@ -69,7 +69,7 @@ def outside_of_training(graph):
     }
     same: dict[str, str] = {}
     training: dict[str, str] = {}
-    for merge, predicate, sides in conditions:
+    for merge, predicate, sides in merges:
         if predicate in flags:
             nodes[merge.name] = _identity(merge, sides[flags[predicate]])
             training[f"{merge.name}:0"] = sides[not flags[predicate]]
@@ -144,7 +144,7 @@ def _number(graph, tensor):
     return None if None in parts else _ARITHMETIC[node.op](*parts)
 
 
-def _conditions(graph):
+def conditions(graph):
     """Every Merge of a tf.cond: the node, its predicate, the tensors if that is (false, true)."""
     found = []
     for node in graph.nodes.values():
@@ -178,11 +178,11 @@ def _behind(graph, tensor):
     return switches, nodes
 
 
-def _flags(graph, conditions):
+def _flags(graph, merges):
     """The predicates that say whether a graph is training, and those of random numbers."""
     told: dict[str, set[bool]] = {}
     random = set()
-    for _, predicate, sides in conditions:
+    for _, predicate, sides in merges:
         if _is_of_data(graph, predicate):
             continue
         nodes = [_behind(graph, side)[1] for side in sides]

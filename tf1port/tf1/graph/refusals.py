@@ -12,6 +12,7 @@ import numpy as np
 
 from tf1port.tf1.graph.ends import data_of
 from tf1port.tf1.graph.index import Graph, scalar
+from tf1port.tf1.graph.inference import conditions
 from tf1port.tf1.graph.unrolls import MOVING, SELECTING, UnknownCell
 
 _SIZES = {"Shape", "ShapeN", "Size", "Rank"}  # of which a tensor's values do not depend
@@ -128,8 +129,12 @@ def check_kept(graph: Graph, layer):
     """
     steps = [(step.new_h, step.new_c, step.output) for step in layer.run.steps]
     made = [name for names in steps for name in names if name is not None]
-    for select in graph.ahead(made, through=SELECTING, ops={"Select", "SelectV2"}):
-        predicate = graph.origin(graph.inputs(select)[0])
+    found = graph.ahead(made, through=SELECTING, ops={"Select", "SelectV2", "Merge"})
+    merged = {merge.name: predicate for merge, predicate, _ in conditions(graph)}
+    for select in found:
+        predicate = merged.get(select.name) or graph.origin(graph.inputs(select)[0])
+        if select.op == "Merge" and select.name not in merged:
+            continue  # of the loop itself
         if not _is_past_the_end(graph, graph.node(predicate), layer.run.lengths):
             raise UnknownCell(
                 f"{predicate} decides whether a step of {layer.cell.scope} counts, which is no "

@@ -13,6 +13,7 @@ import tensorflow.compat.v1 as tf1
 
 from tf1port.errors import UserError
 from tf1port.tf1.graph.clipping import find_clipping
+from tf1port.tf1.graph.ends import behind
 from tf1port.tf1.graph.layer_ops import products
 from tf1port.tf1.graph.optimizers import find_applied
 from tf1port.tf1.session.whole_graph import WholeGraph, row_gradients
@@ -80,6 +81,11 @@ class TrainingRun:
         self.graph = self._whole.imported
         self._loss = self._tensor(find_loss(whole))
         self._logits = self._tensor(self.network.after[-1].output)
+        cut = {self._logits.op.name}
+        penalised = {*self.network.variables} & behind(whole, [self._loss.name], cut=cut)[0]
+        if penalised:
+            name = sorted(penalised)[0]
+            raise NoTraining(f"its loss has a term of {name} itself, which the model has not")
         with self.graph.as_default():
             try:
                 (self._pull,) = tf1.gradients(self._loss, self._logits)

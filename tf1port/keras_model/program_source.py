@@ -110,7 +110,8 @@ class ProgramSource:
         out = next(iter(outs.values()))
         if len(outs) > 1:
             out = "{" + ", ".join(f'"{name}": {text}' for name, text in outs.items()) + "}"
-        call = f'    model = keras.Model([{ins}], {out}, name="{TRANSLATED}")'
+        ins = ins if len(program.inputs) == 1 else f"[{ins}]"
+        call = f'    model = keras.Model({ins}, {out}, name="{TRANSLATED}")'
         lines += [call] if len(call) <= WIDTH else _broken(call, ins, outs, out)
         if program.optimizer is not None:
             lines += ["    model.compile(", *program.optimizer.source(), "    )"]
@@ -198,7 +199,7 @@ def _is_fixed(value: Value) -> bool:
 
 
 def _broken(call: str, ins: str, outs, out: str) -> list[str]:
-    lines = ["    model = keras.Model(", f"        [{ins}],"]
+    lines = ["    model = keras.Model(", f"        {ins},"]
     if len(outs) == 1:
         lines.append(f"        {out},")
     else:

@@ -65,8 +65,12 @@ def convert(path: str, target: str, **options: Any) -> Conversion | Translated:
 
 
 def _planned(path: str, options: Mapping[str, Any]) -> Planned:
-    """The plan of a stack where that is the whole program, else the one that leaves less out."""
-    stack, fault = None, None
+    """The plan of a stack where that is the whole program, else the one that leaves less out.
+
+    What is made of the outputs beside a loss, such as predictions, is no reason against a stack.
+    """
+    stack: Planned | None = None
+    fault: UserError | None = None
     rest = {name: value for name, value in options.items() if name != "outputs"}
     if options.get("outputs"):
         with guarded(path):
@@ -76,7 +80,7 @@ def _planned(path: str, options: Mapping[str, Any]) -> Planned:
             stack = _stack(path, rest)
     except UserError as error:
         fault = error
-    if stack is not None and not stack.conversion.left_out:
+    if stack is not None and _is_whole(stack.conversion):
         return stack
     try:
         with guarded(path):
@@ -88,6 +92,10 @@ def _planned(path: str, options: Mapping[str, Any]) -> Planned:
     if stack is None or len(translated.conversion.left_out) < len(stack.conversion.left_out):
         return translated
     return stack
+
+
+def _is_whole(conversion: Conversion | Translated) -> bool:
+    return not isinstance(conversion, Translated) and conversion.has_all_layers
 
 
 def _refusal(fault: UserError | None, error: UserError) -> UserError:

@@ -23,6 +23,8 @@ from tf1port.tf1.graph.searching import searching
 from tf1port.tf1.session.probing import with_takes
 from tf1port.tf1.session.recurrent_part import made_by
 
+# What makes predictions of outputs: the largest one, probabilities, whether they are right.
+_PREDICTING = {"ArgMax", "Softmax", "LogSoftmax", "Sigmoid", "TopK", "TopKV2", "InTopK", "InTopKV2"}
 KERAS_ACTIVATIONS = {*ACTIVATIONS.values(), "linear"}
 
 # The directions of a level, and how a stack is named that lies in one of them, not over both.
@@ -59,6 +61,16 @@ class Conversion(NamedTuple):
         """The graph's tensor for the output of the model, or its tensors of all steps."""
         names = self.ends.outputs if self.ends is not None else []
         return {self.output: ", ".join(names)} if names else {}
+
+    @property
+    def has_all_layers(self) -> bool:
+        """Whether the model lacks nothing but what predictions are made of its outputs."""
+        beyond = self.ends.beyond if self.ends is not None else []
+        if self.graph is not None and any(
+            self.graph.nodes[name].op not in _PREDICTING for name in beyond
+        ):
+            return False
+        return len(self.left_out) == len(beyond)
 
     @property
     def left_out(self) -> list[str]:

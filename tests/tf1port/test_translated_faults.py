@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.tf1port.programs.program import BOUND, converted, gap, loaded, map_of, running, verified
-from tests.tf1port.programs.sequences import T, U, floats, lengths
+from tests.tf1port.programs.sequences import T, U, V, floats, ids, lengths
 from tests.tf1port.programs.stacks import squares
 from tf1port.__main__ import main
 
@@ -162,6 +162,18 @@ def test_a_gradient_of_its_own_is_named_and_not_compared(tmp_path, capsys):
         target = converted(run.prefix)
         assert not map_of(target)["complete"]
         assert verified(run.prefix, target, capsys, "--steps", "2")[0] == 3
+
+
+def test_a_table_that_is_multiplied_as_well_has_one_gradient(tmp_path, capsys):
+    def build():
+        numbers, array = ids("ids", T)
+        table = tf1.get_variable("table", [V, U])
+        taken = tf1.nn.embedding_lookup(table, numbers)
+        _, state = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.GRUCell(U), taken, dtype=tf1.float32)
+        scores = tf1.matmul(state, table, transpose_b=True)
+        return {numbers: array}, squares(tf1.layers.dense(scores, 2, name="logits"))
+
+    _proved(build, tmp_path, capsys, "--steps", "2")
 
 
 def test_a_branch_by_value_between_the_steps_is_no_end_of_a_row(tmp_path, capsys):

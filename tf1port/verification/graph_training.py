@@ -126,9 +126,10 @@ class GraphTraining:
         whole, tensors = self._whole.graph, {}
         known = {name for spec in self.conversion.program.specs for name in spec.sources.values()}
         for name in sorted(known):
-            rows = row_gradients(whole, name)
-            if name in self._applied and not rows:
-                tensors[name] = clipping_of(whole, self._applied[name].arguments["grad"]).gradient
+            rows, applied = row_gradients(whole, name), self._applied.get(name)
+            # A table that is multiplied as well has one gradient as a whole, and not by rows.
+            if applied is not None:
+                tensors[name] = clipping_of(whole, applied.arguments["grad"]).gradient
             elif rows:
                 tensors[name] = rows
         found = {}

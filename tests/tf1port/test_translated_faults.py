@@ -167,7 +167,7 @@ def test_a_gradient_of_its_own_is_named_and_not_compared(tmp_path, capsys):
 def test_a_table_that_is_multiplied_as_well_has_one_gradient(tmp_path, capsys):
     def build():
         numbers, array = ids("ids", T)
-        table = tf1.get_variable("table", [V, U])
+        table = tf1.get_variable("table", [V, U], use_resource=False)
         taken = tf1.nn.embedding_lookup(table, numbers)
         _, state = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.GRUCell(U), taken, dtype=tf1.float32)
         scores = tf1.matmul(state, table, transpose_b=True)

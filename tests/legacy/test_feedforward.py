@@ -193,7 +193,7 @@ def test_kernels_start_as_glorot_drew_them(config):
             else:
                 area = value.size // (value.shape[-2] * value.shape[-1])
                 limit = np.sqrt(6 / (area * (value.shape[-2] + value.shape[-1])))
-                assert 0.85 * limit < np.abs(value).max() <= limit
+                assert 0.85 * limit < np.abs(value).max() <= np.float32(limit)
 
 
 def test_another_layout_is_refused_by_name():

@@ -4,6 +4,7 @@ What was read of a graph is compared with the graph before anything is written: 
 computes something else is refused.
 """
 
+import dataclasses
 import errno
 import functools
 import json
@@ -26,6 +27,7 @@ from tf1port.tf1.graph.searching import guarded
 
 _CHUNK = 2**22  # bytes that are copied at a time
 _CHECKED = 2**25  # bytes of weights up to which a model is compared, which takes it in float64
+_UNCOMPARED = f"outputs, which convert compares up to {_CHECKED >> 20} MB of weights: verify does"
 
 
 class Planned(NamedTuple):
@@ -87,11 +89,19 @@ def _planned(path: str, options: Mapping[str, Any]) -> Planned:
             translated = _translated(path, options)
     except UserError as error:
         if stack is not None:
-            return stack
+            return _noted(stack, f"the rest is not translated op by op: {error}")
         raise _refusal(fault, error) from None
     if stack is None or len(translated.conversion.left_out) < len(stack.conversion.left_out):
         return translated
     return stack
+
+
+def _noted(planned: Planned, note: str) -> Planned:
+    """The same with a note on what was not taken over."""
+    conversion = planned.conversion
+    if isinstance(conversion, Translated):
+        return planned
+    return planned._replace(conversion=conversion._replace(notes=[*conversion.notes, note]))
 
 
 def _is_whole(conversion: Conversion | Translated) -> bool:
@@ -129,6 +139,9 @@ def _translated(path: str, options: Mapping[str, Any]) -> Planned:
     how = {"trust": options.get("trust", False), "outputs": options.get("outputs", ())}
     conversion = read_translated(path, **how)
     model = program_build.build(conversion.program, conversion.source)
+    if model.count_params() * 4 > _CHECKED:
+        left = [*conversion.left_out, _UNCOMPARED]
+        return Planned(dataclasses.replace(conversion, left_out=left), model, conversion.source)
     names = [spec.name for spec in conversion.program.specs]
     weights = {name: layer_weights.weights(model.get_layer(name)) for name in names}
     unchecked: list[str] = []
@@ -152,8 +165,7 @@ def _checked(conversion: Conversion, model: keras.Model) -> Conversion:
         return conversion
     size = model.count_params() * 4
     if size > _CHECKED:
-        why = f"outputs, which convert compares up to {_CHECKED >> 20} MB of weights: verify does"
-        return conversion._replace(unchecked=(why,))
+        return conversion._replace(unchecked=(_UNCOMPARED,))
     names = [spec.name for spec in conversion.blueprint.specs]
     weights = {name: layer_weights.weights(model.get_layer(name)) for name in names}
     unchecked: list[str] = []

@@ -70,7 +70,7 @@ class Conversion(NamedTuple):
             self.graph.nodes[name].op not in _PREDICTING for name in beyond
         ):
             return False
-        return len(self.left_out) == len(beyond)
+        return len(self.left_out) == len(beyond) + len(self.unchecked)
 
     @property
     def left_out(self) -> list[str]:

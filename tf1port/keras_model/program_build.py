@@ -16,6 +16,8 @@ from tf1port.keras_model.op_table import Untranslated
 from tf1port.keras_model.program import Program
 from tf1port.keras_model.program_source import ProgramSource
 
+_LONGEST = 200  # characters of what Keras says
+
 
 def source(program: Program, *, name: str, title: str) -> str:
     """The Python file of a Program.
@@ -49,8 +51,18 @@ def load_source(text: str) -> ModuleType:
 
 
 def build(program: Program, text: str) -> Any:
-    """The model that the source builds, with the weights and the state of the optimizer."""
-    model = load_source(text).build_model()
+    """The model that the source builds, with the weights and the state of the optimizer.
+
+    Raises:
+        UserError: Keras does not build it.
+    """
+    try:
+        model = load_source(text).build_model()
+    except Exception as error:  # of whatever op of Keras stumbles over what is written
+        line = " ".join(str(error).split())[:_LONGEST]
+        raise UserError(
+            f"Keras does not build what is written of the graph ({type(error).__name__}: {line})"
+        ) from error
     for spec in program.specs:
         set_weights(model.get_layer(spec.name), spec.weights)
     if program.optimizer is not None:

@@ -201,6 +201,8 @@ def test_the_process_ends_with_the_one_that_started_it(tmp_path, number):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path.parent)},
+        # What runs in the background is started with Ctrl-C ignored, and would hand that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     child = waited(lambda: children(command.pid))[0]
     command.send_signal(number)

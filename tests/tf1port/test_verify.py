@@ -411,6 +411,18 @@ def test_steps_that_keras_would_clip_otherwise_are_not_compared(tmp_path, capsys
     assert "not compared: it clips each gradient by its norm" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_a_momentum_that_the_file_rounds_parts_no_training(tmp_path, capsys):
+    """Keras' momentum is the step: the product with the rate is rounded to float32 in the file."""
+    prefix, file = converted(tmp_path, Case("BasicRNNCell", optimizer="Momentum"))
+    capsys.readouterr()
+    assert main(["verify", prefix, file, "--steps", "10", "--json"]) == 0
+    rungs = json.loads(capsys.readouterr().out)["rungs"]
+    (losses,) = [one for one in rungs if one["quantity"] == "losses of resumed steps"]
+    assert losses["dtype"] == "float64"
+    assert losses["max_abs"] < 1e-13
+
+
 def test_a_head_that_is_not_known_has_no_gradients_to_compare(untranslated, tmp_path, capsys):
     prefix, file = converted(tmp_path, Case(head="first"))
     capsys.readouterr()

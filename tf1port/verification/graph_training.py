@@ -15,6 +15,7 @@ from tf1port.errors import UserError
 from tf1port.numerics.differences import difference
 from tf1port.tf1.graph.ends import behind
 from tf1port.tf1.graph.optimizers import find_applied
+from tf1port.tf1.session.sparse_labels import sparse_labels
 from tf1port.tf1.session.training import NoTraining, clipping_of, find_loss, find_train_op
 from tf1port.tf1.session.whole_graph import WholeGraph, row_gradients
 
@@ -105,7 +106,8 @@ class GraphTraining:
             tensor = operation.outputs[0]
             if tensor not in found and operation.type != "PlaceholderWithDefault":
                 found[tensor] = self._drawn(tensor, sizes, flat, scalar, stream)
-        return found
+        how = {"rows": sizes.rows, "classes": self._classes(), "stream": stream}
+        return {**found, **sparse_labels(self._whole.placeholders, **how)}
 
     def fed(self, batch: Mapping[Any, np.ndarray]) -> dict[str, np.ndarray]:
         """What of a batch is the model's, by the graph's tensors."""
@@ -143,6 +145,11 @@ class GraphTraining:
                 rows = self._run([self._tensor(values), self._tensor(ids)], batch)
                 np.add.at(found[name], rows[1], rows[0])
         return found
+
+    def assign(self, slots: Arrays) -> None:
+        """Sets slots of the optimizer by variable."""
+        own = {name: value for name, value in slots.items() if name in self._nodes}
+        known(self._whole.assign, own)
 
     def step(self, batch: Mapping[Any, np.ndarray]) -> None:
         """Trains one step of the graph's own optimizer."""

@@ -58,6 +58,25 @@ def slots_rung(conversion, model):
     return comparison.rung("carried slots", expected, found, dtype=conversion.blueprint.dtype)
 
 
+def slots_as_held(conversion, model):
+    """TF1's slots as a model has them, by variable, in float64: {} where they are the same numbers.
+
+    Keras' momentum is the step, TF1's the gradients' sum: the product with the rate is rounded in
+    the file, and would part two right trainings by that.
+    """
+    optimizer = conversion.blueprint.optimizer
+    if optimizer is None or optimizer.kind != "SGD" or getattr(model, "optimizer", None) is None:
+        return {}
+    specs, found = {spec.name: spec for spec in conversion.blueprint.specs}, {}
+    for slot, layers in optimizer.sources.items():
+        for name, sources in layers.items():
+            values = _slot(model, specs[name], slot)
+            for role, variable in sources.items():
+                if role in values:
+                    found[variable] = optimizer.as_tf1(values[role].astype("float64"))
+    return found
+
+
 def _slot(model, spec, slot):
     """The arrays of a slot of a layer by TF1's role; {} where the model has not all of it."""
     held = layer_weights.slots(model, model.get_layer(spec.name), slot)

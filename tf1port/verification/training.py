@@ -20,6 +20,7 @@ from tf1port.numerics.precision import floatx
 from tf1port.tf1.graph.optimizers import AVERAGES
 from tf1port.tf1.session.probing import row_order
 from tf1port.tf1.session.training import NoTraining, TrainingRun
+from tf1port.verification.optimizer import slots_as_held
 
 
 def training_rungs(conversion, weights, *, model, dtype, steps=0, seed=0):
@@ -40,6 +41,7 @@ def training_rungs(conversion, weights, *, model, dtype, steps=0, seed=0):
     # The graph takes the variables as the model has them, with its rounding of the forget bias.
     variables = to_variables(weights, conversion.blueprint)
     run = TrainingRun(conversion, variables, dtype=dtype)
+    slots = slots_as_held(conversion, model)
     model = _Model(conversion, model, dtype=dtype)
     feed = run.batch(stream)
     expected = run.gradients(feed)
@@ -56,6 +58,7 @@ def training_rungs(conversion, weights, *, model, dtype, steps=0, seed=0):
     if conversion.blueprint.optimizer.unproved:
         raise NoTraining("; ".join(conversion.blueprint.optimizer.unproved))
     model.restore_optimizer()
+    run.assign(slots)
     losses = []
     for _ in range(steps):
         feed = run.batch(stream)

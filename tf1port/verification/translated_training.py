@@ -17,6 +17,7 @@ from tf1port.numerics import comparison
 from tf1port.tf1.session.training import NoTraining
 from tf1port.verification.graph_training import GraphTraining
 from tf1port.verification.keras_training import KerasTraining, Weights
+from tf1port.verification.optimizer import slots_as_held
 
 
 def training_checks(
@@ -54,6 +55,7 @@ def training_checks(
     if not steps:
         return
     learner.restore_optimizer()
+    graph.assign(slots_as_held(conversion, model))
     losses = []
     for _ in range(steps):
         batch = graph.batch(stream)

@@ -16,6 +16,7 @@ from tf1port.tf1.graph.clipping import find_clipping
 from tf1port.tf1.graph.ends import behind
 from tf1port.tf1.graph.layer_ops import products
 from tf1port.tf1.graph.optimizers import find_applied
+from tf1port.tf1.session.sparse_labels import sparse_labels
 from tf1port.tf1.session.whole_graph import WholeGraph, row_gradients
 
 _COUNTING = {"AssignAdd", "AssignAddVariableOp"}
@@ -138,6 +139,11 @@ class TrainingRun:
                 np.add.at(found[name], ids, values)
         return found
 
+    def assign(self, slots):
+        """Sets slots of the optimizer: {variable: array}."""
+        own = {name: value for name, value in slots.items() if name in self._whole.graph.nodes}
+        self._known(self._whole.assign, own)
+
     def entry(self, feed, tensor):
         """What a batch has for a tensor that is fed."""
         return feed[self._tensor(tensor)]
@@ -233,6 +239,8 @@ class TrainingRun:
         found = {}
         for operation in self._whole.placeholders:
             found[operation.outputs[0]] = self._value(operation, stream, sizes)
+        placeholders = self._whole.placeholders
+        found |= sparse_labels(placeholders, rows=ROWS, classes=self._ids(), stream=stream)
         for name, outside in self._outside.flags.items():
             found[self._tensor(name)] = outside != self.training
         runs = [layer.run for layer in self.network.recurrent]

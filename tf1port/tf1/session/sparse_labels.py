@@ -1,0 +1,36 @@
+"""Labels that are fed as a sparse tensor, as tf.nn.ctc_loss takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+# What tf.sparse_placeholder calls its placeholders, of which a loss may leave the shape alone.
+_INDICES, _VALUES, _SHAPE = "indices", "values", "shape"
+
+
+def sparse_labels(
+    operations: Iterable[Any], *, rows: int, classes: int, stream: np.random.Generator
+) -> dict[Any, np.ndarray]:
+    """A random label for each row: arrays by tensor, for all placeholders that belong together.
+
+    Args:
+        operations: the placeholders of a graph.
+        rows: how many rows a batch has.
+        classes: how many classes the logits have; the last one is the blank of a CTC loss.
+    """
+    tensors = {operation.name: operation.outputs[0] for operation in operations}
+    found = {}
+    for name in tensors:
+        base, _, part = name.rpartition("/")
+        values = tensors.get(f"{base}/{_VALUES}")
+        if part != _INDICES or values is None:
+            continue
+        found[tensors[name]] = np.array([[row, 0] for row in range(rows)], np.int64)
+        labels = stream.integers(max(classes - 1, 1), size=rows)
+        found[values] = labels.astype(values.dtype.as_numpy_dtype)
+        if f"{base}/{_SHAPE}" in tensors:
+            found[tensors[f"{base}/{_SHAPE}"]] = np.array([rows, 1], np.int64)
+    return found

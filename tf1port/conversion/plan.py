@@ -66,10 +66,10 @@ class Conversion(NamedTuple):
     def has_all_layers(self) -> bool:
         """Whether the model lacks nothing but what predictions are made of its outputs."""
         beyond = self.ends.beyond if self.ends is not None else []
-        if self.graph is not None and any(
-            self.graph.nodes[name].op not in _PREDICTING for name in beyond
-        ):
-            return False
+        if beyond and self.ends is not None and self.graph is not None:
+            ops = {self.graph.nodes[name].op for name in beyond}
+            if not self.ends.of_loss or not ops <= _PREDICTING:
+                return False
         return len(self.left_out) == len(beyond) + len(self.unchecked)
 
     @property

@@ -64,6 +64,7 @@ class Ends(NamedTuple):
     foreign: tensors that are fed and change the outputs, which no input of the model is.
     beyond: nodes that make something of the outputs besides a loss.
     random: nodes of dropout that the graph has in every run, training or not.
+    of_loss: whether a loss takes the outputs themselves.
     """
 
     inputs: Entry
@@ -73,6 +74,7 @@ class Ends(NamedTuple):
     foreign: list[str]
     beyond: list[str]
     random: list[str]
+    of_loss: bool
 
     def computing(self, names):
         """The same where "inputs" or "lengths" are not what is fed, but made of it."""
@@ -99,10 +101,10 @@ def find_ends(graph: Graph, network):
     flags = graph.outside.flags.keys() if graph.outside else set()
     foreign = [name for name in sources if name not in known and name not in flags]
     foreign = [name for name in foreign if not _is_size(graph, name)]
-    beyond = _beyond(graph, network, outputs, made)
+    beyond, of_loss = _beyond(graph, network, outputs, made)
     origins = taken, first.lengths
     random = sorted(made & graph.outside.always) if graph.outside else []
-    return Ends(inputs, lengths, origins, outputs, sorted(foreign), beyond, random)
+    return Ends(inputs, lengths, origins, outputs, sorted(foreign), beyond, random, of_loss)
 
 
 def entry(graph, tensor):
@@ -197,10 +199,12 @@ def _is_size(graph, tensor):
 
 
 def _beyond(graph, network, outputs, made):
-    """Nodes that take what the network makes towards something else than its loss, by name."""
+    """Nodes that take what the network makes towards something else than its loss, by name; and
+    whether a loss takes it.
+    """
     same = {*outputs, *_made(graph, network, made)}
     known = made | graph.outside.scaling if graph.outside else made
-    queue, seen, found = deque(same), set(), []
+    queue, seen, found, of_loss = deque(same), set(), [], False
     while queue:
         for node in graph.consumers(queue.popleft()):
             if node.name in known or node.name in seen or node.op in _ASIDE:
@@ -210,9 +214,11 @@ def _beyond(graph, network, outputs, made):
             if node.op in _SAME or joined:
                 same.update(graph.outputs(node))
                 queue.extend(graph.outputs(node))
-            elif not is_loss(graph, node, made):
+            elif is_loss(graph, node, made):
+                of_loss = True
+            else:
                 found.append(node.name)
-    return sorted(found)
+    return sorted(found), of_loss
 
 
 def _made(graph, network, made):

@@ -67,6 +67,7 @@ def converted(tmp_path_factory):
 
 def run(code, *words):
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("TF_USE_LEGACY_KERAS", None)  # of the side that other tests have imported
     command = [sys.executable, "-c", code, *words]
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False

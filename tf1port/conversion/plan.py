@@ -20,6 +20,7 @@ from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.layer import Layer
 from tf1port.tf1.graph.network import Level, Network, RecurrentLayer, find_network
 from tf1port.tf1.graph.searching import searching
+from tf1port.tf1.graph.unrolls import MOVING
 from tf1port.tf1.session.probing import with_takes
 from tf1port.tf1.session.recurrent_part import made_by
 
@@ -67,8 +68,8 @@ class Conversion(NamedTuple):
         """Whether the model lacks nothing but what predictions are made of its outputs."""
         beyond = self.ends.beyond if self.ends is not None else []
         if beyond and self.ends is not None and self.graph is not None:
-            ops = {self.graph.nodes[name].op for name in beyond}
-            if not self.ends.of_loss or not ops <= _PREDICTING:
+            others = [n for n in beyond if self.graph.nodes[n].op not in _PREDICTING]
+            if not self.ends.of_loss or not all(_is_unused(self.graph, n) for n in others):
                 return False
         return len(self.left_out) == len(beyond) + len(self.unchecked)
 
@@ -90,6 +91,18 @@ class Conversion(NamedTuple):
         found += [f"what else {scope} is run for, {n} times" for scope, n in again.items()]
         found += [f"the dropout of {name}, which has one rate always" for name in self.ends.random]
         return found + [f"what {name} makes of the outputs" for name in self.ends.beyond]
+
+
+def _is_unused(graph: Graph, name: str) -> bool:
+    """Whether a node only moves things about that nothing computes with."""
+    queue, seen = [graph.nodes[name]], {name}
+    for node in queue:  # it grows
+        if node.op not in MOVING:
+            return False
+        users = [user for tensor in graph.outputs(node) for user in graph.consumers(tensor)]
+        queue += [user for user in users if user.name not in seen]
+        seen.update(user.name for user in users)
+    return True
 
 
 def read(

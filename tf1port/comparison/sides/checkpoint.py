@@ -230,7 +230,11 @@ class CheckpointSide(Side):
         """What its optimizer was made with, and the rate after some numbers of steps."""
         if self.optimizer is None:
             raise NotOffered("the graph's optimizer is not known")
-        rates = {} if self._rate_is_fed else constants.rates_of_graph(self, batch, counts)
+        rates = {}
+        if not self._rate_is_fed:
+            before = self.state()  # a rate may wait for the updates of a normalization
+            rates = constants.rates_of_graph(self, batch, counts)
+            self.restore(before)
         return {**constants.of_graph(self.optimizer), **rates}
 
     def turning_points(self) -> list[float]:

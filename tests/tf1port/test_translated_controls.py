@@ -10,6 +10,8 @@ import pytest
 
 from tests.tf1port.programs import sequences, stacks
 from tests.tf1port.programs.program import converted, loaded, running, verified
+from tf1port.__main__ import main
+from tf1port.conversion.translation import recurrent_layers
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +128,6 @@ def test_the_model_of_another_checkpoint_does_not_pass(between, tmp_path, capsys
     with running(sequences.encoder_from_the_end, tmp_path) as run:
         prefix, target = run.prefix, between[1]
     capsys.readouterr()
-    from tf1port.__main__ import main
-
     assert main(["verify", prefix, target]) == 2
     assert "is not of this checkpoint" in capsys.readouterr().err
 
@@ -142,3 +142,13 @@ def test_a_changed_source_does_not_pass(between, tmp_path, capsys):
     code, report = verified(prefix, str(copied), capsys)
     assert code == 3
     assert [line for line in report["not_compared"] if "model.py, which was changed" in line]
+
+
+def test_a_translation_that_computes_something_else_is_not_written(tmp_path, monkeypatch, capsys):
+    """States taken for zeros: the graph as it stands says otherwise, before anything is written."""
+    monkeypatch.setattr(recurrent_layers, "_is_zero", lambda *_: True)
+    with running(sequences.learned_state, tmp_path) as run:
+        capsys.readouterr()
+        assert main(["convert", run.prefix, "--to", str(tmp_path / "wrong.keras")]) == 2
+    assert "computes something else than convert reads of it" in capsys.readouterr().err
+    assert not [*tmp_path.glob("wrong*")]

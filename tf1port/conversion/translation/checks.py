@@ -8,7 +8,6 @@ trained, would hide a piece that the model has not.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import keras
 import numpy as np
@@ -169,9 +168,9 @@ def _fitting(conversion: Translated, stream):
     raise fault
 
 
-def _taken(conversion: Translated, graph: GraphSide, stream) -> list[tuple[feeds.Sizes, int]]:
+def _taken(conversion: Translated, graph: GraphSide, stream) -> list[tuple[feeds.BatchSizes, int]]:
     """One small and one large size that a graph takes, with the shortest row that it takes."""
-    found: list[tuple[feeds.Sizes, int]] = []
+    found: list[tuple[feeds.BatchSizes, int]] = []
     fault = UserError("it takes no size that was tried")
     for sizes in feeds.sizes(conversion.program):
         if len(found) == 2 or any(one.steps == sizes.steps for one, _ in found):
@@ -197,6 +196,3 @@ def _cast(value: np.ndarray, dtype: str) -> np.ndarray:
 
 def _all_cast(arrays: Arrays, dtype: str) -> dict[str, np.ndarray]:
     return {role: value.astype(dtype) for role, value in arrays.items()}
-
-
-__all__: list[Any] = ["GraphSide", "KerasSide", "end_to_end"]

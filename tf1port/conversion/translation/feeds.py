@@ -14,7 +14,7 @@ SMALL, LARGE = (3, 5, 4), (6, 9, 7)  # rows, steps and what else is left open
 _FLOATS = ("float16", "float32", "float64")
 
 
-class Sizes(NamedTuple):
+class BatchSizes(NamedTuple):
     """How large the open axes of all inputs are.
 
     rows, steps, rest: of the first two axes and of the others. time_first: the axes of the first
@@ -31,7 +31,7 @@ class Sizes(NamedTuple):
         return f"{self.rows} rows, {self.steps} steps"
 
 
-def sizes(program: Program) -> Iterator[Sizes]:
+def sizes(program: Program) -> Iterator[BatchSizes]:
     """The sizes to try, those first that leave the least to chance.
 
     Last those with as many steps as an input has always, for others may have to fit it.
@@ -41,7 +41,7 @@ def sizes(program: Program) -> Iterator[Sizes]:
     for which in (SMALL, LARGE, *((SMALL[0], steps, SMALL[2]) for steps in known)):
         rows = next((shape[0] for shape in fixed if shape and shape[0] is not None), which[0])
         for time_first, apart in itertools.product((False, True), (True, False)):
-            yield Sizes(rows, which[1], which[2], time_first, apart)
+            yield BatchSizes(rows, which[1], which[2], time_first, apart)
 
 
 def kinds(program: Program) -> dict[str, tuple[str, int]]:
@@ -82,7 +82,7 @@ def _kind(producer, value: Value) -> tuple[str, int] | None:
 
 
 def batch(
-    program: Program, chosen: Sizes, stream: np.random.Generator, *, shortest: int
+    program: Program, chosen: BatchSizes, stream: np.random.Generator, *, shortest: int
 ) -> dict[str, np.ndarray]:
     """An array for each input, by its tensor.
 
@@ -98,7 +98,7 @@ def batch(
     return found
 
 
-def _steps(program: Program, chosen: Sizes) -> dict[str, int]:
+def _steps(program: Program, chosen: BatchSizes) -> dict[str, int]:
     """The number of steps of each input."""
     found, extra = {}, 0
     for value in program.inputs:
@@ -111,7 +111,7 @@ def _steps(program: Program, chosen: Sizes) -> dict[str, int]:
     return found
 
 
-def _shape(value: Value, chosen: Sizes, steps: int) -> tuple[int, ...]:
+def _shape(value: Value, chosen: BatchSizes, steps: int) -> tuple[int, ...]:
     shape = value.shape or ()
     first, second = (steps, chosen.rows) if chosen.time_first else (chosen.rows, steps)
     open_ = [first, second, *[chosen.rest] * len(shape)] if len(shape) > 1 else [chosen.rows]
@@ -131,6 +131,3 @@ def _drawn(value: Value, shape, role, stream, steps: Mapping[str, int], shortest
         some = [longest, max(shortest, 1) if shortest else 0, (longest + 1) // 2]
         return np.resize(some, shape).astype(value.dtype)
     return stream.integers(max(count, 1), size=shape).astype(value.dtype)
-
-
-__all__ = ["LARGE", "SMALL", "Mapping", "Sizes", "batch", "kinds", "sizes"]

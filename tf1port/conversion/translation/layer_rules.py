@@ -43,14 +43,6 @@ def _product(reader, node, taken):
     return [value]
 
 
-def _of_product(reader, node, taken):
-    """A product of two matrices, neither of which a layer holds."""
-    (value,) = reader.plain(node, taken)
-    if all(one.shape is not None and len(one.shape) == 2 for one in taken):
-        value.dims = (taken[0].size(0), taken[1].size(1))
-    return [value]
-
-
 def _dense(reader, rows: Value, variables, activation, node) -> Value:
     """A dense layer on what some rows are made of, and its rows."""
     source = rows.rows_of or rows

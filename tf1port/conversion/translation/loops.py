@@ -6,7 +6,7 @@ of the step, arrays that are written step by step, and states.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tf1port.conversion.translation.sizes import sizes_of
 from tf1port.errors import UserError
@@ -282,6 +282,3 @@ def _values(loop: Loop) -> list[Value]:
         dims = (loop.length, *(sizes_of(one) or ()))
         found.append(Value(loop, one.dtype, (known, *one.axes), port, dims))
     return found
-
-
-__all__: list[Any] = ["RESULTS", "value"]

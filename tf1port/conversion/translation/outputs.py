@@ -84,11 +84,9 @@ def _beside(graph: Graph, given, made: set[str], of_loss: set[str], outputs) -> 
     """What is computed of the same inputs as the outputs, as far as nothing else is fed to it."""
     computed, sources = behind(graph, outputs, cut=())
     own = {_node(name) for name in sources}
-    fed = [one.name for one in graph.nodes.values() if is_fed(one.op)]
-    others = _of_gradients(graph) | of_loss | computed
-    for name in fed:
-        ahead = _ahead(graph, graph.outputs(graph.nodes[name]))
-        others |= ahead if name not in own else set()
+    fed = [one for one in graph.nodes.values() if is_fed(one.op) and one.name not in own]
+    others = _ahead(graph, [tensor for node in fed for tensor in graph.outputs(node)])
+    others |= _of_gradients(graph) | of_loss | computed
     live = _behind(graph, [name for name in made if _is_end(graph, name)])
     free = (_following(graph, computed & made) & made & live) - others
     known = {_node(_source(graph, name, made)) for name in outputs} | {_node(n) for n in given}
@@ -192,10 +190,6 @@ def _ahead(graph: Graph, tensors: Iterable[str]) -> set[str]:
                 found.add(node.name)
                 queue.extend(graph.outputs(node))
     return found
-
-
-def _outputs_of(graph, nodes):
-    return [t for name in nodes if name in graph.nodes for t in graph.outputs(graph.nodes[name])]
 
 
 def _made_of_variables(graph: Graph) -> set[str]:

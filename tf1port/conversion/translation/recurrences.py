@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.graph.equations import Constants
-from tf1port.tf1.graph.index import PASSING, Graph
+from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.refusals import check_kept
 from tf1port.tf1.graph.unrolls import SELECTING, Run, UnknownCell, following
 from tf1port.tf1.graph.wiring import find_wiring
@@ -145,7 +145,7 @@ def _given(graph: Graph, recurrence: Recurrence) -> dict[str, Given]:
     return found
 
 
-def check_order(recurrence: Recurrence) -> None:
+def check_lengths(recurrence: Recurrence) -> None:
     """Refuses what no layer of Keras does with lengths.
 
     Raises:
@@ -154,6 +154,3 @@ def check_order(recurrence: Recurrence) -> None:
     run = recurrence.run
     if run.lengths is not None and (run.residual or not run.padded):
         raise UserError(f"{recurrence.cell.scope} goes on past the lengths of its rows")
-
-
-__all__ = ["PASSING", "Given", "Recurrence", "check_order", "find_recurrences"]

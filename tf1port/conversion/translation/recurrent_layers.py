@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tf1port.conversion.translation.axis_rules import transposed
-from tf1port.conversion.translation.recurrences import Given, Recurrence, check_order
+from tf1port.conversion.translation.recurrences import Given, Recurrence, check_lengths
 from tf1port.keras_model.program import Constant, Layer, Op, Sizes, Use, Value
 from tf1port.tf1.checkpoint.cell_names import sizes
 
@@ -31,7 +31,7 @@ def _ports(reader, recurrence: Recurrence) -> dict[str, Value]:
     """The values that a run gives, made once: its "sequence", the final "h" and "c"."""
     key = id(recurrence.run)
     if key not in reader.runs:
-        check_order(recurrence)
+        check_lengths(recurrence)
         reader.runs[key] = _made(reader, recurrence)
     return reader.runs[key]
 

@@ -31,8 +31,6 @@ def made(reader, node, taken: list[Value]) -> list[Value] | None:
 
 def dims(op: str, taken: Sequence[Value], shape) -> tuple[Size, ...] | None:
     """The sizes of what an op makes, as far as they are those of what it takes."""
-    if op == "Split" and shape is not None:
-        return _of_parts(taken, shape)
     if shape is None or op not in _ELEMENTWISE:
         return None
     like = [value for value in taken if value.shape is not None and len(value.shape) == len(shape)]
@@ -47,11 +45,3 @@ def dims(op: str, taken: Sequence[Value], shape) -> tuple[Size, ...] | None:
         else:
             return None
     return tuple(found)
-
-
-def _of_parts(taken: Sequence[Value], shape) -> tuple[Size, ...] | None:
-    """The sizes of a part along an axis whose size is known."""
-    if taken[1].shape is None or len(taken[1].shape) != len(shape):
-        return None
-    pairs = enumerate(shape)
-    return tuple(taken[1].size(axis) if known is None else known for axis, known in pairs)

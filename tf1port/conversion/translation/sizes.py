@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tf1port.keras_model.program import Arithmetic, Dim, Size, Value
+from tf1port.keras_model.program import Arithmetic, Size, Value
 
 _NEUTRAL = {"*": 1, "+": 0}
 
@@ -53,11 +53,3 @@ def sizes_of(value: Value) -> tuple[Size, ...] | None:
     if value.shape is None:
         return None
     return tuple(value.size(axis) for axis in range(len(value.shape)))
-
-
-def is_known(size: Size) -> bool:
-    """Whether a size is a number now."""
-    return isinstance(size, int)
-
-
-__all__ = ["Dim", "computed", "is_known", "product", "sizes_of"]

@@ -174,7 +174,7 @@ def test_margins_and_places_are_said_in_words(pages):
 
 
 def test_matrix_shows_where_each_wrong_port_is_caught(pages):
-    rows = Read(pages["passing"][1]).tables["Wrong ports by rung"]
+    rows = Read(pages["passing"][1]).tables["Mistakes by check"]
     assert rows[0][1:10] == report_cases.RUNGS
     assert rows[3] == ["epsilon 1e-7", *"✓✓✓✓✗····", "one step", "–", "✓ caught"]
 
@@ -202,7 +202,7 @@ def test_a_failure_says_where_and_why_first(pages):
     assert '<header class="failed">' in page
     read = Read(page)
     assert read.values("id")[0] == "breaks"
-    first = read.text[: read.text.index("The ladder", read.text.index("The first rung"))]
+    first = read.text[: read.text.index("The ladder", read.text.index("The first check"))]
     for said in (
         "The two sides differ",
         case["verdict"],
@@ -245,7 +245,7 @@ def test_a_wrong_port_that_is_missed_fails_the_report(pages):
     case["controls"][1]["caught"] = False
     text = markdown(case)
     assert text.startswith("# ✗ A known mistake is not noticed: dense on mnist")
-    assert "**1 of 2** wrong ports caught" in text
+    assert "**1 of 2** known mistakes noticed" in text
     assert "Where it breaks" not in text
 
 
@@ -258,7 +258,7 @@ def test_what_is_equal_to_the_bit_is_said_not_drawn(pages):
     assert "In float64 every one is equal to the bit." in read.text
     assert "A hollow dot is equal to the bit." in read.text
     assert [name for name in FIGURES if name in read.values("id")] == ["gradients-float32"]
-    assert read.text.count("Left out of a quick comparison.") == 2  # training, wrong ports
+    assert read.text.count("Left out of a quick comparison.") == 2  # training, known mistakes
 
 
 def test_what_was_left_out_says_why(pages):

@@ -51,7 +51,7 @@ def climb(
             return _without(only, dtype, error)
         found = ladder.climb(legacy, modern, batches, dtype=dtype, **options)
         start = time.perf_counter()
-        for rung in progress(found, f"ladder, {dtype}", unit=" rungs"):
+        for rung in progress(found, f"ladder, {dtype}", unit=" checks"):
             number, now = rungs.number(rung.quantity), time.perf_counter()
             seconds[rungs.name(number)] += now - start
             start = now

@@ -1,4 +1,4 @@
-"""The sections that prove: where it breaks, the ladder, the wrong ports that must fail."""
+"""The sections that prove: where it breaks, the ladder, the known mistakes that must be noticed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ def breaks(report: Report) -> Section | None:
     known: Mapping[str, Any] = found
     facts = {names[key]: known[key] for key in names if known.get(key) is not None}
     text = [_how_far(found, report)]
-    blocks: list[Table] = [listed("The first rung that fails", facts)]
+    blocks: list[Table] = [listed("The first check that fails", facts)]
     if found.get("diagnosis"):
         text.append(
             "The diagnosis makes each known mistake on purpose, or makes it good, and looks at "
@@ -37,19 +37,19 @@ def breaks(report: Report) -> Section | None:
         blocks.append(_diagnosis(found["diagnosis"]))
     else:
         text.append(f"Probable cause: {cause(found)}.")
-    title = f"Where it breaks: rung {found['number']}, {found['rung']}"
+    title = f"Where it breaks: check {found['number']}, {found['rung']}"
     return Section("breaks", title, text, blocks)
 
 
 def ladder(report: Report) -> Section:
     """Every comparison with its tolerance and the margin."""
     text = (
-        "Both sides start from the same weights and see the same batches. Each rung compares the "
+        "Both sides start from the same weights and see the same batches. Each check compares the "
         "element that differs most with a tolerance set beforehand."
     )
     columns = [
         Column("Compared"),
-        Column("Rung"),
+        Column("Check"),
         Column("dtype"),
         Column("Max-abs", "number"),
         Column("Tolerance", "number"),
@@ -84,26 +84,26 @@ def ladder(report: Report) -> Section:
         if not rung["applies"]
     ]
     if others:
-        names = ("Rung", "Compared", "dtype", "Part of the claim")
+        names = ("Check", "Compared", "dtype", "Part of the claim")
         columns = [*map(Column, names), Column("Why not", "prose")]
         blocks.insert(1, Table("Not compared", columns, others, "cards"))
     return Section("ladder", "The ladder", [text], blocks)
 
 
 def controls(report: Report) -> Section:
-    """Wrong ports that must fail, and on which rung each did."""
+    """Known mistakes that must be noticed, and by which check each was."""
     found = report.get("controls")
-    title = "Can it fail? Wrong ports on purpose"
+    title = "Can it fail? Known mistakes, made on purpose"
     if not found:
         return Section(
-            "controls", title, [absent(report, "controls", "No wrong ports were tried.")]
+            "controls", title, [absent(report, "controls", "No known mistakes were tried.")]
         )
     rungs = list(dict.fromkeys(name for control in found for name in control["found"]))
     text = (
-        "Each row is a port with one known mistake. ✓ the rung passes, ✗ it fails, · it was not "
-        "reached. A mistake is caught where its own rung fails, and none before."
+        "Each row is a port with one known mistake. ✓ the check passes, ✗ it fails, · it was not "
+        "reached. A mistake is noticed where its own check fails, and none before."
     )
-    columns = [Column("Wrong port"), *(Column(name, "mark") for name in rungs)]
+    columns = [Column("Mistake"), *(Column(name, "mark") for name in rungs)]
     columns += [Column("Must fail on"), Column("Named as"), Column("Result", "result")]
     rows = [
         [
@@ -116,13 +116,13 @@ def controls(report: Report) -> Section:
         for control in found
     ]
     what = [[control["name"], control["what"]] for control in found]
-    columns_of_what = [Column("Wrong port"), Column("What is wrong with it", "prose")]
+    columns_of_what = [Column("Mistake"), Column("What is wrong with it", "prose")]
     return Section(
         "controls",
         title,
         [text],
         [
-            Table("Wrong ports by rung", columns, rows, "scroll"),
+            Table("Mistakes by check", columns, rows, "scroll"),
             Table("What each one does", columns_of_what, what, "cards", folded=True),
         ],
     )

@@ -51,7 +51,7 @@ def highlights(report: Report) -> list[tuple[str, str]]:
         found.append((f"{times(least)} ×", f"smallest margin: {name}"))
     if tried := report["controls"]:
         caught = sum(control["caught"] for control in tried)
-        found.append((f"{caught} of {len(tried)}", "wrong ports caught"))
+        found.append((f"{caught} of {len(tried)}", "known mistakes noticed"))
     total = report["timings"].get("total")
     if total is not None:
         found.append((seconds(total), "for all of it"))
@@ -70,15 +70,15 @@ def speed(report: Report) -> Section:
     text = "Measured while both sides trained in this comparison."
     ratio = _ratio(step)
     if not step:
-        text = "Neither side was trained, so that only the rungs were timed."
+        text = "Neither side was trained, so that only the checks were timed."
     elif ratio:
         text += f" Legacy takes {number(ratio)} times as long per step as modern."
     columns = [Column("Side"), Column("Per step", "number"), Column("Peak memory", "number")]
     took = [[name, seconds(value)] for name, value in (timings.get("rungs") or {}).items()]
     blocks = [Table("Training", columns, rows, "narrow")] if step else []
     if took:
-        took_columns = [Column("Rung"), Column("Time", "number")]
-        blocks.append(Table("Time of the rungs", took_columns, took, "narrow"))
+        took_columns = [Column("Check"), Column("Time", "number")]
+        blocks.append(Table("Time of the checks", took_columns, took, "narrow"))
     return Section("speed", "Speed", [text], blocks)
 
 

@@ -165,17 +165,20 @@ class Graph:
 
     def ahead(self, tensors: Iterable[str], *, through, ops):
         """The nodes of some ops that tensors lead into, by way of nodes of the ops `through`."""
-        found, queue, seen = [], deque(tensors), set()
+        return [*self.following(tensors, through=through, ops=ops)]
+
+    def following(self, tensors: Iterable[str], *, through, ops):
+        """Yields what `ahead` gives, the nearest first, as far as it is asked for."""
+        queue, seen = deque(tensors), set()
         while queue:
             for node in self._consumers.get(queue.popleft(), ()):
                 if node.name in seen:
                     continue
                 seen.add(node.name)
                 if node.op in ops:
-                    found.append(node)
+                    yield node
                 if node.op in through:
                     queue.extend(self.outputs(node))
-        return found
 
     def behind(self, tensor, *, through):
         """All tensors that lead to one by way of nodes of the ops `through`, the nearest first."""

@@ -16,6 +16,7 @@ MOVING |= {"Gather", "GatherV2", "GatherNd", "ReverseSequence", "ReverseV2", "Re
 SELECTING = PASSING | {"Select", "SelectV2", "Merge", "Switch", "Where"}
 _DROPPING = {"Mul", "RealDiv", "Div"}  # by a mask that is drawn once for all steps
 _OF_MASKS = PASSING | ADD | {"Floor", "Sub", "Mul", "GreaterEqual", "Cast"}
+_SELECTS = {"Select", "SelectV2"}
 _ENDED = {"GreaterEqual": 1, "LessEqual": 0}  # which operand of step >= length, length <= step
 _ZEROS = {"Fill", "Const", "ZerosLike"}
 _READS = {"TensorArrayReadV3", "TensorArrayReadV2", "TensorArrayRead"}
@@ -110,7 +111,8 @@ def find_runs(graph: Graph, scope, steps):
     unrolled = [step for step in steps if not _is_looped(graph, step)]
     lengths = {_lengths(graph, step) for step in unrolled} or {None}
     raw = {step.new_h for step in unrolled}
-    unrolled = [_kept(graph, step) for step in unrolled]
+    zeros = {f"{node.name}:0" for node in graph.nodes.values() if node.op in _ZEROS}
+    unrolled = [_kept(graph, step, zeros) for step in unrolled]
     padded = not raw & {step.written for step in unrolled}
     following = {step.h: step for step in unrolled}
     made = {step.new_h for step in unrolled}
@@ -133,29 +135,31 @@ def _residual(graph, step):
     return None
 
 
-def _kept(graph, step):
+def _kept(graph, step, zeros):
     """A step with the states that it hands on, where a row that has ended keeps its former ones."""
     new_h = _selected(graph, step.new_h, {step.h})
     if new_h == step.new_h:
         return step
-    zeros = {f"{node.name}:0" for node in graph.nodes.values() if node.op in _ZEROS} - {step.h}
-    written = _selected(graph, step.output, zeros)
+    written = _selected(graph, step.output, zeros - {step.h})
     new_c = step.new_c and _selected(graph, step.new_c, {step.c})
     return step._replace(new_h=new_h, new_c=new_c, written=written)
 
 
 def _selected(graph, tensor, others):
     """What comes of a tensor by selecting, row by row, between it and one of some others."""
-    nodes = graph.ahead([tensor], through=SELECTING, ops={"Select", "SelectV2"})
-    rest = {f"{n.name}:0": {graph.origin(name) for name in graph.inputs(n)[1:]} for n in nodes}
-    found: dict[str, set[str]] = {tensor: set()}  # in their order
-    before = 0
-    while len(found) > before:  # one of them waits for the other
-        before = len(found)
-        for name, choices in [*rest.items()]:
+    found: dict[str, object] = {tensor: None}  # in their order
+    rest: dict[str, set[str]] = {}
+    queue = [tensor]
+    while queue:  # from one to the next, not along all the steps that come after
+        for node in graph.ahead([queue.pop()], through=PASSING, ops=_SELECTS):
+            if f"{node.name}:0" not in found:
+                choices = {graph.origin(name) for name in graph.inputs(node)[1:]}
+                rest[f"{node.name}:0"] = choices
+        for name, choices in [*rest.items()]:  # one of them may wait for the other
             own = choices & found.keys()
             if own and choices - own <= others:
                 found[name] = rest.pop(name)
+                queue.append(name)
     return next(reversed(found))
 
 
@@ -259,7 +263,7 @@ def _written_sequence(graph, output):
 
 def _lengths(graph, step):
     """The sequence lengths [B] that decide in a loop whether a row still moves."""
-    for select in graph.ahead([step.new_h], through=SELECTING, ops={"Select", "SelectV2"}):
+    for select in graph.following([step.new_h], through=SELECTING, ops=_SELECTS):
         compared = graph.node(graph.origin(graph.inputs(select)[0]))
         if compared is not None and compared.op in _ENDED:
             return graph.origin(graph.inputs(compared)[_ENDED[compared.op]])

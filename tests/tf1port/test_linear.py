@@ -8,7 +8,10 @@ import pytest
 from tests.tf1port import graphs
 from tests.tf1port.graphs import Case, tf1
 from tf1port.conversion.plan import read
+from tf1port.tf1.checkpoint.inventory import group
 from tf1port.tf1.graph import ends
+from tf1port.tf1.graph.index import Graph
+from tf1port.tf1.graph.wiring import find_wiring
 
 SIZES = (150, 300, 600)
 MOST = 1.2  # times the calls that a linear search of the largest graph would take
@@ -63,6 +66,11 @@ def calls(prefix, folder, make, size):
     meta = tf1.MetaGraphDef.FromString((folder / "model.meta").read_bytes())
     make(meta.graph_def, size)
     (folder / "model.meta").write_bytes(meta.SerializeToString())
+    return counted(lambda: read(str(folder / "model")))
+
+
+def counted(function):
+    """How many functions are called by a function."""
     count = 0
 
     def counting(frame, event, _):
@@ -71,10 +79,33 @@ def calls(prefix, folder, make, size):
 
     sys.setprofile(counting)
     try:
-        read(str(folder / "model"))
+        function()
     finally:
         sys.setprofile(None)
     return count
+
+
+def unrolled(steps):
+    """An index over a graph of so many unrolled steps with lengths, and its cell."""
+    with graphs.first_control_flow(), tf1.Graph().as_default() as graph:
+        x, lengths = tf1.placeholder(tf1.float32, [3, steps, 2]), tf1.placeholder(tf1.int32, [3])
+        cell = tf1.nn.rnn_cell.BasicLSTMCell(4)
+        inputs = tf1.unstack(x, axis=1)
+        tf1.nn.static_rnn(cell, inputs, sequence_length=lengths, dtype=tf1.float32)
+        shapes = {one.op.name: tuple(one.shape.as_list()) for one in tf1.global_variables()}
+        return Graph(graph.as_graph_def()), group(shapes).cells
+
+
+def test_twice_the_unrolled_steps_are_twice_the_calls():
+    counts = []
+    for steps in (10, 20, 40):
+        graph, cells = unrolled(steps)
+        found = {}
+        counts.append(counted(lambda g=graph, c=cells, f=found: f.update(wiring=find_wiring(g, c))))
+        (runs,) = found["wiring"].runs.values()
+        assert len(runs[0].steps) == steps
+        assert runs[0].lengths == "Placeholder_1:0"
+    assert counts[2] - counts[1] < MOST * 2 * (counts[1] - counts[0])
 
 
 @pytest.mark.parametrize("make", [before, after, doubled, wide])

@@ -247,9 +247,13 @@ def configured(file):
 
 
 def of_layer(config, kind):
-    """The place of the options of the last layer of a class in the configuration of a model."""
-    names = [layer["class_name"] for layer in config["config"]["layers"]]
-    return ("config", "layers", len(names) - 1 - names[::-1].index(kind), "config")
+    """The place of the options of the last layer of a class, alone or inside a Bidirectional."""
+    found = [
+        place
+        for place, value in leaves(config)
+        if isinstance(value, dict) and value.get("class_name") == kind
+    ]
+    return (*found[-1], "config")
 
 
 OPTIONS = {

@@ -76,7 +76,7 @@ def compare(config, dataset, out, *, options=_ALL):
     report = summary.report(facts, _entries(config, results), timings=timings, **results)
     show(report, out, as_json=options.json)
     if options.calibrate:
-        entries = [*report["rungs"], *parts.calibration()]
+        entries = [*report["checks"], *parts.calibration()]
         print("\n".join(["", *calibration.lines(entries)]))
     store.clear()
     return report["outcome"]
@@ -102,7 +102,7 @@ def _facts(config, dataset, options):
 
 def _entries(config, results):
     """The report's entries of all checks."""
-    entries = [entry for ladder in results["climbs"].values() for entry in ladder["rungs"]]
+    entries = [entry for ladder in results["runs"].values() for entry in ladder["checks"]]
     entries += proof.left_out(config)
     entries += trainings.entries(results["trained"]) if results["trained"] else []
     return entries + seeds.entries(results["bands"], config)
@@ -113,6 +113,6 @@ def _timings(results, *, total) -> Timings:
     return {
         "seconds_per_step": {side: run["seconds_per_step"] for side, run in runs.items()},
         "peak_memory_bytes": {side: run["peak_memory_bytes"] for side, run in runs.items()},
-        "rungs": summary.seconds_of_rungs(results["climbs"]),
+        "checks": summary.seconds_of_checks(results["runs"]),
         "total": total,
     }

@@ -28,10 +28,10 @@ class Parts:
         quick = self.options.quick
         trained = None if quick else self._trainings(out)
         with self._seeds(seeds.begun) or nullcontext():
-            climbs = self._ladders(self.config)
+            runs = self._ladders(self.config)
             controls = None if quick else self._controls()
         bands = self._seeds(seeds.measure)
-        return {"climbs": climbs, "trained": trained, "controls": controls, "bands": bands}
+        return {"runs": runs, "trained": trained, "controls": controls, "bands": bands}
 
     def calibration(self):
         """The entries of ladders with other seeds."""
@@ -40,7 +40,7 @@ class Parts:
             for n in range(1, calibration.SEEDS + 1)
         ]
         ladders = [ladder for config in configs for ladder in self._ladders(config).values()]
-        return [entry for ladder in ladders for entry in ladder["rungs"]]
+        return [entry for ladder in ladders for entry in ladder["checks"]]
 
     def _trainings(self, out):
         weights = proof.initial_weights(self.config)

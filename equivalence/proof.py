@@ -10,8 +10,8 @@ from equivalence.modern_side import ModernSide
 from legacy_tf1 import training as legacy_training
 from shared import batches
 from shared.config import train_split
-from tf1port.comparison.climb import climb
-from tf1port.comparison.ladder import rungs
+from tf1port.comparison.ladder import checks
+from tf1port.comparison.running import run
 
 STEPS = 200
 DRAWN = 0.1  # how far from their value equal weights are moved at most
@@ -19,14 +19,14 @@ DRAWN = 0.1  # how far from their value equal weights are moved at most
 
 def dtypes(config):
     """The dtypes in which both sides can compute the config's model."""
-    return ("float32",) if getattr(config, "kernel", None) == "fused-cpu" else rungs.DTYPES
+    return ("float32",) if getattr(config, "kernel", None) == "fused-cpu" else checks.DTYPES
 
 
 def left_out(config):
     """Entries of the report for the dtypes that are missing."""
     why = "the fused kernels compute in float32 only"
-    missing = [dtype for dtype in rungs.DTYPES if dtype not in dtypes(config)]
-    without = [rungs.without(rungs.ALL, dtype, why, needed=False) for dtype in missing]
+    missing = [dtype for dtype in checks.DTYPES if dtype not in dtypes(config)]
+    without = [checks.without(checks.ALL, dtype, why, needed=False) for dtype in missing]
     return [entry for entries in without for entry in entries]
 
 
@@ -70,7 +70,7 @@ def first_batches(config, dataset, count):
 
 
 def prove(config, dataset, weights, *, dtype):
-    """Runs the ladder in one dtype with the project's own sides; returns what `climb` does."""
+    """Runs the ladder in one dtype with the project's own sides; returns what `run` does."""
     steps = first_batches(config, dataset, STEPS)
 
     def sides():
@@ -79,4 +79,4 @@ def prove(config, dataset, weights, *, dtype):
     exact = None
     if config.optimizer == "adam" and dtype == "float64":
         exact = ModernSide(config, weights, dtype=dtype, powers="tf1")
-    return climb(sides, steps, dtype=dtype, exact=exact)
+    return run(sides, steps, dtype=dtype, exact=exact)

@@ -14,9 +14,9 @@ import numpy as np
 from equivalence.training_pool import FINAL_TESTS, part, training
 from equivalence.trainings import SIDES
 from shared.config import for_dataset
-from tf1port.comparison.ladder import rungs
+from tf1port.comparison.ladder import checks
 from tf1port.comparison.ladder.bands import QUANTITY, RISING, compared, judged
-from tf1port.numerics.comparison import Rung
+from tf1port.numerics.comparison import Check
 from tf1port.numerics.tolerances import tolerance
 from tf1port.progress import progress
 
@@ -81,7 +81,7 @@ def entries(bands, config):
     if bands is None:
         why = f"no trainings from several seeds: --seeds {SEEDS[config.model]} adds them"
         more = {"quantity": _quantity(config), "dtype": "float32"}
-        return [rungs.left_out(9, why, needed=False, **more)]
+        return [checks.left_out(9, why, needed=False, **more)]
     return [compared(bands), *([_in_band(bands)] if bands["band"] else [])]
 
 
@@ -92,7 +92,7 @@ def _in_band(bands):
     gap = max(abs(mean - (low + high) / 2) for mean in means.values())
     place = ", ".join(f"{side} {mean:.4f}" for side, mean in means.items())
     allowed = tolerance(MEAN, "float32")
-    return rungs.compared(Rung(MEAN, "float32", gap, place, allowed.bound, allowed.reason))
+    return checks.compared(Check(MEAN, "float32", gap, place, allowed.bound, allowed.reason))
 
 
 def _quantity(config):

@@ -8,7 +8,7 @@ from legacy_tf1 import training as legacy_training
 from modern_tf2 import training as modern_training
 from shared import runs
 from shared.errors import UserError
-from tf1port.comparison.ladder import ladder, rungs
+from tf1port.comparison.ladder import checks, ladder
 from tf1port.numerics import comparison
 
 SIDES = {"legacy": legacy_training, "modern": modern_training}
@@ -34,16 +34,16 @@ def entries(trained):
     """Compares two whole trainings, of Runs by side: entries of the report."""
     losses = [trained[side].steps()[0] for side in SIDES]
     config = trained["legacy"].config
-    checks = ladder.loss_rungs(*losses, dtype="float32", config=config, where="training, ")
+    found = ladder.loss_checks(*losses, dtype="float32", config=config, where="training, ")
     ends = {
         "final loss": [np.mean(series[-LAST:], dtype=np.float64) for series in losses],
         "final accuracy": [trained[side].result()["test"][-1]["accuracy"] for side in SIDES],
     }
     for quantity, (first, second) in ends.items():
-        checks.append(
-            comparison.rung(quantity, {"value": first}, {"value": second}, dtype="float32")
+        found.append(
+            comparison.check(quantity, {"value": first}, {"value": second}, dtype="float32")
         )
-    return [rungs.compared(rung) for rung in checks]
+    return [checks.compared(check) for check in found]
 
 
 def _train(side, config, dataset, weights, *, folder, store):

@@ -145,8 +145,8 @@ def test_each_floor_of_the_tool_uses_what_is_below_it(path):
 
 
 def test_a_floor_that_uses_what_is_above_it_is_found():
-    source = "from tf1port.comparison.ladder import rungs\nfrom tf1port.errors import UserError"
-    assert upward(source, "tf1port.conversion.plan") == {"tf1port.comparison.ladder.rungs"}
+    source = "from tf1port.comparison.ladder import checks\nfrom tf1port.errors import UserError"
+    assert upward(source, "tf1port.conversion.plan") == {"tf1port.comparison.ladder.checks"}
     assert upward("from tf1port.cells import maps", "tf1port.errors") == {"tf1port.cells.maps"}
 
 

@@ -80,10 +80,10 @@ def _compare(arguments):
 
 def _show_check(entry):
     """A row of the table, on standard error, as soon as it is known."""
-    from tf1port.comparison.report.terminal import rung_lines
+    from tf1port.comparison.report.terminal import check_lines
     from tf1port.progress import line
 
-    line(printable(rung_lines([entry])[-1]))
+    line(printable(check_lines([entry])[-1]))
 
 
 if __name__ == "__main__":

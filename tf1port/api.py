@@ -122,7 +122,7 @@ def verify(
 
     options = _reading(trust, averages, forget_bias, activation, map, outputs)
     run = verification.verify(checkpoint, keras_file, steps=steps, seed=seed, **options)
-    checks = verification.counted(list(progress(run.rungs, "verify", unit=" checks")))
+    checks = verification.counted(list(progress(run.checks, "verify", unit=" checks")))
     return Verification(
         outcome=verification.outcome(checks, run.unproved),
         verdict=verification.verdict(checks, run.unproved, run.claim),

@@ -1,4 +1,4 @@
-"""The rungs of a port as parametrized tests in a suite of one's own.
+"""The checks of a port as parametrized tests in a suite of one's own.
 
 Where tf1port is installed, pytest finds it by itself. In conftest.py:
 
@@ -6,35 +6,35 @@ Where tf1port is installed, pytest finds it by itself. In conftest.py:
     def port():
         return tf1port.load_port("model.ckpt-100", "model.keras", "map.toml")
 
-and a test, which runs once for every rung in float32 and float64:
+and a test, which runs once for every check in float32 and float64:
 
-    def test_port(rung):
-        rung.check()
+    def test_port(port_check):
+        port_check.assert_equal()
 
-The ladder is climbed once, for the first of them.
+The ladder is run once, for the first of them.
 """
 
 from typing import Any, NamedTuple
 
 import pytest
 
-from tf1port.comparison.ladder import outcome, rungs
+from tf1port.comparison.ladder import checks, outcome
 from tf1port.comparison.ladder.entries import Break, Entry
 from tf1port.comparison.report.form import Report
 
-# Rung 9 is one of many trainings, and exports are compared in float32 alone.
-_RUNGS = {"float32": rungs.NAMES[:8], "float64": rungs.NAMES[:7]}
+# Check 9 is one of many trainings, and exports are compared in float32 alone.
+_CHECKS = {"float32": checks.NAMES[:8], "float64": checks.NAMES[:7]}
 
 
-class RungOfPort(NamedTuple):
-    """What the ladder found on one rung in one dtype: entries of the report."""
+class PortCheck(NamedTuple):
+    """What the ladder found on one check in one dtype: entries of the report."""
 
     name: str
     dtype: str
     entries: list[Entry]
     breaks: Break | None
 
-    def check(self) -> None:
+    def assert_equal(self) -> None:
         """Fails the test where a quantity differs or one that the claim needs was not compared.
 
         Skips it where the claim needs nothing and nothing was compared.
@@ -52,18 +52,18 @@ class RungOfPort(NamedTuple):
 
     def _diagnosis(self) -> list[str]:
         found = self.breaks
-        if found is None or found["rung"] != self.name:
+        if found is None or found["check"] != self.name:
             return []
         causes = [cause["cause"] for cause in found["diagnosis"]]
         return [f"probable cause: {'; '.join(causes) or outcome.cause(found)}"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each rung in each dtype."""
-    if "rung" in metafunc.fixturenames:
-        pairs = [(dtype, name) for dtype, names in _RUNGS.items() for name in names]
+    """One test for each check in each dtype."""
+    if "port_check" in metafunc.fixturenames:
+        pairs = [(dtype, name) for dtype, names in _CHECKS.items() for name in names]
         names = ["-".join(pair).replace(" ", "-") for pair in pairs]
-        metafunc.parametrize("rung", pairs, ids=names, indirect=True)
+        metafunc.parametrize("port_check", pairs, ids=names, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -75,12 +75,12 @@ def ladder_of_port(port: Any) -> Report:
 
 
 @pytest.fixture
-def rung(request: pytest.FixtureRequest, ladder_of_port: Report) -> RungOfPort:
-    """A RungOfPort of the fixture `port`."""
+def port_check(request: pytest.FixtureRequest, ladder_of_port: Report) -> PortCheck:
+    """A PortCheck of the fixture `port`."""
     dtype, name = request.param
     entries = [
         entry
-        for entry in ladder_of_port["rungs"]
-        if entry["rung"] == name and entry.get("dtype", dtype) == dtype
+        for entry in ladder_of_port["checks"]
+        if entry["check"] == name and entry.get("dtype", dtype) == dtype
     ]
-    return RungOfPort(name, dtype, entries, ladder_of_port["breaks"])
+    return PortCheck(name, dtype, entries, ladder_of_port["breaks"])

@@ -10,7 +10,7 @@ from tf1port.numerics.outcome import Outcome
 if TYPE_CHECKING:
     from tf1port.comparison.ladder.entries import Control
     from tf1port.comparison.report.form import Report
-    from tf1port.numerics.comparison import Rung
+    from tf1port.numerics.comparison import Check
 
 
 def text(lines: Iterable[str]) -> str:
@@ -117,7 +117,7 @@ class Verification:
 
     outcome: Outcome
     verdict: str
-    checks: "Sequence[Rung]"
+    checks: "Sequence[Check]"
     not_compared: Sequence[str]
     notes: Sequence[str]
     against: str
@@ -133,12 +133,12 @@ class Verification:
 
         found = {"passed": self.passed, "outcome": self.outcome, "verdict": self.verdict}
         found |= {"against": self.against, "notes": list(self.notes)}
-        return finite({**found, "not_compared": list(self.not_compared), "rungs": self._entries()})
+        return finite({**found, "not_compared": list(self.not_compared), "checks": self._entries()})
 
     def __str__(self) -> str:
-        from tf1port.comparison.report.terminal import rung_lines
+        from tf1port.comparison.report.terminal import check_lines
 
-        table = rung_lines(self._entries())
+        table = check_lines(self._entries())
         against = f"single cells against {self.against}"
         return text([*table, "", against, *self.notes, self.verdict])
 

@@ -1,4 +1,4 @@
-"""Every rung of the ladder is a test in the port's own suite: see tf1port/pytest_plugin.py."""
+"""Every check of the ladder is a test in the port's own suite: see tf1port/pytest_plugin.py."""
 
 import os
 
@@ -19,6 +19,6 @@ def port():
     return tf1port.load_port(*files, MAP, load_weights=True)
 
 
-def test_port(rung):
-    """One rung of the ladder in one dtype."""
-    rung.check()
+def test_port(port_check):
+    """One check of the ladder in one dtype."""
+    port_check.assert_equal()

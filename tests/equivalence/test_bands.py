@@ -98,7 +98,7 @@ def test_the_band_is_that_of_the_goldens():
 
 def test_without_seeds_the_check_is_left_out():
     (entry,) = bands.entries(None, WindowRNNConfig())
-    assert (entry["number"], entry["rung"], entry["applies"]) == (9, "bands", False)
+    assert (entry["number"], entry["check"], entry["applies"]) == (9, "bands", False)
     assert "--seeds 5" in entry["why"]
 
 

@@ -12,13 +12,13 @@ from equivalence.controls import matrix as controls
 from equivalence.modern_side import ModernSide
 from modern_tf2 import training as modern_training
 from tf1port.comparison.controls import matrix
-from tf1port.comparison.ladder import rungs
+from tf1port.comparison.ladder import checks
 from tf1port.comparison.report import terminal as report
 
 FLAGS = ["window-rnn", "--data", "digits", "--window", "5", "--steps", "210", "--batch-size", "32"]
 QUICK = ["dense", "--data", "digits", "--batch-size", "16", "--quick"]
 CAUGHT = [
-    {"name": "a", "what": "w", "rung": "outputs", "caught": True, "found": {}, "diagnosis": None}
+    {"name": "a", "what": "w", "check": "outputs", "caught": True, "found": {}, "diagnosis": None}
 ]
 
 
@@ -37,7 +37,7 @@ def comparison(tmp_path_factory):
 
 KEYS = [
     *("model", "dataset", "mode", "command", "seed", "config", "versions", "machine"),
-    *("passed", "outcome", "verdict", "checks", "breaks", "rungs", "curves", "loss_gap", "heat"),
+    *("passed", "outcome", "verdict", "checks", "breaks", "checks", "curves", "loss_gap", "heat"),
     *("gradients", "losses", "bands", "controls", "timings"),
 ]
 
@@ -48,17 +48,17 @@ def test_sides_agree_and_all_of_it_is_written(comparison):
     assert code == 0
     assert list(found) == KEYS
     assert (found["passed"], found["outcome"], found["breaks"]) == (True, "equal", None)
-    count = len([entry for entry in found["rungs"] if entry["applies"]])
-    assert found["checks"] == {"equal": count, "different": 0, "not compared": 0}
+    count = len([entry for entry in found["checks"] if entry["applies"]])
+    assert found["counts"] == {"equal": count, "different": 0, "not compared": 0}
     assert found["verdict"] == (
         f"PASS: equal on {count} of {count} checks (claim: checks 1 to 8); "
         "1 of 1 known mistakes are noticed"
     )
-    assert [entry for entry in found["rungs"] if entry["applies"] and not entry["passed"]] == []
-    numbers = [entry["number"] for entry in found["rungs"]]
+    assert [entry for entry in found["checks"] if entry["applies"] and not entry["passed"]] == []
+    numbers = [entry["number"] for entry in found["checks"]]
     assert numbers == sorted(numbers)
     assert set(numbers) == set(range(1, 10))
-    assert [entry["applies"] for entry in found["rungs"] if entry["number"] == 9] == [False]
+    assert [entry["applies"] for entry in found["checks"] if entry["number"] == 9] == [False]
     assert not (out / "parts").exists()
     for name in ("report.html", "report.md"):
         assert (out / name).stat().st_size > 1000
@@ -77,7 +77,7 @@ def test_details_of_the_ladders_and_trainings(comparison):
         curve = found["curves"][side]
         assert len(curve["step"]) == len(curve["loss"]) == len(curve["accuracy"]) <= 400
         assert curve["test"][-1]["step"] == 210
-    assert found["timings"]["total"] > sum(found["timings"]["rungs"].values())
+    assert found["timings"]["total"] > sum(found["timings"]["checks"].values())
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ def test_a_known_mistake_fails_and_is_explained(tmp_path, monkeypatch, capsys):
     assert main([*QUICK, "--out", str(tmp_path)]) == 1
     found = read(tmp_path)
     assert found["passed"] is False
-    assert (found["breaks"]["rung"], found["breaks"]["layer"]) == ("outputs", "logits")
+    assert (found["breaks"]["check"], found["breaks"]["layer"]) == ("outputs", "logits")
     assert found["outcome"] == "different"
     assert re.match(r"FAIL: logits differ at logits\[.*\] \(float32\): ", found["verdict"])
     assert f"{found['verdict']}\nfirst at layer logits\n" in capsys.readouterr().out
@@ -158,7 +158,7 @@ def passing(**changes):
     """What equivalence.proof.prove returns of a ladder of one check, which passes."""
     entry = {
         "number": 1,
-        "rung": "variables",
+        "check": "variables",
         "quantity": "weights",
         "dtype": "float32",
         "applies": True,
@@ -170,7 +170,7 @@ def passing(**changes):
         "reason": "the same bytes, moved",
         **changes,
     }
-    ladder = {"rungs": [entry], "heat": {"layers": [], "max_abs": []}, "gradients": []}
+    ladder = {"checks": [entry], "heat": {"layers": [], "max_abs": []}, "gradients": []}
     return {**ladder, "losses": {}, "breaks": None, "seconds": {"variables": 0.5}}
 
 
@@ -197,7 +197,7 @@ def test_a_quick_comparison_runs_in_both_dtypes(ladders, tmp_path, capsys):
         "python -m equivalence dense --batch-size 16 --data digits --jobs 2 --quick"
     )
     assert (found["curves"], found["losses"], found["bands"]) == ({}, [], None)
-    assert found["timings"]["rungs"] == {"variables": 1.0}
+    assert found["timings"]["checks"] == {"variables": 1.0}
     claim = "(claim: variables; nothing was trained to its end)"
     assert found["verdict"] == f"PASS: equal on 2 of 2 checks {claim}"
     assert f"\n{found['verdict']}\n" in capsys.readouterr().out
@@ -223,7 +223,7 @@ def test_a_check_that_fails_and_infinite_gaps_can_be_written(
     monkeypatch.setattr(proof, "prove", lambda *_, **__: failing)
     assert main([*QUICK, "--out", str(tmp_path)]) == 1
     found = read(tmp_path)
-    assert found["rungs"][0]["max_abs"] == "inf"
+    assert found["checks"][0]["max_abs"] == "inf"
     assert found["breaks"]["place"] == "kernel[0, 0]"
     line = "FAIL: weights differ at kernel[0, 0] (float32): inf > 0; probable cause: unknown"
     assert line in capsys.readouterr().out
@@ -244,14 +244,14 @@ def test_a_known_mistake_that_goes_unnoticed_fails_the_comparison(
 def test_a_check_that_did_not_run_leaves_it_unproved(ladders, tmp_path, monkeypatch, capsys):
     def prove(*_, dtype):
         ladder, names = passing(dtype=dtype), {"quantity": "loss", "dtype": dtype}
-        ladder["rungs"].append(rungs.left_out(3, "raised KeyError: 'x'", needed=True, **names))
+        ladder["checks"].append(checks.left_out(3, "raised KeyError: 'x'", needed=True, **names))
         return ladder
 
     monkeypatch.setattr(proof, "prove", prove)
     assert main([*QUICK, "--out", str(tmp_path), "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
     assert (found["passed"], found["outcome"]) == (False, "not proved")
-    assert found["checks"] == {"equal": 2, "different": 0, "not compared": 2}
+    assert found["counts"] == {"equal": 2, "different": 0, "not compared": 2}
     assert found["verdict"] == (
         "NOT PROVED: equal on 2 of 4 checks (claim: variables, loss; nothing was trained to its"
         " end); not compared: loss (float32, float64): raised KeyError: 'x'"
@@ -356,7 +356,7 @@ def test_calibration_prints_what_the_tolerances_leave(ladders, tmp_path, monkeyp
         (["dense", "--seeds", "-2", "--data", "digits"], "--seeds is -2"),
         (["dense", "--jobs", "0", "--data", "digits"], "--jobs is 0"),
         (["no-such-model"], "no-such-model"),
-        (["climb"], "climb"),
+        (["ascend"], "ascend"),
     ],
 )
 def test_bad_input_is_one_line(argv, said, capsys):

@@ -12,7 +12,7 @@ from equivalence.legacy_side import LegacySide
 from shared.config import CONFIGS, for_dataset
 from tf1port.comparison.controls import matrix
 from tf1port.comparison.controls.control import Control
-from tf1port.comparison.ladder import rungs
+from tf1port.comparison.ladder import checks
 from tf1port.comparison.sides.protocol import State
 from tf1port.comparison.sides.recorded import Recorded
 from tf1port.pitfalls import catalogue, sequences, states, weights
@@ -58,7 +58,7 @@ def dense(digits):
 
 @pytest.fixture(scope="module")
 def rows(dense):
-    """What became of one wrong port for each of the rungs 1 to 5."""
+    """What became of one wrong port for each of the checks 1 to 5."""
     with pytest.MonkeyPatch.context() as patch:
         names = ("biases left behind", "linear for relu", "softmax applied twice")
         names += ("gradients divided by the size of the batch once more", "weight decay")
@@ -108,16 +108,16 @@ def test_what_one_step_or_one_example_hides_is_left_out():
     }
 
 
-KEYS = ["id", "name", "what", "rung", "found", "caught", "not_run", "diagnosis", "pitfalls"]
+KEYS = ["id", "name", "what", "check", "found", "caught", "not_run", "diagnosis", "pitfalls"]
 
 
 def test_rows_hold_what_the_report_asks_for(rows):
-    assert [row["rung"] for row in rows] == list(rungs.NAMES[:5])
+    assert [row["check"] for row in rows] == list(checks.NAMES[:5])
     for row in rows:
         assert list(row) == KEYS
         assert row["caught"] is True
-        assert list(row["found"]) == list(rungs.NAMES[:8])
-        before = rungs.NAMES.index(row["rung"])
+        assert list(row["found"]) == list(checks.NAMES[:8])
+        before = checks.NAMES.index(row["check"])
         expected = ["passes"] * before + ["fails"] + ["not reached"] * (7 - before)
         assert list(row["found"].values()) == expected
     assert json.loads(json.dumps(rows)) == rows

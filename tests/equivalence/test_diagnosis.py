@@ -42,12 +42,12 @@ def drawn(config):
 
 def first_failed(config, weights, batches, make, *, dtype="float64"):
     legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, make))
-    climb = ladder.climb(legacy, modern, batches, dtype=dtype)
-    return next(rung for rung in climb if not rung.passed)
+    found = ladder.run(legacy, modern, batches, dtype=dtype)
+    return next(check for check in found if not check.passed)
 
 
 def causes(config, weights, batches, make, *, dtype="float64"):
-    """What is said of a port, whose first failing rung is found first."""
+    """What is said of a port, whose first failing check is found first."""
     failed = first_failed(config, weights, batches, make, dtype=dtype)
     legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, make))
     found = diagnose(legacy, modern, batches, dtype=dtype, failed=failed)
@@ -206,7 +206,7 @@ def test_the_legacy_side_is_put_back(config, weights, few):
     failed = first_failed(config, weights, few, make)
     legacy, modern = (side(config, weights, dtype="float64") for side in (LegacySide, make))
     diagnose(legacy, modern, few, dtype="float64", failed=failed)
-    assert comparison.rung("weights", legacy.weights(), _float64(weights), dtype="float64").passed
+    assert comparison.check("weights", legacy.weights(), _float64(weights), dtype="float64").passed
 
 
 def _float64(weights):

@@ -42,6 +42,6 @@ class Beside(LegacySide):
 def test_exports_compute_as_their_models(config, batches, tmp_path, legacy, modern, passes):
     weights = initial_weights(config)
     sides = [side(config, weights) for side in (legacy, modern)]
-    *_, last = ladder.climb(*sides, batches[:3], dtype="float32", exports=tmp_path)
+    *_, last = ladder.run(*sides, batches[:3], dtype="float32", exports=tmp_path)
     assert last.quantity == "exported logits"
     assert last.passed is passes

@@ -82,7 +82,7 @@ class Case:
 
     def run(self, *, dtype, steps=200, legacy=LegacySide, modern=ModernSide):
         sides = (side(self.config, self.weights, dtype=dtype) for side in (legacy, modern))
-        return ladder.climb(*sides, self.batches[:steps], dtype=dtype)
+        return ladder.run(*sides, self.batches[:steps], dtype=dtype)
 
     def first_to_fail(self, **options):
         results = self.run(dtype="float64", **options)
@@ -119,10 +119,10 @@ def test_both_layouts_are_one_model(digits, side):
     inputs = images, channels_first(images)
     outputs = [one.forward(batch) for one, batch in zip(sides, inputs, strict=True)]
     outputs[0] = {key: channels_first(value) for key, value in outputs[0].items()}
-    assert comparison.rung("outputs", *outputs, dtype="float64").passed
+    assert comparison.check("outputs", *outputs, dtype="float64").passed
     gradients = [one.gradients(x, labels)[1] for one, x in zip(sides, inputs, strict=True)]
-    assert comparison.rung("gradients", *gradients, dtype="float64").passed
-    assert comparison.rung("weights", *(one.weights() for one in sides), dtype="float64").passed
+    assert comparison.check("gradients", *gradients, dtype="float64").passed
+    assert comparison.check("weights", *(one.weights() for one in sides), dtype="float64").passed
 
 
 @pytest.mark.parametrize("side", [LegacySide, ModernSide])
@@ -138,7 +138,7 @@ def test_nchw_itself_agrees_where_the_machine_has_it(digits, side):
             if "--data-format nchw needs a GPU here" not in str(refusal):
                 raise
             pytest.skip(str(refusal))
-    assert comparison.rung("outputs", by_way_of_nhwc, itself, dtype="float32").passed
+    assert comparison.check("outputs", by_way_of_nhwc, itself, dtype="float32").passed
 
 
 def restore(patch):

@@ -29,7 +29,7 @@ def weights(config):
 def test_right_port_passes_every_check(config, weights, batches, dtype):
     exact = ModernSide(config, weights, dtype=dtype, powers="tf1") if dtype == "float64" else None
     legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
-    results = assert_all_pass(ladder.climb(legacy, modern, batches, dtype=dtype, exact=exact))
+    results = assert_all_pass(ladder.run(legacy, modern, batches, dtype=dtype, exact=exact))
     quantities = [result.quantity for result in results]
     assert ("losses of 200 steps, TF1's powers" in quantities) is (dtype == "float64")
     assert len(quantities) == {"float32": 14, "float64": 15}[dtype]
@@ -73,7 +73,7 @@ _SLOW |= {"beta_1 is 0.95"}
 def test_a_known_mistake_fails_at_its_quantity(config, weights, batches, name):
     make = next(control.make for control in controls.CONTROLS if control.name == name)
     legacy, right = (side(config, weights, dtype="float64") for side in (LegacySide, ModernSide))
-    results = ladder.climb(legacy, make(right), batches, dtype="float64")
+    results = ladder.run(legacy, make(right), batches, dtype="float64")
     assert first_failure(results) == NOTICED[name]
 
 
@@ -113,7 +113,7 @@ def resuming(config, weights, batches):
     def failed(change):
         legacy.restore(State(weights, without_slots(legacy.state()).slots, 0))
         modern = restoring(change)(config, weights, dtype="float64", powers="tf1")
-        results = ladder.climb(legacy, modern, few, dtype="float64")
+        results = ladder.run(legacy, modern, few, dtype="float64")
         return [result.quantity for result in results if not result.passed]
 
     return failed
@@ -134,7 +134,7 @@ def test_a_port_that_resumes_wrongly_fails(resuming, name):
 def test_stock_powers_are_not_within_the_tolerance_of_tf1s(config, weights, batches):
     legacy = LegacySide(config, weights, dtype="float64")
     stock = ModernSide(config, weights, dtype="float64")
-    found = comparison.rung(
+    found = comparison.check(
         "losses of 200 steps, TF1's powers",
         {"step": legacy.train_steps(batches)},
         {"step": stock.train_steps(batches)},
@@ -147,4 +147,4 @@ def test_wrong_maps_of_a_side_are_noticed(config, weights):
     values = window_rnn.to_variables(weights, config)
     values["cell_1/kernel"] = values["cell_1/kernel"].T
     back = window_rnn.from_variables(values, config)
-    assert not comparison.rung("weights", weights, back, dtype="float32").passed
+    assert not comparison.check("weights", weights, back, dtype="float32").passed

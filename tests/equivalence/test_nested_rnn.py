@@ -30,7 +30,7 @@ def weights(config):
 def test_right_port_passes_every_check(config, weights, batches, dtype):
     exact = ModernSide(config, weights, dtype=dtype, powers="tf1") if dtype == "float64" else None
     legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
-    assert_all_pass(ladder.climb(legacy, modern, batches, dtype=dtype, exact=exact))
+    assert_all_pass(ladder.run(legacy, modern, batches, dtype=dtype, exact=exact))
 
 
 def rebuilt(change):
@@ -168,5 +168,5 @@ CONTROLS = {
 def test_a_known_mistake_fails_at_its_check(config, weights, batches, name):
     wrong, quantity = CONTROLS[name]
     sides = (side(config, weights, dtype="float64") for side in (LegacySide, wrong))
-    results = ladder.climb(*sides, batches[:2], dtype="float64")
+    results = ladder.run(*sides, batches[:2], dtype="float64")
     assert first_failure(results) == quantity

@@ -31,7 +31,7 @@ def weights(config):
 
 def run_ladder(config, weights, batches, *, dtype, modern=ModernSide):
     sides = (side(config, weights, dtype=dtype) for side in (LegacySide, modern))
-    return ladder.climb(*sides, batches, dtype=dtype)
+    return ladder.run(*sides, batches, dtype=dtype)
 
 
 @pytest.mark.slow
@@ -54,9 +54,9 @@ def test_kernels_of_both_sides_agree_from_the_same_weights(
     first = LegacySide(dataclasses.replace(config, kernel=legacy), weights)
     second = ModernSide(dataclasses.replace(config, kernel=modern), weights)
     logits = [{"logits": side.forward(images)["logits"]} for side in (first, second)]
-    assert comparison.rung("logits", *logits, dtype="float32").passed
+    assert comparison.check("logits", *logits, dtype="float32").passed
     gradients = [side.gradients(images, labels)[1] for side in (first, second)]
-    assert comparison.rung("gradients", *gradients, dtype="float32").passed
+    assert comparison.check("gradients", *gradients, dtype="float32").passed
 
 
 def reordered(*order):

@@ -34,7 +34,7 @@ def agrees_with_oracle(side, config=CONFIG, **changes):
     weights = {name: value.astype(side.dtype) for name, value in WEIGHTS.items()}
     inputs = {name: value.astype(side.dtype) for name, value in {**IMAGES, **changes}.items()}
     expected = oracles.nested_forward(weights, inputs, config)
-    return comparison.rung("outputs", expected, side.forward(IMAGES), dtype=side.dtype).passed
+    return comparison.check("outputs", expected, side.forward(IMAGES), dtype=side.dtype).passed
 
 
 def test_inputs_and_outputs_of_the_model(side):
@@ -176,7 +176,7 @@ def test_scan_computes_the_same():
     last, every = keras.ops.scan(step, layer.initial_state(len(LABELS)), rows)
     found = {"rnn": np.swapaxes(every["hidden"], 0, 1), **{n: np.array(p) for n, p in last.items()}}
     expected = {"rnn": outputs.numpy(), **{name: part.numpy() for name, part in state.items()}}
-    assert comparison.rung("outputs", expected, found, dtype="float32").passed
+    assert comparison.check("outputs", expected, found, dtype="float32").passed
 
 
 @pytest.mark.slow
@@ -207,7 +207,7 @@ def test_train_evaluate_predict_and_export(tmp_path, capsys):
     logits = serve(**{name: tf.constant(part) for name, part in IMAGES.items()})["logits"].numpy()
     run = runs.open_run(path, "modern", model="nested-rnn")
     restored = training.restore(run)(IMAGES).numpy()
-    assert comparison.rung("logits", {"": restored}, {"": logits}, dtype="float32").passed
+    assert comparison.check("logits", {"": restored}, {"": logits}, dtype="float32").passed
 
 
 @pytest.mark.slow

@@ -136,4 +136,4 @@ CHECKS = ("variables", "outputs", "loss", "gradients", "one step", "resume", "ex
 
 def without(report):
     """What was not compared of what the claim needs."""
-    return [entry for entry in report["rungs"] if not entry["applies"] and entry["needed"]]
+    return [entry for entry in report["checks"] if not entry["applies"] and entry["needed"]]

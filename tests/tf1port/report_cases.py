@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from tf1port.comparison.ladder import rungs
+from tf1port.comparison.ladder import checks
 from tf1port.comparison.report import summary
-from tf1port.numerics.comparison import Rung
+from tf1port.numerics.comparison import Check
 
-RUNGS = list(rungs.NAMES)
+CHECKS = list(checks.NAMES)
 LAYERS = ["rnn_0", "rnn_1", "rnn_2"]
 STEPS = 19
 PARAMETERS = [f"cell_{n}/{part}" for n in range(3) for part in ("kernel", "bias")]
@@ -49,14 +49,14 @@ def passing():
 def failing():
     """A comparison that breaks on the outputs, with what would explain it."""
     entries = [_compared(*_failed(*row)) for row in _FOUND]
-    climbs = _climbs()
-    for climb in climbs.values():
-        climb["heat"]["max_abs"][2][4:] = [0.1 + 0.04 * step for step in range(STEPS - 4)]
-    for row in climbs["float64"]["gradients"][4:]:
+    runs = _runs()
+    for run in runs.values():
+        run["heat"]["max_abs"][2][4:] = [0.1 + 0.04 * step for step in range(STEPS - 4)]
+    for row in runs["float64"]["gradients"][4:]:
         row["max_abs"] = 0.0137
-    climbs["float32"]["breaks"] = {
+    runs["float32"]["breaks"] = {
         "number": 2,
-        "rung": "outputs",
+        "check": "outputs",
         "dtype": "float32",
         "quantity": "outputs",
         "place": "rnn_2[0, 4, 29]",
@@ -68,23 +68,23 @@ def failing():
             _cause("forget bias left out", "P3", 0.213, explains=False),
         ],
     }
-    return _report(entries, climbs=climbs, bands=_bands(), controls=_controls(), trained=True)
+    return _report(entries, runs=runs, bands=_bands(), controls=_controls(), trained=True)
 
 
 def quick():
     """A quick comparison: no trainings to the end, no bands, no controls, no exports."""
-    return _report(_quick_entries(), mode="quick", climbs=_climbs(equal_losses=True, heat=False))
+    return _report(_quick_entries(), mode="quick", runs=_runs(equal_losses=True, heat=False))
 
 
 def unproved():
     """A comparison in which a check that the claim needs raised something."""
     entries = [entry for entry in _quick_entries() if entry["number"] < 9]
-    entries.append(rungs.left_out(9, "raised KeyError: 'bands'", needed=True))
-    return _report(entries, mode="quick", climbs=_climbs(equal_losses=True, heat=False))
+    entries.append(checks.left_out(9, "raised KeyError: 'bands'", needed=True))
+    return _report(entries, mode="quick", runs=_runs(equal_losses=True, heat=False))
 
 
-def _report(entries, *, mode="full", climbs=None, bands=None, controls=None, trained=False):
-    climbs = climbs or _climbs()
+def _report(entries, *, mode="full", runs=None, bands=None, controls=None, trained=False):
+    runs = runs or _runs()
     model, command = "window-rnn", "python -m equivalence window-rnn --seed 0"
     if mode == "quick":
         model, command = "dense", "python -m equivalence dense --quick"
@@ -105,11 +105,11 @@ def _report(entries, *, mode="full", climbs=None, bands=None, controls=None, tra
     return summary.report(
         begin,
         entries,
-        climbs=climbs,
+        runs=runs,
         trained=runs,
         bands=bands,
         controls=controls,
-        timings=_timings(climbs, trained),
+        timings=_timings(runs, trained),
     )
 
 
@@ -138,12 +138,12 @@ def _entries():
 
 def _quick_entries():
     found = [entry for entry in _entries() if entry["number"] < 9]
-    return [*found, rungs.left_out(9, "no accuracies are compared", needed=False)]
+    return [*found, checks.left_out(9, "no accuracies are compared", needed=False)]
 
 
 def _compared(quantity, dtype, max_abs, place, bound):
     reason = "sums of another order: rounding of 60 to 62 values"
-    return rungs.compared(Rung(quantity, dtype, max_abs, place, bound, reason))
+    return checks.compared(Check(quantity, dtype, max_abs, place, bound, reason))
 
 
 def _failed(quantity, dtype, max_abs, place, bound):
@@ -158,17 +158,17 @@ _SIZES = {"float32": 5e-8, "float64": 1e-16}
 _BOUNDS = {5e-8: 1e-6, 1e-16: 1e-14}
 
 
-def _climbs(*, equal_losses=False, heat=True):
-    """By dtype what a climb finds besides its entries, which do not stand here."""
+def _runs(*, equal_losses=False, heat=True):
+    """By dtype what a run of the ladder finds besides its entries, which do not stand here."""
     random = np.random.default_rng(1)
     return {
         dtype: {
-            "rungs": [],
+            "checks": [],
             "heat": _heat(random, size) if heat else {"layers": [], "max_abs": []},
             "gradients": _gradients(random, size),
             "losses": _losses(random, 0.0 if equal_losses else size, exact=dtype == "float64"),
             "breaks": None,
-            "seconds": {name: 0.75 * number for number, name in enumerate(RUNGS, 1)},
+            "seconds": {name: 0.75 * number for number, name in enumerate(CHECKS, 1)},
         }
         for dtype, size in _SIZES.items()
     }
@@ -230,10 +230,10 @@ def _controls():
             "id": pitfall,
             "name": name,
             "what": what,
-            "rung": RUNGS[number - 1],
+            "check": CHECKS[number - 1],
             "found": {
-                rung: "passes" if at < number else "fails" if at == number else "not reached"
-                for at, rung in enumerate(RUNGS, 1)
+                check: "passes" if at < number else "fails" if at == number else "not reached"
+                for at, check in enumerate(CHECKS, 1)
             },
             "caught": True,
             "diagnosis": name if number == 2 else None,
@@ -243,11 +243,11 @@ def _controls():
     ]
 
 
-def _timings(climbs, trained):
+def _timings(runs, trained):
     sides = {"legacy": (0.00676, 812_000_000), "modern": (0.00227, 933_000_000)} if trained else {}
     return {
         "seconds_per_step": {side: seconds for side, (seconds, _) in sides.items()},
         "peak_memory_bytes": {side: size for side, (_, size) in sides.items()},
-        "rungs": summary.seconds_of_rungs(climbs),
+        "checks": summary.seconds_of_checks(runs),
         "total": 412.7,
     }

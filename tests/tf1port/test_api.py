@@ -144,7 +144,7 @@ def test_verify_proves_and_says_of_what(converted, capsys):
     text, data = printed(capsys, "verify", PREFIX, converted.keras_file)
     assert (text, data) == (str(found), found.to_json())
     assert list(data) == [
-        "passed", "outcome", "verdict", "against", "notes", "not_compared", "rungs",
+        "passed", "outcome", "verdict", "against", "notes", "not_compared", "checks",
     ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from tf1port.comparison.ladder.findings import Findings, first_gap
 
 
 def entry(**changes):
-    found = {"number": 2, "rung": "outputs", "quantity": "outputs", "dtype": "float64"}
+    found = {"number": 2, "check": "outputs", "quantity": "outputs", "dtype": "float64"}
     return {**found, "place": "rnn[0, 4, 29]", "bound": 1e-12, **changes}
 
 
@@ -88,7 +88,7 @@ def test_where_the_heat_map_shows_nothing_it_is_the_place():
 
 def test_the_worst_gradient_is_named():
     found = breaks.described(
-        entry(number=4, rung="gradients", quantity="gradients", place="cell_2/bias[23]")
+        entry(number=4, check="gradients", quantity="gradients", place="cell_2/bias[23]")
     )
     assert found["gradient"] == "cell_2/bias"
 
@@ -98,7 +98,7 @@ def test_the_training_step_at_which_the_losses_part_counts_from_one(quantity, st
     seen = Findings()
     seen.losses = {"legacy": np.zeros(6), "modern": np.array([0.0, 0, 1, 0, 0, 2])}
     seen.losses["exact"] = np.array([0, 0, 0, 0, np.nan, 0])
-    found = breaks.described(entry(number=6, rung="losses of N steps", quantity=quantity), seen)
+    found = breaks.described(entry(number=6, check="losses of N steps", quantity=quantity), seen)
     assert found["step"] == step
 
 

@@ -70,7 +70,7 @@ def test_the_saved_cells_become_a_model(checkpoint, tmp_path, capsys):
     assert main(["verify", prefix, target, "--json"]) == 3
     told = json.loads(capsys.readouterr().out)
     assert told["against"].startswith("cells in NumPy, as cuDNN")
-    assert all(rung["passed"] for rung in told["rungs"])
+    assert all(check["passed"] for check in told["checks"])
     assert "cuDNN's op runs on a GPU alone" in told["verdict"]
     inputs = np.random.RandomState(4).normal(size=(3, 5, F)).astype("float32")
     expected = _by_hand(case, values, inputs)

@@ -116,7 +116,7 @@ def test_inputs_that_the_graph_computes_are_not_proved(untranslated, tmp_path, c
     assert code == 3
     assert report["outcome"] == "not proved"
     assert "what the graph makes" in report["verdict"]
-    assert all(rung["passed"] for rung in report["rungs"])
+    assert all(check["passed"] for check in report["checks"])
 
 
 def halved():
@@ -339,7 +339,7 @@ def test_one_batch_size_and_one_length_are_proved_at_these(tmp_path, capsys):
     assert code == 0
     code, report = verified(capsys, prefix, target)
     assert code == 0
-    assert any("8 rows, 7 steps" in rung["place"] for rung in report["rungs"])
+    assert any("8 rows, 7 steps" in check["place"] for check in report["checks"])
 
 
 def test_no_graph_is_no_proof(tmp_path, capsys):
@@ -393,7 +393,7 @@ def test_an_error_of_the_program_leaves_the_other_checks_standing(tmp_path, caps
     code, report = verified(capsys, prefix, target)
     assert code == 3
     assert "raised KeyError: 'lost'" in report["verdict"]
-    assert any(rung["quantity"] == "outputs, end to end" for rung in report["rungs"])
+    assert any(check["quantity"] == "outputs, end to end" for check in report["checks"])
 
 
 def test_the_whole_output_is_compared_of_steps_that_share_a_head(tmp_path, capsys):
@@ -407,4 +407,4 @@ def test_the_whole_output_is_compared_of_steps_that_share_a_head(tmp_path, capsy
     assert code == 0
     code, report = verified(capsys, prefix, target)
     assert code == 0
-    assert np.all([rung["passed"] for rung in report["rungs"]])
+    assert np.all([check["passed"] for check in report["checks"]])

@@ -93,7 +93,7 @@ def test_a_matrix_that_lies_the_other_way_round(saved, tmp_path, capsys):
     assert same(saved, target)
     told = verified(capsys, saved.prefix, target, path, "--steps", "5")
     assert (told["passed"], told["notes"]) == (True, [])
-    quantities = {rung["quantity"] for rung in told["rungs"]}
+    quantities = {check["quantity"] for check in told["checks"]}
     assert {"logits of a sequence", "gradients of a batch", "losses of resumed steps"} < quantities
     back = str(tmp_path / "back.ckpt")
     assert main(["convert", target, "--reverse", "--to", back]) == 0
@@ -109,7 +109,7 @@ def test_the_example_of_the_docs(averaged, tmp_path, capsys):
     assert same(averaged, target)
     told = verified(capsys, averaged.prefix, target, path)
     assert told["passed"]
-    assert "logits of a sequence" in {rung["quantity"] for rung in told["rungs"]}
+    assert "logits of a sequence" in {check["quantity"] for check in told["checks"]}
 
 
 WRONG = {
@@ -131,7 +131,7 @@ def test_a_wrong_map_is_seen(saved, tmp_path, capsys, unchecked, name):
     code, target, path = converted(saved, WRONG[name](LAST), tmp_path)
     assert code == 0
     told = verified(capsys, saved.prefix, target, path)
-    failed = {rung["quantity"] for rung in told["rungs"] if not rung["passed"]}
+    failed = {check["quantity"] for check in told["checks"] if not check["passed"]}
     assert "logits of a sequence" in failed
 
 

@@ -8,11 +8,11 @@ import pytest
 from tests.tf1port import graphs
 from tests.tf1port.forms import fits
 from tf1port.__main__ import main
-from tf1port.comparison import climb
+from tf1port.comparison import running
 from tf1port.comparison.controls import matrix
 from tf1port.comparison.controls.control import Control
 from tf1port.comparison.controls.runner import Bench
-from tf1port.comparison.ladder import ladder, outcome, rungs
+from tf1port.comparison.ladder import checks, ladder, outcome
 from tf1port.comparison.ladder.findings import Findings
 from tf1port.comparison.port import port as ports
 from tf1port.comparison.report.form import Report
@@ -79,8 +79,8 @@ def port(legacy=Exported, modern=Exported, **more):
 def test_equal_is_what_was_compared_in_all_that_is_needed():
     found = ports.prove(port())
     assert fits(found, Report)
-    count = found["checks"]["equal"]
-    assert found["checks"] == {"equal": count, "different": 0, "not compared": 0}
+    count = found["counts"]["equal"]
+    assert found["counts"] == {"equal": count, "different": 0, "not compared": 0}
     assert found["verdict"] == f"PASS: equal on {count} of {count} checks (claim: checks 1 to 7)"
     assert (found["outcome"], found["passed"]) == ("equal", True)
 
@@ -113,12 +113,12 @@ class Raising(Exported):
 def test_an_exception_is_the_outcome_of_its_check_and_the_others_go_on():
     found = ports.prove(port(modern=Raising))
     assert found["outcome"] == "not proved"
-    missing = [entry for entry in found["rungs"] if entry.get("needed")]
+    missing = [entry for entry in found["checks"] if entry.get("needed")]
     assert {(entry["quantity"], entry["why"]) for entry in missing} >= {
         ("loss", "raised KeyError: 'x'"),
         ("gradients", "raised KeyError: 'x'"),
     }
-    assert {entry["number"] for entry in found["rungs"] if entry["applies"]} == {1, 2, 5, 6, 7}
+    assert {entry["number"] for entry in found["checks"] if entry["applies"]} == {1, 2, 5, 6, 7}
 
 
 def test_a_difference_counts_whatever_else_did_not_run():
@@ -128,7 +128,7 @@ def test_a_difference_counts_whatever_else_did_not_run():
 
     found = ports.prove(port(modern=Different))
     assert fits(found, Report)
-    assert (found["outcome"], found["checks"]["different"]) == ("different", 2)
+    assert (found["outcome"], found["counts"]["different"]) == ("different", 2)
     assert found["verdict"].startswith("FAIL: logits differ at logits[0, 0] (float32): 1 > ")
 
 
@@ -138,9 +138,10 @@ def test_a_refusal_is_the_outcome_of_its_check():
             raise UserError("the graph does not run here")
 
     found = ports.prove(port(modern=Refusing))
-    whys = {e["quantity"]: e["why"] for e in found["rungs"] if not e["applies"] and "quantity" in e}
+    left_out = [entry for entry in found["checks"] if not entry["applies"]]
+    whys = {entry["quantity"]: entry["why"] for entry in left_out if "quantity" in entry}
     assert whys["gradients"] == "the graph does not run here"
-    assert {"weights", "logits"} <= {e["quantity"] for e in found["rungs"] if e["applies"]}
+    assert {"weights", "logits"} <= {e["quantity"] for e in found["checks"] if e["applies"]}
 
 
 def test_a_side_that_cannot_be_made_in_one_dtype_leaves_the_other():
@@ -151,9 +152,9 @@ def test_a_side_that_cannot_be_made_in_one_dtype_leaves_the_other():
             super().__init__(dtype)
 
     found = ports.prove(port(modern=Single))
-    whys = {e["why"] for e in found["rungs"] if not e["applies"] and e.get("dtype") == "float64"}
+    whys = {e["why"] for e in found["checks"] if not e["applies"] and e.get("dtype") == "float64"}
     assert whys == {"raised TypeError: no kernel of float64"}
-    assert {e["dtype"] for e in found["rungs"] if e["applies"]} == {"float32"}
+    assert {e["dtype"] for e in found["checks"] if e["applies"]} == {"float32"}
     assert found["outcome"] == "not proved"
 
 
@@ -165,7 +166,7 @@ def test_a_search_for_the_cause_that_raises_leaves_the_difference(monkeypatch):
     def broken(*arguments, **options):
         raise IndexError("of nothing")
 
-    monkeypatch.setattr(climb.diagnosis, "diagnose", broken)
+    monkeypatch.setattr(running.diagnosis, "diagnose", broken)
     verdict = ports.prove(port(modern=Different))["verdict"]
     assert verdict.endswith("cause: unknown (the search raised IndexError: of nothing)")
 
@@ -183,7 +184,7 @@ def test_each_horizon_that_is_not_reached_is_named():
 
     seen = Findings()
     sides = [Adam("float32"), Adam("float32")]
-    list(ladder.climb(*sides, BATCHES[:1] * 60, dtype="float32", seen=seen))
+    list(ladder.run(*sides, BATCHES[:1] * 60, dtype="float32", seen=seen))
     assert ("losses of 200 steps", "60 steps are too few: give 200", True) in seen.left_out
     assert "losses of 50 steps" in seen.compared
 
@@ -203,13 +204,13 @@ def test_only_makes_the_claim_smaller():
     found = ports.prove(port(modern=Raising, only=("variables", "float64")))
     assert found["verdict"] == "PASS: equal on 1 of 1 checks (claim: variables in float64)"
     found = ports.prove(port(only=("bands",)))
-    assert (found["outcome"], found["checks"]["equal"]) == ("not proved", 0)
+    assert (found["outcome"], found["counts"]["equal"]) == ("not proved", 0)
     found = ports.prove(port(only=("exports", "float64")))  # exports are of float32
     words = "NOT PROVED: equal on 0 of 0 checks; not compared: nothing was there to compare"
     assert found["verdict"] == words
     with pytest.raises(UserError, match="--only names 'weights': give some of variables, outputs"):
         ports.prove(port(only=("weights",)))
-    assert rungs.selected(["one-step", " resume"]) == ("one step", "resume")
+    assert checks.selected(["one-step", " resume"]) == ("one step", "resume")
 
 
 @pytest.mark.parametrize(
@@ -281,8 +282,8 @@ def test_the_check_that_must_fail_for_a_mistake_has_to_run():
     assert (row["caught"], row["not_run"]) == (False, "raised KeyError: 'x'")
     assert matrix.exit_code([row]) == 3
     assert matrix.lines([row])[1].endswith("not tried: loss was not compared: raised KeyError: 'x'")
-    assert outcome.outcome([rungs.compared(_passing())], [row]) == "not proved"
+    assert outcome.outcome([checks.compared(_passing())], [row]) == "not proved"
 
 
 def _passing():
-    return comparison.rung("weights", {"a": np.ones(1)}, {"a": np.ones(1)}, dtype="float64")
+    return comparison.check("weights", {"a": np.ones(1)}, {"a": np.ones(1)}, dtype="float64")

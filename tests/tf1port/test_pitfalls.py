@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tf1port.comparison.ladder import rungs
+from tf1port.comparison.ladder import checks
 from tf1port.pitfalls import catalogue, page
 from tf1port.pitfalls.catalogue import ALL, BY_ID, TRAITS
 
@@ -22,7 +22,7 @@ def test_a_pitfall_says_all_that_it_must(pitfall):
     assert re.fullmatch(r"[^|\n]+\.", pitfall.cause)
     assert not re.search(r"[|\n.]", pitfall.name)
     assert pitfall.caught_by
-    assert set(pitfall.caught_by) <= set(rungs.NAMES)
+    assert set(pitfall.caught_by) <= set(checks.NAMES)
     assert pitfall.needs <= set(TRAITS)
     assert pitfall.mistake is None or callable(pitfall.mistake)
 

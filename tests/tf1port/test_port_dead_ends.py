@@ -56,7 +56,7 @@ def test_a_loss_that_is_not_found_is_asked_for(tmp_path):
     found = prove(tmp_path, save(tmp_path, Program(loss=lambda losses: losses)), model())
     assert found["outcome"] == "not proved"
     assert 'give [graph] loss = "ITS TENSOR" in the map' in found["verdict"]
-    assert {e["number"] for e in found["rungs"] if e["applies"]} == {1, 2, 8}
+    assert {e["number"] for e in found["checks"] if e["applies"]} == {1, 2, 8}
 
 
 @slow
@@ -137,7 +137,7 @@ def test_a_model_that_fails_in_float64_is_compared_in_float32(tmp_path):
     made.compile(adam(), CROSS_ENTROPY)
     found = prove(tmp_path, save(tmp_path), made)
     assert found["outcome"] == "not proved"
-    compared = {(e["dtype"], e["number"]) for e in found["rungs"] if e["applies"]}
+    compared = {(e["dtype"], e["number"]) for e in found["checks"] if e["applies"]}
     assert compared >= {("float32", n) for n in (1, 2, 3, 4, 5, 7, 8)}
     assert "float32 alone" in found["verdict"]
 

@@ -169,7 +169,7 @@ def test_a_wrong_port_is_noticed_and_explained(example, make, quantity, cause):
 
 
 @pytest.mark.slow
-def test_the_example_passes_every_rung(example, capsys):
+def test_the_example_passes_every_check(example, capsys):
     out = example.folder / "out"
     words = ["--legacy", example.checkpoint, "--modern", example.model, "--map", MAP, "--carry"]
     assert main(["compare", *words, "--out", str(out)]) == 0
@@ -199,14 +199,14 @@ def test_a_checkpoint_is_exported_to_take_what_the_model_takes(example):
 
 
 @pytest.mark.slow
-def test_without_the_weights_the_first_rung_parts(example, capsys):
+def test_without_the_weights_the_first_check_parts(example, capsys):
     words = ["--legacy", example.checkpoint, "--modern", example.model, "--map", MAP]
     assert main(["compare", *words, "--steps", "3", "--out", str(example.folder / "raw")]) == 1
     assert "\nFAIL: weights with forget bias differ at " in capsys.readouterr().out
 
 
 @pytest.mark.slow
-def test_the_rungs_are_tests_of_ones_own_suite(example):
+def test_the_checks_are_tests_of_ones_own_suite(example):
     done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", EXAMPLE, OWN_PORT=example.folder)
     assert done.returncode == 0, done.stdout
     assert "15 passed" in done.stdout
@@ -235,7 +235,7 @@ def test_every_wrong_port_of_the_example_is_noticed_and_its_cause_named(wrong_po
     tried, rows = wrong_ports
     assert [row["name"] for row in rows] == [control.name for control in tried]
     assert [row for row in rows if not row["caught"]] == []
-    assert {row["rung"] for row in rows} == {"outputs", "loss", "gradients", "one step", "resume"}
+    assert {row["check"] for row in rows} == {"outputs", "loss", "gradients", "one step", "resume"}
     assert [row for row in rows if row["pitfalls"] != [row["id"]]] == []
     assert [row["id"] for row in rows] == [control.pitfall.id for control in tried]
     assert len(rows) >= 20
@@ -268,9 +268,9 @@ def test_a_wrong_port_that_is_not_noticed_fails_the_command(example, capsys, mon
     assert "the port itself differs: stepped weights; fix it" in capsys.readouterr().err
 
     def blind(*arguments, **options):
-        return ports.rung(*arguments, **options)._replace(bound=1e9)
+        return ports.check(*arguments, **options)._replace(bound=1e9)
 
-    monkeypatch.setattr(port_controls, "rung", blind)
+    monkeypatch.setattr(port_controls, "check", blind)
     assert main(["compare", *words, "--controls"]) == 1
     assert "not noticed at outputs" in capsys.readouterr().out
 

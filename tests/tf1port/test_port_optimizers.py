@@ -52,7 +52,7 @@ def test_another_optimizer_is_noticed_and_named(legacy, modern, quantity, cause,
     found = ports.prove(ports.load(*made(tmp_path, legacy, modern), load_weights=True, steps=3))
     assert found["breaks"]["quantity"] == quantity
     assert [one["cause"] for one in found["breaks"]["diagnosis"]] == [cause]
-    passed = {e["number"] for e in found["rungs"] if e["applies"] and e["passed"]}
+    passed = {e["number"] for e in found["checks"] if e["applies"] and e["passed"]}
     assert passed >= {1, 2, 3, 4, 8}  # 8: the exports are compared with legacy's weights
 
 
@@ -63,7 +63,7 @@ def test_a_graph_that_trains_nothing_is_carried_and_held(other, tmp_path):
     model.set_weights([np.zeros_like(value) for value in model.get_weights()])
     found = ports.prove(ports.load(prefix, model, path, load_weights=True, steps=3))
     assert found["outcome"] == "not proved"
-    assert {e["number"] for e in found["rungs"] if e["applies"]} == {1, 2, 8}
+    assert {e["number"] for e in found["checks"] if e["applies"]} == {1, 2, 8}
     rows = controls.matrix(ports.load(prefix, model, path, load_weights=True, steps=3))
     assert len(rows) >= 8
     tried = [row for row in rows if not row["not_run"]]

@@ -230,16 +230,16 @@ def test_constants_are_compared_as_data():
         "learning rate after 9 steps": 1.0,
     }
     same = {**own, "beta_1": float(np.float32(0.9)), "learning rate after 9 steps": 1.0 + 1e-6}
-    assert constants.rung("optimizer", own, {**same, "more": 1}, "float32").passed
+    assert constants.check("optimizer", own, {**same, "more": 1}, "float32").passed
     for name, value in (("beta_1", 0.91), ("global_clipnorm", None), ("cell_clip", 3.0)):
-        found = constants.rung("optimizer", own, {**same, name: value}, "float64")
+        found = constants.check("optimizer", own, {**same, name: value}, "float64")
         assert not found.passed
         assert found.place.startswith(f"{name} is ")
-    later = constants.rung(
+    later = constants.check(
         "optimizer", own, {**same, "learning rate after 9 steps": 0.9}, "float32"
     )
     assert "learning rate after 9 steps is 0.9, not 1" in later.place
-    unknown = constants.rung("optimizer", own, {"cell_clip": constants.UNKNOWN}, "float32")
+    unknown = constants.check("optimizer", own, {"cell_clip": constants.UNKNOWN}, "float32")
     assert unknown.passed
 
 

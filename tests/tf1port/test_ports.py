@@ -12,7 +12,7 @@ import tf1port
 from tests.conftest import ROOT
 from tf1port import versions
 from tf1port.__main__ import main
-from tf1port.comparison.ladder import rungs
+from tf1port.comparison.ladder import checks
 from tf1port.comparison.port import port as ports
 from tf1port.comparison.port.making import check_layers
 from tf1port.comparison.port.port_map import load_map, parse_map
@@ -24,25 +24,25 @@ from tf1port.comparison.sides.tapping import directions, recurrent_outputs, tapp
 from tf1port.comparison.sides.traits import Traits
 from tf1port.errors import UserError
 from tf1port.numerics.tolerances import tolerance
-from tf1port.pytest_plugin import RungOfPort
+from tf1port.pytest_plugin import PortCheck
 
 EXAMPLE = os.path.join(ROOT, "examples", "own_port")
 
 
 def outcome(*entries):
-    """What a test of a rung comes to: passed, Skipped or Failed; and what it says."""
-    breaks = {"rung": "loss", "diagnosis": [{"cause": "loss summed"}]}
+    """What a test of a check comes to: passed, Skipped or Failed; and what it says."""
+    breaks = {"check": "loss", "diagnosis": [{"cause": "loss summed"}]}
     try:
-        RungOfPort("loss", "float32", [*entries], breaks).check()
+        PortCheck("loss", "float32", [*entries], breaks).assert_equal()
     except (pytest.skip.Exception, pytest.fail.Exception) as why:
         return type(why).__name__, str(why)
     return "passed", ""
 
 
-def test_a_rung_of_ones_own_suite_passes_fails_or_is_skipped():
+def test_a_check_of_ones_own_suite_passes_fails_or_is_skipped():
     entry = {"quantity": "loss", "dtype": "float32", "place": "loss[]", "max_abs": 1, "bound": 0.1}
     right = {**entry, "applies": True, "passed": True}
-    without = rungs.left_out(3, "no time steps", needed=False, quantity="loss", dtype="float32")
+    without = checks.left_out(3, "no time steps", needed=False, quantity="loss", dtype="float32")
     assert outcome(right) == outcome(right, without) == ("passed", "")
     assert outcome(without) == ("Skipped", "no time steps")
     told = "loss differs at loss (float32): 1 > 0.1\nprobable cause: loss summed"
@@ -114,7 +114,7 @@ def weights_alone(values):
     return lambda dtype: Alone()
 
 
-def test_every_rung_says_what_became_of_it():
+def test_every_check_says_what_became_of_it():
     """What is not offered, and a dtype that is not there: each with its reason."""
     side = weights_alone(np.ones(2, "float32"))
     missing = {"float64": NotOffered("no kernel of float64")}
@@ -122,13 +122,13 @@ def test_every_rung_says_what_became_of_it():
         side, side, [({"x": np.ones((2, 3, 1))}, None)] * 2, dtypes=("float32",), missing=missing
     )
     proof = ports.prove(port)
-    found = {(e.get("dtype"), e["number"]): e for e in proof["rungs"]}
+    found = {(e.get("dtype"), e["number"]): e for e in proof["checks"]}
     assert set(found) >= {("float32", n) for n in range(1, 9)}
     assert {found["float64", n]["why"] for n in range(1, 8)} == {"no kernel of float64"}
     assert [key for key, entry in found.items() if entry["applies"]] == [("float32", 1)]
     assert proof["outcome"] == "not proved"
-    unneeded = [entry for entry in proof["rungs"] if not entry.get("needed", True)]
-    assert [entry.get("quantity", entry["rung"]) for entry in unneeded] == [
+    unneeded = [entry for entry in proof["checks"] if not entry.get("needed", True)]
+    assert [entry.get("quantity", entry["check"]) for entry in unneeded] == [
         "outputs of lengths",
         "bands",
     ]
@@ -141,14 +141,14 @@ ACCURACIES = {"legacy": [0.94, 0.938, 0.942], "modern": [0.939, 0.941, 0.94, 0.9
 @pytest.mark.parametrize(
     ("margin", "lower", "passed"), [(0.01, 0, True), (0.001, 0, False), (0.01, 0.009, False)]
 )
-def test_accuracies_of_ones_own_trainings_are_the_ninth_rung(margin, lower, passed, tmp_path):
+def test_accuracies_of_ones_own_trainings_are_the_ninth_check(margin, lower, passed, tmp_path):
     accuracies = {**ACCURACIES, "modern": [one - lower for one in ACCURACIES["modern"]]}
     side = weights_alone(np.ones(2, "float32"))
     port = ports.Port(
         side, side, [({"x": np.ones((2, 3, 1))}, None)], accuracies={**accuracies, "margin": margin}
     )
     found = ports.prove(port)
-    (entry,) = [entry for entry in found["rungs"] if entry["number"] == 9]
+    (entry,) = [entry for entry in found["checks"] if entry["number"] == 9]
     assert (entry["applies"], entry["passed"], entry["bound"]) == (True, passed, margin)
     assert found["outcome"] == ("not proved" if passed else "different")  # of the weights alone
     named = ports.prove(port._replace(only=("variables", "bands")))
@@ -169,16 +169,16 @@ def test_the_accuracy_is_of_classes():
 
 def test_a_bound_says_where_it_comes_from():
     held = {"a": np.array([100.0])}
-    of_table = ports.rung("outputs", held, held, dtype="float32")
+    of_table = ports.check("outputs", held, held, dtype="float32")
     assert of_table.reason == tolerance("outputs", "float32").reason
     assert of_table.bound == pytest.approx(1e-3)
     near = {"a": np.array([100.0 + 1e-3], "float32")}
-    chaotic = ports.rung("outputs", held, held, near, dtype="float32")
+    chaotic = ports.check("outputs", held, held, near, dtype="float32")
     assert chaotic.reason.startswith("8 times what the legacy side itself parts")
     assert chaotic.bound == pytest.approx(8e-3, rel=1e-3)
-    summed = ports.rung("gradients", held, held, dtype="float64")
+    summed = ports.check("gradients", held, held, dtype="float64")
     assert (summed.reason, summed.bound) == ("relative to the largest value", 4e-10)
-    moved = ports.rung("outputs", held, {"a": held["a"] + 1e-9}, dtype="float64")
+    moved = ports.check("outputs", held, {"a": held["a"] + 1e-9}, dtype="float64")
     assert not moved.passed
 
 

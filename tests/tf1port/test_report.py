@@ -84,7 +84,7 @@ def test_every_case_is_a_report_and_consistent(pages):
         assert fits(case, Report), name
         assert fits({**case, "timings": {}}, Report) is False
         assert case["passed"] == (case["outcome"] == "equal") == (name in ("passing", "quick"))
-        assert sum(case["checks"].values()) == len(case["rungs"]) - (name == "quick")
+        assert sum(case["counts"].values()) == len(case["checks"]) - (name == "quick")
     verdict = pages["failing"][0]["verdict"]
     assert verdict.startswith("FAIL: outputs differ at rnn_2[0, 4, 29] (float32): 0.73 > 1e-05; ")
 
@@ -128,8 +128,8 @@ def test_numbers_are_those_of_the_comparison(pages):
     tables = Read(page).tables
     found = [(row[0], row[2], *map(float, row[3:5])) for row in tables["Every comparison"][1:]]
     assert found == [
-        (rung["quantity"], rung["dtype"], digits(rung["max_abs"]), digits(rung["bound"]))
-        for rung in case["rungs"]
+        (check["quantity"], check["dtype"], digits(check["max_abs"]), digits(check["bound"]))
+        for check in case["checks"]
     ]
     found = [(row[0], row[1], *map(float, row[2:4])) for row in tables["All of them"][1:]]
     assert found == [
@@ -175,7 +175,7 @@ def test_margins_and_places_are_said_in_words(pages):
 
 def test_matrix_shows_where_each_wrong_port_is_caught(pages):
     rows = Read(pages["passing"][1]).tables["Mistakes by check"]
-    assert rows[0][1:10] == report_cases.RUNGS
+    assert rows[0][1:10] == report_cases.CHECKS
     assert rows[3] == ["epsilon 1e-7", *"✓✓✓✓✗····", "one step", "–", "✓ caught"]
 
 
@@ -233,7 +233,7 @@ def test_a_failure_that_nothing_explains_says_so(pages):
     case["breaks"].update(diagnosis=[])
     assert "Probable cause: unknown." in markdown(case)
     assert "worst gradient" not in markdown(case)
-    entry = next(e for e in case["rungs"] if e["applies"] and e["quantity"] == "gradients")
+    entry = next(e for e in case["checks"] if e["applies"] and e["quantity"] == "gradients")
     case["breaks"] = breaks.described({**entry, "place": "cell_2/kernel[1, 2]"})
     assert "| worst gradient | cell\\_2/kernel |" in markdown(case)
 
@@ -291,7 +291,7 @@ def test_names_cannot_become_markup():
     case.update(breaks=broken["breaks"], controls=broken["controls"])
     case["heat"] = {"float32": broken["heat"]["float32"]}
     case["breaks"].update(place=evil, layer=evil, diagnosis=[{**EXPLAINED, "cause": evil}])
-    case["rungs"][0].update(quantity=evil, place=evil, reason=evil)
+    case["checks"][0].update(quantity=evil, place=evil, reason=evil)
     case["heat"]["float32"]["layers"][0] = evil
     case["gradients"] = {"float32": [{"name": evil, "max_abs": 1e-7, "bound": 1e-6}]}
     case["controls"][0].update(name=evil, what=evil, diagnosis=evil)

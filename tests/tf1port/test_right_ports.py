@@ -229,6 +229,6 @@ def masked():
 def test_a_right_port_is_equal(name, tmp_path):
     program, port, text = RIGHT[name]
     found = prove(tmp_path, save(tmp_path, program), port(), text=text)
-    failed = [entry for entry in found["rungs"] if entry["applies"] and not entry["passed"]]
+    failed = [entry for entry in found["checks"] if entry["applies"] and not entry["passed"]]
     assert (failed, without(found)) == ([], [])
     assert found["verdict"].startswith("PASS: equal on ")

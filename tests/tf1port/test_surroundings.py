@@ -291,7 +291,7 @@ def test_verify_agrees(made, capsys):
     assert (code, "the graph's own are used" in told["verdict"]) == (
         (3, True) if before else (0, False)
     )
-    quantities = {rung["quantity"] for rung in told["rungs"]}
+    quantities = {check["quantity"] for check in told["checks"]}
     assert {"gradients of a batch", "losses of resumed steps"} <= quantities, told["notes"]
     assert ("layers before the cells" in quantities) == before
 
@@ -307,11 +307,11 @@ def test_what_comes_back_is_what_was(made, tmp_path):
 
 
 def verified(capsys, prefix, target):
-    """The quantities of the rungs that fail."""
+    """The quantities of the checks that fail."""
     capsys.readouterr()
     main(["verify", prefix, target, "--json"])
-    rungs = json.loads(capsys.readouterr().out)["rungs"]
-    return [rung["quantity"] for rung in rungs if not rung["passed"]]
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    return [check["quantity"] for check in checks if not check["passed"]]
 
 
 @pytest.fixture(scope="module")

@@ -139,15 +139,15 @@ ROWS = [
 ]
 
 
-def rung(quantity, dtype, gap):
+def check(quantity, dtype, gap):
     sides = ({"a": np.zeros(3)}, {"a": np.array([0.0, -gap, 0.0])})
-    return comparison.rung(quantity, *sides, dtype=dtype)
+    return comparison.check(quantity, *sides, dtype=dtype)
 
 
 @pytest.mark.parametrize(("quantity", "dtype", "bound"), ROWS)
 def test_a_gap_just_too_large_fails(quantity, dtype, bound):
-    assert rung(quantity, dtype, bound).passed
-    found = rung(quantity, dtype, bound * 1.001 or np.nextafter(0, 1))
+    assert check(quantity, dtype, bound).passed
+    found = check(quantity, dtype, bound * 1.001 or np.nextafter(0, 1))
     assert not found.passed
     assert found.place == "a[1]"
 

@@ -42,7 +42,7 @@ def test_verify_proves_it(name, tmp_path, capsys):
         target = converted(run.prefix)
         code, report = verified(run.prefix, target, capsys, "--steps", "3")
     assert code == 0, report["verdict"]
-    quantities = {rung["quantity"] for rung in report["rungs"]}
+    quantities = {check["quantity"] for check in report["checks"]}
     assert {"outputs, end to end", "gradients of a batch", "losses of resumed steps"} <= quantities
 
 

@@ -105,7 +105,7 @@ def test_a_changed_weight_does_not_pass(between, tmp_path, capsys):
     keras.saving.save_model(model, tmp_path / "m.keras")
     code, report = verified(prefix, str(tmp_path / "m.keras"), capsys)
     assert code == 1
-    assert any(not r["passed"] and r["quantity"] == "weights" for r in report["rungs"])
+    assert any(not r["passed"] and r["quantity"] == "weights" for r in report["checks"])
 
 
 @pytest.mark.slow

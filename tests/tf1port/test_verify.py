@@ -1,4 +1,4 @@
-"""`python -m tf1port verify` sees every wrong model: negative controls, rung by rung."""
+"""`python -m tf1port verify` sees every wrong model: negative controls, check by check."""
 
 import dataclasses
 import json
@@ -49,11 +49,11 @@ def gru(tmp_path_factory):
 
 
 def verified(capsys, prefix, file):
-    """The exit code and the quantities of the rungs that failed, in their order."""
+    """The exit code and the quantities of the checks that failed, in their order."""
     capsys.readouterr()
     code = main(["verify", prefix, str(file), "--json"])
-    rungs = json.loads(capsys.readouterr().out)["rungs"]
-    return code, [rung["quantity"] for rung in rungs if not rung["passed"]]
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    return code, [check["quantity"] for check in checks if not check["passed"]]
 
 
 def shifted(weights):
@@ -92,7 +92,7 @@ DAMAGE = [shifted, gates_swapped, rows_exchanged, layers_exchanged, head_without
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_changed_weights_fail_the_first_rung(lstm, tmp_path, capsys, damage):
+def test_changed_weights_fail_the_first_check(lstm, tmp_path, capsys, damage):
     prefix, file = lstm
     model = keras.models.load_model(file)
     weights = {layer.name: layer.get_weights() for layer in model.layers}
@@ -266,12 +266,12 @@ def trained(tmp_path_factory):
 
 
 def stepped(capsys, prefix, file):
-    """The exit code and the last two rungs of five steps from the checkpoint."""
+    """The exit code and the last two checks of five steps from the checkpoint."""
     capsys.readouterr()
     code = main(["verify", prefix, str(file), "--steps", "5", "--json"])
     told = json.loads(capsys.readouterr().out)
     assert told["notes"] == []
-    return code, {rung["quantity"]: rung["passed"] for rung in told["rungs"][-3:]}
+    return code, {check["quantity"]: check["passed"] for check in told["checks"][-3:]}
 
 
 def wrongly_optimized(monkeypatch, wrong, prefix, folder):
@@ -284,9 +284,9 @@ def wrongly_optimized(monkeypatch, wrong, prefix, folder):
 
 
 def test_both_learn_alike(trained, capsys):
-    code, rungs = stepped(capsys, *trained)
+    code, checks = stepped(capsys, *trained)
     assert code == 0
-    assert rungs == {
+    assert checks == {
         "carried slots": True,
         "gradients of a batch": True,
         "losses of resumed steps": True,
@@ -339,10 +339,10 @@ def test_another_hyper_parameter_parts_the_losses(trained, tmp_path, monkeypatch
         return found._replace(options={**found.options, option: found.options[option] * 0.9})
 
     file = wrongly_optimized(monkeypatch, wrong, trained[0], tmp_path)
-    code, rungs = stepped(capsys, trained[0], file)
+    code, checks = stepped(capsys, trained[0], file)
     assert code == 1
-    assert rungs["gradients of a batch"]
-    assert not rungs["losses of resumed steps"]
+    assert checks["gradients of a batch"]
+    assert not checks["losses of resumed steps"]
 
 
 # Gradients that the graph clips: what Keras' optimizer is told, and a note where that is not all.
@@ -383,8 +383,8 @@ def clipped(request, tmp_path_factory):
 
 @pytest.mark.slow
 def test_both_clip_alike(clipped, capsys):
-    code, rungs = stepped(capsys, *clipped)
-    assert (code, all(rungs.values()), len(rungs)) == (0, True, 3)
+    code, checks = stepped(capsys, *clipped)
+    assert (code, all(checks.values()), len(checks)) == (0, True, 3)
 
 
 @pytest.mark.slow
@@ -397,10 +397,10 @@ def test_a_model_that_does_not_clip_parts(clipped, tmp_path, monkeypatch, capsys
         return found._replace(options=kept)
 
     file = wrongly_optimized(monkeypatch, wrong, clipped[0], tmp_path)
-    code, rungs = stepped(capsys, clipped[0], file)
+    code, checks = stepped(capsys, clipped[0], file)
     assert code == 1
-    assert rungs["gradients of a batch"]
-    assert not rungs["losses of resumed steps"]
+    assert checks["gradients of a batch"]
+    assert not checks["losses of resumed steps"]
 
 
 @pytest.mark.slow
@@ -417,8 +417,8 @@ def test_a_momentum_that_the_file_rounds_parts_no_training(tmp_path, capsys):
     prefix, file = converted(tmp_path, Case("BasicRNNCell", optimizer="Momentum"))
     capsys.readouterr()
     assert main(["verify", prefix, file, "--steps", "10", "--json"]) == 0
-    rungs = json.loads(capsys.readouterr().out)["rungs"]
-    (losses,) = [one for one in rungs if one["quantity"] == "losses of resumed steps"]
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    (losses,) = [one for one in checks if one["quantity"] == "losses of resumed steps"]
     assert losses["dtype"] == "float64"
     assert losses["max_abs"] < 1e-13
 

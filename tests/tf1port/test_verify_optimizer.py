@@ -14,8 +14,8 @@ from tf1port.conversion import plan as conversion
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.loading import load
 from tf1port.tf1.session.training import NoTraining
-from tf1port.verification.optimizer import optimizer_rungs
-from tf1port.verification.training import training_rungs
+from tf1port.verification.optimizer import optimizer_checks
+from tf1port.verification.training import training_checks
 
 RECORDED = {
     "Adam": "BasicRNNCell-rnn-1-float32-Adam",
@@ -116,10 +116,10 @@ def uncompiled(model):
 
 
 def compared(read, model):
-    """The rungs that failed by quantity, with their places; what was not compared."""
+    """The checks that failed by quantity, with their places; what was not compared."""
     unproved = []
-    rungs = list(optimizer_rungs(read, model, unproved))
-    return {rung.quantity: rung.place for rung in rungs if not rung.passed}, unproved
+    checks = list(optimizer_checks(read, model, unproved))
+    return {check.quantity: check.place for check in checks if not check.passed}, unproved
 
 
 @pytest.mark.parametrize("kind", RECORDED)
@@ -395,8 +395,8 @@ def stepped(prefix, file, tmp_path, change):
         name: {role: value.astype("float64") for role, value in arrays.items()}
         for name, arrays in weights.items()
     }
-    rungs = training_rungs(read, wide, model=model, dtype="float64", steps=10)
-    return [rung.quantity for rung in rungs if not rung.passed]
+    checks = training_checks(read, wide, model=model, dtype="float64", steps=10)
+    return [check.quantity for check in checks if not check.passed]
 
 
 @pytest.mark.slow
@@ -450,7 +450,7 @@ def test_steps_need_an_optimizer_that_the_graph_says(files, tmp_path, change):
     read = edited(files("Adam")[0], tmp_path, change)
     model, weights = load(files("Adam")[1], read.blueprint)
     with pytest.raises(NoTraining, match=r"learning_rate is computed|no optimizer is applied"):
-        list(training_rungs(read, weights, model=model, dtype="float32", steps=1))
+        list(training_checks(read, weights, model=model, dtype="float32", steps=1))
 
 
 @pytest.mark.slow
@@ -458,10 +458,10 @@ def test_a_model_without_an_optimizer_takes_no_steps(files):
     read = conversion.read(files("Adam")[0])
     model, weights = load(files("Adam")[1], read.blueprint)
     model = uncompiled(model)
-    rungs = training_rungs(read, weights, model=model, dtype="float32", steps=1)
-    assert next(rungs).passed
+    checks = training_checks(read, weights, model=model, dtype="float32", steps=1)
+    assert next(checks).passed
     with pytest.raises(NoTraining, match="the model has no optimizer"):
-        next(rungs)
+        next(checks)
 
 
 @pytest.mark.slow
@@ -470,7 +470,7 @@ def test_a_model_of_which_nothing_learns_has_no_gradients(files):
     model, weights = load(files("Adam")[1], read.blueprint)
     model.trainable = False
     with pytest.raises(NoTraining, match="trains nothing"):
-        next(training_rungs(read, weights, model=model, dtype="float32"))
+        next(training_checks(read, weights, model=model, dtype="float32"))
 
 
 def decayed(loss, variables):

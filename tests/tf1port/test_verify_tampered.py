@@ -217,9 +217,9 @@ BESIDES = {
 def test_layers_besides_that_count_in_training_alone_are_seen(kind):
     layer, call = BESIDES[kind](), LAYERS["Dense"][0]
     model = keras.Sequential([keras.Input((3,)), call.make(), layer])
-    (rung,) = layers.layers_rungs([Spec(call, {}, {})], model)
-    assert rung.passed == (kind == "")
-    assert rung.passed or rung.place.startswith(layer.name)
+    (check,) = layers.layers_checks([Spec(call, {}, {})], model)
+    assert check.passed == (kind == "")
+    assert check.passed or check.place.startswith(layer.name)
 
 
 # Whole files.
@@ -270,8 +270,8 @@ def verified(capsys, prefix, file):
     """The exit code, and the quantities that differ with their places."""
     capsys.readouterr()
     code = main(["verify", prefix, str(file), "--json"])
-    rungs = json.loads(capsys.readouterr().out)["rungs"]
-    return code, {rung["quantity"]: rung["place"] for rung in rungs if not rung["passed"]}
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    return code, {check["quantity"]: check["place"] for check in checks if not check["passed"]}
 
 
 SHOWN = "an activation that no batch shows"

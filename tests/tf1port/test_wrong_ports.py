@@ -1,4 +1,4 @@
-"""Each mistake that a port of recurrent weights is known for fails `verify`, by the rung's name."""
+"""Each mistake that ports of recurrent weights are known for fails `verify`, by its check."""
 
 import json
 
@@ -136,7 +136,7 @@ def changed(model, name, **roles):
     layer_weights.set_weights(layer, {**held, **new})
 
 
-# By mistake: of which port, and the rung that fails first.
+# By mistake: of which port, and the check that fails first.
 WRONG = {
     no_forget_bias: ("lstm", "weights"),
     forget_bias_in_the_slots: ("lstm", "carried slots"),
@@ -160,7 +160,7 @@ def test_a_wrong_port_fails_by_name(ports, tmp_path, capsys, wrong):
     made = wrong(model) or model
     made.save(tmp_path / "wrong.keras")
     code, told = verified(capsys, prefix, tmp_path / "wrong.keras")
-    failed = [rung["quantity"] for rung in told["rungs"] if not rung["passed"]]
+    failed = [check["quantity"] for check in told["checks"] if not check["passed"]]
     assert (code, told["passed"]) == (1, False)
     assert failed[0] == quantity
 

@@ -40,8 +40,8 @@ import pytest
 def port():
     raise ValueError("it is asked for")
 
-def test_port(rung):
-    rung.check()
+def test_port(port_check):
+    port_check.assert_equal()
 """
 
 

@@ -170,9 +170,9 @@ def _checked(conversion: Conversion, model: keras.Model) -> Conversion:
     weights = {name: layer_weights.weights(model.get_layer(name)) for name in names}
     unchecked: list[str] = []
     computed: set[str] = set()
-    for rung in end_to_end(conversion, model, weights, unchecked, computed=computed):
-        if not rung.passed:
-            gap = f"differs by {rung.max_abs:.2g} at {rung.place}"
+    for check in end_to_end(conversion, model, weights, unchecked, computed=computed):
+        if not check.passed:
+            gap = f"differs by {check.max_abs:.2g} at {check.place}"
             raise UserError(
                 f"the layers of the map compute something else than {conversion.checkpoint.meta}: "
                 f"a model with them {gap}"

@@ -26,7 +26,7 @@ QUANTITY = "outputs, end to end"
 
 
 def end_to_end(conversion: Conversion, model, weights, unproved, *, computed=None, seed=0):
-    """Yields a tf1port.numerics.comparison.Rung per size and set of variables.
+    """Yields a tf1port.numerics.comparison.Check per size and set of variables.
 
     Args:
         model: the Keras model as its file has it.
@@ -103,27 +103,27 @@ class _Sides:
                 layer_weights.set_weights(model.get_layer(name), arrays)
 
     def compare(self, ran, where):
-        """The Rung of a run of the graph."""
-        found = [self._rung(ran, inputs, where) for inputs in ran.inputs]
-        return min(found, key=lambda rung: rung.max_abs)
+        """The Check of a run of the graph."""
+        found = [self._check(ran, inputs, where) for inputs in ran.inputs]
+        return min(found, key=lambda check: check.max_abs)
 
-    def _rung(self, ran, inputs, where):
+    def _check(self, ran, inputs, where):
         made = self._outputs(self._model, inputs, ran.lengths, self.dtype)
         layouts = [made, made.swapaxes(0, 1)] if made.ndim == 3 else [made]
         fitting = [
             one.reshape(ran.outputs.shape) for one in layouts if one.size == ran.outputs.size
         ]
-        rungs = [
-            comparison.rung(QUANTITY, {"outputs": ran.outputs}, {"outputs": one}, dtype=self.dtype)
+        checks = [
+            comparison.check(QUANTITY, {"outputs": ran.outputs}, {"outputs": one}, dtype=self.dtype)
             for one in fitting or [made]
         ]
-        rung = min(rungs, key=lambda rung: rung.max_abs)
-        rung = rung._replace(place=f"{rung.place}, the graph as it stands, {where}")
-        if self.dtype == "float64" or not np.isfinite(rung.max_abs):
-            return rung
+        check = min(checks, key=lambda check: check.max_abs)
+        check = check._replace(place=f"{check.place}, the graph as it stands, {where}")
+        if self.dtype == "float64" or not np.isfinite(check.max_abs):
+            return check
         exact = self._outputs(self._wide, inputs, ran.lengths, "float64")
         own = ROUNDINGS * difference({"": made.astype("float64")}, {"": exact}).max_abs
-        return rung._replace(bound=own, reason=_OWN) if own > rung.bound else rung
+        return check._replace(bound=own, reason=_OWN) if own > check.bound else check
 
     def _outputs(self, model, inputs, lengths, dtype):
         inputs = inputs.astype(dtype) if inputs.dtype.kind == "f" else inputs.astype("int32")

@@ -7,7 +7,7 @@ from tf1port.numerics.differences import difference
 from tf1port.numerics.tolerances import tolerance
 
 
-class Rung(NamedTuple):
+class Check(NamedTuple):
     """One comparison: what was compared, in which dtype, how far the sides part and where.
 
     bound: the largest max_abs that passes; reason: why it is not tighter.
@@ -25,9 +25,9 @@ class Rung(NamedTuple):
         return self.max_abs <= self.bound
 
 
-def rung(
+def check(
     quantity: str, legacy: Mapping[str, Any], modern: Mapping[str, Any], *, dtype: str
-) -> Rung:
+) -> Check:
     """Compares two dicts of arrays under the tolerance of `quantity`."""
     found, allowed = difference(legacy, modern), tolerance(quantity, dtype)
-    return Rung(quantity, dtype, found.max_abs, found.place, allowed.bound, allowed.reason)
+    return Check(quantity, dtype, found.max_abs, found.place, allowed.bound, allowed.reason)

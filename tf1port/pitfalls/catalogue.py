@@ -41,8 +41,8 @@ class Pitfall:
         id: `P` and a number, which is never given to another one.
         name: a few words, unique as well.
         cause: one sentence: what was done, and what should have been.
-        caught_by: names of the checks (tf1port.comparison.ladder.rungs.NAMES) of which the first to
-            fail is one.
+        caught_by: names of the checks (tf1port.comparison.ladder.checks.NAMES) of which the
+            first to fail is one.
         needs: of TRAITS, what a model must have to suffer from it.
         made_by: "module:function" of this package that makes the mistake on purpose; empty where it
             can only be made in a model's own code.

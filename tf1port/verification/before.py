@@ -6,13 +6,13 @@ import tensorflow.compat.v1 as tf1
 from tf1port.errors import UserError
 from tf1port.tf1.graph import sessions
 from tf1port.tf1.session.recurrent_part import part_of, variables_of
-from tf1port.verification.pairs import rung_at
+from tf1port.verification.pairs import check_at
 
 ROWS = 4  # where a graph leaves a size open
 
 
-def before_rungs(pair, notes, *, seed):
-    """Compares what the cells take: yields the Rung of the layers before them.
+def before_checks(pair, notes, *, seed):
+    """Compares what the cells take: yields the Check of the layers before them.
 
     Args:
         pair: tf1port.verification.pairs.Pair, with a graph.
@@ -21,12 +21,12 @@ def before_rungs(pair, notes, *, seed):
     """
     if pair.network.before:
         try:
-            yield _rung(pair, np.random.default_rng(seed))
+            yield _check(pair, np.random.default_rng(seed))
         except UserError as reason:
             notes.append(f"the layers before the cells are not compared: {reason}")
 
 
-def _rung(pair, stream):
+def _check(pair, stream):
     run, before = pair.network.levels[0].forward[0].run, pair.network.before
     steps = [run.inputs] if run.inputs else [step.x for step in run.steps]
     inputs, expected, *taken = _run(pair, [before[0].inputs, before[-1].output, *steps], stream)
@@ -36,7 +36,7 @@ def _rung(pair, stream):
     if any(row.tobytes() not in made for step in taken for row in _rows(step)):
         found = np.full_like(found, np.nan)
     name, where = pair.blueprint.before[-1].name, f"{len(found)} rows"
-    return rung_at("layers before the cells", name, expected, found, dtype=pair.dtype, where=where)
+    return check_at("layers before the cells", name, expected, found, dtype=pair.dtype, where=where)
 
 
 def _rows(array):

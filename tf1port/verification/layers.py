@@ -42,10 +42,10 @@ _RANDOM = (
 _NAMED = 3  # of the options that differ
 
 
-def layers_rungs(
+def layers_checks(
     specs: Sequence[Spec], model: keras.Model, *, source: ModuleType | None = None
-) -> Iterator[comparison.Rung]:
-    """Yields a Rung for the classes and options of all layers.
+) -> Iterator[comparison.Check]:
+    """Yields a Check for the classes and options of all layers.
 
     Args:
         specs: the layers as they are written of the graph.
@@ -57,7 +57,7 @@ def layers_rungs(
     lines += _besides(model, {spec.name for spec in specs})
     rest = [f"{len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
     allowed = tolerance(QUANTITY, "float32")
-    yield comparison.Rung(
+    yield comparison.Check(
         QUANTITY,
         "float32",
         np.inf if lines else 0.0,

@@ -23,8 +23,8 @@ INERT = {
 _NAMED = 3  # of the options that differ
 
 
-def optimizer_rungs(conversion, model, unproved):
-    """Yields a Rung for an optimizer's class and options, and one for its slots.
+def optimizer_checks(conversion, model, unproved):
+    """Yields a Check for an optimizer's class and options, and one for its slots.
 
     Args:
         conversion: tf1port.conversion.plan.Conversion, whose optimizer is the graph's.
@@ -39,12 +39,12 @@ def optimizer_rungs(conversion, model, unproved):
     if told is None or own is None:
         return
     unproved += told.unproved
-    yield _rung(conversion, model)
+    yield _check(conversion, model)
     if told.sources:
-        yield slots_rung(conversion, model)
+        yield slots_check(conversion, model)
 
 
-def slots_rung(conversion, model):
+def slots_check(conversion, model):
     """The slots of a model's optimizer as TF1's, against those of the checkpoint."""
     optimizer, read = conversion.blueprint.optimizer, conversion.checkpoint.read
     specs = {spec.name: spec for spec in conversion.blueprint.specs}
@@ -55,7 +55,7 @@ def slots_rung(conversion, model):
             for role, variable in sources.items():
                 expected[variable] = optimizer.as_keras(read(variable))
                 found[variable] = values.get(role, np.array(np.nan))
-    return comparison.rung("carried slots", expected, found, dtype=conversion.blueprint.dtype)
+    return comparison.check("carried slots", expected, found, dtype=conversion.blueprint.dtype)
 
 
 def slots_as_held(conversion, model):
@@ -87,12 +87,12 @@ def _slot(model, spec, slot):
         return {}
 
 
-def _rung(conversion, model):
+def _check(conversion, model):
     gaps = [*_gaps(conversion, model)]
     lines = [line for _, line in gaps[:_NAMED]]
     rest = [f"{len(gaps) - _NAMED} more"] if len(gaps) > _NAMED else []
     allowed = tolerance("optimizer", "float32")
-    return comparison.Rung(
+    return comparison.Check(
         "optimizer",
         "float32",
         max([gap for gap, _ in gaps], default=0.0),

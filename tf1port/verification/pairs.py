@@ -20,7 +20,7 @@ class Pair:
         self.variables = variables
 
 
-def rung_at(quantity, name, expected, found, *, dtype, where):
-    """The rung of one pair of arrays, with what was run added to its place."""
-    rung = comparison.rung(quantity, {name: expected}, {name: found}, dtype=dtype)
-    return rung._replace(place=f"{rung.place}, {where}")
+def check_at(quantity, name, expected, found, *, dtype, where):
+    """The check of one pair of arrays, with what was run added to its place."""
+    check = comparison.check(quantity, {name: expected}, {name: found}, dtype=dtype)
+    return check._replace(place=f"{check.place}, {where}")

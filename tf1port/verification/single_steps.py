@@ -6,7 +6,7 @@ import numpy as np
 
 from tf1port.cells.sequences import turned
 from tf1port.tf1.session.recurrent_part import static_sizes
-from tf1port.verification.pairs import rung_at
+from tf1port.verification.pairs import check_at
 
 
 def single_steps(pair, case):
@@ -22,8 +22,8 @@ def single_steps(pair, case):
     else:
         case = case.full()
     found = pair.run(case.inputs, case.states, lengths=case.lengths, head=False)
-    rung = functools.partial(
-        rung_at, dtype="float32", where=f"single steps, {len(case.inputs)} rows"
+    check = functools.partial(
+        check_at, dtype="float32", where=f"single steps, {len(case.inputs)} rows"
     )
     for index, taken in enumerate(_taken(pair, case, found)):
         cell, steps = pair.blueprint.cells[index], found.steps[index]
@@ -40,7 +40,7 @@ def single_steps(pair, case):
         scale = _terms(cell, taken, initial) * max(1, np.abs(expected[-1]).max())
         name = pair.blueprint.cell_names[index]
         for part, one, other in zip("hc", expected, states, strict=False):
-            yield rung("cell states of a step", f"{name}/{part}", one / scale, other / scale)
+            yield check("cell states of a step", f"{name}/{part}", one / scale, other / scale)
 
 
 def _taken(pair, case, found):

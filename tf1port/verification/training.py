@@ -23,8 +23,8 @@ from tf1port.tf1.session.training import NoTraining, TrainingRun
 from tf1port.verification.optimizer import slots_as_held
 
 
-def training_rungs(conversion, weights, *, model, dtype, steps=0, seed=0):
-    """Yields a Rung for the gradients of a batch, and for the losses of some steps.
+def training_checks(conversion, weights, *, model, dtype, steps=0, seed=0):
+    """Yields a Check for the gradients of a batch, and for the losses of some steps.
 
     Args:
         conversion: tf1port.conversion.plan.Conversion.
@@ -51,7 +51,7 @@ def training_rungs(conversion, weights, *, model, dtype, steps=0, seed=0):
         raise NoTraining("the model trains nothing that the graph trains")
     scale = max(1.0, *(np.abs(expected[name]).max() for name in names))
     sides = ({name: of[name] / scale for name in sorted(names)} for of in (expected, found))
-    yield comparison.rung("gradients of a batch", *sides, dtype=dtype)
+    yield comparison.check("gradients of a batch", *sides, dtype=dtype)
     if not steps:
         return
     run.check_clipping(found.keys())
@@ -65,7 +65,7 @@ def training_rungs(conversion, weights, *, model, dtype, steps=0, seed=0):
         losses.append((run.take(feed).loss, model.step(run, feed)))
         run.step(feed)
     sides = ({"step": np.array(values)} for values in zip(*losses, strict=True))
-    yield comparison.rung("losses of resumed steps", *sides, dtype=dtype)
+    yield comparison.check("losses of resumed steps", *sides, dtype=dtype)
     before = [] if model.ids else _before(conversion)
     left = sorted({*expected.keys() - found.keys(), *before})
     if left:

@@ -17,8 +17,8 @@ from tf1port.keras_model import program_build
 from tf1port.keras_model.loading import load, registered_names
 from tf1port.numerics import comparison
 from tf1port.tf1.session.training import NoTraining
-from tf1port.verification.layers import layers_rungs
-from tf1port.verification.optimizer import optimizer_rungs
+from tf1port.verification.layers import layers_checks
+from tf1port.verification.optimizer import optimizer_checks
 from tf1port.verification.translated_training import training_checks
 
 AGAINST = "the graph as it stands"
@@ -83,7 +83,7 @@ def checks(
     *,
     steps: int = 0,
     seed: int = 0,
-) -> dict[str, Iterator[comparison.Rung]]:
+) -> dict[str, Iterator[comparison.Check]]:
     """The comparisons by part.
 
     Args:
@@ -98,19 +98,19 @@ def checks(
     }
 
 
-def _weights(conversion: Translated, weights: Weights) -> Iterator[comparison.Rung]:
+def _weights(conversion: Translated, weights: Weights) -> Iterator[comparison.Check]:
     expected = {
         f"{spec.name}/{role}": value
         for spec in conversion.program.specs
         for role, value in spec.weights.items()
     }
     found = {f"{name}/{role}": value for name, of in weights.items() for role, value in of.items()}
-    yield comparison.rung("weights", expected, found, dtype=conversion.program.dtype)
+    yield comparison.check("weights", expected, found, dtype=conversion.program.dtype)
 
 
-def _layers(conversion: Translated, model: keras.Model) -> Iterator[comparison.Rung]:
+def _layers(conversion: Translated, model: keras.Model) -> Iterator[comparison.Check]:
     source = program_build.load_source(conversion.source)
-    yield from layers_rungs(conversion.program.specs, model, source=source)
+    yield from layers_checks(conversion.program.specs, model, source=source)
 
 
 def _training(
@@ -121,8 +121,8 @@ def _training(
     *,
     steps: int,
     seed: int,
-) -> Iterator[comparison.Rung]:
-    yield from optimizer_rungs(conversion, model, learned)
+) -> Iterator[comparison.Check]:
+    yield from optimizer_checks(conversion, model, learned)
     try:
         yield from training_checks(conversion, model, weights, steps=steps, seed=seed)
     except (NoTraining, UserError) as reason:

@@ -27,7 +27,7 @@ def training_checks(
     *,
     steps: int = 0,
     seed: int = 0,
-) -> Iterator[comparison.Rung]:
+) -> Iterator[comparison.Check]:
     """Yields a comparison of the gradients of a batch, and of the losses of some steps.
 
     Args:
@@ -48,7 +48,7 @@ def training_checks(
         raise NoTraining("the model trains nothing that the graph trains")
     scale = max(1.0, *(np.abs(expected[name]).max() for name in names))
     sides = ({name: of[name] / scale for name in names} for of in (expected, found))
-    yield comparison.rung("gradients of a batch", *sides, dtype=graph.dtype)
+    yield comparison.check("gradients of a batch", *sides, dtype=graph.dtype)
     left = sorted(expected.keys() ^ found.keys())
     if left:
         raise NoTraining(f"one side alone trains {', '.join(left[:3])}")
@@ -62,7 +62,7 @@ def training_checks(
         losses.append((graph.loss(batch), learner.step(graph, batch)))
         graph.step(batch)
     sides = ({"step": np.array(values)} for values in zip(*losses, strict=True))
-    yield comparison.rung("losses of resumed steps", *sides, dtype=graph.dtype)
+    yield comparison.check("losses of resumed steps", *sides, dtype=graph.dtype)
 
 
 def _started(conversion: Translated, model: keras.Model, weights: Weights, stream):

@@ -31,13 +31,13 @@ from tf1port.tf1.graph.optimizers import trains
 from tf1port.tf1.session.probing import order, top
 from tf1port.tf1.session.training import NoTraining
 from tf1port.verification import translated
-from tf1port.verification.before import before_rungs
-from tf1port.verification.layers import layers_rungs
-from tf1port.verification.optimizer import optimizer_rungs
-from tf1port.verification.pairs import Pair, rung_at
+from tf1port.verification.before import before_checks
+from tf1port.verification.layers import layers_checks
+from tf1port.verification.optimizer import optimizer_checks
+from tf1port.verification.pairs import Pair, check_at
 from tf1port.verification.references import references
 from tf1port.verification.single_steps import single_steps
-from tf1port.verification.training import training_rungs
+from tf1port.verification.training import training_checks
 
 _PARTIAL = ("cell ", "logits of ", "layers before ")  # what quantities of single parts begin with
 SHORT = 5  # steps over which two float32 computations stay together, chaotic or not
@@ -46,13 +46,13 @@ SHORT = 5  # steps over which two float32 computations stay together, chaotic or
 class Verification(NamedTuple):
     """What a comparison found.
 
-    rungs: a generator of Rung. against: what single cells are compared with.
+    checks: a generator of Check. against: what single cells are compared with.
     notes: lines on what was not compared and need not be. unproved: lines on what was not compared
-    and is claimed: the outputs, and with steps the training. Both are complete once the rungs are.
+    and is claimed: the outputs, and with steps the training. Both are complete once the checks are.
     claim: what a pass claims to be equal.
     """
 
-    rungs: Iterator[comparison.Rung]
+    checks: Iterator[comparison.Check]
     against: str
     notes: list[str]
     unproved: list[str]
@@ -84,9 +84,9 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     model, weights = load(keras_file, conversion.blueprint, trust=options.get("trust", False))
     others = _of_other_shapes(conversion.blueprint, weights)
     if others:
-        rung = _weights(conversion.blueprint, weights)
+        check = _weights(conversion.blueprint, weights)
         note = f"nothing more is compared: the model has other weights in {', '.join(others)}"
-        return Verification(iter([rung]), "the checkpoint", [note], [], "the weights")
+        return Verification(iter([check]), "the checkpoint", [note], [], "the weights")
     held = references(conversion)
     left = conversion.ends and conversion.left_out
     notes = [f"INCOMPLETE, the model does not have {line}" for line in left or []]
@@ -95,12 +95,12 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     parts = {
         "single cells": _cell_by_cell(conversion, weights, notes, held=held, seed=seed),
         "outputs": end_to_end(conversion, model, weights, unproved, seed=seed),
-        "layers": layers_rungs(conversion.blueprint.specs, model),
+        "layers": layers_checks(conversion.blueprint.specs, model),
         "training": _learning(conversion, model, weights, held, learned, steps=steps, seed=seed),
     }
     guarded = (_guarded(part, name, unproved) for name, part in parts.items())
-    rungs = itertools.chain.from_iterable(guarded)
-    return Verification(rungs, held.against, notes, unproved, _claim(conversion, steps))
+    checks = itertools.chain.from_iterable(guarded)
+    return Verification(checks, held.against, notes, unproved, _claim(conversion, steps))
 
 
 def _translated(path, keras_file, *, steps, seed, trust=False, outputs=(), **options):
@@ -116,8 +116,8 @@ def _translated(path, keras_file, *, steps, seed, trust=False, outputs=(), **opt
     learned = unproved if steps and _learns(conversion) else notes
     parts = translated.checks(conversion, model, weights, unproved, learned, steps=steps, seed=seed)
     guarded = (_guarded(part, name, unproved) for name, part in parts.items())
-    rungs = itertools.chain.from_iterable(guarded)
-    return Verification(rungs, translated.AGAINST, notes, unproved, _claim(conversion, steps))
+    checks = itertools.chain.from_iterable(guarded)
+    return Verification(checks, translated.AGAINST, notes, unproved, _claim(conversion, steps))
 
 
 def _learns(conversion):
@@ -133,10 +133,10 @@ def _claim(conversion, steps):
     return f"{outputs} and {steps} steps of training" if steps else outputs
 
 
-def _guarded(rungs, name, unproved):
-    """Rungs up to an error of this program's own, which leaves the others standing."""
+def _guarded(checks, name, unproved):
+    """Checks up to an error of this program's own, which leaves the others standing."""
     try:
-        yield from rungs
+        yield from checks
     except UserError:
         raise
     except Exception as error:
@@ -144,33 +144,33 @@ def _guarded(rungs, name, unproved):
         unproved.append(f"{name}: raised {type(error).__name__}: {line}")
 
 
-def counted(rungs):
-    """The Rungs that a verdict is made of: not those of single cells where the whole was compared.
+def counted(checks):
+    """The Checks that a verdict is made of: not those of single cells where the whole was compared.
 
     These run the graph from its middle and say where a difference is; one that does not reach the
     outputs is none of the claim.
     """
-    whole = [rung for rung in rungs if rung.quantity == END_TO_END]
-    if not whole or not all(rung.passed for rung in whole):
-        return rungs
-    return [rung for rung in rungs if rung.passed or not rung.quantity.startswith(_PARTIAL)]
+    whole = [check for check in checks if check.quantity == END_TO_END]
+    if not whole or not all(check.passed for check in whole):
+        return checks
+    return [check for check in checks if check.passed or not check.quantity.startswith(_PARTIAL)]
 
 
-def outcome(rungs, unproved):
+def outcome(checks, unproved):
     """EQUAL, DIFFERENT or NOT_PROVED of tf1port.numerics.outcome."""
-    if not all(rung.passed for rung in rungs):
+    if not all(check.passed for check in checks):
         return DIFFERENT
-    return NOT_PROVED if unproved or not rungs else EQUAL
+    return NOT_PROVED if unproved or not checks else EQUAL
 
 
-def verdict(rungs, unproved, claim):
+def verdict(checks, unproved, claim):
     """The outcome of a verification in a sentence."""
-    came = outcome(rungs, unproved)
+    came = outcome(checks, unproved)
     if came == DIFFERENT:
-        first = next(rung for rung in rungs if not rung.passed)
+        first = next(check for check in checks if not check.passed)
         gap = f"{first.max_abs:.2g} > {first.bound:.2g}"
         return f"FAIL: {first.quantity} differ at {first.place} ({first.dtype}): {gap}"
-    count, all_ = len(rungs), len(rungs) + len(unproved)
+    count, all_ = len(checks), len(checks) + len(unproved)
     if came == EQUAL:
         said = f"PASS: the model matches the graph on {count} of {all_} checks"
         return f"{said} (claim: {claim})"
@@ -179,14 +179,14 @@ def verdict(rungs, unproved, claim):
 
 def _learning(conversion, model, weights, held, notes, *, steps, seed):
     """The optimizer, gradients and steps of training, where the graph has them."""
-    yield from optimizer_rungs(conversion, model, notes)
+    yield from optimizer_checks(conversion, model, notes)
     dtype = "float64" if held.wide else conversion.blueprint.dtype
     cast = {name: _cast(arrays, dtype) for name, arrays in weights.items()}
     try:
         if not held.graph:
             raise NoTraining("there is no graph that runs here")
         options = {"model": model, "dtype": dtype, "steps": steps, "seed": seed}
-        yield from training_rungs(conversion, cast, **options)
+        yield from training_checks(conversion, cast, **options)
     except NoTraining as reason:
         notes.append(f"gradients and steps are not compared: {reason}")
 
@@ -194,12 +194,12 @@ def _learning(conversion, model, weights, held, notes, *, steps, seed):
 def _cell_by_cell(conversion, weights, notes, *, held, seed):
     """Runs from the middle of the graph: they say where a difference is, and prove nothing."""
     try:
-        yield from _rungs(conversion, weights, notes, held=held, seed=seed)
+        yield from _checks(conversion, weights, notes, held=held, seed=seed)
     except UserError as reason:
         notes.append(f"single cells are not compared further: {reason}")
 
 
-def _rungs(conversion, weights, notes, *, held, seed):
+def _checks(conversion, weights, notes, *, held, seed):
     blueprint = conversion.blueprint
     yield _weights(blueprint, weights)
     wide = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
@@ -208,12 +208,12 @@ def _rungs(conversion, weights, notes, *, held, seed):
     # The graph takes the variables as the model has them, with its rounding of the forget bias.
     back = to_variables(wide, blueprint)
     sides = _relative(variables, variables), _relative(back, variables)
-    yield comparison.rung("weights with forget bias", *sides, dtype=blueprint.dtype)
+    yield comparison.check("weights with forget bias", *sides, dtype=blueprint.dtype)
     whole = Pair(conversion, wide, back, dtype="float64", graph=held.wide)
     narrow = Pair(conversion, weights, variables, dtype=blueprint.dtype, graph=held.graph)
     stream = np.random.default_rng(seed)
     if held.graph:
-        yield from before_rungs(whole if held.wide else narrow, notes, seed=seed)
+        yield from before_checks(whole if held.wide else narrow, notes, seed=seed)
     for sizes in verify_cases.sizes(conversion):
         case = verify_cases.case(conversion, stream, *sizes)
         with floatx("float64"):
@@ -226,7 +226,7 @@ def _rungs(conversion, weights, notes, *, held, seed):
 
 def _weights(blueprint, weights):
     expected = {spec.name: spec.weights for spec in blueprint.specs}
-    return comparison.rung("weights", _flat(expected), _flat(weights), dtype=blueprint.dtype)
+    return comparison.check("weights", _flat(expected), _flat(weights), dtype=blueprint.dtype)
 
 
 def _of_other_shapes(blueprint, weights):
@@ -243,14 +243,14 @@ def _whole(pair, case, *, kind="sequence"):
     """Whole sequences: every cell's outputs and final states, then the logits."""
     expected = pair.run(case.inputs, case.states, lengths=case.lengths)
     sequences, states = pair.keras(case.inputs, case.states, lengths=case.lengths)
-    rung = functools.partial(rung_at, dtype=pair.dtype, where=case.where)
+    check = functools.partial(check_at, dtype=pair.dtype, where=case.where)
     for index, name in enumerate(pair.blueprint.cell_names):
         if expected.sequences[index] is not None:
-            yield rung(
+            yield check(
                 f"cell outputs of a {kind}", name, expected.sequences[index], sequences[index]
             )
         for part, one, other in zip("hc", expected.states[index], states[index], strict=False):
-            yield rung(f"cell states of a {kind}", f"{name}/{part}", one, other)
+            yield check(f"cell states of a {kind}", f"{name}/{part}", one, other)
     if expected.head is not None:
         found = expected._replace(sequences=sequences, states=states)
         sequence, state = top(pair.network, found)
@@ -258,7 +258,7 @@ def _whole(pair, case, *, kind="sequence"):
         count = pair.network.compared
         made = pair.keras.head(taken, count=count)
         name = pair.blueprint.after[count - 1].name
-        yield rung(f"logits of a {kind}", name, *_rows(pair, expected, made))
+        yield check(f"logits of a {kind}", name, *_rows(pair, expected, made))
 
 
 def _rows(pair, expected, made):

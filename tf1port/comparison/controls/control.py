@@ -14,7 +14,7 @@ class Control:
     Attributes:
         pitfall: the mistake; a diagnosis has to name it.
         make: gives a right side the mistake: returns the wrong one.
-        check: the number of the first check that fails (tf1port.comparison.ladder.rungs).
+        check: the number of the first check that fails (tf1port.comparison.ladder.checks).
         label: what the table of known mistakes calls it; empty: by the pitfall's name.
         models: of equivalence's models, those that it is tried with.
         named: False where the diagnosis cannot know.

@@ -1,6 +1,6 @@
 """The table of the known mistakes that were made on purpose, and the exit code."""
 
-from tf1port.comparison.controls.runner import RUNGS
+from tf1port.comparison.controls.runner import CHECKS
 from tf1port.comparison.ladder import outcome
 from tf1port.numerics import outcome as outcome_
 
@@ -15,10 +15,10 @@ def exit_code(rows):
 def lines(rows):
     """The table as text: known mistakes by checks."""
     marks = {"passes": "passes", "fails": "FAILS", "not reached": "-"}
-    table = [["id", "known mistake", *RUNGS, "probable cause"]]
+    table = [["id", "known mistake", *CHECKS, "probable cause"]]
     for row in rows:
         missed = "" if row["caught"] else f"  {_missed(row)}"
-        cells = [marks[row["found"][name]] for name in RUNGS]
+        cells = [marks[row["found"][name]] for name in CHECKS]
         table.append([row["id"], row["name"], *cells, (row["diagnosis"] or "-") + missed])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     text = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
@@ -28,5 +28,5 @@ def lines(rows):
 
 def _missed(row):
     if row.get("not_run"):
-        return f"not tried: {row['rung']} was not compared: {row['not_run']}"
-    return f"not noticed at {row['rung']}"
+        return f"not tried: {row['check']} was not compared: {row['not_run']}"
+    return f"not noticed at {row['check']}"

@@ -13,8 +13,8 @@ from tf1port.comparison.controls import wrong_models, wrong_sides, wrong_trainin
 from tf1port.comparison.controls.control import Control
 from tf1port.comparison.controls.runner import Bench, why_not_run
 from tf1port.comparison.diagnosis.options import OPTIONS, same
-from tf1port.comparison.ladder import rungs
-from tf1port.comparison.port.port import rung
+from tf1port.comparison.ladder import checks
+from tf1port.comparison.port.port import check
 from tf1port.comparison.sides.keras import CLIPS
 from tf1port.errors import UserError
 from tf1port.pitfalls import catalogue
@@ -49,11 +49,11 @@ def matrix(port):
         lambda dtype: port.modern_in(dtype)(dtype),
         port.batches,
         dtype=dtype,
-        compare=rung,
+        compare=check,
         later=True,  # how much a mistake does to a first step depends on the model
         twin=port.twin(dtype),
     )
-    found, failed, _, seen = bench.run(rungs.number("resumed losses"), lambda side: side)
+    found, failed, _, seen = bench.run(checks.number("resumed losses"), lambda side: side)
     if failed is not None:
         raise UserError(f"the port itself differs: {failed.quantity}; fix it before --controls")
     tried = of(bench.laboratory, port.modern_in(dtype)(dtype), port.batches[0])

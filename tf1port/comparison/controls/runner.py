@@ -4,7 +4,7 @@ import tempfile
 from contextlib import suppress
 
 from tf1port.comparison.diagnosis.diagnose import diagnose
-from tf1port.comparison.ladder import ladder, rungs
+from tf1port.comparison.ladder import checks, ladder
 from tf1port.comparison.ladder.findings import Findings
 from tf1port.comparison.sides.protocol import NotOffered
 from tf1port.comparison.sides.recorded import Recorded
@@ -12,7 +12,7 @@ from tf1port.numerics.precision import eagerly
 
 FEW = 3  # batches where 200 are not needed: three legs of a step for a resumed training
 MANY = 200
-RUNGS = rungs.NAMES[:8]  # the ninth is of trainings, not of a climb
+CHECKS = checks.NAMES[:8]  # the ninth is of trainings, not of a run
 _STEPS, _RESUME, _EXPORTS = 6, 7, 8
 
 
@@ -26,7 +26,7 @@ class Bench:
         dtype: in which all checks but the exports run.
         later: whether a mistake counts as noticed by checks beyond its own too.
         twin: the legacy side in the other dtype, and compare: see
-            tf1port.comparison.ladder.ladder.climb.
+            tf1port.comparison.ladder.ladder.run.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Bench:
             "found": found,
             "caught": not not_run
             and failed is not None
-            and self._is_due(rungs.number(failed.quantity), control),
+            and self._is_due(checks.number(failed.quantity), control),
             "not_run": not_run,
             "diagnosis": best["cause"],
             "pitfalls": best["pitfalls"],
@@ -66,7 +66,7 @@ class Bench:
 
     def untried(self, control, why):
         """The row of a control whose own check was not compared with the right side either."""
-        found = dict.fromkeys(RUNGS, "not reached")
+        found = dict.fromkeys(CHECKS, "not reached")
         row = {**_described(control), "found": found, "caught": False, "not_run": why}
         return {**row, "diagnosis": None, "pitfalls": []}
 
@@ -86,15 +86,15 @@ class Bench:
         legacy = self._of_legacy(dtype, len(batches))
         wrong = Recorded(self._wrong(number, make, dtype))
         options = {**self.options, "twin": self.twin and self.twin.replay()}
-        found = dict.fromkeys(RUNGS, "not reached")
+        found = dict.fromkeys(CHECKS, "not reached")
         with tempfile.TemporaryDirectory() as folder:
             options["exports"] = folder if number == _EXPORTS else None
             options["seen"] = seen
-            for rung in ladder.climb(legacy, wrong, batches, dtype=dtype, **options):
-                name = rungs.name(rungs.number(rung.quantity))
-                found[name] = "passes" if rung.passed else "fails"
-                if not rung.passed:
-                    return found, rung, wrong, seen
+            for check in ladder.run(legacy, wrong, batches, dtype=dtype, **options):
+                name = checks.name(checks.number(check.quantity))
+                found[name] = "passes" if check.passed else "fails"
+                if not check.passed:
+                    return found, check, wrong, seen
         return found, None, wrong, seen
 
     def _is_due(self, number, control):
@@ -128,7 +128,7 @@ def _described(control):
         "id": control.pitfall.id,
         "name": control.name,
         "what": control.what,
-        "rung": rungs.name(control.check),
+        "check": checks.name(control.check),
     }
 
 
@@ -138,9 +138,9 @@ def why_not_run(control, found, seen):
     Args:
         found, seen: as Bench.run gives them.
     """
-    if found[rungs.name(control.check)] != "not reached":
+    if found[checks.name(control.check)] != "not reached":
         return None
-    left_out = [one for one in seen.left_out if rungs.number(one.quantity) == control.check]
+    left_out = [one for one in seen.left_out if checks.number(one.quantity) == control.check]
     return "; ".join(dict.fromkeys(one.why for one in left_out)) or None
 
 

@@ -48,7 +48,7 @@ def _words(quantity, legacy, modern, dtype):
     """What differs, in words by name."""
     found = {}
     for name in legacy.keys() & modern.keys():
-        one = constants.rung(quantity, {name: legacy[name]}, {name: modern[name]}, dtype)
+        one = constants.check(quantity, {name: legacy[name]}, {name: modern[name]}, dtype)
         if not one.passed:
             found[name] = one.place
     return {name: found[name] for name in legacy if name in found}

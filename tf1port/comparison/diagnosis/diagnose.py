@@ -36,7 +36,7 @@ def diagnose(legacy, modern, batches, *, dtype, failed):
             after it, `modern` may be a replay (tf1port.comparison.sides.recorded).
         batches: the batches of the ladder.
         dtype: "float32" or "float64", of both sides.
-        failed: the first check that failed, a tf1port.numerics.comparison.Rung.
+        failed: the first check that failed, a tf1port.numerics.comparison.Check.
 
     Returns:
         What explains it: dicts of "cause", "pitfalls" (their ids), "max_abs" (what is left of the

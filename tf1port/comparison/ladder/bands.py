@@ -1,7 +1,7 @@
 """Check 9 of the ladder: whether independent trainings of both sides end alike on average."""
 
-from tf1port.comparison.ladder import rungs
-from tf1port.numerics.comparison import Rung
+from tf1port.comparison.ladder import checks
+from tf1port.numerics.comparison import Check
 from tf1port.numerics.equivalence import equivalence, needed, power, scatter_of
 from tf1port.numerics.tolerances import tolerance
 
@@ -30,8 +30,8 @@ def compared(bands):
     reach, reason = max(abs(low), abs(high)), tolerance(bands["quantity"], "float32").reason
     if reach > bands["margin"]:
         place += _weakness(bands)
-    rung = Rung(bands["quantity"], "float32", reach, place, bands["margin"], reason)
-    return rungs.compared(rung)
+    check = Check(bands["quantity"], "float32", reach, place, bands["margin"], reason)
+    return checks.compared(check)
 
 
 def strength(bands):

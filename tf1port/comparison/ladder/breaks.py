@@ -1,4 +1,4 @@
-"""Where a comparison breaks: the first rung that fails, its layer, time step and parameter."""
+"""Where a comparison breaks: the first check that fails, its layer, time step and parameter."""
 
 import re
 from typing import Any
@@ -13,16 +13,16 @@ def described(entry: Compared, seen: Findings | None = None) -> Break:
     """An entry that fails as the report's `breaks`, without a diagnosis.
 
     Args:
-        entry: of the report's rungs.
-        seen: Findings of the climb that it comes from, if it comes from one.
+        entry: of the report's checks.
+        seen: Findings of the run that it comes from, if it comes from one.
 
     Returns:
-        A Break, in which `step` is a time step, counted from 0, on rung 2, and a training step,
-        counted from 1, on rung 6.
+        A Break, in which `step` is a time step, counted from 0, on check 2, and a training step,
+        counted from 1, on check 6.
     """
     found: Break = {
         "number": entry["number"],
-        "rung": entry["rung"],
+        "check": entry["check"],
         "dtype": entry["dtype"],
         "quantity": entry["quantity"],
         "place": entry["place"],
@@ -31,9 +31,9 @@ def described(entry: Compared, seen: Findings | None = None) -> Break:
         "gradient": None,
         "diagnosis": [],
     }
-    if entry["rung"] == "outputs" and seen:
+    if entry["check"] == "outputs" and seen:
         found["layer"], found["step"] = _layer(entry, seen)
-    elif entry["rung"] == "gradients":
+    elif entry["check"] == "gradients":
         found["gradient"] = _array(entry["place"])
     elif entry["quantity"].startswith("losses") and seen:
         found["step"] = _parting(entry, seen.losses)

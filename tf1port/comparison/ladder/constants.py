@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tf1port.numerics.comparison import Rung
+from tf1port.numerics.comparison import Check
 from tf1port.numerics.tolerances import tolerance
 
 UNKNOWN = object()  # of a side that has such a constant, or not: it does not say
@@ -15,7 +15,7 @@ _NAMED = 3  # of the constants that differ
 _LATEST, _MOST = 1e9, 200  # steps at which a schedule is looked at
 
 
-def rung(quantity: str, legacy: Mapping[str, Any], modern: Mapping[str, Any], dtype: str) -> Rung:
+def check(quantity: str, legacy: Mapping[str, Any], modern: Mapping[str, Any], dtype: str) -> Check:
     """Compares constants by name: numbers as float32 has them, rates within their tolerance.
 
     What only one side names, and what is UNKNOWN, is not compared.
@@ -28,7 +28,7 @@ def rung(quantity: str, legacy: Mapping[str, Any], modern: Mapping[str, Any], dt
     allowed = tolerance(quantity, "float32")
     worst = max(gaps.values(), default=0.0)
     place = "; ".join(lines) or f"{len(names)} constants"
-    return Rung(quantity, dtype, worst, place, allowed.bound, allowed.reason)
+    return Check(quantity, dtype, worst, place, allowed.bound, allowed.reason)
 
 
 def counts(numbers: Iterable[float]) -> list[int]:

@@ -9,7 +9,7 @@ class Compared(TypedDict):
     """A quantity that was compared, in one dtype."""
 
     number: int  # of its check, 1 to 9
-    rung: str  # the name of its check
+    check: str  # the name of its check
     quantity: str
     dtype: str
     applies: Literal[True]
@@ -25,7 +25,7 @@ class LeftOut(TypedDict):
     """A check, or a quantity or dtype of it, that was not compared."""
 
     number: int
-    rung: str
+    check: str
     quantity: NotRequired[str]  # without it: all of the check
     dtype: NotRequired[str]  # without it: both
     applies: Literal[False]
@@ -49,7 +49,7 @@ class Break(TypedDict):
     """The first quantity that differs, and what would explain it."""
 
     number: int
-    rung: str
+    check: str
     dtype: str
     quantity: str
     place: str
@@ -66,7 +66,7 @@ class Control(TypedDict):
     id: str  # of tf1port.pitfalls.catalogue
     name: str
     what: str
-    rung: str  # the check that must fail
+    check: str  # the check that must fail
     found: dict[str, str]  # "passes", "fails" or "not reached" by check
     caught: bool
     not_run: NotRequired[str | None]  # why its check was not compared
@@ -89,10 +89,10 @@ class Gradient(TypedDict):
     bound: Number
 
 
-class Climb(TypedDict):
+class LadderRun(TypedDict):
     """What the checks of one dtype found."""
 
-    rungs: list[Entry]
+    checks: list[Entry]
     heat: Heat
     gradients: list[Gradient]
     losses: dict[str, list[float]]  # series by "legacy", "modern", "exact"

@@ -1,4 +1,4 @@
-"""What a climb sees besides its rungs: gaps by layer and time step, by parameter; the losses."""
+"""What a run of the ladder sees besides its checks: gaps by layer, step and parameter; losses."""
 
 import re
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ class LeftOut(NamedTuple):
 
 
 class Findings:
-    """The details of one climb, as the report has them.
+    """The details of one run of the ladder, as the report has them.
 
     Attributes:
         heat: {"layers": names, "max_abs": [layer][time step]}; one column without time steps.

@@ -1,6 +1,6 @@
-"""The ladder: from the weights to exported models, each rung a comparison of two sides.
+"""The ladder: from the weights to exported models, each check a comparison of two sides.
 
-A rung passes when the worst element of its arrays is within the table of
+A check passes when the worst element of its arrays is within the table of
 tf1port/numerics/tolerances.py.
 """
 
@@ -10,13 +10,13 @@ from contextlib import suppress
 
 import numpy as np
 
-from tf1port.comparison.ladder import constants, rungs
+from tf1port.comparison.ladder import checks, constants
 from tf1port.comparison.ladder import lengths as lengths_
 from tf1port.comparison.ladder.findings import Findings
 from tf1port.comparison.sides.exported import exported
 from tf1port.comparison.sides.protocol import NotApplicable, NotOffered
 from tf1port.errors import UserError
-from tf1port.numerics.comparison import rung
+from tf1port.numerics.comparison import check
 
 STEPS = 200  # over which losses are compared
 RESUMED = 20  # steps of each of the three legs of a resumed training, where it stays that long
@@ -24,8 +24,8 @@ _NO_LOGITS = "a side gives no logits: the [graph] of a map names them"
 _EXACT_LOSSES, _EXACT_WEIGHTS = "losses of 200 steps, TF1's powers", "weights, TF1's powers"
 
 
-def climb(legacy, modern, batches, *, dtype, exact=None, twin=None, only=rungs.ALL, **options):
-    """Compares two sides (tf1port.comparison.sides.protocol.Side), which should be equal, by rungs.
+def run(legacy, modern, batches, *, dtype, exact=None, twin=None, only=checks.ALL, **options):
+    """Compares two sides (tf1port.comparison.sides.protocol.Side), which should be equal.
 
     What a side does not offer (NotOffered), or raises at, is noted in `seen` and the
     others go on.
@@ -35,15 +35,15 @@ def climb(legacy, modern, batches, *, dtype, exact=None, twin=None, only=rungs.A
         batches: list of (images [B, T, F] float32, labels [B] int64), one per step.
         dtype: "float32" or "float64", of both sides.
         exact: a third side like `modern` whose optimizer has TF1's powers of beta. Without it
-            `modern` needs them itself to pass rung 7 in float64, if it trains by Adam (D8).
+            `modern` needs them itself to pass check 7 in float64, if it trains by Adam (D8).
         twin: a side like `legacy` in the other dtype, for a `compare` that knows what to do of it.
-        only: the numbers of the rungs to climb; those that are computed with them come too.
+        only: the numbers of the checks to run; those that are computed with them come too.
         seen: Findings to fill in.
-        exports: an empty folder for the SavedModels of both sides, of float32; None: no rung 8.
-        compare: makes a Rung of a quantity and the arrays of both sides, and of the twin.
+        exports: an empty folder for the SavedModels of both sides, of float32; None: no check 8.
+        compare: makes a Check of a quantity and the arrays of both sides, and of the twin.
 
     Yields:
-        The rungs in order, also those beyond one that fails.
+        The checks in order, also those beyond one that fails.
     """
     ladder = _Ladder((legacy, modern) if twin is None else (legacy, modern, twin), dtype, **options)
     for numbers, part in (
@@ -58,12 +58,12 @@ def climb(legacy, modern, batches, *, dtype, exact=None, twin=None, only=rungs.A
             yield from part
 
 
-def loss_rungs(*series, dtype, config, where="", compare=None):
+def loss_checks(*series, dtype, config, where="", compare=None):
     """Compares series of losses [steps] over each horizon that they reach.
 
-    `where` goes before the place of the worst element; `compare` as for climb, of this dtype.
+    `where` goes before the place of the worst element; `compare` as for run, of this dtype.
     """
-    compare = compare or functools.partial(rung, dtype=dtype)
+    compare = compare or functools.partial(check, dtype=dtype)
     name = f"{where}step"
     return [
         compare(quantity, *({name: losses[:n]} for losses in series))
@@ -82,17 +82,17 @@ def _horizons(config, dtype):
 
 
 class _Ladder:
-    """The rungs over some sides: legacy, modern and, where there is one, legacy's twin."""
+    """The checks over some sides: legacy, modern and, where there is one, legacy's twin."""
 
-    def __init__(self, sides, dtype, *, seen=None, exports=None, compare=rung):
+    def __init__(self, sides, dtype, *, seen=None, exports=None, compare=check):
         self.sides, self.dtype, self.config = sides, dtype, sides[0].config
         self.seen = Findings() if seen is None else seen
         self.exports = exports
-        self._rung = functools.partial(compare, dtype=dtype)
+        self._check = functools.partial(compare, dtype=dtype)
 
     def compare(self, quantity, *arrays):
-        """A Rung, of which `seen` takes note."""
-        return self._take(self._rung(quantity, *arrays))
+        """A Check, of which `seen` takes note."""
+        return self._take(self._check(quantity, *arrays))
 
     def _take(self, made):
         self.seen.compared.add(made.quantity)
@@ -147,7 +147,7 @@ class _Ladder:
                     self.seen.note(
                         quantity, f"{name}, {value:g}: the model's cell does not say its"
                     )
-            yield self._take(constants.rung(quantity, own, others, self.dtype))
+            yield self._take(constants.check(quantity, own, others, self.dtype))
 
     def _optimizer_constants(self, batch):
         """The optimizers' options and rates as data: a clip, or a decay, may be for later."""
@@ -162,7 +162,7 @@ class _Ladder:
                 self.seen.note(
                     "optimizer", "the learning rate of later steps, which is fed or unknown"
                 )
-            yield self._take(constants.rung("optimizer", own, other, self.dtype))
+            yield self._take(constants.check("optimizer", own, other, self.dtype))
 
     def _note_dropout(self):
         """Takes note of dropout that the graph, as it is fed, does not do in training."""
@@ -204,7 +204,7 @@ class _Ladder:
 
     def _trained(self, losses, batches):
         self.seen.losses = dict(zip(("legacy", "modern"), losses[:2], strict=True))
-        yield from loss_rungs(*losses, dtype=self.dtype, config=self.config, compare=self.compare)
+        yield from loss_checks(*losses, dtype=self.dtype, config=self.config, compare=self.compare)
         for n, quantity in _horizons(self.config, self.dtype).items():
             with self.seen.offered(quantity):
                 _check_count(batches, n)

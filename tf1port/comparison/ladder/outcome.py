@@ -6,7 +6,7 @@ The sentence claims what was compared, and no more.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tf1port.comparison.ladder import rungs
+from tf1port.comparison.ladder import checks
 from tf1port.comparison.ladder.entries import Break, Compared, Control, Entry, LeftOut
 from tf1port.comparison.ladder.findings import NOT_EXERCISED
 from tf1port.numerics.outcome import DIFFERENT, EQUAL, NOT_PROVED, Outcome
@@ -18,7 +18,7 @@ def outcome(entries: Sequence[Entry], controls: _Controls = None) -> Outcome:
     """EQUAL, DIFFERENT or NOT_PROVED.
 
     Args:
-        entries: of the report's rungs.
+        entries: of the report's checks.
         controls: rows of equivalence.controls.matrix; one that is not noticed counts as a check
         that failed.
     """
@@ -100,7 +100,7 @@ def not_compared(entries: Iterable[Entry]) -> list[str]:
     """What the claim needs and was not compared: a line for what shares a reason."""
     groups: dict[Any, list[str]] = {}
     for entry in _missing(entries):
-        name = entry.get("quantity", entry["rung"])
+        name = entry.get("quantity", entry["check"])
         groups.setdefault((entry["why"], entry.get("dtype")), []).append(name)
     lines: dict[Any, list[str]] = {}
     for (why, dtype), names in groups.items():
@@ -122,7 +122,7 @@ def _unexercised(entries: Iterable[Entry]) -> list[str]:
     """What the batches did not show: "not exercised: dropout (its rate …)"."""
     start = f"{NOT_EXERCISED}: "
     lines = [
-        f"{start}{one.get('quantity', one['rung'])} ({one['why'].removeprefix(start)})"
+        f"{start}{one.get('quantity', one['check'])} ({one['why'].removeprefix(start)})"
         for one in entries
         if not one["applies"] and one["why"].startswith(start)
     ]
@@ -148,9 +148,9 @@ def _claim(entries: Sequence[Entry], mode: str) -> str:
     numbers = tuple(sorted({entry["number"] for entry in claimed}))
     dtypes = {entry["dtype"] for entry in claimed if entry["number"] < 9 and "dtype" in entry}
     words = ""
-    if numbers != rungs.ALL:
-        many = len(numbers) > 3 and numbers == rungs.ALL[: len(numbers)]
-        words = f"checks 1 to {len(numbers)}" if many else ", ".join(map(rungs.name, numbers))
+    if numbers != checks.ALL:
+        many = len(numbers) > 3 and numbers == checks.ALL[: len(numbers)]
+        words = f"checks 1 to {len(numbers)}" if many else ", ".join(map(checks.name, numbers))
     if len(dtypes) == 1:
         words = f"{words or 'all checks'} in {min(dtypes)}"
     quick = "nothing was trained to its end" if mode == "quick" else ""

@@ -6,7 +6,7 @@ import numpy as np
 
 from tf1port.comparison.sides.protocol import cast
 from tf1port.numerics import comparison
-from tf1port.numerics.comparison import Rung
+from tf1port.numerics.comparison import Check
 from tf1port.numerics.differences import difference
 
 # How many times its own rounding, measured against the other dtype, a right port may differ.
@@ -19,10 +19,10 @@ _SHARE = {"float32": 0.0, "float64": 4e-12}
 Arrays = Mapping[str, np.ndarray]
 
 
-def rung(
+def check(
     quantity: str, legacy: Arrays, modern: Arrays, twin: Arrays | None = None, *, dtype: str
-) -> Rung:
-    """A Rung whose bound grows with the values' size and with the legacy side's own rounding.
+) -> Check:
+    """A Check whose bound grows with the values' size and with the legacy side's own rounding.
 
     A third party's cells may be chaotic and its losses sums: two right computations differ by what
     one of them differs from itself in more digits, or so.
@@ -30,7 +30,7 @@ def rung(
     Args:
         twin: the arrays of the legacy side in the other dtype.
     """
-    found = comparison.rung(quantity, legacy, modern, dtype=dtype)
+    found = comparison.check(quantity, legacy, modern, dtype=dtype)
     size = max([np.abs(value).max(initial=0.0) for value in legacy.values()], default=0.0)
     bounds = {found.reason: found.bound * max(1.0, size)}
     if not quantity.startswith("weights"):  # which are the same, however they are trained

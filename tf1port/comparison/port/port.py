@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import keras
 
-from tf1port.comparison import climb
+from tf1port.comparison import running
 from tf1port.comparison.ladder import bands as bands_
-from tf1port.comparison.ladder import rungs
+from tf1port.comparison.ladder import checks
 from tf1port.comparison.ladder.entries import Compared
 from tf1port.comparison.port.batches import STEPS
-from tf1port.comparison.port.bounds import rung
+from tf1port.comparison.port.bounds import check
 from tf1port.comparison.port.making import Making, carried
 from tf1port.comparison.port.port_map import load_map
 from tf1port.comparison.report import summary
@@ -23,7 +23,7 @@ from tf1port.comparison.sides.protocol import NotApplicable, NotOffered, Side
 from tf1port.errors import UserError
 from tf1port.keras_model.loading import import_modules, open_model
 
-__all__ = ["Port", "carried", "load", "prove", "rung"]
+__all__ = ["Port", "carried", "load", "prove", "check"]
 
 _BY_NAME = "not named by --only"
 _NOT_ASKED = "the port was not asked for it"
@@ -43,13 +43,13 @@ class Port(NamedTuple):
         there nor in `dtypes` nothing is claimed.
     only: names of the checks, and of the dtypes, of which something is claimed; empty: of all.
     accuracies: final accuracies of independent trainings, two and more by side, "legacy" and
-        "modern", and "margin", within which they are to be equivalent; None: no rung 9.
+        "modern", and "margin", within which they are to be equivalent; None: no check 9.
     """
 
     legacy: Callable[[str], Side]
     modern: Callable[[str], Side]
     batches: Sequence[tuple[Any, Any]]
-    dtypes: tuple[str, ...] = rungs.DTYPES
+    dtypes: tuple[str, ...] = checks.DTYPES
     exact: Callable[[str], Side] | None = None
     facts: dict[str, Any] = {}  # noqa: RUF012  (a default of NamedTuple, never changed)
     missing: dict[str, NotOffered] = {}  # noqa: RUF012
@@ -59,14 +59,14 @@ class Port(NamedTuple):
     @property
     def checks(self):
         """The numbers of the checks that are claimed."""
-        named = rungs.selected(self.only)
-        return tuple(n for n in rungs.ALL if rungs.name(n) in named) or rungs.ALL
+        named = checks.selected(self.only)
+        return tuple(n for n in checks.ALL if checks.name(n) in named) or checks.ALL
 
     @property
     def claimed(self):
         """The dtypes of which something is claimed."""
-        named = rungs.selected(self.only)
-        return tuple(dtype for dtype in rungs.DTYPES if dtype in named) or rungs.DTYPES
+        named = checks.selected(self.only)
+        return tuple(dtype for dtype in checks.DTYPES if dtype in named) or checks.DTYPES
 
     def modern_in(self, dtype):
         """The function to the modern side that is held against legacy in a dtype.
@@ -111,7 +111,7 @@ def load(
     Raises:
         UserError: one of the three is missing or damaged, or does not fit the others.
     """
-    only = rungs.selected(only)
+    only = checks.selected(only)
     port_map = load_map(map_file)
     model = keras_file
     if not isinstance(model, keras.Model):
@@ -147,7 +147,7 @@ def prove(
     command: str = "",
     on_check: Callable[[Compared], None] | None = None,
 ) -> Report:
-    """Climbs the ladder in every dtype of a Port.
+    """LadderRuns the ladder in every dtype of a Port.
 
     Args:
         port: what is compared.
@@ -156,9 +156,9 @@ def prove(
     """
     began = time.perf_counter()
     claimed = [dtype for dtype in port.dtypes if dtype in port.claimed]
-    climbs = {dtype: _climb(port, dtype, on_check) for dtype in claimed}
+    runs = {dtype: _run(port, dtype, on_check) for dtype in claimed}
     trained = _bands(port.accuracies) if 9 in port.checks else None
-    entries = [entry for climb in climbs.values() for entry in climb["rungs"]]
+    entries = [entry for run in runs.values() for entry in run["checks"]]
     entries += _left_out(port)
     if trained:
         entries.append(bands_.compared(trained))
@@ -171,27 +171,27 @@ def prove(
         config=port.facts,
     )
     timings: Timings = {
-        "rungs": summary.seconds_of_rungs(climbs),
+        "checks": summary.seconds_of_checks(runs),
         "total": time.perf_counter() - began,
         "seconds_per_step": {},
         "peak_memory_bytes": {},
     }
-    return summary.report(begin, entries, climbs=climbs, bands=trained, timings=timings)
+    return summary.report(begin, entries, runs=runs, bands=trained, timings=timings)
 
 
 def _left_out(port):
     """Entries of the report for what is not claimed, and for the dtypes that a side lacks."""
-    others = [number for number in rungs.ALL if number not in port.checks]
-    found = [rungs.left_out(number, _BY_NAME, needed=False) for number in others]
-    for dtype in rungs.DTYPES:
+    others = [number for number in checks.ALL if number not in port.checks]
+    found = [checks.left_out(number, _BY_NAME, needed=False) for number in others]
+    for dtype in checks.DTYPES:
         if dtype not in port.claimed:
-            found += rungs.without(port.checks, dtype, _BY_NAME, needed=False)
+            found += checks.without(port.checks, dtype, _BY_NAME, needed=False)
         elif dtype not in port.dtypes:
             why = port.missing.get(dtype, NotApplicable(_NOT_ASKED))
             needed = why.needed or dtype in port.only
-            found += rungs.without(port.checks, dtype, str(why), needed=needed)
+            found += checks.without(port.checks, dtype, str(why), needed=needed)
     if 9 in port.checks and not port.accuracies:
-        found.append(rungs.left_out(9, _NO_ACCURACIES, needed=rungs.name(9) in port.only))
+        found.append(checks.left_out(9, _NO_ACCURACIES, needed=checks.name(9) in port.only))
     return found
 
 
@@ -205,13 +205,13 @@ def _bands(accuracies):
     return {"seeds": seeds, "tests": None, **told, "band": None}
 
 
-def _climb(port, dtype, on_check):
+def _run(port, dtype, on_check):
     modern = port.modern_in(dtype)
-    return climb.climb(
+    return running.run(
         lambda: (port.legacy(dtype), modern(dtype)),
         port.batches,
         dtype=dtype,
-        compare=rung,
+        compare=check,
         beside=lambda: {
             "twin": port.twin(dtype),
             "exact": modern(dtype) if modern is port.exact else None,
@@ -229,4 +229,4 @@ def _dtypes(making):
         making.legacy("float64")
     except UserError as error:
         return ("float32",), {"float64": NotOffered(str(error))}
-    return rungs.DTYPES, {}
+    return checks.DTYPES, {}

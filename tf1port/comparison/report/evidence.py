@@ -94,7 +94,7 @@ def gradients(report: Report) -> Section:
 
 def _gap_picture(gaps: _Series, drawn: _Series, report: Report) -> Picture:
     caption = " ".join(_gap_caption(kind, gap) for kind, gap in gaps.items())
-    bounds = _tolerances(report["rungs"])
+    bounds = _tolerances(report["checks"])
     if any(kind in bounds for kind in drawn):
         caption += " A triangle is a tolerance: up to its step the line has to stay below it."
     return Picture("loss-gap", caption, partial(figures.loss_gap, drawn, bounds))
@@ -130,14 +130,14 @@ def _tests(curves: _Curves) -> Table:
     return Table("On the test images", [Column(name, "number") for name in names], rows, "narrow")
 
 
-def _tolerances(rungs: list[Entry]) -> dict[str, set[tuple[int, Number]]]:
+def _tolerances(checks: list[Entry]) -> dict[str, set[tuple[int, Number]]]:
     """By kind of arithmetic, the pairs of a horizon in steps and its bound."""
     found: dict[str, set[tuple[int, Number]]] = {}
-    for rung in rungs:
-        horizon = re.fullmatch(r"losses of (\d+) (SGD )?steps(, .*)?", rung.get("quantity", ""))
-        if horizon and rung["applies"]:
-            kind = rung["dtype"] + (horizon[3] or "")
-            found.setdefault(kind, set()).add((int(horizon[1]), rung["bound"]))
+    for check in checks:
+        horizon = re.fullmatch(r"losses of (\d+) (SGD )?steps(, .*)?", check.get("quantity", ""))
+        if horizon and check["applies"]:
+            kind = check["dtype"] + (horizon[3] or "")
+            found.setdefault(kind, set()).add((int(horizon[1]), check["bound"]))
     return found
 
 

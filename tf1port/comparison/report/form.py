@@ -71,7 +71,7 @@ class Bands(TypedDict):
 class Timings(TypedDict):
     """Times in s, memory in bytes."""
 
-    rungs: dict[str, float]  # by check
+    checks: dict[str, float]  # by check
     total: float
     seconds_per_step: BySide
     peak_memory_bytes: BySide
@@ -83,9 +83,9 @@ class Report(Facts):
     passed: bool
     outcome: Outcome
     verdict: str
-    checks: dict[str, int]  # counts by "equal", "different", "not compared"
+    counts: dict[str, int]  # counts by "equal", "different", "not compared"
     breaks: Break | None
-    rungs: list[Entry]
+    checks: list[Entry]
     curves: dict[str, Curve]  # by side
     loss_gap: dict[str, list[Number]]  # |Δ loss| by step, by kind of arithmetic
     heat: dict[str, Heat]  # by dtype

@@ -13,8 +13,8 @@ _SIGNS = {"passes": "✓", "fails": "✗", "not reached": "·"}
 
 
 def applying(report: Report) -> list[Compared]:
-    """The rungs that were climbed."""
-    return [rung for rung in report["rungs"] if rung["applies"]]
+    """The checks that were compared."""
+    return [check for check in report["checks"] if check["applies"]]
 
 
 def breaks(report: Report) -> Section | None:
@@ -23,7 +23,7 @@ def breaks(report: Report) -> Section | None:
     if not found:
         return None
     step = "time step" if found["number"] <= 5 else "training step"
-    names = {name: name for name in ("rung", "quantity", "dtype", "place", "layer")}
+    names = {name: name for name in ("check", "quantity", "dtype", "place", "layer")}
     names.update(step=step, gradient="worst gradient")
     known: Mapping[str, Any] = found
     facts = {names[key]: known[key] for key in names if known.get(key) is not None}
@@ -37,7 +37,7 @@ def breaks(report: Report) -> Section | None:
         blocks.append(_diagnosis(found["diagnosis"]))
     else:
         text.append(f"Probable cause: {cause(found)}.")
-    title = f"Where it breaks: check {found['number']}, {found['rung']}"
+    title = f"Where it breaks: check {found['number']}, {found['check']}"
     return Section("breaks", title, text, blocks)
 
 
@@ -57,31 +57,31 @@ def ladder(report: Report) -> Section:
         Column("Worst at", "code"),
         Column("Result", "result"),
     ]
-    rungs = applying(report)
+    checks = applying(report)
     rows = [
         [
-            rung["quantity"],
-            f"{rung['number']} {rung['rung']}",
-            rung["dtype"],
-            number(rung["max_abs"]),
-            number(rung["bound"]),
-            margin(rung),
-            _place(rung),
-            result(rung["passed"]),
+            check["quantity"],
+            f"{check['number']} {check['check']}",
+            check["dtype"],
+            number(check["max_abs"]),
+            number(check["bound"]),
+            margin(check),
+            _place(check),
+            result(check["passed"]),
         ]
-        for rung in rungs
+        for check in checks
     ]
-    blocks = [Table("Every comparison", columns, rows), _reasons(rungs)]
+    blocks = [Table("Every comparison", columns, rows), _reasons(checks)]
     others = [
         [
-            f"{rung['number']} {rung['rung']}",
-            rung.get("quantity", "all"),
-            rung.get("dtype", "both"),
-            "yes" if rung["needed"] else "no",
-            rung["why"],
+            f"{check['number']} {check['check']}",
+            check.get("quantity", "all"),
+            check.get("dtype", "both"),
+            "yes" if check["needed"] else "no",
+            check["why"],
         ]
-        for rung in report["rungs"]
-        if not rung["applies"]
+        for check in report["checks"]
+        if not check["applies"]
     ]
     if others:
         names = ("Check", "Compared", "dtype", "Part of the claim")
@@ -98,18 +98,18 @@ def controls(report: Report) -> Section:
         return Section(
             "controls", title, [absent(report, "controls", "No known mistakes were tried.")]
         )
-    rungs = list(dict.fromkeys(name for control in found for name in control["found"]))
+    checks = list(dict.fromkeys(name for control in found for name in control["found"]))
     text = (
         "Each row is a port with one known mistake. ✓ the check passes, ✗ it fails, · it was not "
         "reached. A mistake is noticed where its own check fails, and none before."
     )
-    columns = [Column("Mistake"), *(Column(name, "mark") for name in rungs)]
+    columns = [Column("Mistake"), *(Column(name, "mark") for name in checks)]
     columns += [Column("Must fail on"), Column("Named as"), Column("Result", "result")]
     rows = [
         [
             control["name"],
-            *(_SIGNS.get(control["found"].get(name, ""), "·") for name in rungs),
-            control["rung"],
+            *(_SIGNS.get(control["found"].get(name, ""), "·") for name in checks),
+            control["check"],
             control["diagnosis"] or "–",
             _caught(control),
         ]
@@ -134,16 +134,16 @@ def _caught(control: Control) -> str:
     return "✓ caught" if control["caught"] else "✗ missed"
 
 
-def _place(rung: Compared) -> str:
+def _place(check: Compared) -> str:
     """The worst element; none where all are equal, and a number has no place in itself."""
-    return rung["place"].removesuffix("[]") if rung["max_abs"] != 0 else "–"
+    return check["place"].removesuffix("[]") if check["max_abs"] != 0 else "–"
 
 
 def _how_far(found: Break, report: Report) -> str:
-    for rung in applying(report):
-        if (rung["quantity"], rung["dtype"]) == (found["quantity"], found["dtype"]):
-            far = f"differ by {number(rung['max_abs'])} where {number(rung['bound'])} is allowed"
-            return f"In {found['dtype']} the {found['quantity']} {far}: {margin(rung)}."
+    for check in applying(report):
+        if (check["quantity"], check["dtype"]) == (found["quantity"], found["dtype"]):
+            far = f"differ by {number(check['max_abs'])} where {number(check['bound'])} is allowed"
+            return f"In {found['dtype']} the {found['quantity']} {far}: {margin(check)}."
     return f"In {found['dtype']} the {found['quantity']} differ."
 
 
@@ -155,13 +155,13 @@ def _diagnosis(causes: list[Cause]) -> Table:
     return Table("Diagnosis, best first", columns, rows, "narrow")
 
 
-def _reasons(rungs: list[Compared]) -> Table:
+def _reasons(checks: list[Compared]) -> Table:
     columns = [
         Column("Compared"),
         Column("dtype"),
         Column("Why the tolerance is what it is", "prose"),
     ]
-    rows = [[rung["quantity"], rung["dtype"], rung["reason"]] for rung in rungs]
+    rows = [[check["quantity"], check["dtype"], check["reason"]] for check in checks]
     return Table("Reasons for the tolerances", columns, rows, "cards", folded=True)
 
 

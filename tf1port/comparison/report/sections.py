@@ -41,11 +41,11 @@ def headline(report: Report) -> str:
 
 def highlights(report: Report) -> list[tuple[str, str]]:
     """The few numbers above the first section, as pairs of a value and what it is."""
-    rungs = applying(report)
-    passed = sum(rung["passed"] for rung in rungs)
-    missing = [rung for rung in report["rungs"] if not rung["applies"] and rung["needed"]]
-    found = [(f"{passed} of {len(rungs) + len(missing)}", "checks are equal")]
-    margins = [(float(rung["margin"]), _name(rung)) for rung in rungs if rung["margin"]]
+    checks = applying(report)
+    passed = sum(check["passed"] for check in checks)
+    missing = [check for check in report["checks"] if not check["applies"] and check["needed"]]
+    found = [(f"{passed} of {len(checks) + len(missing)}", "checks are equal")]
+    margins = [(float(check["margin"]), _name(check)) for check in checks if check["margin"]]
     if margins and report["passed"]:
         least, name = min(margins, key=lambda pair: pair[0])
         found.append((f"{times(least)} ×", f"smallest margin: {name}"))
@@ -59,7 +59,7 @@ def highlights(report: Report) -> list[tuple[str, str]]:
 
 
 def speed(report: Report) -> Section:
-    """Seconds per step and memory of both sides, and what the rungs took."""
+    """Seconds per step and memory of both sides, and what the checks took."""
     timings = report["timings"]
     step = timings.get("seconds_per_step") or {}
     memory = timings.get("peak_memory_bytes") or {}
@@ -74,7 +74,7 @@ def speed(report: Report) -> Section:
     elif ratio:
         text += f" Legacy takes {number(ratio)} times as long per step as modern."
     columns = [Column("Side"), Column("Per step", "number"), Column("Peak memory", "number")]
-    took = [[name, seconds(value)] for name, value in (timings.get("rungs") or {}).items()]
+    took = [[name, seconds(value)] for name, value in (timings.get("checks") or {}).items()]
     blocks = [Table("Training", columns, rows, "narrow")] if step else []
     if took:
         took_columns = [Column("Check"), Column("Time", "number")]
@@ -101,5 +101,5 @@ def _ratio(step: BySide) -> float | None:
     return legacy / modern if legacy and modern else None
 
 
-def _name(rung: Compared) -> str:
-    return f"{rung['quantity']}, {rung['dtype']}"
+def _name(check: Compared) -> str:
+    return f"{check['quantity']}, {check['dtype']}"

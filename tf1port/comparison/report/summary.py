@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tf1port import versions
-from tf1port.comparison.ladder import breaks, outcome, rungs
-from tf1port.comparison.ladder.entries import Break, Climb, Control, Entry, Heat, Number
+from tf1port.comparison.ladder import breaks, checks, outcome
+from tf1port.comparison.ladder.entries import Break, Control, Entry, Heat, LadderRun, Number
 from tf1port.comparison.report.form import Bands, Curve, Facts, LossRow, Report, Tested, Timings
 from tf1port.numerics import outcome as outcome_
 
@@ -42,7 +42,7 @@ def report(
     begin: Facts,
     entries: Sequence[Entry],
     *,
-    climbs: Mapping[str, Climb],
+    runs: Mapping[str, LadderRun],
     timings: Timings,
     trained: Mapping[str, Any] | None = None,
     bands: Bands | None = None,
@@ -52,13 +52,13 @@ def report(
 
     Args:
         begin: what `facts` gave.
-        entries: of all rungs, in any order.
-        climbs: what equivalence.proof.prove returned, by dtype.
+        entries: of all checks, in any order.
+        runs: what equivalence.proof.prove returned, by dtype.
         trained: Runs by side, or None where nothing was trained to its end.
         bands, controls, timings: as the report has them; None where they were left out.
     """
     entries = sorted(entries, key=lambda entry: entry["number"])
-    found = _break(entries, climbs)
+    found = _break(entries, runs)
     came_to = outcome.outcome(entries, controls)
     losses = [run.steps()[0] for run in trained.values()] if trained else []
     return {
@@ -66,13 +66,13 @@ def report(
         "passed": came_to == outcome_.EQUAL,
         "outcome": came_to,
         "verdict": outcome.verdict(entries, found, controls=controls, mode=begin["mode"]),
-        "checks": outcome.counts(entries),
+        "counts": outcome.counts(entries),
         "breaks": found,
-        "rungs": entries,
+        "checks": entries,
         "curves": {side: _curve(run) for side, run in (trained or {}).items()},
-        "loss_gap": _loss_gaps(climbs, losses),
-        "heat": {dtype: c["heat"] for dtype, c in climbs.items() if _has_time(c["heat"])},
-        "gradients": {dtype: climb["gradients"] for dtype, climb in climbs.items()},
+        "loss_gap": _loss_gaps(runs, losses),
+        "heat": {dtype: c["heat"] for dtype, c in runs.items() if _has_time(c["heat"])},
+        "gradients": {dtype: run["gradients"] for dtype, run in runs.items()},
         "losses": loss_table(*losses) if trained else [],
         "bands": bands,
         "controls": controls,
@@ -80,21 +80,21 @@ def report(
     }
 
 
-def seconds_of_rungs(climbs: Mapping[str, Climb]) -> dict[str, float]:
-    """The time of each rung that was climbed, in seconds by its name."""
-    found = dict.fromkeys(rungs.NAMES, 0.0)
-    for climb in climbs.values():
-        for name, value in climb["seconds"].items():
+def seconds_of_checks(runs: Mapping[str, LadderRun]) -> dict[str, float]:
+    """The time of each check that was compared, in seconds by its name."""
+    found = dict.fromkeys(checks.NAMES, 0.0)
+    for run in runs.values():
+        for name, value in run["seconds"].items():
             found[name] += value
     return {name: value for name, value in found.items() if value}
 
 
-def _break(entries: Sequence[Entry], climbs: Mapping[str, Climb]) -> Break | None:
-    """The first entry that fails, with what its climb knows of it; None where none does."""
+def _break(entries: Sequence[Entry], runs: Mapping[str, LadderRun]) -> Break | None:
+    """The first entry that fails, with what its run knows of it; None where none does."""
     failed = [entry for entry in entries if entry["applies"] and not entry["passed"]]
     if not failed:
         return None
-    known = [climb["breaks"] for climb in climbs.values() if climb["breaks"]]
+    known = [run["breaks"] for run in runs.values() if run["breaks"]]
     plain = breaks.described(failed[0])
     same = (one for one in known if _quantity(one) == _quantity(plain))
     return next(same, plain)
@@ -124,13 +124,13 @@ def _curve(run: Any) -> Curve:
     }
 
 
-def _loss_gaps(climbs: Mapping[str, Climb], losses: Sequence[Any]) -> dict[str, list[Number]]:
+def _loss_gaps(runs: Mapping[str, LadderRun], losses: Sequence[Any]) -> dict[str, list[Number]]:
     """|Δloss| per step, by dtype; in float32 of the whole trainings where there are any."""
     found = {}
-    for dtype, climb in climbs.items():
+    for dtype, run in runs.items():
         for other, name in (("modern", dtype), ("exact", f"{dtype}, TF1's powers")):
-            if other in climb["losses"]:
-                found[name] = _gap(climb["losses"]["legacy"], climb["losses"][other])
+            if other in run["losses"]:
+                found[name] = _gap(run["losses"]["legacy"], run["losses"][other])
     if losses:
         found["float32"] = _gap(*losses)
     return found

@@ -13,27 +13,27 @@ _PLACES: tuple[Literal["layer", "step", "gradient"], ...] = ("layer", "step", "g
 
 def lines(report: Report) -> list[str]:
     """The tables of a report, an empty line after each, and the last word."""
-    applying = [entry for entry in report["rungs"] if entry["applies"]]
-    tables = [rung_lines(applying), _left_out_lines(report["rungs"])]
+    applying = [entry for entry in report["checks"] if entry["applies"]]
+    tables = [check_lines(applying), _left_out_lines(report["checks"])]
     if report["losses"]:
         tables += [loss_lines(report["losses"]), end_lines(report)]
     found = [line for table in tables if table for line in (*table, "")]
     return [*found, report["verdict"], *_first_place(report["breaks"])]
 
 
-def rung_lines(rungs: Iterable[Mapping[str, Any]]) -> list[str]:
+def check_lines(checks: Iterable[Mapping[str, Any]]) -> list[str]:
     """The ladder as a table."""
     row = "{:<36} {:<8} {:>9} {:>9}  {:<6} {}"
     lines = [row.format("compared", "dtype", "max-abs", "tolerance", "", "worst at")]
-    for rung in rungs:
+    for check in checks:
         lines.append(
             row.format(
-                rung["quantity"],
-                rung["dtype"],
-                f"{rung['max_abs']:.2g}",
-                f"{rung['bound']:.2g}",
-                "ok" if rung["passed"] else "FAILS",
-                rung["place"],
+                check["quantity"],
+                check["dtype"],
+                f"{check['max_abs']:.2g}",
+                f"{check['bound']:.2g}",
+                "ok" if check["passed"] else "FAILS",
+                check["place"],
             )
         )
     return lines
@@ -99,7 +99,7 @@ def _left_out_lines(entries: Iterable[Entry]) -> list[str]:
 def _name(entry: LeftOut) -> str:
     """The quantity; of a whole check its name, with the dtype if the other one may be compared."""
     dtype = f" ({entry['dtype']})" if "dtype" in entry else ""
-    return entry.get("quantity", f"{entry['rung']}{dtype}")
+    return entry.get("quantity", f"{entry['check']}{dtype}")
 
 
 def _first_place(found: Break | None) -> list[str]:

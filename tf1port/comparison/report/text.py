@@ -54,9 +54,9 @@ def times(ratio: float) -> str:
     return number(ratio) if ratio >= 1e6 else f"{ratio:,.0f}"
 
 
-def margin(rung: Compared) -> str:
-    """How far a rung that applies is from its tolerance: `430 times below`."""
-    found, bound = float(rung["max_abs"]), float(rung["bound"])
+def margin(check: Compared) -> str:
+    """How far a check that applies is from its tolerance: `430 times below`."""
+    found, bound = float(check["max_abs"]), float(check["bound"])
     if found == 0:
         return "equal to the bit"
     if not math.isfinite(found):
@@ -64,7 +64,7 @@ def margin(rung: Compared) -> str:
     if bound == 0:
         return "above a tolerance of 0"
     if 1 / 1.05 < bound / found < 1.05:
-        return "just below" if rung["passed"] else "just above"
+        return "just below" if check["passed"] else "just above"
     return f"{times(bound / found)} times below" if found < bound else _above(found / bound)
 
 
@@ -82,10 +82,10 @@ def plain(value: Any) -> str:
     return "–" if value is None else str(value)
 
 
-def absent(report: Report, rung: str, otherwise: str) -> str:
-    """Why something was not done: as its rung says, or as the mode does."""
-    for row in report["rungs"]:
-        if row["rung"] == rung and not row["applies"]:
+def absent(report: Report, check: str, otherwise: str) -> str:
+    """Why something was not done: as its check says, or as the mode does."""
+    for row in report["checks"]:
+        if row["check"] == check and not row["applies"]:
             return f"Not done: {row['why']}."
     return "Left out of a quick comparison." if report["mode"] == "quick" else otherwise
 

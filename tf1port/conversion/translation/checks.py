@@ -91,10 +91,10 @@ class KerasSide:
             for name, arrays in weights.items():
                 layer_weights.set_weights(model.get_layer(name), arrays)
 
-    def compare(self, fed: Arrays, expected: Arrays, where: str) -> comparison.Rung:
+    def compare(self, fed: Arrays, expected: Arrays, where: str) -> comparison.Check:
         """The comparison of all outputs with those of the graph."""
         found = self._outputs(self._model, fed, self.dtype)
-        check = comparison.rung(QUANTITY, expected, found, dtype=self.dtype)
+        check = comparison.check(QUANTITY, expected, found, dtype=self.dtype)
         check = check._replace(place=f"{check.place}, the graph as it stands, {where}")
         if self.dtype == "float64" or not np.isfinite(check.max_abs):
             return check
@@ -124,7 +124,7 @@ def end_to_end(
     unproved: list[str],
     *,
     seed: int = 0,
-) -> Iterator[comparison.Rung]:
+) -> Iterator[comparison.Check]:
     """Yields a comparison per size and set of variables.
 
     Args:

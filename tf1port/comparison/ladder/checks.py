@@ -1,10 +1,10 @@
-"""The nine rungs of the ladder: their numbers, names, and the quantities compared on each."""
+"""The nine checks of the ladder: their numbers, names, and the quantities compared on each."""
 
 from collections.abc import Iterable
 
 from tf1port.comparison.ladder.entries import Compared, LeftOut
 from tf1port.errors import UserError
-from tf1port.numerics.comparison import Rung
+from tf1port.numerics.comparison import Check
 
 NAMES = (
     "variables",
@@ -21,7 +21,7 @@ NAMES = (
 ALL = tuple(range(1, len(NAMES) + 1))
 DTYPES = ("float32", "float64")
 
-# Keys of tf1port.numerics.tolerances.TABLE by the number of their rung.
+# Keys of tf1port.numerics.tolerances.TABLE by the number of their check.
 _QUANTITIES = {
     1: ("weights", "weights with forget bias"),
     2: ("outputs", "logits", "outputs of lengths", "constants of cells"),
@@ -48,30 +48,30 @@ _NUMBERS = {quantity: number for number, many in _QUANTITIES.items() for quantit
 
 
 def number(quantity: str) -> int:
-    """The number of the rung on which a quantity is compared, 1 to 9."""
+    """The number of the check on which a quantity is compared, 1 to 9."""
     return _NUMBERS[quantity]
 
 
 def name(number: int) -> str:
-    """The name of a rung by its number."""
+    """The name of a check by its number."""
     return NAMES[number - 1]
 
 
-def compared(rung: Rung) -> Compared:
-    """A tf1port.numerics.comparison.Rung as an entry of the report."""
-    rank = number(rung.quantity)
+def compared(check: Check) -> Compared:
+    """A tf1port.numerics.comparison.Check as an entry of the report."""
+    rank = number(check.quantity)
     return {
         "number": rank,
-        "rung": name(rank),
-        "quantity": rung.quantity,
-        "dtype": rung.dtype,
+        "check": name(rank),
+        "quantity": check.quantity,
+        "dtype": check.dtype,
         "applies": True,
-        "max_abs": rung.max_abs,
-        "place": rung.place,
-        "bound": rung.bound,
-        "passed": rung.passed,
-        "margin": rung.bound / rung.max_abs if rung.max_abs else None,
-        "reason": rung.reason,
+        "max_abs": check.max_abs,
+        "place": check.place,
+        "bound": check.bound,
+        "passed": check.passed,
+        "margin": check.bound / check.max_abs if check.max_abs else None,
+        "reason": check.reason,
     }
 
 
@@ -94,7 +94,7 @@ def left_out(
     """
     found: LeftOut = {
         "number": number,
-        "rung": name(number),
+        "check": name(number),
         "applies": False,
         "needed": needed,
         "why": why,

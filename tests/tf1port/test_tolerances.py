@@ -17,7 +17,7 @@ BOUNDS = {
         "optimizer": SINGLE,
         "options of layers": SINGLE,
         "constants of cells": SINGLE,
-        "carried slots": BOTH,
+        "converted slots": BOTH,
         "accuracy": BOTH,
     },
     4.5e-16: {

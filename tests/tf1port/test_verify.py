@@ -287,7 +287,7 @@ def test_both_learn_alike(trained, capsys):
     code, checks = stepped(capsys, *trained)
     assert code == 0
     assert checks == {
-        "carried slots": True,
+        "converted slots": True,
         "gradients of a batch": True,
         "losses of resumed steps": True,
     }
@@ -299,7 +299,7 @@ def test_a_forget_bias_in_the_slots_is_seen(trained, tmp_path, capsys):
     slots["bias"].assign_add(np.repeat(np.float32([0, 1, 0, 0]), U))
     model.save(tmp_path / "wrong.keras")
     code, failed = verified(capsys, trained[0], tmp_path / "wrong.keras")
-    assert (code, failed) == (1, ["carried slots"])
+    assert (code, failed) == (1, ["converted slots"])
 
 
 def test_slots_with_gates_exchanged_are_seen(trained, tmp_path, capsys):
@@ -308,7 +308,7 @@ def test_slots_with_gates_exchanged_are_seen(trained, tmp_path, capsys):
     slots["kernel"].assign(exchanged(np.array(slots["kernel"])))
     model.save(tmp_path / "wrong.keras")
     code, failed = verified(capsys, trained[0], tmp_path / "wrong.keras")
-    assert (code, failed) == (1, ["carried slots"])
+    assert (code, failed) == (1, ["converted slots"])
 
 
 @pytest.mark.slow
@@ -322,7 +322,7 @@ def test_gradients_of_another_map_are_seen(trained, monkeypatch, capsys):
     monkeypatch.setattr(layer_weights, "to_tf1", wrong)
     code, failed = verified(capsys, *trained)
     assert code == 1
-    assert failed == ["carried slots", "gradients of a batch"]
+    assert failed == ["converted slots", "gradients of a batch"]
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_what_convert_wrote_is_the_graphs_optimizer(opened, kind):
 def test_another_value_of_an_option_is_seen(opened, kind, option):
     read, model = opened(kind)
     failed, unproved = compared(read, recompiled(model, **{option: OWN[kind][option]}))
-    without = {"carried slots"} if (kind, option) == ("centered", "centered") else set()
+    without = {"converted slots"} if (kind, option) == ("centered", "centered") else set()
     assert (failed.keys(), unproved) == ({"optimizer"} | without, [])
     assert failed["optimizer"].startswith(f"{option}: {OWN[kind][option]} in the file, ")
 
@@ -197,7 +197,7 @@ def test_one_number_of_a_slot_is_seen(opened, kind):
     array = np.array(held["kernel"])
     array[-1, -1] = np.nextafter(array[-1, -1], np.inf, dtype=array.dtype)
     held["kernel"].assign(array)
-    assert list(compared(read, model)[0]) == ["carried slots"]
+    assert list(compared(read, model)[0]) == ["converted slots"]
 
 
 def test_weights_that_are_held_back_are_seen(opened):

@@ -139,10 +139,10 @@ def changed(model, name, **roles):
 # By mistake: of which port, and the check that fails first.
 WRONG = {
     no_forget_bias: ("lstm", "weights"),
-    forget_bias_in_the_slots: ("lstm", "carried slots"),
+    forget_bias_in_the_slots: ("lstm", "converted slots"),
     gates_of_tf1: ("lstm", "weights"),
     gates_of_a_gru: ("gru", "weights"),
-    gates_of_the_slots: ("lstm", "carried slots"),
+    gates_of_the_slots: ("lstm", "converted slots"),
     rows_exchanged: ("lstm", "weights"),
     states_exchanged: ("lstm", "outputs, end to end"),
     reset_after: ("gru", "weights"),

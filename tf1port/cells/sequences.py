@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def turned(sequence, lengths=None):
+def reversed_sequence(sequence, lengths=None):
     """[B, T, …] with the first `lengths` steps of each row in reverse order, all by default."""
     found = sequence[:, ::-1].copy()
     for row, length in enumerate([] if lengths is None else lengths):

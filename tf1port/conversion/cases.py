@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tf1port.cells.families import FAMILIES
-from tf1port.tf1.session.recurrent_part import static_sizes
+from tf1port.tf1.session.recurrent_subgraph import static_sizes
 
 BATCHES, STEPS = (3, 1, 8), (5, 1, 12)  # where the graph leaves them open
 

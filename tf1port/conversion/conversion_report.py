@@ -10,7 +10,7 @@ from tf1port.keras_model.expressions import Call
 def report(conversion):
     """The map, for JSON: each TF1 variable, where it went and what was done to it; the rest."""
     blueprint, shapes = conversion.blueprint, conversion.checkpoint.shapes
-    found = {
+    result = {
         "checkpoint": os.path.basename(conversion.checkpoint.prefix),
         "complete": not conversion.left_out,
         "left_out": conversion.left_out,
@@ -22,8 +22,8 @@ def report(conversion):
                 "name": spec.name,
                 "kind": spec.kind,
                 "options": {key: _plain(value) for key, value in spec.options.items()},
-                "cells": [part._asdict() for part in spec.parts if not spec.turned],
-                "turned": [part._asdict() for part in spec.turned],
+                "cells": [mapping._asdict() for mapping in spec.parts if not spec.turned],
+                "turned": [mapping._asdict() for mapping in spec.turned],
             }
             for spec in blueprint.specs
         ],
@@ -31,7 +31,7 @@ def report(conversion):
         "masked": blueprint.masked,
         "variables": [
             {
-                "variable": conversion.checkpoint.others.get(variable, variable),
+                "variable": conversion.checkpoint.substitutes.get(variable, variable),
                 "shape": list(shapes[variable]),
                 "layer": spec.name,
                 "role": role,
@@ -40,18 +40,18 @@ def report(conversion):
             for spec in blueprint.specs
             for role, variable in spec.sources.items()
         ],
-        "parts": conversion.checkpoint.parts,
+        "parts": conversion.checkpoint.partitions,
         "unused": blueprint.unused,
         "mapped": conversion.mapped,
         "notes": conversion.notes,
     }
     if blueprint.optimizer is not None:
-        found["optimizer"] = _optimizer(conversion)
-    return found
+        result["optimizer"] = _optimizer(conversion)
+    return result
 
 
 def _operation(spec, role):
-    axes = {part.role: list(part.axes) for part in spec.turned}.get(role)
+    axes = {permutation.role: list(permutation.axes) for permutation in spec.turned}.get(role)
     return f"transposed {axes}" if axes else spec.operation
 
 
@@ -76,19 +76,22 @@ def diagram(conversion):
     if isinstance(conversion, Translated):
         return translated_diagram(conversion)
     blueprint = conversion.blueprint
-    took = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
-    lines = [*_incomplete(conversion), took]
+    inputs = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
+    lines = [*_incomplete(conversion), inputs]
     runs = {layer.cell.scope: layer.run for layer in conversion.network.recurrent}
     for level, spec in zip(_levels(conversion), blueprint.specs, strict=True):
         lines += ["  |", f"{spec.name}: {spec.kind}({_arguments(spec.options)})"]
         width = max([18, *map(len, spec.sources)])
-        turned = {part.role: f", transposed {list(part.axes)}" for part in spec.turned}
+        transposed = {
+            permutation.role: f", transposed {list(permutation.axes)}"
+            for permutation in spec.turned
+        }
         lines += [
-            f"  |   {role:<{width}} {name}{turned.get(role, '')}"
+            f"  |   {role:<{width}} {name}{transposed.get(role, '')}"
             for role, name in spec.sources.items()
         ]
         if level is not None:
-            lines.append(f"  |   {_how(runs[level.cells[0].cell.scope])}{spec.operation}")
+            lines.append(f"  |   {_run_kind(runs[level.cells[0].cell.scope])}{spec.operation}")
         if spec.residual:
             lines.append("  |   what it takes is added to what it makes")
         if blueprint.picks_last(spec):
@@ -105,9 +108,11 @@ def diagram(conversion):
 
 def _incomplete(conversion):
     """What the model is not of, said first; nothing where it is of the whole program."""
-    left = conversion.left_out
+    lines = conversion.left_out
     return (
-        ["INCOMPLETE, the model does not have", *(f"  {line}" for line in left), ""] if left else []
+        ["INCOMPLETE, the model does not have", *(f"  {line}" for line in lines), ""]
+        if lines
+        else []
     )
 
 
@@ -119,7 +124,7 @@ def _levels(conversion):
     return [*before, *conversion.network.levels, *after]
 
 
-def _how(run):
+def _run_kind(run):
     """How a graph runs a cell."""
     if run is None:
         return ""

@@ -55,11 +55,11 @@ def convert(path: str, target: str, **options: Any) -> Conversion | Translated:
     planned.conversion.checkpoint.check()  # what no layer takes as well
     try:
         with ExitStack() as stack:  # all three or none
-            keras_file, source, told = (stack.enter_context(replacing(path)) for path in paths)
+            keras_file, source, map_file = (stack.enter_context(replacing(path)) for path in paths)
             _save(planned.model, keras_file)
             with open(source, "w", encoding="utf-8") as file:
                 file.write(planned.source)
-            with open(told, "w", encoding="utf-8") as file:
+            with open(map_file, "w", encoding="utf-8") as file:
                 json.dump(report(planned.conversion), file, indent=1)
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror or error}") from None
@@ -73,13 +73,13 @@ def _planned(path: str, options: Mapping[str, Any]) -> Planned:
     """
     stack: Planned | None = None
     fault: UserError | None = None
-    rest = {name: value for name, value in options.items() if name != "outputs"}
+    stack_options = {name: value for name, value in options.items() if name != "outputs"}
     if options.get("outputs"):
         with guarded(path):
             return _translated(path, options)
     try:
         with guarded(path):
-            stack = _stack(path, rest)
+            stack = _stack(path, stack_options)
     except UserError as error:
         fault = error
     if stack is not None and _is_whole(stack.conversion):
@@ -132,16 +132,16 @@ def _translated(path: str, options: Mapping[str, Any]) -> Planned:
     from tf1port.conversion.translation import checks
     from tf1port.keras_model import layer_weights, program_build
 
-    own = ("trust", "outputs")
-    given = {name: value for name, value in options.items() if value and name not in own}
-    if given:
-        raise UserError(f"{', '.join(given)} belongs to a stack of cells alone")
-    how = {"trust": options.get("trust", False), "outputs": options.get("outputs", ())}
-    conversion = read_translated(path, **how)
+    accepted = ("trust", "outputs")
+    rejected = {name: value for name, value in options.items() if value and name not in accepted}
+    if rejected:
+        raise UserError(f"{', '.join(rejected)} belongs to a stack of cells alone")
+    read_options = {"trust": options.get("trust", False), "outputs": options.get("outputs", ())}
+    conversion = read_translated(path, **read_options)
     model = program_build.build(conversion.program, conversion.source)
     if model.count_params() * 4 > _CHECKED:
-        left = [*conversion.left_out, _UNCOMPARED]
-        return Planned(dataclasses.replace(conversion, left_out=left), model, conversion.source)
+        left_out = [*conversion.left_out, _UNCOMPARED]
+        return Planned(dataclasses.replace(conversion, left_out=left_out), model, conversion.source)
     names = [spec.name for spec in conversion.program.specs]
     weights = {name: layer_weights.weights(model.get_layer(name)) for name in names}
     unchecked: list[str] = []
@@ -186,8 +186,8 @@ def _checked(conversion: Conversion, model: keras.Model) -> Conversion:
 
 def _save(model: keras.Model, path: str) -> None:
     """Writes a `.keras` file by way of a folder: otherwise Keras makes it in memory first."""
-    part = f".part-{os.getpid()}-"
-    with tempfile.TemporaryDirectory(prefix=part, dir=os.path.dirname(path) or ".") as folder:
+    prefix = f".part-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=os.path.dirname(path) or ".") as folder:
         keras.saving.save_model(model, folder, zipped=False)
         with zipfile.ZipFile(path, "w") as archive:
             for entry in filter(os.DirEntry.is_file, os.scandir(folder)):

@@ -10,18 +10,18 @@ import numpy as np
 import tensorflow as tf
 
 from tf1port.conversion import cases
-from tf1port.conversion.as_it_stands import GraphAsItStands, noisy
+from tf1port.conversion.original_graph import OriginalGraph, perturbed
 from tf1port.conversion.plan import Conversion
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.blueprint import to_variables
-from tf1port.keras_model.runner import widened
+from tf1port.keras_model.runner import upcast_model
 from tf1port.numerics import comparison
 from tf1port.numerics.differences import difference
 from tf1port.numerics.precision import floatx
 
 ROUNDINGS = 8  # times Keras' own rounding, where the graph knows float32 alone
-_OWN = f"{ROUNDINGS} times what Keras' float32 parts from its float64"
+_OWN_REASON = f"{ROUNDINGS} times what Keras' float32 parts from its float64"
 QUANTITY = "outputs, end to end"
 
 
@@ -41,30 +41,32 @@ def end_to_end(conversion: Conversion, model, weights, unproved, *, computed=Non
     except UserError as reason:
         unproved.append(f"{QUANTITY}: {reason}")
         return
-    wide = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
-    sides = _Sides(conversion, model, widened(model, wide), run.dtype)
+    upcast = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
+    sides = _Sides(conversion, model, upcast_model(model, upcast), run.dtype)
     stream = np.random.default_rng(seed)
-    drawn = _drawn_anew(wide, stream)
-    for start, held in (("", wide), (", variables drawn anew", drawn)):
-        run.assign(to_variables(held, conversion.blueprint), stream if start else None)
-        sides.set_weights(held)
+    random_values = _random_weights(upcast, stream)
+    for start, values in (("", upcast), (", variables drawn anew", random_values)):
+        run.assign(to_variables(values, conversion.blueprint), stream if start else None)
+        sides.set_weights(values)
         for batch, steps in cases.sizes(conversion)[: 1 if start else None]:
-            where = f"{batch} rows, {steps} steps{start}"
+            label = f"{batch} rows, {steps} steps{start}"
             try:
-                ran = run(stream, batch, steps)
+                result = run(stream, batch, steps)
             except UserError as reason:  # a graph may be of one size
                 if start or (batch, steps) == cases.sizes(conversion)[0]:
-                    unproved.append(f"{QUANTITY}, {where}: {reason}")
+                    unproved.append(f"{QUANTITY}, {label}: {reason}")
                 continue
             try:
-                yield sides.compare(ran, where)
+                yield sides.compare(result, label)
             except UserError as reason:
-                unproved.append(f"{QUANTITY}, {where}: {reason}")
+                unproved.append(f"{QUANTITY}, {label}: {reason}")
     if computed is not None:
         computed |= run.computed
     elif conversion.ends is not None:
-        taken = dict(zip(("inputs", "lengths"), conversion.ends.taken, strict=True))
-        unproved.extend(f"what the graph makes {taken[what]} of" for what in sorted(run.computed))
+        cell_inputs = dict(zip(("inputs", "lengths"), conversion.ends.model_tensors, strict=True))
+        unproved.extend(
+            f"what the graph makes {cell_inputs[name]} of" for name in sorted(run.computed)
+        )
 
 
 def _runnable(conversion):
@@ -78,12 +80,12 @@ def _runnable(conversion):
     if not conversion.ends.outputs:
         raise UserError("the graph keeps the outputs of its cells to itself")
     size = cases.sizes(conversion)[0]
-    for wide in (True, False) if conversion.blueprint.dtype == "float32" else (False,):
+    for upcast in (True, False) if conversion.blueprint.dtype == "float32" else (False,):
         try:
-            run = GraphAsItStands(conversion, widened=wide)
+            run = OriginalGraph(conversion, widened=upcast)
             run(np.random.default_rng(0), *size)
         except UserError:
-            if not wide:
+            if not upcast:
                 raise
         else:
             return run
@@ -93,53 +95,57 @@ def _runnable(conversion):
 class _Sides:
     """The Keras model in the dtype of a graph, and in float64 beside it."""
 
-    def __init__(self, conversion, model, wide, dtype):
-        self.blueprint, self.dtype, self._wide = conversion.blueprint, dtype, wide
-        self._model = wide if dtype == "float64" else type(model).from_config(model.get_config())
+    def __init__(self, conversion, model, upcast, dtype):
+        self.blueprint, self.dtype, self._upcast = conversion.blueprint, dtype, upcast
+        self._model = upcast if dtype == "float64" else type(model).from_config(model.get_config())
 
     def set_weights(self, weights):
-        for model in {id(one): one for one in (self._wide, self._model)}.values():
+        for model in {id(model): model for model in (self._upcast, self._model)}.values():
             for name, arrays in weights.items():
                 layer_weights.set_weights(model.get_layer(name), arrays)
 
-    def compare(self, ran, where):
+    def compare(self, result, label):
         """The Check of a run of the graph."""
-        found = [self._check(ran, inputs, where) for inputs in ran.inputs]
-        return min(found, key=lambda check: check.max_abs)
+        checks = [self._check(result, inputs, label) for inputs in result.inputs]
+        return min(checks, key=lambda check: check.max_abs)
 
-    def _check(self, ran, inputs, where):
-        made = self._outputs(self._model, inputs, ran.lengths, self.dtype)
-        layouts = [made, made.swapaxes(0, 1)] if made.ndim == 3 else [made]
-        fitting = [
-            one.reshape(ran.outputs.shape) for one in layouts if one.size == ran.outputs.size
+    def _check(self, result, inputs, label):
+        actual = self._outputs(self._model, inputs, result.lengths, self.dtype)
+        layouts = [actual, actual.swapaxes(0, 1)] if actual.ndim == 3 else [actual]
+        reshaped = [
+            output.reshape(result.outputs.shape)
+            for output in layouts
+            if output.size == result.outputs.size
         ]
         checks = [
-            comparison.check(QUANTITY, {"outputs": ran.outputs}, {"outputs": one}, dtype=self.dtype)
-            for one in fitting or [made]
+            comparison.check(
+                QUANTITY, {"outputs": result.outputs}, {"outputs": output}, dtype=self.dtype
+            )
+            for output in reshaped or [actual]
         ]
         check = min(checks, key=lambda check: check.max_abs)
-        check = check._replace(place=f"{check.place}, the graph as it stands, {where}")
+        check = check._replace(place=f"{check.place}, the graph as it stands, {label}")
         if self.dtype == "float64" or not np.isfinite(check.max_abs):
             return check
-        exact = self._outputs(self._wide, inputs, ran.lengths, "float64")
-        own = ROUNDINGS * difference({"": made.astype("float64")}, {"": exact}).max_abs
-        return check._replace(bound=own, reason=_OWN) if own > check.bound else check
+        exact = self._outputs(self._upcast, inputs, result.lengths, "float64")
+        bound = ROUNDINGS * difference({"": actual.astype("float64")}, {"": exact}).max_abs
+        return check._replace(bound=bound, reason=_OWN_REASON) if bound > check.bound else check
 
     def _outputs(self, model, inputs, lengths, dtype):
         inputs = inputs.astype(dtype) if inputs.dtype.kind == "f" else inputs.astype("int32")
         steps = np.arange(inputs.shape[1])
-        taken = [inputs, steps < lengths[:, None]] if self.blueprint.masked else inputs
+        model_inputs = [inputs, steps < lengths[:, None]] if self.blueprint.masked else inputs
         with floatx(dtype):
             try:
-                return np.array(model(taken, training=False))
+                return np.array(model(model_inputs, training=False))
             except (ValueError, tf.errors.OpError) as error:
                 line = str(error).strip().partition("\n")[0]
                 raise UserError(f"the model does not take {list(inputs.shape)}: {line}") from None
 
 
-def _drawn_anew(weights, stream):
+def _random_weights(weights, stream):
     return {
-        name: {role: noisy(value, stream, role=role) for role, value in arrays.items()}
+        name: {role: perturbed(value, stream, role=role) for role, value in arrays.items()}
         for name, arrays in weights.items()
     }
 

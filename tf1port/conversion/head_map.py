@@ -19,7 +19,7 @@ import numpy as np
 from tf1port.conversion.toml_file import read_toml
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
-from tf1port.keras_model.trusted_layers import configurations, is_part, runs_code
+from tf1port.keras_model.trusted_layers import configurations, is_stock_option, runs_code
 from tf1port.tf1.graph.layer import Layer
 
 _TAKES = ("steps", "last", "state")
@@ -35,82 +35,86 @@ def read_map(path, *, trust=False):
     Raises:
         UserError: it cannot be read, or says something that no map says.
     """
-    told = read_toml(path)
-    _check_keys(told, {"takes", "after"}, where=path)
-    if told.get("takes") not in _TAKES:
-        raise UserError(f"{path} says takes = {told.get('takes')!r}: give one of {list(_TAKES)}")
-    after = told.get("after")
-    if not isinstance(after, list) or not after or not all(isinstance(one, dict) for one in after):
+    entries = read_toml(path)
+    _check_keys(entries, {"takes", "after"}, place=path)
+    if entries.get("takes") not in _TAKES:
+        raise UserError(f"{path} says takes = {entries.get('takes')!r}: give one of {list(_TAKES)}")
+    after = entries.get("after")
+    if (
+        not isinstance(after, list)
+        or not after
+        or not all(isinstance(entry, dict) for entry in after)
+    ):
         raise UserError(f"{path} has no [[after]]: describe each layer after the cells in one")
-    layers = [_layer(one, f"{path}, layer {i + 1}", trust) for i, one in enumerate(after)]
+    layers = [_layer(entry, f"{path}, layer {i + 1}", trust) for i, entry in enumerate(after)]
     names = [layer.name for layer in layers if layer.name]
     if len(set(names)) < len(names):
         raise UserError(f"{path} has layers of one name: {', '.join(sorted(names))}")
-    return told["takes"], layers
+    return entries["takes"], layers
 
 
-def _layer(told, where, trust):
-    _check_keys(told, _KEYS, where=where)
-    kind, options = told.get("layer"), told.get("options", {})
-    found = getattr(keras.layers, kind, None) if isinstance(kind, str) else None
-    if not (isinstance(found, type) and issubclass(found, keras.layers.Layer)):
-        raise UserError(f"{where}: keras.layers has no {kind!r}")
+def _layer(entry, place, trust):
+    _check_keys(entry, _KEYS, place=place)
+    kind, options = entry.get("layer"), entry.get("options", {})
+    layer_class = getattr(keras.layers, kind, None) if isinstance(kind, str) else None
+    if not (isinstance(layer_class, type) and issubclass(layer_class, keras.layers.Layer)):
+        raise UserError(f"{place}: keras.layers has no {kind!r}")
     if not isinstance(options, dict) or {"name", "dtype"} & options.keys():
-        raise UserError(f"{where}: options are arguments of {kind}, but for name and dtype")
+        raise UserError(f"{place}: options are arguments of {kind}, but for name and dtype")
     if not trust:
-        _check_trusted(kind, options, where)
+        _check_trusted(kind, options, place)
     for key in ("name", "output"):
-        if not isinstance(told.get(key, ""), str):
-            raise UserError(f"{where}: {key} = {told[key]!r} is no text")
-    weights = told.get("weights", {})
+        if not isinstance(entry.get(key, ""), str):
+            raise UserError(f"{place}: {key} = {entry[key]!r} is no text")
+    weights = entry.get("weights", {})
     if not isinstance(weights, dict):
-        raise UserError(f'{where}: weights are variables by role, such as kernel = "W"')
-    held = {role: _weight(value, f"{where}, {role}") for role, value in weights.items()}
+        raise UserError(f'{place}: weights are variables by role, such as kernel = "W"')
+    weights = {role: _weight(value, f"{place}, {role}") for role, value in weights.items()}
     return Layer(
         kind,
-        {role: name for role, (name, _) in held.items()},
-        output=told.get("output", ""),
+        {role: name for role, (name, _) in weights.items()},
+        output=entry.get("output", ""),
         inputs="",
         options=options,
-        name=told.get("name"),
-        turned={role: axes for role, (_, axes) in held.items() if axes},
+        name=entry.get("name"),
+        permuted={role: axes for role, (_, axes) in weights.items() if axes},
     )
 
 
-def _check_trusted(kind, options, where):
+def _check_trusted(kind, options, place):
     """Refuses a layer that runs code or reads files, itself or by what its options describe."""
     if runs_code(kind):
         raise UserError(
-            f"{where}: {kind} runs code or reads files: say --trust if you know what it does"
+            f"{place}: {kind} runs code or reads files: say --trust if you know what it does"
         )
-    for one in configurations(options):
-        if not is_part(one):
+    for config in configurations(options):
+        if not is_stock_option(config):
             raise UserError(
-                f"{where}: the options of {kind} describe a {one['class_name']}, which may run "
+                f"{place}: the options of {kind} describe a {config['class_name']}, which may run "
                 "code: say --trust if you know what it does"
             )
 
 
-def _weight(told, where):
+def _weight(entry, place):
     """The variable of a weight, and the order in which Keras has its axes; None: the same."""
-    if isinstance(told, str):
-        return told, None
-    if not isinstance(told, dict) or not isinstance(told.get("variable"), str):
-        raise UserError(f'{where}: give "W" or {{variable = "W", transpose = [1, 0]}}')
-    _check_keys(told, {"variable", "transpose"}, where=where)
-    axes = told.get("transpose")
+    if isinstance(entry, str):
+        return entry, None
+    if not isinstance(entry, dict) or not isinstance(entry.get("variable"), str):
+        raise UserError(f'{place}: give "W" or {{variable = "W", transpose = [1, 0]}}')
+    _check_keys(entry, {"variable", "transpose"}, place=place)
+    axes = entry.get("transpose")
     if axes is None:
-        return told["variable"], None
-    whole = isinstance(axes, list) and all(type(axis) is int for axis in axes)
-    if not whole or sorted(axes) != list(range(len(axes))):
-        raise UserError(f"{where}: transpose = {axes!r} is no order of axes, such as [1, 0]")
-    return told["variable"], tuple(axes)
+        return entry["variable"], None
+    are_ints = isinstance(axes, list) and all(type(axis) is int for axis in axes)
+    if not are_ints or sorted(axes) != list(range(len(axes))):
+        raise UserError(f"{place}: transpose = {axes!r} is no order of axes, such as [1, 0]")
+    return entry["variable"], tuple(axes)
 
 
-def _check_keys(told, known, *, where):
-    unknown = sorted(told.keys() - known)
+def _check_keys(entry, known, *, place):
+    unknown = sorted(entry.keys() - known)
     if unknown:
-        raise UserError(f"{where}: unknown key {unknown[0]}, there are {', '.join(sorted(known))}")
+        raise UserError(f"{place}: unknown key {unknown[0]}, there are {', '.join(sorted(known))}")
 
 
 def with_map(network, path, *, graph, shapes, trust=False):
@@ -128,22 +132,22 @@ def with_map(network, path, *, graph, shapes, trust=False):
             was not found without it.
     """
     takes, layers = read_map(path, trust=trust)
-    named = [name for layer in layers for name in layer.variables.values()]
+    names = [name for layer in layers for name in layer.variables.values()]
     for layer in layers:
         for role, name in layer.variables.items():
             if name not in shapes:
                 raise UserError(f"{path}: the checkpoint has no variable {name}, see inspect")
-            axes = layer.turned.get(role)
+            axes = layer.permuted.get(role)
             if axes and len(axes) != len(shapes[name]):
                 raise UserError(f"{path}: {name} is {list(shapes[name])}, transpose {list(axes)}")
         if layer.output and (graph is None or not _has(graph, layer.output)):
             raise UserError(f"{path}: the graph has no tensor {layer.output}")
-    if network.after and set(named) <= set(network.variables):
+    if network.after and set(names) <= set(network.variables):
         raise UserError(f"{path} is not needed: the layers after the cells are found without it")
-    taken = network._replace(after=[]).variables
-    twice = sorted({name for name in named if name in taken or named.count(name) > 1})
-    if twice:
-        raise UserError(f"{path}: {twice[0]} is taken already, by another layer or a cell")
+    used = network._replace(after=[]).variables
+    repeated = sorted({name for name in names if name in used or names.count(name) > 1})
+    if repeated:
+        raise UserError(f"{path}: {repeated[0]} is taken already, by another layer or a cell")
     return network._replace(after=layers, takes=takes)
 
 
@@ -164,20 +168,20 @@ def check_layers(blueprint, path):
         try:
             layer = spec.call.make()
             x = layer(x)
-            own = layer_weights.variables(layer)
+            variables = layer_weights.variables(layer)
         except (ValueError, TypeError, IndexError, AttributeError) as error:
             line = str(error).strip().splitlines()[0]
             raise UserError(f"{path}: {spec.name} ({spec.kind}): {line}") from None
-        if own.keys() != spec.weights.keys():
-            found = ", ".join(sorted(spec.weights)) or "none"
-            wanted = ", ".join(sorted(own)) or "none"
+        if variables.keys() != spec.weights.keys():
+            roles = ", ".join(sorted(spec.weights)) or "none"
+            expected = ", ".join(sorted(variables)) or "none"
             raise UserError(
-                f"{path}: {spec.name} ({spec.kind}) has the weights {wanted}, not {found}"
+                f"{path}: {spec.name} ({spec.kind}) has the weights {expected}, not {roles}"
             )
-        for role, variable in own.items():
-            shape, given = tuple(variable.shape), np.shape(spec.weights[role])
-            if shape != given:
+        for role, variable in variables.items():
+            shape, stored = tuple(variable.shape), np.shape(spec.weights[role])
+            if shape != stored:
                 raise UserError(
                     f"{path}: {role} of {spec.name} is {list(shape)}, "
-                    f"{spec.sources[role]} gives {list(given)}"
+                    f"{spec.sources[role]} gives {list(stored)}"
                 )

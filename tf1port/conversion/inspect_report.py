@@ -8,7 +8,7 @@ from tf1port.tf1.checkpoint.cell_names import sizes
 NOT_KNOWN = "-"
 
 
-def report(checkpoint, found):
+def report(checkpoint, inventory):
     """A dict of plain numbers and strings.
 
     Args:
@@ -21,37 +21,39 @@ def report(checkpoint, found):
         "graph": checkpoint.meta,
         "variables": len(checkpoint.shapes),
         "numbers": sum(math.prod(shape) for shape in checkpoint.shapes.values()),
-        "cells": [_cell(cell, checkpoint) for cell in found.cells],
-        "layers": [_layer(layer, checkpoint) for layer in found.layers],
+        "cells": [_cell(cell, checkpoint) for cell in inventory.cells],
+        "layers": [_layer(layer, checkpoint) for layer in inventory.layers],
         "optimizer": {
-            "guess": found.optimizer,
-            "slots": found.slots,
+            "guess": inventory.optimizer,
+            "slots": inventory.slots,
             "counters": {
                 kind: {"name": name, "value": _number(checkpoint.read(name))}
-                for kind, name in found.counters.items()
+                for kind, name in inventory.counters.items()
             },
         },
-        "averages": found.averages,
-        "others": [_noted(name, checkpoint, found) for name in found.others],
-        "unexplained": [_noted(name, checkpoint, found) for name in found.unexplained],
+        "averages": inventory.averages,
+        "others": [_noted(name, checkpoint, inventory) for name in inventory.others],
+        "unexplained": [_noted(name, checkpoint, inventory) for name in inventory.unexplained],
     }
 
 
-def lines(held):
+def lines(report):
     """The text of a report, without a newline at the end of each line."""
-    graph = held["graph"] or "none beside it: forget bias, activation and wiring are not known"
-    yield f"{held['checkpoint']} ({held['format']})"
+    graph = report["graph"] or "none beside it: forget bias, activation and wiring are not known"
+    yield f"{report['checkpoint']} ({report['format']})"
     yield f"graph: {graph}"
-    yield f"{held['variables']} variables, {held['numbers']:,} numbers"
-    yield from _section("cells", _cell_rows(held["cells"]))
-    yield from _section("layers", _layer_rows(held["layers"]))
-    parts = held["cells"] + held["layers"]
-    yield from _section("variables of cells and layers", _variable_rows(parts))
-    yield from _section("optimizer, by its slots", _optimizer_rows(held["optimizer"]), always=True)
-    averages = [(shadow, variable) for variable, shadow in held["averages"].items()]
+    yield f"{report['variables']} variables, {report['numbers']:,} numbers"
+    yield from _section("cells", _cell_rows(report["cells"]))
+    yield from _section("layers", _layer_rows(report["layers"]))
+    entries = report["cells"] + report["layers"]
+    yield from _section("variables of cells and layers", _variable_rows(entries))
+    yield from _section(
+        "optimizer, by its slots", _optimizer_rows(report["optimizer"]), always=True
+    )
+    averages = [(shadow, variable) for variable, shadow in report["averages"].items()]
     yield from _section("moving averages", [("name", "of"), *averages])
-    yield from _section("others, by what they could be", _noted_rows(held["others"]))
-    yield from _section("unexplained", _noted_rows(held["unexplained"]), always=True)
+    yield from _section("others, by what they could be", _noted_rows(report["others"]))
+    yield from _section("unexplained", _noted_rows(report["unexplained"]), always=True)
 
 
 def _cell(cell, checkpoint):
@@ -93,15 +95,15 @@ def _layer(layer, checkpoint):
     }
 
 
-def _variables(part, checkpoint):
+def _variables(entry, checkpoint):
     return {
         role: {"name": name, **_type(name, checkpoint)}
-        for role, name in sorted(part.variables.items())
+        for role, name in sorted(entry.variables.items())
     }
 
 
-def _noted(name, checkpoint, found):
-    return {"name": name, **_type(name, checkpoint), "note": found.notes[name]}
+def _noted(name, checkpoint, inventory):
+    return {"name": name, **_type(name, checkpoint), "note": inventory.notes[name]}
 
 
 def _type(name, checkpoint):
@@ -127,8 +129,8 @@ def _section(title, rows, *, always=False):
 def _cell_rows(cells):
     yield "family", "layer", "direction", "F", "U", "becomes in Keras", "TF1 scope"
     for cell in cells:
-        where = (cell["layer"], cell["direction"], cell["features"], cell["units"])
-        yield cell["family"], *where, cell["keras"], cell["scope"]
+        columns = (cell["layer"], cell["direction"], cell["features"], cell["units"])
+        yield cell["family"], *columns, cell["keras"], cell["scope"]
 
 
 def _layer_rows(layers):
@@ -137,15 +139,15 @@ def _layer_rows(layers):
         yield layer["kind"], layer["scope"] or "(none)"
 
 
-def _variable_rows(parts):
+def _variable_rows(entries):
     yield "TF1 variable", "role", "shape", "dtype"
-    for part in parts:
-        for role, variable in part["variables"].items():
+    for entry in entries:
+        for role, variable in entry["variables"].items():
             yield variable["name"], role, variable["shape"], variable["dtype"]
 
 
 def _optimizer_rows(optimizer):
-    slots = sorted({slot for of_one in optimizer["slots"].values() for slot in of_one})
+    slots = sorted({slot for slots in optimizer["slots"].values() for slot in slots})
     unknown = "not known" if slots else "none, or one without slots, such as gradient descent"
     yield "kind", optimizer["guess"] or unknown
     if slots:

@@ -21,8 +21,8 @@ from tf1port.tf1.graph.layer import Layer
 from tf1port.tf1.graph.network import Level, Network, RecurrentLayer, find_network
 from tf1port.tf1.graph.searching import searching
 from tf1port.tf1.graph.unrolls import MOVING
-from tf1port.tf1.session.probing import with_takes
-from tf1port.tf1.session.recurrent_part import made_by
+from tf1port.tf1.session.probing import with_observed_head
+from tf1port.tf1.session.recurrent_subgraph import network_tensors
 
 # What makes predictions of outputs: the largest one, probabilities, whether they are right.
 _PREDICTING = {"ArgMax", "Softmax", "LogSoftmax", "Sigmoid", "TopK", "TopKV2", "InTopK", "InTopKV2"}
@@ -52,10 +52,10 @@ class Conversion(NamedTuple):
         """The graph's tensor for each input of the model, as its map has them."""
         if self.ends is None:
             return {}
-        found = {"inputs": {"tensor": self.ends.inputs.tensor}}
+        result = {"inputs": {"tensor": self.ends.inputs.tensor}}
         if self.blueprint.masked and self.ends.lengths is not None:
-            found["mask"] = {"lengths": self.ends.lengths.tensor}
-        return found
+            result["mask"] = {"lengths": self.ends.lengths.tensor}
+        return result
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -66,42 +66,43 @@ class Conversion(NamedTuple):
     @property
     def has_all_layers(self) -> bool:
         """Whether the model lacks nothing but what predictions are made of its outputs."""
-        beyond = self.ends.beyond if self.ends is not None else []
+        beyond = self.ends.other_uses if self.ends is not None else []
         if beyond and self.ends is not None and self.graph is not None:
-            others = [n for n in beyond if self.graph.nodes[n].op not in _PREDICTING]
-            if not self.ends.of_loss or not all(_is_unused(self.graph, n) for n in others):
+            computing = [n for n in beyond if self.graph.nodes[n].op not in _PREDICTING]
+            if not self.ends.feeds_loss or not all(_is_unused(self.graph, n) for n in computing):
                 return False
         return len(self.left_out) == len(beyond) + len(self.unchecked)
 
     @property
     def left_out(self) -> list[str]:
         """What of the program is not in the model, a line each; empty: all of it is."""
-        found = [f"the variable {name}" for name in self.blueprint.unused]
+        lines = [f"the variable {name}" for name in self.blueprint.unused]
         if self.ends is None:
-            return [*found, "whatever stands around the cells, which no graph tells"]
+            return [*lines, "whatever stands around the cells, which no graph tells"]
         entries: dict[str, Entry | None] = {"inputs": self.ends.inputs}
         entries |= {"lengths": self.ends.lengths} if self.blueprint.masked else {}
-        found += [
-            f"what makes the {what} {entry.tensor} in the graph"
-            for what, entry in entries.items()
+        lines += [
+            f"what makes the {kind} {entry.tensor} in the graph"
+            for kind, entry in entries.items()
             if entry is not None and not entry.fed
         ]
-        found += self.unchecked
-        again = {layer.cell.scope: layer.others for layer in self.network.recurrent if layer.others}
-        found += [f"what else {scope} is run for, {n} times" for scope, n in again.items()]
-        found += [f"the dropout of {name}, which has one rate always" for name in self.ends.random]
-        return found + [f"what {name} makes of the outputs" for name in self.ends.beyond]
+        lines += self.unchecked
+        layers = [layer for layer in self.network.recurrent if layer.other_runs]
+        again = {layer.cell.scope: layer.other_runs for layer in layers}
+        lines += [f"what else {scope} is run for, {n} times" for scope, n in again.items()]
+        lines += [f"the dropout of {name}, which has one rate always" for name in self.ends.random]
+        return lines + [f"what {name} makes of the outputs" for name in self.ends.other_uses]
 
 
 def _is_unused(graph: Graph, name: str) -> bool:
     """Whether a node only moves things about that nothing computes with."""
-    queue, seen = [graph.nodes[name]], {name}
+    queue, visited = [graph.nodes[name]], {name}
     for node in queue:  # it grows
         if node.op not in MOVING:
             return False
         users = [user for tensor in graph.outputs(node) for user in graph.consumers(tensor)]
-        queue += [user for user in users if user.name not in seen]
-        seen.update(user.name for user in users)
+        queue += [user for user in users if user.name not in visited]
+        visited.update(user.name for user in users)
     return True
 
 
@@ -128,16 +129,16 @@ def read(
             missing that only a graph knows; the map is wrong, or not needed.
     """
     checkpoint = open_checkpoint(path)
-    held = inventory(checkpoint)
-    cells = _without_buffers(held.cells)
+    contents = inventory(checkpoint)
+    cells = _without_buffers(contents.cells)
     if not cells:
-        raise UserError(_no_cell(path, held))
+        raise UserError(_no_cell(path, contents))
     if averages:
-        checkpoint = _averaged(checkpoint, held, cells)
+        checkpoint = _averaged(checkpoint, contents, cells)
     if checkpoint.meta is None:
         network = _without_graph(cells, forget_bias, activation, path=path)
         planned: dict[str, Any] = {"notes": [], "head_map": head_map, "trust": trust}
-        return _planned(checkpoint, held, network, graph=None, **planned)
+        return _planned(checkpoint, contents, network, graph=None, **planned)
     if forget_bias is not None or activation is not None:
         raise UserError(
             f"{checkpoint.meta} knows the forget bias and the activation: leave them out"
@@ -147,11 +148,11 @@ def read(
         graph = Graph(graph_def, trust=trust)
         network = find_network(graph, cells)
         _check_same_model(checkpoint, graph, network)
-        check_needed(graph, made_by(network))
-        found, fault = with_takes(graph, network, checkpoint.read)
-        notes = _notes(graph, found if head_map else network, found, fault)
+        check_needed(graph, network_tensors(network))
+        probed, fault = with_observed_head(graph, network, checkpoint.read)
+        notes = _notes(graph, probed if head_map else network, probed, fault)
         planned = {"notes": notes, "head_map": head_map, "trust": trust}
-        return _planned(checkpoint, held, found, graph=graph, **planned)
+        return _planned(checkpoint, contents, probed, graph=graph, **planned)
 
 
 def _check_same_model(checkpoint: Checkpoint, graph: Graph, network: Network) -> None:
@@ -171,28 +172,30 @@ def _check_same_model(checkpoint: Checkpoint, graph: Graph, network: Network) ->
             )
 
 
-def _averaged(checkpoint: Checkpoint, held: Inventory, cells: Sequence[Cell]) -> Checkpoint:
+def _averaged(checkpoint: Checkpoint, contents: Inventory, cells: Sequence[Cell]) -> Checkpoint:
     """The checkpoint with averages for values."""
-    others = {name: other for name, other in held.averages.items() if name in checkpoint.shapes}
+    averages = {
+        name: average for name, average in contents.averages.items() if name in checkpoint.shapes
+    }
     for cell in cells:
         for name in sorted(cell.variables.values()):
-            if name not in others:
+            if name not in averages:
                 raise UserError(
                     f"{checkpoint.prefix} holds no moving average of {name}: leave out --averages"
                 )
-    return checkpoint.replaced(others)
+    return checkpoint.with_substitutes(averages)
 
 
-def _no_cell(path: str, held: Inventory) -> str:
+def _no_cell(path: str, contents: Inventory) -> str:
     """What to say of a checkpoint without cells that are known."""
     see = f"see python -m tf1port inspect {path}"
-    if not held.unexplained:
+    if not contents.unexplained:
         return f"{path} holds no recurrent cell: {see}"
-    name = held.unexplained[0]
-    return f"{path} holds no cell of a known kind ({name} is {held.notes[name]}): {see}"
+    name = contents.unexplained[0]
+    return f"{path} holds no cell of a known kind ({name} is {contents.notes[name]}): {see}"
 
 
-def _notes(graph: Graph, network: Network, found: Network, fault: str | None) -> list[str]:
+def _notes(graph: Graph, network: Network, probed: Network, fault: str | None) -> list[str]:
     """What of a graph is left out of its model.
 
     Args:
@@ -202,10 +205,10 @@ def _notes(graph: Graph, network: Network, found: Network, fault: str | None) ->
     notes = []
     if graph.dropped:
         notes.append(f"dropout is left out: {', '.join(graph.dropped)}")
-    for layer in [*found.before, *found.after]:
+    for layer in [*probed.before, *probed.after]:
         if layer.kind == "batch_normalization" and layer.options["momentum"] is None:
             notes.append(f"how {layer.variables['moving_mean']} is averaged is not known: 0.99")
-    if network.after and not found.after:
+    if network.after and not probed.after:
         why = "takes neither the last output nor the final state nor the outputs of all steps"
         if fault:
             why = f"takes something of the cells that is not known, as {fault}"
@@ -252,8 +255,8 @@ def _without_graph(
                 f"{path} has several cells in no order of layers: put its .meta beside it"
             )
     order = [
-        Level(*(tuple(ways[way] for way in (names & ways.keys())) for names in _WAYS))
-        for _, ways in sorted(levels.items())
+        Level(*(tuple(directions[name] for name in (names & directions.keys())) for names in _WAYS))
+        for _, directions in sorted(levels.items())
     ]
     if len(order) > 1 and all(_STACK_IN_WAY.search(cell.scope.lower()) for cell in cells):
         order = [Level(*(sum(layers, ()) for layers in zip(*order, strict=True)))]
@@ -262,7 +265,7 @@ def _without_graph(
 
 def _planned(
     checkpoint: Checkpoint,
-    held: Inventory,
+    contents: Inventory,
     network: Network,
     *,
     graph: Graph | None,
@@ -280,19 +283,19 @@ def _planned(
     if head_map:
         check_layers(blueprint, head_map)
     optimizer = None
-    if graph is not None and not checkpoint.others:  # its state is not that of averages
-        optimizer = find_optimizer(graph, blueprint.specs, checkpoint, held)
+    if graph is not None and not checkpoint.substitutes:  # its state is not that of averages
+        optimizer = find_optimizer(graph, blueprint.specs, checkpoint, contents)
         reason = why_not(graph, blueprint.specs)
         notes = [*notes, *([f"the optimizer is left out: {reason}"] if reason else [])]
-    taken = [checkpoint.others.get(name, name) for name in network.variables]
-    used = {*taken, *(optimizer.variables if optimizer else ())}
-    raw = sorted(set(network.variables) & set(taken)) if checkpoint.others else []
+    names = [checkpoint.substitutes.get(name, name) for name in network.variables]
+    accounted = {*names, *(optimizer.variables if optimizer else ())}
+    raw = sorted(set(network.variables) & set(names)) if checkpoint.substitutes else []
     notes = [*notes, *(f"{name} has no moving average: it is taken itself" for name in raw)]
-    unused = sorted(checkpoint.shapes.keys() - used)
+    unused = sorted(checkpoint.shapes.keys() - accounted)
     blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
     mapped = head_map is not None
     ends = _ends(checkpoint, graph, network)
-    return Conversion(checkpoint, network, graph, blueprint, held.counters, notes, mapped, ends)
+    return Conversion(checkpoint, network, graph, blueprint, contents.counters, notes, mapped, ends)
 
 
 def _ends(checkpoint: Checkpoint, graph: Graph | None, network: Network) -> Ends | None:
@@ -304,9 +307,9 @@ def _ends(checkpoint: Checkpoint, graph: Graph | None, network: Network) -> Ends
     if graph is None or any(layer.run is None for layer in network.recurrent):
         return None
     ends = find_ends(graph, network)
-    if ends.foreign:
+    if ends.extra_feeds:
         raise UserError(
-            f"{checkpoint.meta}: {ends.outputs[-1]} also depends on {', '.join(ends.foreign)}, "
+            f"{checkpoint.meta}: {ends.outputs[-1]} also depends on {', '.join(ends.extra_feeds)}, "
             "which no layer takes: convert knows models of one sequence and its lengths alone"
         )
     return ends

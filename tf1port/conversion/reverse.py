@@ -33,14 +33,14 @@ def reverse(keras_file, prefix, *, rest=None, trust=False):
     Raises:
         UserError: either file is missing, damaged or of another model, or nothing can be written.
     """
-    told = _map(keras_file)
-    variables = _variables(told, open_model(keras_file, trust=trust), path=keras_file)
+    model_map = _map(keras_file)
+    variables = _variables(model_map, open_model(keras_file, trust=trust), path=keras_file)
     if rest is not None:
         older = open_checkpoint(rest)
         further = older.shapes.keys() - variables.keys()
         variables.update((name, older.read(name)) for name in further)
-        told = {**told, "parts": {**older.parts, **told.get("parts", {})}}
-    variables = _in_parts(variables, told.get("parts", {}))
+        model_map = {**model_map, "parts": {**older.parts, **model_map.get("parts", {})}}
+    variables = _as_stored(variables, model_map.get("parts", {}))
     _save(variables, prefix)
     return sorted(variables)
 
@@ -49,86 +49,90 @@ def _map(keras_file):
     path = os.path.splitext(keras_file)[0] + ".json"
     try:
         with open(path, encoding="utf-8") as file:
-            told = json.load(file)
-        told["variables"], told["layers"]
+            model_map = json.load(file)
+        model_map["variables"], model_map["layers"]
     except OSError:
         raise UserError(f"there is no {path}: convert writes it beside the model") from None
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{path} is damaged: convert the checkpoint again") from None
-    return told
+    return model_map
 
 
-def _variables(told, model, *, path):
+def _variables(model_map, model, *, path):
     """TF1's variables by name: weights, then what the optimizer holds of them."""
-    found = {}
+    variables = {}
     try:
-        for layer in told["layers"]:
+        for layer in model_map["layers"]:
             roles = {
                 row["role"]: row["variable"]
-                for row in told["variables"]
+                for row in model_map["variables"]
                 if row["layer"] == layer["name"]
             }
-            own, parts = model.get_layer(layer["name"]), _parts(layer)
-            found.update(_named(layer_weights.to_tf1(parts, layer_weights.weights(own)), roles))
-            for slot, layers in told.get("optimizer", {}).get("slots", {}).items():
+            keras_layer, mappings = model.get_layer(layer["name"]), _mappings(layer)
+            variables.update(
+                _by_name(layer_weights.to_tf1(mappings, layer_weights.weights(keras_layer)), roles)
+            )
+            for slot, layers in model_map.get("optimizer", {}).get("slots", {}).items():
                 if layer["name"] in layers:
-                    values = _slot(model, own, slot, told)
+                    values = _slot(model, keras_layer, slot, model_map)
                     names = layers[layer["name"]]
-                    found.update(_named(layer_weights.to_tf1(parts, values, linear=True), names))
+                    variables.update(
+                        _by_name(layer_weights.to_tf1(mappings, values, linear=True), names)
+                    )
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path} is not the model of its map: {error}") from None
-    if "optimizer" in told:
-        found.update(_counters(told["optimizer"], model.optimizer))
-    return found
+    if "optimizer" in model_map:
+        variables.update(_counters(model_map["optimizer"], model.optimizer))
+    return variables
 
 
-def _in_parts(variables, parts):
+def _as_stored(variables, slices):
     """The variables, those that were stored in parts as these: {name: {stored name: shape}}."""
-    found: dict[str, np.ndarray] = {}
+    stored_values: dict[str, np.ndarray] = {}
     for name, value in variables.items():
-        stored = parts.get(name, {name: value.shape})
-        found.update(zip(stored, split(value, list(stored.values())), strict=True))
-    return found
+        stored = slices.get(name, {name: value.shape})
+        stored_values.update(zip(stored, split(value, list(stored.values())), strict=True))
+    return stored_values
 
 
-def _parts(layer):
+def _mappings(layer):
     """What layer_weights needs to know of a layer of the map."""
-    turned = [Turned(**part) for part in layer.get("turned", [])]
-    return turned or [Part(**part) for part in layer["cells"]]
+    permutations = [Turned(**mapping) for mapping in layer.get("turned", [])]
+    return permutations or [Part(**mapping) for mapping in layer["cells"]]
 
 
-def _named(arrays, roles):
+def _by_name(arrays, roles):
     """TF1's arrays of a layer by the names of the variables."""
     return {name: arrays[role] for role, name in roles.items()}
 
 
-def _slot(model, layer, slot, told):
+def _slot(model, layer, slot, model_map):
     """One slot of every weight of a layer, by role.
 
     Keras' momentum is the step that was taken, TF1's the sum of gradients that it came from.
     """
-    found = layer_weights.slots(model, layer, slot)
-    values = {role: np.array(variable) for role, variable in found.items()}
-    if told["optimizer"]["kind"] != "SGD":
+    slots = layer_weights.slots(model, layer, slot)
+    values = {role: np.array(variable) for role, variable in slots.items()}
+    if model_map["optimizer"]["kind"] != "SGD":
         return values
-    rate = told["optimizer"]["options"]["learning_rate"]
+    rate = model_map["optimizer"]["options"]["learning_rate"]
     return {role: -value / value.dtype.type(rate) for role, value in values.items()}
 
 
-def _counters(told, optimizer):
+def _counters(optimizer_map, optimizer):
     """The global step and the powers of beta, which TF1 multiplies up in float32 (D8)."""
-    steps, found = int(optimizer.iterations), {}
-    for key, counter in told["counters"].items():
+    steps, counters = int(optimizer.iterations), {}
+    for key, counter in optimizer_map["counters"].items():
         name, dtype = counter["variable"], counter["dtype"]
         if key == "global_step":
-            found[name] = np.array(steps, dtype)
+            counters[name] = np.array(steps, dtype)
         elif key in ("beta1_power", "beta2_power"):
             beta = np.float32(
-                told["options"][{"beta1_power": "beta_1", "beta2_power": "beta_2"}[key]]
+                optimizer_map["options"][{"beta1_power": "beta_1", "beta2_power": "beta_2"}[key]]
             )
             power = np.cumprod(np.full(steps + 1, beta), dtype=np.float32)[-1]
-            found[name] = power.astype(dtype)
-    return found
+            counters[name] = power.astype(dtype)
+    return counters
 
 
 def _save(variables, prefix):
@@ -136,17 +140,17 @@ def _save(variables, prefix):
     folder = os.path.dirname(prefix) or "."
     names = sorted(variables)
     try:
-        beside = tempfile.mkdtemp(prefix=f".part-{os.getpid()}-", dir=folder)
+        folder_made = tempfile.mkdtemp(prefix=f".part-{os.getpid()}-", dir=folder)
         try:
             tf.raw_ops.SaveV2(
-                prefix=os.path.join(beside, "model"),
+                prefix=os.path.join(folder_made, "model"),
                 tensor_names=names,
                 shape_and_slices=[""] * len(names),
                 tensors=[variables[name] for name in names],
             )
             for ending in (".data-00000-of-00001", ".index"):
-                os.replace(os.path.join(beside, "model" + ending), prefix + ending)
+                os.replace(os.path.join(folder_made, "model" + ending), prefix + ending)
         finally:
-            shutil.rmtree(beside)
+            shutil.rmtree(folder_made)
     except OSError as error:
         raise UserError(f"cannot write {prefix}: {error.strerror}") from None

@@ -247,8 +247,8 @@ def recurrent_spec(cells: list[CellSpec], options: Mapping[str, Any]) -> Spec:
 
 def _plain(layer: Layer, read: Read, name: str, dtype: str) -> Spec:
     """The spec of a layer of no cells: but for a map's its arrays are Keras' as they are."""
-    turned = tuple(Turned(role, axes) for role, axes in layer.turned.items())
+    turned = tuple(Turned(role, axes) for role, axes in layer.permuted.items())
     held = {role: read(variable) for role, variable in layer.variables.items()}
     weights = layer_weights.to_keras(turned, held)
     call = plain_layers.layer_call(layer, weights, dtype=dtype, name=name)
-    return Spec(call, weights, layer.variables, turned=turned, picked=layer.picked)
+    return Spec(call, weights, layer.variables, turned=turned, picked=layer.last_only)

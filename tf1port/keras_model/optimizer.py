@@ -15,7 +15,13 @@ from tf1port.numerics.optimizers import count_of_power
 from tf1port.progress import progress
 from tf1port.tf1.graph.clipping import clip_options, find_clipping, rows_of
 from tf1port.tf1.graph.index import scalar
-from tf1port.tf1.graph.optimizers import AVERAGES, KINDS, find_applied, slot_names, uncarried
+from tf1port.tf1.graph.optimizers import (
+    AVERAGES,
+    KINDS,
+    find_applied,
+    slot_names,
+    unsupported_reason,
+)
 
 # Of what the graph computes or is fed: Keras' defaults, with the momentum that most choose.
 STAND_INS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
@@ -105,7 +111,7 @@ def why_not(graph, specs):
         for role, variable in spec.sources.items()
         if role.rpartition("/")[2] not in AVERAGES
     }
-    return uncarried(graph, learning)
+    return unsupported_reason(graph, learning)
 
 
 def find_optimizer(graph, specs, checkpoint, held):

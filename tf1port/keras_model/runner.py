@@ -6,7 +6,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from tf1port.cells.sequences import turned, with_residual
+from tf1port.cells.sequences import reversed_sequence, with_residual
 from tf1port.keras_model import cell_specs, layer_weights
 from tf1port.numerics.precision import floatx
 
@@ -43,15 +43,24 @@ class KerasRun:
         for spec in self.blueprint.recurrent:
             tops: dict[str, np.ndarray] = {}
             for cell in spec.cells:
-                way, index = cell.prefix.partition("/")[0], len(finals)
-                back = way == "backward"
-                taken = tops.get(way, turned(inputs, lengths) if back else inputs)
-                made, final = self.single(index, taken, states[index], lengths=lengths)
-                tops[way] = with_residual(taken, made, lengths) if spec.residual else made
-                sequences.append(turned(tops[way], lengths) if back else tops[way])
+                direction, index = cell.prefix.partition("/")[0], len(finals)
+                back = direction == "backward"
+                cell_inputs = tops.get(
+                    direction, reversed_sequence(inputs, lengths) if back else inputs
+                )
+                outputs, final = self.single(index, cell_inputs, states[index], lengths=lengths)
+                tops[direction] = (
+                    with_residual(cell_inputs, outputs, lengths) if spec.residual else outputs
+                )
+                sequences.append(
+                    reversed_sequence(tops[direction], lengths) if back else tops[direction]
+                )
                 finals.append(final)
-            ends = [turned(top, lengths) if way == "backward" else top for way, top in tops.items()]
-            inputs = np.concatenate(ends, axis=-1)
+            tops_in_order = [
+                reversed_sequence(top, lengths) if direction == "backward" else top
+                for direction, top in tops.items()
+            ]
+            inputs = np.concatenate(tops_in_order, axis=-1)
         return sequences, finals
 
     def single(self, index, inputs, states, *, lengths=None):
@@ -60,28 +69,28 @@ class KerasRun:
         outputs, *final = self._cells[index](inputs, initial_state=list(states), mask=mask)
         return np.array(outputs), tuple(np.array(value) for value in final)
 
-    def head(self, taken, *, count):
+    def head(self, x, *, count):
         """The first layers after the cells, on [B, T, U] or [B, U]."""
         for spec, layer in zip(self.blueprint.after[:count], self._after, strict=False):
-            taken = layer(taken)
-            taken = taken[:, -1] if spec.picked else taken
-        return np.array(taken)
+            x = layer(x)
+            x = x[:, -1] if spec.picked else x
+        return np.array(x)
 
-    def before(self, taken):
+    def before(self, x):
         """The layers before the cells, on what the first one takes."""
         with floatx(self.dtype):
             for spec in self.blueprint.before:
-                taken = _plain(spec, self.weights[spec.name], dtype=self.dtype)(taken)
-        return np.array(taken)
+                x = _plain(spec, self.weights[spec.name], dtype=self.dtype)(x)
+        return np.array(x)
 
 
-def widened(model, weights):
+def upcast_model(model, weights):
     """The same Keras model in float64, with given weights by layer and role."""
     with floatx("float64"):
-        made = type(model).from_config(in_dtype(model.get_config(), "float64"))
+        upcast = type(model).from_config(in_dtype(model.get_config(), "float64"))
     for name, arrays in weights.items():
-        layer_weights.set_weights(made.get_layer(name), arrays)
-    return made
+        layer_weights.set_weights(upcast.get_layer(name), arrays)
+    return upcast
 
 
 def in_dtype(config, dtype):
@@ -114,8 +123,10 @@ def from_cells(model, blueprint, *, ids=True):
     embedded = [spec.kind for spec in blueprint.before] == ["Embedding"]
     if not blueprint.before or (ids and embedded):
         return model
-    taken = model.get_layer(blueprint.before[-1].name).output
-    return keras.Model([taken, *model.inputs[1:]] if blueprint.masked else taken, model.outputs[0])
+    cell_inputs = model.get_layer(blueprint.before[-1].name).output
+    return keras.Model(
+        [cell_inputs, *model.inputs[1:]] if blueprint.masked else cell_inputs, model.outputs[0]
+    )
 
 
 def _of(cell, arrays):
@@ -142,10 +153,10 @@ def _plain(spec, weights, *, dtype):
     arguments = arguments if arguments["dtype"] == dtype else _rounded(arguments)
     layer = replace(spec.call, arguments={**arguments, "dtype": dtype}).make()
 
-    def call(taken):
+    def call(x):
         if not layer.built:
-            layer.build(taken.shape)
+            layer.build(x.shape)
             layer_weights.set_weights(layer, weights)
-        return layer(taken)
+        return layer(x)
 
     return call

@@ -64,7 +64,7 @@ def count_of_power(beta, power):
     return Count(steps, bool(products[steps] == power))
 
 
-def as_held(options, *, dtype):
+def as_graph_constants(options, *, dtype):
     """An optimizer's options as a TF1 graph of that dtype computes with them (D13).
 
     It holds hyper-parameters in float32 whatever its dtype, and a norm to clip to in its own.

@@ -55,8 +55,8 @@ TABLE = {
     ("constants of cells", "float32"): Tolerance(0.0, 0.0, "constants, as data"),
     # Relative; a rate is a power of a decay, taken in float32.
     ("learning rate", "float32"): Tolerance(1e-5, 6.2e-7, "a power of a number near one"),
-    ("carried slots", "float32"): Tolerance(0.0, 0.0, _EXACT),
-    ("carried slots", "float64"): Tolerance(0.0, 0.0, _EXACT),
+    ("converted slots", "float32"): Tolerance(0.0, 0.0, _EXACT),
+    ("converted slots", "float64"): Tolerance(0.0, 0.0, _EXACT),
     ("gradients of a batch", "float32"): Tolerance(1e-4, 2.4e-7, _SHORT),
     ("gradients of a batch", "float64"): Tolerance(1e-9, 1e-14, _TRAINED),
     ("losses of resumed steps", "float32"): Tolerance(1e-4, 2.4e-6, _CHAOS),

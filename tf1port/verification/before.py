@@ -5,7 +5,7 @@ import tensorflow.compat.v1 as tf1
 
 from tf1port.errors import UserError
 from tf1port.tf1.graph import sessions
-from tf1port.tf1.session.recurrent_part import part_of, variables_of
+from tf1port.tf1.session.recurrent_subgraph import subgraph_of, variable_feeds
 from tf1port.verification.pairs import check_at
 
 ROWS = 4  # where a graph leaves a size open
@@ -44,11 +44,11 @@ def _rows(array):
 
 
 def _run(pair, fetches, stream):
-    graph, widened = pair.graph, pair.dtype != pair.blueprint.dtype
+    graph, upcast = pair.graph, pair.dtype != pair.blueprint.dtype
     with tf1.Graph().as_default() as imported:
-        given, values = variables_of(graph, pair.variables, dtype=pair.dtype)
-        part = part_of(graph, fetches, given=given, widened=widened)
-        sessions.import_part(part, given)
+        given, values = variable_feeds(graph, pair.variables, dtype=pair.dtype)
+        part = subgraph_of(graph, fetches, given=given, upcast=upcast)
+        sessions.import_subgraph(part, given)
         feed = {
             imported.get_tensor_by_name(f"{node.name}:0"): _drawn(pair, node, stream)
             for node in part.node

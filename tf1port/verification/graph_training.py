@@ -41,7 +41,7 @@ class GraphTraining:
             name = conversion.own_gradients[0]
             raise NoTraining(f"{name} has a gradient of its own, which the model has not")
         graph, upcast = conversion.graph, dtype != conversion.program.dtype
-        options = {"widened": upcast, "trust": graph.trust, "aliases": graph.aliases}
+        options = {"upcast": upcast, "trust": graph.trust, "aliases": graph.aliases}
         self._whole = known(WholeGraph, graph.graph_def, **options)
         known(self._whole.restore, conversion.checkpoint)
         known(self._whole.assign, {n: v for n, v in variables.items() if n in self._nodes})

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf1port.conversion.translation.translated import Translated
 from tf1port.keras_model import layer_weights
-from tf1port.keras_model.runner import widened
+from tf1port.keras_model.runner import upcast_model
 from tf1port.numerics import optimizers
 from tf1port.numerics.precision import floatx
 from tf1port.tf1.session.training import NoTraining
@@ -26,40 +26,44 @@ class KerasTraining:
 
     def __init__(self, conversion: Translated, model: keras.Model, weights: Weights, dtype: str):
         self.conversion, self.dtype = conversion, dtype
-        self._own = getattr(model, "optimizer", None)
+        self._file_optimizer = getattr(model, "optimizer", None)
         self.model = type(model).from_config(model.get_config())
         if dtype == "float64":
-            self.model = widened(model, weights)
+            self.model = upcast_model(model, weights)
         for name, arrays in weights.items():
             layer_weights.set_weights(self.model.get_layer(name), arrays)
 
-    def outputs(self, fed: Arrays, *, numpy: bool = True) -> dict[str, Any]:
+    def outputs(self, inputs: Arrays, *, numpy: bool = True) -> dict[str, Any]:
         """The model's outputs by name."""
-        taken = [fed[of["tensor"]] for of in self.conversion.inputs.values()]
+        ordered = [inputs[source["tensor"]] for source in self.conversion.inputs.values()]
         with floatx(self.dtype):
             try:
-                made = self.model(taken if len(taken) > 1 else taken[0], training=False)
+                predicted = self.model(ordered if len(ordered) > 1 else ordered[0], training=False)
             except (ValueError, tf.errors.OpError) as error:
                 raise NoTraining(str(error).partition("\n")[0]) from None
-        if not isinstance(made, dict):
-            made = {next(iter(self.conversion.outputs)): made}
-        return {name: np.array(value) for name, value in made.items()} if numpy else made
+        if not isinstance(predicted, dict):
+            predicted = {next(iter(self.conversion.outputs)): predicted}
+        return {name: np.array(value) for name, value in predicted.items()} if numpy else predicted
 
     def gradients(self, graph: GraphTraining, batch) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The gradients by TF1's names, and the loss."""
         variables, gradients, loss = self._pulled(graph, batch)
         by_id = {id(v): g for v, g in zip(variables, gradients, strict=True) if g is not None}
-        found = {}
+        result = {}
         for spec in self.conversion.program.specs:
-            own = layer_weights.variables(self.model.get_layer(spec.name))
-            pulled = {role: by_id.get(id(variable)) for role, variable in own.items()}
-            known = {role: one for role, one in pulled.items() if one is not None}
-            arrays = {role: np.array(tf.convert_to_tensor(one)) for role, one in known.items()}
-            if arrays.keys() != own.keys():
+            variables_by_role = layer_weights.variables(self.model.get_layer(spec.name))
+            by_role = {
+                role: by_id.get(id(variable)) for role, variable in variables_by_role.items()
+            }
+            present = {role: gradient for role, gradient in by_role.items() if gradient is not None}
+            arrays = {
+                role: np.array(tf.convert_to_tensor(gradient)) for role, gradient in present.items()
+            }
+            if arrays.keys() != variables_by_role.keys():
                 continue  # a layer that is not trained
             arrays = layer_weights.to_tf1(spec.parts, arrays, linear=True)
-            found.update({name: arrays[role] for role, name in spec.sources.items()})
-        return found, loss
+            result.update({name: arrays[role] for role, name in spec.sources.items()})
+        return result, loss
 
     def restore_optimizer(self) -> None:
         """Takes the optimizer of the file over, with its state.
@@ -69,20 +73,22 @@ class KerasTraining:
         Raises:
             NoTraining: there is none, or it is not of this model's weights.
         """
-        if self._own is None:
+        if self._file_optimizer is None:
             raise NoTraining("the model has no optimizer")
-        told = self.conversion.program.optimizer
-        if told is not None and told.unproved:
-            raise NoTraining("; ".join(told.unproved))
-        kind = type(self._own)
+        spec = self.conversion.program.optimizer
+        if spec is not None and spec.unproved:
+            raise NoTraining("; ".join(spec.unproved))
+        kind = type(self._file_optimizer)
         kind = optimizers.TF1PowersAdam if kind is keras.optimizers.Adam else kind
         dtype = self.conversion.program.dtype
-        options = optimizers.as_held(self._own.get_config(), dtype=dtype)
+        options = optimizers.as_graph_constants(self._file_optimizer.get_config(), dtype=dtype)
         with floatx(self.dtype):
             self.optimizer = kind.from_config(options)
             self.optimizer.build(self.model.trainable_variables)
-            for variable, held in zip(self.optimizer.variables, self._own.variables, strict=True):
-                variable.assign(np.array(held).astype(variable.dtype))
+            for variable, saved in zip(
+                self.optimizer.variables, self._file_optimizer.variables, strict=True
+            ):
+                variable.assign(np.array(saved).astype(variable.dtype))
 
     def step(self, graph: GraphTraining, batch) -> np.ndarray:
         """Trains one step; returns the loss before it."""
@@ -100,9 +106,15 @@ class KerasTraining:
         """The variables, their gradients, the loss."""
         variables = self.model.trainable_variables
         with floatx(self.dtype), tf.GradientTape() as tape:
-            made = self.outputs(graph.fed(batch), numpy=False)
-            taken = [made[name] for name in graph.pulled]
-        loss, pulls = graph.loss_of(batch, {name: np.array(made[name]) for name in graph.pulled})
+            outputs = self.outputs(graph.model_inputs(batch), numpy=False)
+            loss_outputs = [outputs[name] for name in graph.loss_outputs]
+        loss, pulls = graph.loss_of(
+            batch, {name: np.array(outputs[name]) for name in graph.loss_outputs}
+        )
         values = [variable.value for variable in variables]
-        pulled = [tf.constant(pulls[name]) for name in graph.pulled]
-        return variables, tape.gradient(taken, values, output_gradients=pulled), loss
+        output_gradients = [tf.constant(pulls[name]) for name in graph.loss_outputs]
+        return (
+            variables,
+            tape.gradient(loss_outputs, values, output_gradients=output_gradients),
+            loss,
+        )

@@ -3,8 +3,8 @@
 import numpy as np
 
 from tf1port.cells import reference as numpy_cells
-from tf1port.cells.sequences import turned, with_residual
-from tf1port.tf1.session.recurrent_part import Outputs
+from tf1port.cells.sequences import reversed_sequence, with_residual
+from tf1port.tf1.session.recurrent_subgraph import Outputs
 
 _LIMITS = {"cell_clip": "cell_clip", "projection_clip": "proj_clip"}
 
@@ -27,13 +27,15 @@ class NumpyRun:
         for level in self.network.levels:
             ends = []
             for direction in level:
-                taken = turned(inputs, lengths) if direction is level.backward else inputs
+                taken = (
+                    reversed_sequence(inputs, lengths) if direction is level.backward else inputs
+                )
                 for layer in direction:
                     found = self._unrolled(layer, taken, states[len(finals)], lengths)
                     taken = _going_on(layer, taken, found[0], lengths)
                     finals.append(found[1])
                     steps.append(found[2])
-                    outputs = turned(taken, lengths) if layer.backward else taken
+                    outputs = reversed_sequence(taken, lengths) if layer.backward else taken
                     sequences.append(outputs)
                 if direction:
                     ends.append(outputs)
@@ -81,7 +83,7 @@ class NumpyRun:
 
 def _is_other(layer):
     """Whether a layer is one of a sequence, or of a kind that is not computed here."""
-    return layer.picked or layer.kind not in _LAYERS
+    return layer.last_only or layer.kind not in _LAYERS
 
 
 def _normalized(rows, own, options, *, mean, variance):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf1port.keras_model import layer_weights
 from tf1port.numerics import comparison
-from tf1port.numerics.optimizers import CLIPS, as_held
+from tf1port.numerics.optimizers import CLIPS, as_graph_constants
 from tf1port.numerics.tolerances import tolerance
 from tf1port.tf1.graph.optimizers import AVERAGES, find_applied
 
@@ -55,7 +55,7 @@ def slots_check(conversion, model):
             for role, variable in sources.items():
                 expected[variable] = optimizer.as_keras(read(variable))
                 found[variable] = values.get(role, np.array(np.nan))
-    return comparison.check("carried slots", expected, found, dtype=conversion.blueprint.dtype)
+    return comparison.check("converted slots", expected, found, dtype=conversion.blueprint.dtype)
 
 
 def slots_as_held(conversion, model):
@@ -120,7 +120,7 @@ def _gaps(conversion, model):
 
 def _options(optimizer, conversion):
     """What an optimizer was made with, in the graph's precision, and its count of steps."""
-    options = as_held(optimizer.get_config(), dtype=conversion.blueprint.dtype)
+    options = as_graph_constants(optimizer.get_config(), dtype=conversion.blueprint.dtype)
     return {**options, "iterations": int(optimizer.iterations)}
 
 

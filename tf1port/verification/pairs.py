@@ -2,7 +2,7 @@
 
 from tf1port.keras_model.runner import KerasRun
 from tf1port.numerics import comparison
-from tf1port.tf1.session.recurrent_part import GraphRun
+from tf1port.tf1.session.recurrent_subgraph import GraphRun
 from tf1port.verification.numpy_run import NumpyRun
 
 
@@ -14,8 +14,8 @@ class Pair:
         self.graph, self.network = conversion.graph if graph else None, conversion.network
         self.run: GraphRun | NumpyRun = NumpyRun(self.network, variables)
         if self.graph is not None:
-            widened = dtype != self.blueprint.dtype
-            self.run = GraphRun(self.graph, self.network, variables, widened=widened)
+            upcast = dtype != self.blueprint.dtype
+            self.run = GraphRun(self.graph, self.network, variables, upcast=upcast)
         self.keras = KerasRun(self.blueprint, weights, dtype=dtype)
         self.variables = variables
 

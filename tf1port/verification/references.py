@@ -6,7 +6,7 @@ import numpy as np
 
 from tf1port.conversion import cases
 from tf1port.errors import UserError
-from tf1port.tf1.session.recurrent_part import GraphRun
+from tf1port.tf1.session.recurrent_subgraph import GraphRun
 
 
 class References(NamedTuple):
@@ -39,7 +39,7 @@ def _fault(conversion, *, widened):
     batch, steps = cases.sizes(conversion)[0]
     case = cases.case(conversion, np.random.default_rng(0), batch, steps)
     try:
-        run = GraphRun(conversion.graph, conversion.network, held, widened=widened)
+        run = GraphRun(conversion.graph, conversion.network, held, upcast=widened)
         case = case.cast(run.dtype)
         run(case.inputs, case.states, lengths=case.lengths)
     except UserError as error:

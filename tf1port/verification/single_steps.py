@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 
-from tf1port.cells.sequences import turned
-from tf1port.tf1.session.recurrent_part import static_sizes
+from tf1port.cells.sequences import reversed_sequence
+from tf1port.tf1.session.recurrent_subgraph import static_sizes
 from tf1port.verification.pairs import check_at
 
 
@@ -49,7 +49,9 @@ def _taken(pair, case, found):
     for level in pair.network.levels:
         ends = []
         for direction in level:
-            taken = turned(inputs, case.lengths) if direction is level.backward else inputs
+            taken = (
+                reversed_sequence(inputs, case.lengths) if direction is level.backward else inputs
+            )
             for layer in direction:
                 yield taken
                 steps, final = found.steps[index], found.states[index]
@@ -58,7 +60,7 @@ def _taken(pair, case, found):
                 index += 1
             if direction:
                 back = direction is level.backward
-                ends.append(turned(taken, case.lengths) if back else taken)
+                ends.append(reversed_sequence(taken, case.lengths) if back else taken)
         inputs = np.concatenate(ends, axis=-1)
 
 

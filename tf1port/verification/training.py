@@ -62,7 +62,7 @@ def training_checks(conversion, weights, *, model, dtype, steps=0, seed=0):
     losses = []
     for _ in range(steps):
         feed = run.batch(stream)
-        losses.append((run.take(feed).loss, model.step(run, feed)))
+        losses.append((run.cell_inputs(feed).loss, model.step(run, feed)))
         run.step(feed)
     sides = ({"step": np.array(values)} for values in zip(*losses, strict=True))
     yield comparison.check("losses of resumed steps", *sides, dtype=dtype)
@@ -108,7 +108,7 @@ class _Model:
         """
         if not self.ids:
             return taken.inputs
-        ids = run.entry(feed, self.conversion.ends.inputs.tensor)
+        ids = run.fed_value(feed, self.conversion.ends.inputs.tensor)
         table = np.array(self.whole.get_layer(self.blueprint.before[0].name).embeddings)
         if self._by_time is None:  # told once, while the tables are the same
             ways = [way for way in (False, True) if _is_looked_up(table, ids, way, taken.inputs)]
@@ -147,7 +147,7 @@ class _Model:
             raise NoTraining("the model has no optimizer")
         kind = type(self._own)
         kind = optimizers.TF1PowersAdam if kind is keras.optimizers.Adam else kind
-        options = optimizers.as_held(self._own.get_config(), dtype=self.blueprint.dtype)
+        options = optimizers.as_graph_constants(self._own.get_config(), dtype=self.blueprint.dtype)
         with floatx(self.dtype), self._guarded():
             self.optimizer = kind.from_config(options)
             self.optimizer.build(self.whole.trainable_variables)
@@ -175,7 +175,7 @@ class _Model:
 
     def _pulled(self, run, feed):
         """The variables, their gradients, the loss."""
-        taken = run.take(feed)
+        taken = run.cell_inputs(feed)
         inputs = self._inputs(run, feed, taken)
         if self.blueprint.masked:
             lengths = taken.lengths[:, None]

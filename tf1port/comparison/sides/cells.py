@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf1
 
 from tf1port.comparison.sides.weight_map import CellEntry
 from tf1port.tf1.graph.network import RecurrentLayer
-from tf1port.tf1.session.recurrent_part import of_run, static_sizes, tensors_of
+from tf1port.tf1.session.recurrent_subgraph import run_outputs, run_tensors, static_sizes
 
 
 class Cells:
@@ -30,7 +30,7 @@ class Cells:
         """The names of what `run` gives."""
         found = []
         for name, layer in self.layers.items():
-            outputs, _ = tensors_of(layer.own_run)
+            outputs, _ = run_tensors(layer.own_run)
             found += [name] if outputs and not layer.residual else []
             found += [f"{name}/{part}" for part in "hc"[: len(layer.own_run.initial)]]
         return [name for name in found if self._given is None or name in self._given]
@@ -38,13 +38,13 @@ class Cells:
     @property
     def tensors(self) -> list[Any]:
         """The tensors of the runs, nested."""
-        return [tensors_of(layer.own_run) for layer in self.layers.values()]
+        return [run_tensors(layer.own_run) for layer in self.layers.values()]
 
     def run(self, whole: Any, feed: Any) -> dict[str, Any]:
         """The outputs and final states by name, of a tf1port.tf1.session.whole_graph.WholeGraph."""
         names = self.names
         runs = {name: layer.own_run for name, layer in self.layers.items()}
-        cells = {name: tensors_of(run) for name, run in runs.items()}
+        cells = {name: run_tensors(run) for name, run in runs.items()}
         starts = {name: list(run.initial) for name, run in runs.items()}
         lengths = {name: [run.lengths] if run.lengths else [] for name, run in runs.items()}
         tensors = tf1.nest.map_structure(whole.tensor, [cells, starts, lengths])
@@ -52,7 +52,7 @@ class Cells:
         found = {}
         for name, layer in self.layers.items():
             own = lengths[name][0] if lengths[name] else None
-            sequence, states, _ = of_run(layer, cells[name], starts[name], own)
+            sequence, states, _ = run_outputs(layer, cells[name], starts[name], own)
             found[name] = sequence
             found.update({f"{name}/{part}": s for part, s in zip("hc", states, strict=False)})
         return {name: value for name, value in found.items() if name in names}

@@ -71,7 +71,7 @@ class CheckpointSide(Side):
         """A WholeGraph with the checkpoint's values."""
         found = WholeGraph(
             dropout.drawn(self.program.graph.graph_def, drawn),
-            widened=self.dtype != self.own_dtype,
+            upcast=self.dtype != self.own_dtype,
             fed=feeding.names(self.map),
             trust=self.program.graph.trust,
         )

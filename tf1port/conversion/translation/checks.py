@@ -13,14 +13,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf1port.conversion.as_it_stands import inference, noisy
 from tf1port.conversion.end_to_end import QUANTITY, ROUNDINGS
+from tf1port.conversion.original_graph import inference, perturbed
 from tf1port.conversion.translation import feeds
 from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.blueprint import to_variables
-from tf1port.keras_model.runner import widened
+from tf1port.keras_model.runner import upcast_model
 from tf1port.numerics import comparison
 from tf1port.numerics.differences import difference
 from tf1port.numerics.precision import floatx
@@ -28,7 +28,7 @@ from tf1port.tf1.session.whole_graph import WholeGraph
 
 Arrays = Mapping[str, np.ndarray]
 Weights = Mapping[str, Mapping[str, np.ndarray]]
-_OWN = f"{ROUNDINGS} times what Keras' float32 parts from its float64"
+_OWN_REASON = f"{ROUNDINGS} times what Keras' float32 parts from its float64"
 
 
 class GraphSide:
@@ -38,83 +38,89 @@ class GraphSide:
         self.conversion = conversion
         self.dtype = "float64" if upcast else conversion.program.dtype
         graph = conversion.graph
-        self._whole = WholeGraph(
+        self._session = WholeGraph(
             inference(graph),
-            widened=upcast,
+            upcast=upcast,
             targets=[*conversion.outputs.values()],
             trust=graph.trust,
             aliases=graph.aliases,
         )
         self._flags = graph.outside.flags if graph.outside else {}
-        self._whole.restore(conversion.checkpoint)
+        self._session.restore(conversion.checkpoint)
 
     def assign(self, variables: Arrays, stream: np.random.Generator | None = None) -> None:
         """Sets the variables of the model, and with a stream all other real ones at random."""
         values = {name: value for name, value in variables.items() if self._has(name)}
         if stream is not None:
-            others = [name for name in self._variables() if name not in values]
-            for name, value in self._whole.read(others).items():
+            remaining = [name for name in self._variables() if name not in values]
+            for name, value in self._session.read(remaining).items():
                 if np.issubdtype(value.dtype, np.floating):
-                    values[name] = noisy(value, stream)
-        self._whole.assign(values)
+                    values[name] = perturbed(value, stream)
+        self._session.assign(values)
 
-    def __call__(self, fed: Arrays) -> dict[str, np.ndarray]:
+    def __call__(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """The outputs by name. Raises UserError where the graph does not take what is fed."""
-        feed = {self._whole.tensor(name): value for name, value in fed.items()}
+        feed = {self._session.tensor(name): value for name, value in inputs.items()}
         for name, value in self._flags.items():
-            if name.rpartition(":")[0] in self._whole.operations:
-                feed[self._whole.tensor(name)] = value
-        wanted = {name: self._whole.tensor(of) for name, of in self.conversion.outputs.items()}
+            if name.rpartition(":")[0] in self._session.operations:
+                feed[self._session.tensor(name)] = value
+        fetches = {
+            name: self._session.tensor(tensor) for name, tensor in self.conversion.outputs.items()
+        }
         try:
-            return dict(self._whole.run(wanted, feed))
+            return dict(self._session.run(fetches, feed))
         except ValueError as error:
             raise UserError(str(error).partition("\n")[0]) from None
 
     def _has(self, name: str) -> bool:
-        return name in self._whole.operations
+        return name in self._session.operations
 
     def _variables(self) -> list[str]:
         kinds = ("Variable", "VariableV2", "VarHandleOp")
-        return [name for name, one in self._whole.operations.items() if one.type in kinds]
+        return [
+            name for name, operation in self._session.operations.items() if operation.type in kinds
+        ]
 
 
 class KerasSide:
     """The model in the dtype of the graph's session, and in float64 beside it."""
 
-    def __init__(self, conversion: Translated, model: keras.Model, wide, dtype: str) -> None:
-        self.conversion, self.dtype, self._wide = conversion, dtype, wide
-        self._model = wide if dtype == "float64" else type(model).from_config(model.get_config())
+    def __init__(self, conversion: Translated, model: keras.Model, upcast, dtype: str) -> None:
+        self.conversion, self.dtype, self._upcast = conversion, dtype, upcast
+        self._model = upcast if dtype == "float64" else type(model).from_config(model.get_config())
 
     def set_weights(self, weights: Weights) -> None:
         """Sets the weights by layer and role."""
-        for model in {id(one): one for one in (self._wide, self._model)}.values():
+        for model in {id(model): model for model in (self._upcast, self._model)}.values():
             for name, arrays in weights.items():
                 layer_weights.set_weights(model.get_layer(name), arrays)
 
-    def compare(self, fed: Arrays, expected: Arrays, where: str) -> comparison.Check:
+    def compare(self, inputs: Arrays, expected: Arrays, label: str) -> comparison.Check:
         """The comparison of all outputs with those of the graph."""
-        found = self._outputs(self._model, fed, self.dtype)
-        check = comparison.check(QUANTITY, expected, found, dtype=self.dtype)
-        check = check._replace(place=f"{check.place}, the graph as it stands, {where}")
+        actual = self._outputs(self._model, inputs, self.dtype)
+        check = comparison.check(QUANTITY, expected, actual, dtype=self.dtype)
+        check = check._replace(place=f"{check.place}, the graph as it stands, {label}")
         if self.dtype == "float64" or not np.isfinite(check.max_abs):
             return check
-        exact = self._outputs(self._wide, fed, "float64")
-        made = {name: value.astype("float64") for name, value in found.items()}
-        own = ROUNDINGS * difference(made, exact).max_abs
-        return check._replace(bound=own, reason=_OWN) if own > check.bound else check
+        exact = self._outputs(self._upcast, inputs, "float64")
+        upcast = {name: value.astype("float64") for name, value in actual.items()}
+        bound = ROUNDINGS * difference(upcast, exact).max_abs
+        return check._replace(bound=bound, reason=_OWN_REASON) if bound > check.bound else check
 
-    def _outputs(self, model, fed: Arrays, dtype: str) -> dict[str, np.ndarray]:
-        names = [of["tensor"] for of in self.conversion.inputs.values()]
-        taken = [_cast(fed[name], dtype) for name in names]
+    def _outputs(self, model, inputs: Arrays, dtype: str) -> dict[str, np.ndarray]:
+        names = [source["tensor"] for source in self.conversion.inputs.values()]
+        model_inputs = [_cast(inputs[name], dtype) for name in names]
         with floatx(dtype):
             try:
-                made = model(taken if len(taken) > 1 else taken[0], training=False)
+                outputs = model(
+                    model_inputs if len(model_inputs) > 1 else model_inputs[0], training=False
+                )
             except (ValueError, tf.errors.OpError) as error:
                 line = str(error).strip().partition("\n")[0]
                 raise UserError(f"the model does not take what the graph does: {line}") from None
-        if not isinstance(made, dict):
-            made = {next(iter(self.conversion.outputs)): made}
-        return {name: np.array(value) for name, value in made.items()}
+        if not isinstance(outputs, dict):
+            outputs = {next(iter(self.conversion.outputs)): outputs}
+        return {name: np.array(value) for name, value in outputs.items()}
 
 
 def end_to_end(
@@ -134,27 +140,27 @@ def end_to_end(
     """
     stream = np.random.default_rng(seed)
     try:
-        graph, fitting = _fitting(conversion, stream)
+        graph, usable_sizes = _fitting(conversion, stream)
     except UserError as reason:
         unproved.append(f"{QUANTITY}: {reason}")
         return
-    wide = {name: _all_cast(arrays, "float64") for name, arrays in weights.items()}
-    keras_side = KerasSide(conversion, model, widened(model, wide), graph.dtype)
-    drawn = {
-        name: {role: noisy(value, stream, role=role) for role, value in arrays.items()}
-        for name, arrays in wide.items()
+    upcast = {name: _all_cast(arrays, "float64") for name, arrays in weights.items()}
+    keras_side = KerasSide(conversion, model, upcast_model(model, upcast), graph.dtype)
+    random_values = {
+        name: {role: perturbed(value, stream, role=role) for role, value in arrays.items()}
+        for name, arrays in upcast.items()
     }
-    for start, held in (("", wide), (", variables drawn anew", drawn)):
-        graph.assign(to_variables(held, conversion.program), stream if start else None)
-        keras_side.set_weights(held)
-        for sizes, shortest in fitting[:1] if start else fitting:
-            where = f"{sizes}{start}"
-            fed = feeds.batch(conversion.program, sizes, stream, shortest=shortest)
-            fed = {name: _cast(value, graph.dtype) for name, value in fed.items()}
+    for start, values in (("", upcast), (", variables drawn anew", random_values)):
+        graph.assign(to_variables(values, conversion.program), stream if start else None)
+        keras_side.set_weights(values)
+        for sizes, shortest in usable_sizes[:1] if start else usable_sizes:
+            label = f"{sizes}{start}"
+            inputs = feeds.batch(conversion.program, sizes, stream, shortest=shortest)
+            inputs = {name: _cast(value, graph.dtype) for name, value in inputs.items()}
             try:
-                yield keras_side.compare(fed, graph(fed), where)
+                yield keras_side.compare(inputs, graph(inputs), label)
             except UserError as reason:
-                unproved.append(f"{QUANTITY}, {where}: {reason}")
+                unproved.append(f"{QUANTITY}, {label}: {reason}")
 
 
 def _fitting(conversion: Translated, stream):
@@ -162,32 +168,34 @@ def _fitting(conversion: Translated, stream):
     for upcast in (True, False) if conversion.program.upcasts else (False,):
         try:
             graph = GraphSide(conversion, upcast=upcast)
-            return graph, _taken(conversion, graph, stream)
+            return graph, _usable_sizes(conversion, graph, stream)
         except UserError as error:
             fault = error
     raise fault
 
 
-def _taken(conversion: Translated, graph: GraphSide, stream) -> list[tuple[feeds.BatchSizes, int]]:
+def _usable_sizes(
+    conversion: Translated, graph: GraphSide, stream
+) -> list[tuple[feeds.BatchSizes, int]]:
     """One small and one large size that a graph takes, with the shortest row that it takes."""
-    found: list[tuple[feeds.BatchSizes, int]] = []
+    usable: list[tuple[feeds.BatchSizes, int]] = []
     fault = UserError("it takes no size that was tried")
     for sizes in feeds.sizes(conversion.program):
-        if len(found) == 2 or any(one.steps == sizes.steps for one, _ in found):
+        if len(usable) == 2 or any(known.steps == sizes.steps for known, _ in usable):
             continue
         for shortest in (0, 1):
-            fed = feeds.batch(conversion.program, sizes, stream, shortest=shortest)
+            inputs = feeds.batch(conversion.program, sizes, stream, shortest=shortest)
             try:
-                made = graph({name: _cast(value, graph.dtype) for name, value in fed.items()})
+                outputs = graph({name: _cast(value, graph.dtype) for name, value in inputs.items()})
             except UserError as error:
                 fault = error
                 continue
-            if all(np.isfinite(value).all() for value in made.values()):
-                found.append((sizes, shortest))
+            if all(np.isfinite(value).all() for value in outputs.values()):
+                usable.append((sizes, shortest))
                 break
-    if not found:
+    if not usable:
         raise fault
-    return found
+    return usable
 
 
 def _cast(value: np.ndarray, dtype: str) -> np.ndarray:

@@ -31,7 +31,7 @@ def constants(graph: Graph, tensors: Iterable[str]) -> dict[str, np.ndarray]:
         tensors: each after those that it is computed of.
     """
     sizes: dict[str, np.ndarray] = {}
-    found: dict[str, np.ndarray | None] = {}
+    values: dict[str, np.ndarray | None] = {}
     for tensor in tensors:
         node = graph.node(tensor)
         if node is None:
@@ -40,14 +40,14 @@ def constants(graph: Graph, tensors: Iterable[str]) -> dict[str, np.ndarray]:
             value = _size(node, graph.shape(graph.inputs(node)[0]))
             if value is not None:
                 sizes[tensor] = value
-                found[tensor] = value
+                values[tensor] = value
         elif (value := _known_sizes(graph, node)) is not None:
-            sizes[tensor] = found[tensor] = value
+            sizes[tensor] = values[tensor] = value
         elif node.op == "Const":
-            found[tensor] = graph.constant(tensor)
-        elif _computes(node.op) and all(graph.origin(t) in found for t in graph.inputs(node)):
-            found[tensor] = None
-    return {name: value for name, value in _run(graph, found, sizes).items() if value is not None}
+            values[tensor] = graph.constant(tensor)
+        elif _computes(node.op) and all(graph.origin(t) in values for t in graph.inputs(node)):
+            values[tensor] = None
+    return {name: value for name, value in _run(graph, values, sizes).items() if value is not None}
 
 
 def _computes(op: str) -> bool:
@@ -76,32 +76,32 @@ def _known_sizes(graph: Graph, node) -> np.ndarray | None:
     sizes = graph.shape(graph.inputs(shape)[0])
     bounds = [graph.constant(name) for name in graph.inputs(node)[1:]]
     masks = {key: node.attr[f"{key}_mask"].i for key in ("begin", "end", "shrink_axis")}
-    others = node.attr["ellipsis_mask"].i or node.attr["new_axis_mask"].i
-    if sizes is None or others or any(bound is None or len(bound) != 1 for bound in bounds):
+    unsupported = node.attr["ellipsis_mask"].i or node.attr["new_axis_mask"].i
+    if sizes is None or unsupported or any(bound is None or len(bound) != 1 for bound in bounds):
         return None
     begin, end, stride = (int(bound[0]) for bound in bounds)
     first, last = (None if masks["begin"] else begin), (None if masks["end"] else end)
-    taken = sizes[begin] if masks["shrink_axis"] else sizes[first:last:stride]
-    if taken is None or (isinstance(taken, list) and None in taken):
+    selected = sizes[begin] if masks["shrink_axis"] else sizes[first:last:stride]
+    if selected is None or (isinstance(selected, list) and None in selected):
         return None
-    return np.asarray(taken, np.int64 if shape.attr["out_type"].type == _INT64 else np.int32)
+    return np.asarray(selected, np.int64 if shape.attr["out_type"].type == _INT64 else np.int32)
 
 
-def _run(graph, found, sizes):
-    wanted = [name for name, value in found.items() if value is None]
-    if not wanted:
-        return found
+def _run(graph, values, sizes):
+    unknown = [name for name, value in values.items() if value is None]
+    if not unknown:
+        return values
     try:
         # What a constant within a loop waits for is the loop, that it is computed of nothing of.
-        part = Imported(graph, fed=sizes, controls=False)
-        part.add(wanted)
-        tensors = {name: part.tensor(name) for name in wanted}
-        feed = {part.tensor(name): value for name, value in sizes.items()}
-        with sessions.session(part.graph) as session:
+        imported = Imported(graph, fed=sizes, controls=False)
+        imported.add(unknown)
+        tensors = {name: imported.tensor(name) for name in unknown}
+        feed = {imported.tensor(name): value for name, value in sizes.items()}
+        with sessions.session(imported.graph) as session:
             values = sessions.run(session, tensors, feed)
     except (UserError, KeyError):
-        return found
-    return {**found, **values}
+        return values
+    return {**values, **values}
 
 
 def rounded(graph: Graph, tensors: Iterable[str]) -> set[str]:
@@ -110,11 +110,11 @@ def rounded(graph: Graph, tensors: Iterable[str]) -> set[str]:
     Args:
         tensors: each after those that it is computed of.
     """
-    found: set[str] = set()
+    result: set[str] = set()
     for tensor in tensors:
         node = graph.node(tensor)
-        taken = {graph.origin(name) for name in graph.inputs(node)}
+        inputs = {graph.origin(name) for name in graph.inputs(node)}
         kind = output_type(node, int(tensor.rpartition(":")[2]))
-        if taken & found or (kind in _FLOATS and node.op not in _EXACT):
-            found.add(tensor)
-    return found
+        if inputs & result or (kind in _FLOATS and node.op not in _EXACT):
+            result.add(tensor)
+    return result

@@ -11,19 +11,19 @@ def diagram(conversion: Translated) -> list[str]:
     """The model from its inputs to its outputs."""
     program, lines = conversion.program, []
     if conversion.left_out:
-        left = (f"  {line}" for line in conversion.left_out)
-        lines += ["INCOMPLETE, the model does not have", *left, ""]
-    lines += [f"{name}: input {of['tensor']}" for name, of in conversion.inputs.items()]
-    done: set[int] = set()
+        lines_left = (f"  {line}" for line in conversion.left_out)
+        lines += ["INCOMPLETE, the model does not have", *lines_left, ""]
+    lines += [f"{name}: input {source['tensor']}" for name, source in conversion.inputs.items()]
+    listed: set[int] = set()
     for producer in in_order([*program.outputs.values()]):
         if isinstance(producer, Use) and producer.layer.spec is not None:
             spec = producer.layer.spec
-            taken = ", ".join(dict.fromkeys(_sources(producer)))
-            lines += ["", f"{spec.name}: {spec.kind} of {taken}"]
-            if id(producer.layer) not in done:
+            sources = ", ".join(dict.fromkeys(_sources(producer)))
+            lines += ["", f"{spec.name}: {spec.kind} of {sources}"]
+            if id(producer.layer) not in listed:
                 width = max([18, *map(len, spec.sources)])
                 lines += [f"  {role:<{width}} {name}" for role, name in spec.sources.items()]
-                done.add(id(producer.layer))
+                listed.add(id(producer.layer))
     lines += ["", *(f"output {name}: {tensor}" for name, tensor in conversion.outputs.items())]
     if program.optimizer is not None:
         lines += [
@@ -37,17 +37,17 @@ def diagram(conversion: Translated) -> list[str]:
 
 def _sources(producer: Producer) -> list[str]:
     """What leads to a piece without another layer between."""
-    found, queue, seen = [], list(producer.operands), set()
+    names, queue, visited = [], list(producer.operands), set()
     while queue:
         value: Value = queue.pop(0)
-        made = value.producer
-        if id(made) in seen:
+        producer = value.producer
+        if id(producer) in visited:
             continue
-        seen.add(id(made))
-        if isinstance(made, Use) and made.layer.spec is not None:
-            found.append(made.layer.spec.name)
-        elif isinstance(made, (Op, Sizes)):
-            queue += made.operands
-        elif not isinstance(made, Constant):
-            found.append(naming.of_node(made.scope))
-    return found
+        visited.add(id(producer))
+        if isinstance(producer, Use) and producer.layer.spec is not None:
+            names.append(producer.layer.spec.name)
+        elif isinstance(producer, (Op, Sizes)):
+            queue += producer.operands
+        elif not isinstance(producer, Constant):
+            names.append(naming.of_node(producer.scope))
+    return names

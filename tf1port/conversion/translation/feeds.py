@@ -37,11 +37,11 @@ def sizes(program: Program) -> Iterator[BatchSizes]:
     Last those with as many steps as an input has always, for others may have to fit it.
     """
     fixed = [value.shape or () for value in program.inputs]
-    known = sorted({shape[1] for shape in fixed if len(shape) > 1 and shape[1] is not None})
-    for which in (SMALL, LARGE, *((SMALL[0], steps, SMALL[2]) for steps in known)):
-        rows = next((shape[0] for shape in fixed if shape and shape[0] is not None), which[0])
+    fixed_steps = sorted({shape[1] for shape in fixed if len(shape) > 1 and shape[1] is not None})
+    for numbers in (SMALL, LARGE, *((SMALL[0], steps, SMALL[2]) for steps in fixed_steps)):
+        rows = next((shape[0] for shape in fixed if shape and shape[0] is not None), numbers[0])
         for time_first, apart in itertools.product((False, True), (True, False)):
-            yield BatchSizes(rows, which[1], which[2], time_first, apart)
+            yield BatchSizes(rows, numbers[1], numbers[2], time_first, apart)
 
 
 def kinds(program: Program) -> dict[str, tuple[str, int]]:
@@ -49,22 +49,22 @@ def kinds(program: Program) -> dict[str, tuple[str, int]]:
 
     Returns: ("ids", how many there are) or ("lengths", 0) or ("numbers", how many).
     """
-    found: dict[str, tuple[str, int]] = {}
-    of: dict[tuple[int, int], set[str]] = {}
+    result: dict[str, tuple[str, int]] = {}
+    inputs_of: dict[tuple[int, int], set[str]] = {}
     for value in program.inputs:
-        of[id(value.producer), value.port] = {value.producer.tensor}  # type: ignore[attr-defined]
+        inputs_of[id(value.producer), value.port] = {value.producer.tensor}  # type: ignore[attr-defined]
     order = in_order([*program.outputs.values()])
     for producer in order:
         for value in producer.operands:
-            names = of.get((id(value.producer), value.port), set())
+            names = inputs_of.get((id(value.producer), value.port), set())
             for name in names:
                 kind = _kind(producer, value)
                 if kind is not None:
-                    found[name] = min(kind, found.get(name, kind), key=lambda one: one[1])
+                    result[name] = min(kind, result.get(name, kind), key=lambda found: found[1])
             if isinstance(producer, Op) and all("int" in dtype for dtype in producer.out_dtypes):
                 for port in range(len(producer.out_dtypes)):
-                    of.setdefault((id(producer), port), set()).update(names)
-    return found
+                    inputs_of.setdefault((id(producer), port), set()).update(names)
+    return result
 
 
 def _kind(producer, value: Value) -> tuple[str, int] | None:
@@ -72,12 +72,12 @@ def _kind(producer, value: Value) -> tuple[str, int] | None:
         return "ids", producer.layer.options["input_dim"]
     if isinstance(producer, Op) and producer.op == "SequenceMask":
         return "lengths", 0
-    if isinstance(producer, Op) and producer.op == "OneHot" and value is producer.taken[0]:
-        depth = producer.taken[1].producer
+    if isinstance(producer, Op) and producer.op == "OneHot" and value is producer.inputs[0]:
+        depth = producer.inputs[1].producer
         return ("ids", int(depth.array)) if isinstance(depth, Constant) else None
     if isinstance(producer, Op) and producer.op in ("Gather", "GatherV2"):
-        known = (producer.taken[0].shape or (None,))[0]
-        return ("ids", known) if known is not None and value is producer.taken[1] else None
+        known = (producer.inputs[0].shape or (None,))[0]
+        return ("ids", known) if known is not None and value is producer.inputs[1] else None
     return None
 
 
@@ -89,26 +89,26 @@ def batch(
     Args:
         shortest: the length of the shortest row.
     """
-    roles, found = kinds(program), {}
+    roles, arrays = kinds(program), {}
     steps = _steps(program, chosen)
     for value in program.inputs:
         tensor = value.producer.tensor  # type: ignore[attr-defined]
         shape = _shape(value, chosen, steps[tensor])
-        found[tensor] = _drawn(value, shape, roles.get(tensor), stream, steps, shortest)
-    return found
+        arrays[tensor] = _drawn(value, shape, roles.get(tensor), stream, steps, shortest)
+    return arrays
 
 
 def _steps(program: Program, chosen: BatchSizes) -> dict[str, int]:
     """The number of steps of each input."""
-    found, extra = {}, 0
+    result, extra = {}, 0
     for value in program.inputs:
         tensor = value.producer.tensor  # type: ignore[attr-defined]
         shape = value.shape or ()
         axis = 0 if chosen.time_first else 1
         known = shape[axis] if len(shape) > 1 else None
-        found[tensor] = known or chosen.steps + extra
+        result[tensor] = known or chosen.steps + extra
         extra += 1 if chosen.apart and len(shape) > 1 and known is None else 0
-    return found
+    return result
 
 
 def _shape(value: Value, chosen: BatchSizes, steps: int) -> tuple[int, ...]:

@@ -16,30 +16,30 @@ from tf1port.keras_model.program import Use, Value
 from tf1port.tf1.graph.equations import ACTIVATIONS
 
 
-def _embedding(reader, node, taken):
-    axis = reader.constant(taken[2]) if len(taken) > 2 else np.array(0)
-    table = reader.variable(taken[0])
+def _embedding(reader, node, inputs):
+    axis = reader.constant(inputs[2]) if len(inputs) > 2 else np.array(0)
+    table = reader.variable(inputs[0])
     if table is None or axis is None or int(axis) or node.attr["batch_dims"].i:
         return None
-    if taken[0].shape is None or len(taken[0].shape) != 2 or taken[1].shape is None:
+    if inputs[0].shape is None or len(inputs[0].shape) != 2 or inputs[1].shape is None:
         return None
-    ids, width = taken[0].shape
+    ids, width = inputs[0].shape
     options = {"input_dim": ids, "output_dim": width}
     layer = reader.layer("Embedding", options, {"embeddings": table}, scope=node.name)
-    use = Use(layer, (taken[1],), scope=node.name)
-    sizes = (*(sizes_of(taken[1]) or ()), width)
-    return [Value(use, taken[0].dtype, (*taken[1].shape, width), dims=sizes)]
+    use = Use(layer, (inputs[1],), scope=node.name)
+    sizes = (*(sizes_of(inputs[1]) or ()), width)
+    return [Value(use, inputs[0].dtype, (*inputs[1].shape, width), dims=sizes)]
 
 
-def _product(reader, node, taken):
-    kernel = reader.variable(taken[1])
-    turned = node.attr["transpose_a"].b or node.attr["transpose_b"].b
-    if turned or any(value.shape is None or len(value.shape) != 2 for value in taken):
+def _product(reader, node, inputs):
+    kernel = reader.variable(inputs[1])
+    transposed = node.attr["transpose_a"].b or node.attr["transpose_b"].b
+    if transposed or any(value.shape is None or len(value.shape) != 2 for value in inputs):
         return None
     if kernel is not None:
-        return [_dense(reader, taken[0], {"kernel": kernel}, None, node)]
-    (value,) = reader.plain(node, taken)
-    value.dims = (taken[0].size(0), taken[1].size(1))
+        return [_dense(reader, inputs[0], {"kernel": kernel}, None, node)]
+    (value,) = reader.plain(node, inputs)
+    value.dims = (inputs[0].size(0), inputs[1].size(1))
     return [value]
 
 
@@ -52,8 +52,8 @@ def _dense(reader, rows: Value, variables, activation, node) -> Value:
     layer = reader.layer("Dense", options, variables, scope=node.name)
     use = Use(layer, (source,), scope=node.name)
     sizes = (*(sizes_of(source) or ())[:-1], units)
-    made = Value(use, rows.dtype, (*source.axes[:-1], units), dims=sizes)
-    return made if source is rows else reshaped(reader, made, (-1, units), node)
+    output = Value(use, rows.dtype, (*source.axes[:-1], units), dims=sizes)
+    return output if source is rows else reshaped(reader, output, (-1, units), node)
 
 
 def _as_dense(reader, value: Value, tensor: str) -> Use | None:
@@ -68,15 +68,17 @@ def _as_dense(reader, value: Value, tensor: str) -> Use | None:
 
 def _rows(value: Value, use: Use) -> Value:
     """What a dense layer takes, as rows where its output is rows."""
-    taken = use.positional[0]
+    source = use.positional[0]
     if value.rows_of is None:
-        return taken
-    return Value(taken.producer, taken.dtype, taken.shape, taken.port, taken.dims, rows_of=taken)
+        return source
+    return Value(
+        source.producer, source.dtype, source.shape, source.port, source.dims, rows_of=source
+    )
 
 
-def _biased(reader, node, taken):
+def _biased(reader, node, inputs):
     names = reader.graph.inputs(node)
-    for value, bias, tensor in ((*taken, names[0]), (*taken[::-1], names[1])):
+    for value, bias, tensor in ((*inputs, names[0]), (*inputs[::-1], names[1])):
         use, variable = _as_dense(reader, value, tensor), reader.variable(bias)
         if use is None or variable is None or use.layer.options["use_bias"]:
             continue
@@ -86,11 +88,11 @@ def _biased(reader, node, taken):
     return None
 
 
-def _activation(reader, node, taken):
-    use = _as_dense(reader, taken[0], reader.graph.inputs(node)[0])
+def _activation(reader, node, inputs):
+    use = _as_dense(reader, inputs[0], reader.graph.inputs(node)[0])
     if use is None or node.op == "LeakyRelu":
         return None
-    rows = _rows(taken[0], use)
+    rows = _rows(inputs[0], use)
     return [_dense(reader, rows, use.layer.variables, ACTIVATIONS[node.op], node)]
 
 

@@ -51,7 +51,7 @@ def value(reader, node, tensor: str) -> Value:
     graph = reader.graph
     if node.op.endswith("Exit"):
         frame = _frame(graph, node)
-        states = [one.final for one in frame.states]
+        states = [variable.final for variable in frame.states]
         if tensor not in states:
             raise UserError(f"{node.name} is no state of its loop")
         return _loop(reader, frame)[states.index(tensor)]
@@ -59,7 +59,7 @@ def value(reader, node, tensor: str) -> Value:
     if exit_ is None or not exit_.op.endswith("Exit"):
         raise UserError(f"{node.name} ({node.op}) reads an array that no loop writes")
     frame = _frame(graph, exit_)
-    finals = [one.final for one, _ in frame.arrays.values()]
+    finals = [variable.final for variable, _ in frame.arrays.values()]
     if f"{exit_.name}:0" not in finals:
         raise UserError(f"{node.name} reads an array that is not written step by step")
     values = _loop(reader, frame)
@@ -73,16 +73,22 @@ def _frame(graph, exit_) -> Frame:
     """The loop of an Exit."""
     switch = graph.node(graph.inputs(exit_)[0])
     condition = graph.node(graph.inputs(switch)[1])
-    switches = [one for one in graph.consumers(f"{condition.name}:0") if one.op == "Switch"]
+    switches = [
+        variable for variable in graph.consumers(f"{condition.name}:0") if variable.op == "Switch"
+    ]
     name = switch.name.rpartition("/")[0]
-    variables = [_variable(graph, one) for one in switches]
-    counters = [one for one in variables if _is_counter(graph, one)]
+    variables = [_variable(graph, variable) for variable in switches]
+    counters = [variable for variable in variables if _is_counter(graph, variable)]
     arrays = {}
-    for one in variables:
-        written = _written(graph, one, counters)
-        if written is not None:
-            arrays[one.body] = (one, written)
-    states = [one for one in variables if one not in counters and one.body not in arrays]
+    for variable in variables:
+        tensor = _written_tensor(graph, variable, counters)
+        if tensor is not None:
+            arrays[variable.body] = (variable, tensor)
+    states = [
+        variable
+        for variable in variables
+        if variable not in counters and variable.body not in arrays
+    ]
     _check_end(graph, graph.inputs(condition)[0], counters, name)
     return Frame(name, counters, arrays, states)
 
@@ -91,10 +97,10 @@ def _variable(graph, switch) -> Variable:
     merge = graph.node(graph.inputs(switch)[0])
     first, second = (graph.node(name) for name in graph.inputs(merge)[:2])
     enter, back = (first, second) if first.op.endswith("Enter") else (second, first)
-    exits = [one for one in graph.consumers(f"{switch.name}:0") if one.op.endswith("Exit")]
+    exits = [node for node in graph.consumers(f"{switch.name}:0") if node.op.endswith("Exit")]
     final = f"{exits[0].name}:0" if exits else ""
-    taken = graph.inputs(enter)[0]
-    return Variable(graph.origin(taken), f"{switch.name}:1", graph.inputs(back)[0], final)
+    initial = graph.inputs(enter)[0]
+    return Variable(graph.origin(initial), f"{switch.name}:1", graph.inputs(back)[0], final)
 
 
 def _is_counter(graph, variable: Variable) -> bool:
@@ -102,18 +108,18 @@ def _is_counter(graph, variable: Variable) -> bool:
     start, new = graph.constant(variable.initial), graph.node(graph.origin(variable.new))
     if start is None or start.ndim or start.any() or new is None or new.op not in ADD:
         return False
-    one, other = (graph.origin(name) for name in graph.inputs(new))
-    step = graph.constant(other if one == variable.body else one)
-    return variable.body in (one, other) and step is not None and step == 1
+    first, second = (graph.origin(name) for name in graph.inputs(new))
+    step = graph.constant(second if first == variable.body else first)
+    return variable.body in (first, second) and step is not None and step == 1
 
 
-def _written(graph, variable: Variable, counters: list[Variable]) -> str | None:
+def _written_tensor(graph, variable: Variable, counters: list[Variable]) -> str | None:
     """The tensor that a step writes to an array; None where the variable is none."""
     write = graph.node(graph.origin(variable.new))
     if write is None or write.op != _WRITE:
         return None
     _, index, tensor, flow = graph.inputs(write)
-    steps = {one.body for one in counters}
+    steps = {counter.body for counter in counters}
     if graph.origin(flow) != variable.body or graph.origin(index) not in steps:
         return None
     return graph.origin(tensor)
@@ -121,15 +127,15 @@ def _written(graph, variable: Variable, counters: list[Variable]) -> str | None:
 
 def _check_end(graph, condition: str, counters: list[Variable], name: str) -> None:
     """Refuses a loop that does not end after a number of steps that is known before it."""
-    merges = {graph.inputs(graph.node(one.body))[0] for one in counters}
+    merges = {graph.inputs(graph.node(counter.body))[0] for counter in counters}
     queue = [condition]
     while queue:
         node = graph.node(graph.origin(queue.pop()))
         if node is not None and node.op == "LogicalAnd":
             queue += graph.inputs(node)
         elif node is None or node.op != "Less" or graph.inputs(node)[0] not in merges:
-            what = "nothing" if node is None else f"{node.name} ({node.op})"
-            raise UserError(f"the loop {name} ends when {what} says so, not after its steps")
+            name = "nothing" if node is None else f"{node.name} ({node.op})"
+            raise UserError(f"the loop {name} ends when {name} says so, not after its steps")
 
 
 def _loop(reader, frame: Frame) -> list[Value]:
@@ -139,26 +145,28 @@ def _loop(reader, frame: Frame) -> list[Value]:
             raise UserError(f"the loop {frame.name} is within another one")
         reader.depth += 1
         try:
-            reader.loops[frame.name] = _read(reader, frame)
+            reader.loops[frame.name] = _read_loop(reader, frame)
         finally:
             reader.depth -= 1
     return _values(reader.loops[frame.name])
 
 
-def _read(reader, frame: Frame) -> Loop:
-    initial = reader.read([one.initial for one in frame.states])
+def _read_loop(reader, frame: Frame) -> Loop:
+    initial = reader.read([item.initial for item in frame.states])
     time = Value(Leaf("time"), "int32", (), dims=())
     states = [
-        Value(Leaf(_state_name(one, index)), one.dtype, one.shape, dims=sizes_of(one))
-        for index, one in enumerate(initial)
+        Value(Leaf(_state_name(item, index)), item.dtype, item.shape, dims=sizes_of(item))
+        for index, item in enumerate(initial)
     ]
-    for one in frame.counters:
-        reader.set(one.body, time)
-    for one, leaf in zip(frame.states, states, strict=True):
-        reader.set(one.body, leaf)
-    wanted = [one.new for one in frame.states] + [tensor for _, tensor in frame.arrays.values()]
-    sequences, steps = _sequences(reader, frame, wanted)
-    made = reader.read(wanted)
+    for item in frame.counters:
+        reader.set(item.body, time)
+    for item, leaf in zip(frame.states, states, strict=True):
+        reader.set(item.body, leaf)
+    new_tensors = [item.new for item in frame.states] + [
+        tensor for _, tensor in frame.arrays.values()
+    ]
+    sequences, steps = _sequences(reader, frame, new_tensors)
+    new_values = reader.read(new_tensors)
     count = len(frame.states)
     loop = Loop(
         sequences,
@@ -166,12 +174,12 @@ def _read(reader, frame: Frame) -> Loop:
         initial,
         states,
         time,
-        made[:count],
-        made[count:],
+        new_values[:count],
+        new_values[count:],
         _length(reader, frame, sequences),
         scope=frame.name,
     )
-    _own_variables(reader, loop)
+    _add_weights(reader, loop)
     _check_states(loop, frame)
     _check_sizes(loop)
     return loop
@@ -181,33 +189,33 @@ def _state_name(value: Value, index: int) -> str:
     return f"state_{index + 1}" if index else "state"
 
 
-def _sequences(reader, frame: Frame, wanted) -> tuple[list[Value], list[Value]]:
+def _sequences(reader, frame: Frame, tensors) -> tuple[list[Value], list[Value]]:
     """What the steps read of arrays that are filled before, and the values of a step."""
-    graph, found, outer = reader.graph, {}, []
-    inside = {one.body for one in [*frame.counters, *frame.states]} | frame.arrays.keys()
-    counters = {one.body for one in frame.counters}
-    queue, seen = list(wanted), set(inside)
+    graph, sequence_names, outer = reader.graph, {}, []
+    inside = {variable.body for variable in [*frame.counters, *frame.states]} | frame.arrays.keys()
+    counters = {variable.body for variable in frame.counters}
+    queue, visited = list(tensors), set(inside)
     while queue:
         name = queue.pop()
         entered, tensor = _entered(graph, name), graph.origin(name)
         node = graph.node(tensor)
-        if tensor in seen or node is None:
+        if tensor in visited or node is None:
             continue
-        seen.add(tensor)
+        visited.add(tensor)
         if entered:
             outer.append(tensor)
         elif node.op == _READ:
-            found[tensor] = _read_of(graph, node, counters)
+            sequence_names[tensor] = _sequence_read(graph, node, counters)
         else:
             queue += graph.inputs(node)
     depth, reader.depth = reader.depth, reader.depth - 1  # these are outside of the loop
     try:
         reader.read(name for name in outer if graph.node(name).op not in _ARRAYS)
-        sequences = reader.read(found.values())
+        sequences = reader.read(sequence_names.values())
     finally:
         reader.depth = depth
     steps = []
-    for tensor, sequence in zip(found, sequences, strict=True):
+    for tensor, sequence in zip(sequence_names, sequences, strict=True):
         sizes = sizes_of(sequence) or ()
         steps.append(Value(Leaf("x"), sequence.dtype, sequence.axes[1:], dims=sizes[1:]))
         reader.set(tensor, steps[-1])
@@ -224,7 +232,7 @@ def _entered(graph, tensor: str) -> bool:
     return False
 
 
-def _read_of(graph, node, counters: set[str]) -> str:
+def _sequence_read(graph, node, counters: set[str]) -> str:
     """The sequence [T, ...] that a step reads its step of."""
     _, index, flow = (graph.origin(name) for name in graph.inputs(node))
     scatter = graph.node(flow)
@@ -242,43 +250,43 @@ def _length(reader, frame: Frame, sequences: list[Value]) -> Size:
     merge = graph.inputs(switch)[0]
     for node in graph.consumers(merge):
         if node.op == "Less":
-            (bound,) = reader.read([graph.inputs(node)[1]])
-            known = reader.constant(bound)
+            (limit,) = reader.read([graph.inputs(node)[1]])
+            known = reader.constant(limit)
             if known is not None:
                 return int(known)
-            if isinstance(bound.producer, Sizes):
-                return bound.producer.sizes[0]
+            if isinstance(limit.producer, Sizes):
+                return limit.producer.sizes[0]
     raise UserError(f"how many steps the loop {frame.name} takes is not known")
 
 
-def _own_variables(reader, loop: Loop) -> None:
+def _add_weights(reader, loop: Loop) -> None:
     """Makes the variables that the steps of a loop multiply by weights of its layer."""
-    weights = [one.producer for one in loop.invariant if isinstance(one.producer, Weight)]
-    own = [one.variable for one in weights if one.variable not in reader.raw]
-    loop.variables.update(naming.of_weights(own))
+    weights = [value.producer for value in loop.invariant if isinstance(value.producer, Weight)]
+    free = [value.variable for value in weights if value.variable not in reader.raw]
+    loop.variables.update(naming.of_weights(free))
 
 
 def _check_states(loop: Loop, frame: Frame) -> None:
     """Refuses states that change their kind."""
-    for one, new in zip(loop.states, loop.new_states, strict=True):
-        if one.dtype != new.dtype or one.shape is None or new.shape is None:
+    for state, new in zip(loop.states, loop.new_states, strict=True):
+        if state.dtype != new.dtype or state.shape is None or new.shape is None:
             raise UserError(f"a state of the loop {frame.name} changes its dtype or its shape")
 
 
 def _check_sizes(loop: Loop) -> None:
     """Refuses outputs whose sizes are known within the loop alone: room is made before it."""
-    inner = {id(one) for one in loop.inner} | {id(leaf.producer) for leaf in loop.leaves}
-    for sizes in loop.kept:
+    inner = {id(producer) for producer in loop.inner} | {id(leaf.producer) for leaf in loop.leaves}
+    for sizes in loop.output_sizes:
         if any(id(dim.value.producer) in inner for size in sizes for dim in dims_in(size)):
             raise UserError(f"how large its outputs are is not known before the loop {loop.scope}")
 
 
 def _values(loop: Loop) -> list[Value]:
-    found = []
-    for port, one in enumerate(loop.initial):
-        found.append(Value(loop, one.dtype, one.shape, port, sizes_of(one)))
-    for port, one in enumerate(loop.outputs, len(loop.initial)):
+    values = []
+    for port, value in enumerate(loop.initial):
+        values.append(Value(loop, value.dtype, value.shape, port, sizes_of(value)))
+    for port, value in enumerate(loop.outputs, len(loop.initial)):
         known = loop.length if isinstance(loop.length, int) else None
-        dims = (loop.length, *(sizes_of(one) or ()))
-        found.append(Value(loop, one.dtype, (known, *one.axes), port, dims))
-    return found
+        dims = (loop.length, *(sizes_of(value) or ()))
+        values.append(Value(loop, value.dtype, (known, *value.axes), port, dims))
+    return values

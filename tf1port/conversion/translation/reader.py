@@ -15,7 +15,7 @@ import tensorflow.compat.v1 as tf1
 
 from tf1port.conversion.translation import loops, recurrent_layers, rules
 from tf1port.conversion.translation.constants import constants, rounded
-from tf1port.conversion.translation.recurrences import Given
+from tf1port.conversion.translation.recurrences import RunOutput
 from tf1port.errors import UserError
 from tf1port.keras_model.op_table import OPS
 from tf1port.keras_model.program import Constant, Input, Layer, Loop, Op, Size, Value, Weight
@@ -47,11 +47,11 @@ class Reader:
         self,
         graph: Graph,
         shapes: Mapping[str, tuple[int, ...]],
-        given: Mapping[str, Given],
+        run_outputs: Mapping[str, RunOutput],
         *,
         raw: Iterable[str] = (),
     ) -> None:
-        self.graph, self.shapes, self.given, self.raw = graph, shapes, given, set(raw)
+        self.graph, self.shapes, self.run_outputs, self.raw = graph, shapes, run_outputs, set(raw)
         self.inputs: dict[str, Value] = {}
         self.layers: dict[tuple[Any, ...], Layer] = {}
         self.uses: Counter[str] = Counter()
@@ -70,17 +70,17 @@ class Reader:
         Raises:
             UserError: an op on the way to them has no counterpart.
         """
-        wanted = [self._origin(tensor) for tensor in tensors]
-        self._constants |= constants(self.graph, self._order(wanted))
+        origins = [self._origin(tensor) for tensor in tensors]
+        self._constants |= constants(self.graph, self._order(origins))
         self._rounded |= rounded(self.graph, self._constants)
-        order = self._order(wanted)
-        self.uses.update(wanted)
+        order = self._order(origins)
+        self.uses.update(origins)
         for tensor in order:
             self._count(tensor)
         for tensor in order:
             if tensor not in self._values:
-                self._make(tensor)
-        return [self.value(tensor) for tensor in wanted]
+                self._add_value(tensor)
+        return [self.value(tensor) for tensor in origins]
 
     def set(self, tensor: str, value: Value) -> None:
         """Says what a tensor is that is not computed of others."""
@@ -115,12 +115,12 @@ class Reader:
         key = (kind, repr(sorted(options.items())), *sorted(variables.items()))
         return self.layers.setdefault(key, Layer(kind, dict(options), variables, **more))
 
-    def op(self, op: str, taken: Iterable[Value]) -> Value:
+    def op(self, op: str, inputs: Iterable[Value]) -> Value:
         """A value of an op that the graph has not by itself, like the first that it takes."""
-        operands = tuple(taken)
+        operands = tuple(inputs)
         like = operands[0]
-        made = Op(op, {}, operands, (like.dtype,), (like.shape,), like.producer.scope)
-        return Value(made, like.dtype, like.shape, dims=like.dims)
+        op_made = Op(op, {}, operands, (like.dtype,), (like.shape,), like.producer.scope)
+        return Value(op_made, like.dtype, like.shape, dims=like.dims)
 
     def shape(self, tensor: str) -> tuple[int | None, ...] | None:
         """The sizes of a tensor as far as the graph knows them."""
@@ -129,50 +129,52 @@ class Reader:
 
     def _order(self, tensors: list[str]) -> list[str]:
         """The tensors that lead to some, each after those that it is computed of."""
-        found: dict[str, None] = {}
+        ordered: dict[str, None] = {}
         begun: set[str] = set()
         stack = [(tensor, False) for tensor in reversed(dict.fromkeys(tensors))]
         while stack:
-            tensor, done = stack.pop()
-            if tensor in found or tensor in self._values:
+            tensor, is_ready = stack.pop()
+            if tensor in ordered or tensor in self._values:
                 continue
-            if done:
-                found[tensor] = None
+            if is_ready:
+                ordered[tensor] = None
                 continue
             if tensor in begun:
                 raise UserError(f"{tensor} is computed in a loop of which no cell is known")
             begun.add(tensor)
             stack.append((tensor, True))
-            taken = self._taken(tensor)
-            stack += [(name, False) for name in reversed(taken) if name not in found]
-        return list(found)
+            inputs = self._inputs_of(tensor)
+            stack += [(name, False) for name in reversed(inputs) if name not in ordered]
+        return list(ordered)
 
     def _count(self, tensor: str) -> None:
         node = self.graph.node(tensor)
-        if self._run(tensor) is not None or (node is not None and node.op not in rules.SIZES):
-            self.uses.update(self._taken(tensor))
+        if self._run_output(tensor) is not None or (
+            node is not None and node.op not in rules.SIZES
+        ):
+            self.uses.update(self._inputs_of(tensor))
 
-    def _taken(self, tensor: str) -> list[str]:
+    def _inputs_of(self, tensor: str) -> list[str]:
         """The tensors that one is computed of."""
         node = self.graph.node(tensor)
         if tensor in self._constants or node is None or is_fed(node.op):
             return []
-        given = self._run(tensor)
-        if node.op in loops.RESULTS and given is None:
+        run_output = self._run_output(tensor)
+        if node.op in loops.RESULTS and run_output is None:
             return []  # the loop reads what it takes by itself
-        names = given.recurrence.takes if given else self.graph.inputs(node)
+        names = run_output.recurrence.inputs if run_output else self.graph.inputs(node)
         return [self._origin(name) for name in names]
 
-    def _run(self, tensor: str) -> Given | None:
+    def _run_output(self, tensor: str) -> RunOutput | None:
         """What a tensor is of a run of a known cell; within a loop no cell runs by itself."""
-        return None if self.depth else self.given.get(tensor)
+        return None if self.depth else self.run_outputs.get(tensor)
 
-    def _make(self, tensor: str) -> None:
+    def _add_value(self, tensor: str) -> None:
         node = self.graph.node(tensor)
         if tensor in self._constants:
             self._values[tensor] = self._constant(tensor, node)
-        elif (given := self._run(tensor)) is not None:
-            self._values[tensor] = recurrent_layers.value(self, given)
+        elif (run_output := self._run_output(tensor)) is not None:
+            self._values[tensor] = recurrent_layers.value(self, run_output)
         elif node is None:
             raise UserError(f"{tensor} is computed by backpropagation")
         elif is_fed(node.op):
@@ -182,8 +184,10 @@ class Reader:
         elif (variable := self.graph.variable(tensor)) is not None:
             self._values[tensor] = self._weight(tensor, variable)
         else:
-            made = self._computed(node, [self.value(name) for name in self.graph.inputs(node)])
-            self._values.update((f"{node.name}:{port}", value) for port, value in enumerate(made))
+            outputs = self._computed(node, [self.value(name) for name in self.graph.inputs(node)])
+            self._values.update(
+                (f"{node.name}:{port}", value) for port, value in enumerate(outputs)
+            )
             if tensor not in self._values:
                 raise UserError(f"{node.name} ({node.op}) gives no output {tensor}")
 
@@ -198,8 +202,8 @@ class Reader:
         dtype = _name(output_type(node, int(tensor.rpartition(":")[2])))
         shape = self.shape(tensor)
         if dtype == "string" or shape is None:
-            what = "text" if dtype == "string" else "of an unknown number of axes"
-            raise UserError(f"the input {tensor} is {what}")
+            kind = "text" if dtype == "string" else "of an unknown number of axes"
+            raise UserError(f"the input {tensor} is {kind}")
         value = Value(Input(tensor, node.name), dtype, shape)
         self.inputs[tensor] = value
         return value
@@ -214,20 +218,20 @@ class Reader:
         shape = tuple(self.shapes[variable])
         return Value(Weight(variable, variable), dtype, shape, dims=shape)
 
-    def _computed(self, node, taken: list[Value]) -> list[Value]:
-        made = rules.made(self, node, taken)
-        return made if made is not None else self.plain(node, taken)
+    def _computed(self, node, inputs: list[Value]) -> list[Value]:
+        outputs = rules.apply(self, node, inputs)
+        return outputs if outputs is not None else self.plain(node, inputs)
 
-    def plain(self, node, taken: list[Value]) -> list[Value]:
+    def plain(self, node, inputs: list[Value]) -> list[Value]:
         """The outputs of an op that the table translates."""
         if node.op not in OPS:
             raise UserError(f"{node.name} ({node.op}) has no counterpart in Keras")
         count = _count_of_outputs(node)
         dtypes = tuple(_name(output_type(node, port)) for port in range(count))
         shapes = tuple(self.shape(f"{node.name}:{port}") for port in range(count))
-        made = Op(node.op, attributes(node), tuple(taken), dtypes, shapes, node.name)
+        op = Op(node.op, attributes(node), tuple(inputs), dtypes, shapes, node.name)
         return [
-            Value(made, dtype, shape, port, dims=rules.dims(node.op, taken, shape))
+            Value(op, dtype, shape, port, dims=rules.dims(node.op, inputs, shape))
             for port, (dtype, shape) in enumerate(zip(dtypes, shapes, strict=True))
         ]
 
@@ -248,7 +252,7 @@ def _plain(value):
     if kind == "shape":
         return tuple(size.size for size in value.shape.dim)
     if kind == "list":
-        return [*value.list.i, *value.list.f, *(_name(one) for one in value.list.type)]
+        return [*value.list.i, *value.list.f, *(_name(item) for item in value.list.type)]
     return None
 
 

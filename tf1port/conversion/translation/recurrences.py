@@ -9,7 +9,7 @@ from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.graph.equations import Constants
 from tf1port.tf1.graph.index import Graph
-from tf1port.tf1.graph.refusals import check_kept
+from tf1port.tf1.graph.refusals import check_selections
 from tf1port.tf1.graph.unrolls import SELECTING, Run, UnknownCell, following
 from tf1port.tf1.graph.wiring import find_wiring
 
@@ -27,46 +27,46 @@ class Recurrence(NamedTuple):
     below: Recurrence | None = None
 
     @property
-    def takes(self) -> list[str]:
+    def inputs(self) -> list[str]:
         """The tensors of the graph that it is computed of."""
         run = self.run
-        taken = [run.inputs] if run.inputs else [step.x for step in run.steps]
-        taken = self.below.takes if self.below else taken
-        return [*taken, *run.initial, *([run.lengths] if run.lengths else [])]
+        sequence_inputs = [run.inputs] if run.inputs else [step.x for step in run.steps]
+        sequence_inputs = self.below.inputs if self.below else sequence_inputs
+        return [*sequence_inputs, *run.initial, *([run.lengths] if run.lengths else [])]
 
 
-class Given(NamedTuple):
+class RunOutput(NamedTuple):
     """What a tensor is of a Recurrence.
 
     what: "sequence" [T, B, U], "step" of a `number`, or the final "h" or "c".
     """
 
     recurrence: Recurrence
-    what: str
-    number: int = 0
+    kind: str
+    step: int = 0
 
 
-def find_recurrences(graph: Graph, cells: Iterable[Cell]) -> dict[str, Given]:
+def find_recurrences(graph: Graph, cells: Iterable[Cell]) -> dict[str, RunOutput]:
     """What some tensors of a graph are of the runs of its cells, by the tensor's name.
 
     A cell that is not used in a known way is left out: its ops are then as any others.
     """
-    found: list[Recurrence] = []
+    recurrences: list[Recurrence] = []
     for cell in cells:
         try:
             wiring = find_wiring(graph, [cell])
             constants = wiring.constants.get(cell.scope)
             runs = wiring.runs.get(cell.scope, []) if constants is not None else []
-            made = [Recurrence(cell, constants, run) for run in runs]
-            for recurrence in made:
+            found = [Recurrence(cell, constants, run) for run in runs]
+            for recurrence in found:
                 _check_states(graph, recurrence)
         except _UNKNOWN:
             continue
-        found += made
-    given: dict[str, Given] = {}
-    for recurrence in _stacked(graph, found):
-        given.update(_given(graph, recurrence))
-    return given
+        recurrences += found
+    run_outputs: dict[str, RunOutput] = {}
+    for recurrence in _stacked(graph, recurrences):
+        run_outputs.update(_run_outputs(graph, recurrence))
+    return run_outputs
 
 
 def _check_states(graph: Graph, recurrence: Recurrence) -> None:
@@ -77,7 +77,7 @@ def _check_states(graph: Graph, recurrence: Recurrence) -> None:
     Raises:
         UnknownCell: they are scaled, or kept by something else than sequence lengths.
     """
-    check_kept(graph, recurrence)
+    check_selections(graph, recurrence)
     if not recurrence.run.looped:
         return
     (step,) = recurrence.run.steps
@@ -89,30 +89,30 @@ def _check_states(graph: Graph, recurrence: Recurrence) -> None:
             raise UnknownCell(f"{recurrence.cell.scope} changes {new} before its next step")
 
 
-def _stacked(graph: Graph, found: list[Recurrence]) -> list[Recurrence]:
+def _stacked(graph: Graph, recurrences: list[Recurrence]) -> list[Recurrence]:
     """The recurrences that take a sequence, or the outputs of another one in the same loop."""
-    made = {
-        graph.origin(one.run.steps[0].output): index
-        for index, one in enumerate(found)
-        if one.run.looped
+    by_output = {
+        graph.origin(recurrence.run.steps[0].output): index
+        for index, recurrence in enumerate(recurrences)
+        if recurrence.run.looped
     }
-    done: dict[int, Recurrence | None] = {}
+    resolved: dict[int, Recurrence | None] = {}
 
-    def whole(index: int, above: frozenset[int]) -> Recurrence | None:
-        if index not in done:
-            one = found[index]
-            if one.run.inputs is not None or not one.run.looped:
-                done[index] = one if _is_plain(graph, one) else None
+    def resolve(index: int, above: frozenset[int]) -> Recurrence | None:
+        if index not in resolved:
+            recurrence = recurrences[index]
+            if recurrence.run.inputs is not None or not recurrence.run.looped:
+                resolved[index] = recurrence if _is_plain(graph, recurrence) else None
             else:
-                below = made.get(graph.origin(one.run.steps[0].x))
+                below = by_output.get(graph.origin(recurrence.run.steps[0].x))
                 inner = None
                 if below is not None and below not in above:
-                    inner = whole(below, above | {index})
-                done[index] = one._replace(below=inner) if inner else None
-        return done[index]
+                    inner = resolve(below, above | {index})
+                resolved[index] = recurrence._replace(below=inner) if inner else None
+        return resolved[index]
 
-    whole_ones = [whole(index, frozenset({index})) for index in range(len(found))]
-    return [one for one in whole_ones if one is not None]
+    results = [resolve(index, frozenset({index})) for index in range(len(recurrences))]
+    return [recurrence for recurrence in results if recurrence is not None]
 
 
 def _is_plain(graph: Graph, recurrence: Recurrence) -> bool:
@@ -124,25 +124,25 @@ def _is_plain(graph: Graph, recurrence: Recurrence) -> bool:
     return node is not None and node.op in _READS
 
 
-def _given(graph: Graph, recurrence: Recurrence) -> dict[str, Given]:
-    run, found = recurrence.run, {}
+def _run_outputs(graph: Graph, recurrence: Recurrence) -> dict[str, RunOutput]:
+    run, outputs = recurrence.run, {}
     if run.cell_states is not None:
         if run.lengths is None and run.outputs is not None:
-            found[run.outputs] = Given(recurrence, "sequence")
-        return found
+            outputs[run.outputs] = RunOutput(recurrence, "sequence")
+        return outputs
     if run.looped:
         pairs = (("sequence", run.outputs), ("h", run.final_h), ("c", run.final_c))
-        return {name: Given(recurrence, what) for what, name in pairs if name is not None}
+        return {name: RunOutput(recurrence, kind) for kind, name in pairs if name is not None}
     for index, step in enumerate(run.steps):
-        found[step.output] = Given(recurrence, "step", index)
+        outputs[step.output] = RunOutput(recurrence, "step", index)
         if not run.residual and run.lengths is None:
-            found[step.new_h] = Given(recurrence, "step", index)
+            outputs[step.new_h] = RunOutput(recurrence, "step", index)
     last = run.steps[-1]
     if run.residual or run.lengths is not None:
-        found[last.new_h] = Given(recurrence, "h")
+        outputs[last.new_h] = RunOutput(recurrence, "h")
     if last.new_c is not None:
-        found[last.new_c] = Given(recurrence, "c")
-    return found
+        outputs[last.new_c] = RunOutput(recurrence, "c")
+    return outputs
 
 
 def check_lengths(recurrence: Recurrence) -> None:

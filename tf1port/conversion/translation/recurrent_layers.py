@@ -8,23 +8,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tf1port.conversion.translation.axis_rules import transposed
-from tf1port.conversion.translation.recurrences import Given, Recurrence, check_lengths
+from tf1port.conversion.translation.recurrences import Recurrence, RunOutput, check_lengths
 from tf1port.keras_model.program import Constant, Layer, Op, Sizes, Use, Value
 from tf1port.tf1.checkpoint.cell_names import sizes
 
 SEQUENCE, STATES = 0, 1  # the ports of a Use: [B, T, U], then each final state [B, U]
 
 
-def value(reader, given: Given) -> Value:
+def value(reader, run_output: RunOutput) -> Value:
     """The value of a tensor that a run of a cell gives."""
-    ports = _ports(reader, given.recurrence)
+    ports = _ports(reader, run_output.recurrence)
     sequence = ports["sequence"]
-    scope = given.recurrence.cell.scope
-    if given.what == "sequence":
+    scope = run_output.recurrence.cell.scope
+    if run_output.kind == "sequence":
         return transposed(reader, sequence, (1, 0, 2), scope=scope)
-    if given.what == "step":
-        return _step(sequence, given.number, len(given.recurrence.run.steps), scope=scope)
-    return ports[given.what]
+    if run_output.kind == "step":
+        return _step(sequence, run_output.step, len(run_output.recurrence.run.steps), scope=scope)
+    return ports[run_output.kind]
 
 
 def _ports(reader, recurrence: Recurrence) -> dict[str, Value]:
@@ -32,37 +32,39 @@ def _ports(reader, recurrence: Recurrence) -> dict[str, Value]:
     key = id(recurrence.run)
     if key not in reader.runs:
         check_lengths(recurrence)
-        reader.runs[key] = _made(reader, recurrence)
+        reader.runs[key] = _new_ports(reader, recurrence)
     return reader.runs[key]
 
 
-def _made(reader, recurrence: Recurrence) -> dict[str, Value]:
+def _new_ports(reader, recurrence: Recurrence) -> dict[str, Value]:
     cell, run = recurrence.cell, recurrence.run
-    taken = _sequence(reader, recurrence)
-    back = _backwards(reader, recurrence, taken)
-    taken = back.source if back else taken
+    sequence_in = _sequence(reader, recurrence)
+    back = _reversed_input(reader, recurrence, sequence_in)
+    sequence_in = back.source if back else sequence_in
     states = [reader.value(name) for name in run.initial]
     layer = _layer(reader, recurrence, count=len(states), back=back is not None)
     keywords: dict[str, Any] = {}
     if run.lengths is not None:
-        keywords["mask"] = _mask(reader, reader.value(run.lengths), taken, cell.scope)
+        keywords["mask"] = _mask(reader, reader.value(run.lengths), sequence_in, cell.scope)
     if not all(_is_zero(reader, state) for state in states):
         keywords["initial_state"] = states
-    use = Use(layer, (taken,), keywords, cell.scope)
-    size = sizes(cell.family, {role: reader.shapes[of] for role, of in cell.variables.items()})
+    use = Use(layer, (sequence_in,), keywords, cell.scope)
+    size = sizes(cell.family, {role: reader.shapes[name] for role, name in cell.variables.items()})
     width = size.outputs
-    batch, steps = taken.size(0), taken.size(1)
-    shape = (*taken.axes[:2], width)
-    sequence = Value(use, taken.dtype, shape, SEQUENCE, (batch, steps, width))
+    batch, steps = sequence_in.size(0), sequence_in.size(1)
+    shape = (*sequence_in.axes[:2], width)
+    sequence = Value(use, sequence_in.dtype, shape, SEQUENCE, (batch, steps, width))
     if back is not None and back.op != "ReverseV2":  # reversed as a whole it is as the loop has it
-        sequence = back.again(_flipped(sequence))
+        sequence = back.reverse(_flipped(sequence))
     if run.residual:
-        sequence = reader.op("AddV2", (sequence, back.again(taken) if back else taken))
-    found = {"sequence": sequence}
+        sequence = reader.op(
+            "AddV2", (sequence, back.reverse(sequence_in) if back else sequence_in)
+        )
+    ports = {"sequence": sequence}
     for port, (name, units) in enumerate(zip("hc", (width, size.units), strict=True)):
-        shape = (taken.axes[0], units)
-        found[name] = Value(use, taken.dtype, shape, STATES + port, (batch, units))
-    return found
+        shape = (sequence_in.axes[0], units)
+        ports[name] = Value(use, sequence_in.dtype, shape, STATES + port, (batch, units))
+    return ports
 
 
 def _sequence(reader, recurrence: Recurrence) -> Value:
@@ -80,24 +82,28 @@ def _stacked(reader, steps: list[Value], *, scope: str) -> Value:
     producers = [step.producer for step in steps]
     first = producers[0]
     if isinstance(first, Op) and first.op == "Unpack" and len(first.out_shapes) == len(steps):
-        in_order = [(one is first, step.port) for one, step in zip(producers, steps, strict=True)]
-        if in_order == [(True, port) for port in range(len(steps))]:
-            source, axis = first.taken[0], first.attrs["axis"]
+        ports = [
+            (producer is first, step.port) for producer, step in zip(producers, steps, strict=True)
+        ]
+        if ports == [(True, port) for port in range(len(steps))]:
+            source, axis = first.inputs[0], first.attrs["axis"]
             if axis in (1, -2):
                 return source
             if axis == 0:
                 return transposed(reader, source, (1, 0, 2), scope=scope)
-    if all(isinstance(one, Op) and "step" in one.attrs for one in producers):
-        pairs = [(one.taken[0], one.attrs["step"]) for one in producers if isinstance(one, Op)]
-        whole = pairs[0][0]
-        if pairs == [(whole, i) for i in range(len(steps))] and whole.size(1) == len(steps):
-            return whole
+    if all(isinstance(producer, Op) and "step" in producer.attrs for producer in producers):
+        pairs = [
+            (producer.inputs[0], producer.attrs["step"])
+            for producer in producers
+            if isinstance(producer, Op)
+        ]
+        sequence = pairs[0][0]
+        if pairs == [(sequence, i) for i in range(len(steps))] and sequence.size(1) == len(steps):
+            return sequence
     shape = (steps[0].axes[0], len(steps), *steps[0].axes[1:])
-    made = Op(
-        "Pack", {"axis": 1, "N": len(steps)}, tuple(steps), (steps[0].dtype,), (shape,), scope
-    )
+    op = Op("Pack", {"axis": 1, "N": len(steps)}, tuple(steps), (steps[0].dtype,), (shape,), scope)
     dims = (steps[0].size(0), len(steps), *(steps[0].size(i) for i in range(1, len(shape) - 1)))
-    return Value(made, steps[0].dtype, shape, dims=dims)
+    return Value(op, steps[0].dtype, shape, dims=dims)
 
 
 def _step(sequence: Value, index: int, count: int, *, scope: str) -> Value:
@@ -108,46 +114,46 @@ def _step(sequence: Value, index: int, count: int, *, scope: str) -> Value:
     attrs = {"begin_mask": 1, "end_mask": 1, "shrink_axis_mask": 2}
     attrs |= {"ellipsis_mask": 0, "new_axis_mask": 0, "step": index}
     shape = (sequence.axes[0], sequence.axes[2])
-    made = Op("StridedSlice", attrs, (sequence, *operands), (sequence.dtype,), (shape,), scope)
-    return Value(made, sequence.dtype, shape, dims=(sequence.size(0), sequence.size(2)))
+    op = Op("StridedSlice", attrs, (sequence, *operands), (sequence.dtype,), (shape,), scope)
+    return Value(op, sequence.dtype, shape, dims=(sequence.size(0), sequence.size(2)))
 
 
-class Backwards(NamedTuple):
+class Reversed(NamedTuple):
     """What a run takes in reversed order, and how that was done."""
 
     source: Value
     op: str
     attrs: Mapping[str, Any]
-    how: Value  # the axes, or the lengths
+    axes_or_lengths: Value  # the axes, or the lengths
 
-    def again(self, value: Value) -> Value:
+    def reverse(self, value: Value) -> Value:
         """A sequence reversed in the same way."""
         scope = self.source.producer.scope
-        taken = (value, self.how)
-        made = Op(self.op, self.attrs, taken, (value.dtype,), (value.shape,), f"{scope}/reversed")
-        return Value(made, value.dtype, value.shape, dims=value.dims)
+        inputs = (value, self.axes_or_lengths)
+        op = Op(self.op, self.attrs, inputs, (value.dtype,), (value.shape,), f"{scope}/reversed")
+        return Value(op, value.dtype, value.shape, dims=value.dims)
 
 
-def _backwards(reader, recurrence: Recurrence, taken: Value) -> Backwards | None:
+def _reversed_input(reader, recurrence: Recurrence, sequence: Value) -> Reversed | None:
     """The sequence that a run takes from its end, or None: the layer then goes backwards itself."""
-    producer = taken.producer
+    producer = sequence.producer
     if not isinstance(producer, Op) or producer.op not in ("ReverseV2", "ReverseSequence"):
         return None
-    source, how = producer.taken
-    back = Backwards(source, producer.op, producer.attrs, how)
+    source, axes_or_lengths = producer.inputs
+    back = Reversed(source, producer.op, producer.attrs, axes_or_lengths)
     lengths = recurrence.run.lengths
     if producer.op == "ReverseV2":
-        axes = reader.constant(how)
+        axes = reader.constant(axes_or_lengths)
         plain = lengths is None and axes is not None and axes.tolist() == [1]
         return back if plain else None
     if lengths is None or (producer.attrs["seq_dim"], producer.attrs["batch_dim"]) != (1, 0):
         return None
-    return back if _uncast(how) is _uncast(reader.value(lengths)) else None
+    return back if _uncast(axes_or_lengths) is _uncast(reader.value(lengths)) else None
 
 
 def _uncast(value: Value) -> Value:
     while isinstance(value.producer, Op) and value.producer.op == "Cast":
-        value = value.producer.taken[0]
+        value = value.producer.inputs[0]
     return value
 
 
@@ -155,8 +161,8 @@ def _flipped(sequence: Value) -> Value:
     """A sequence [B, T, U] in the other order of time."""
     axes = Value(Constant(np.array([1])), "int32", (1,))
     scope = f"{sequence.producer.scope}/flipped"
-    made = Op("ReverseV2", {}, (sequence, axes), (sequence.dtype,), (sequence.shape,), scope)
-    return Value(made, sequence.dtype, sequence.shape, dims=sequence.dims)
+    op = Op("ReverseV2", {}, (sequence, axes), (sequence.dtype,), (sequence.shape,), scope)
+    return Value(op, sequence.dtype, sequence.shape, dims=sequence.dims)
 
 
 def _layer(reader, recurrence: Recurrence, *, count: int, back: bool) -> Layer:
@@ -164,9 +170,9 @@ def _layer(reader, recurrence: Recurrence, *, count: int, back: bool) -> Layer:
     cell, constants = recurrence.cell, recurrence.constants
     masked = recurrence.run.lengths is not None
     options = {"constants": constants, "masked": masked, "go_backwards": back}
-    held = dict(cell.variables)
+    variables = dict(cell.variables)
     return reader.layer(
-        "recurrent", options, held, outputs=1 + count, cells=(cell,), scope=cell.scope
+        "recurrent", options, variables, outputs=1 + count, cells=(cell,), scope=cell.scope
     )
 
 
@@ -181,8 +187,8 @@ def _mask(reader, lengths: Value, sequence: Value, scope: str) -> Value:
 def _new_mask(lengths: Value, sequence: Value, scope: str) -> Value:
     steps = Value(Sizes((sequence.size(1),), True, scope), lengths.dtype, ())
     shape = (*lengths.axes[:1], sequence.axes[1])
-    made = Op("SequenceMask", {}, (lengths, steps), ("bool",), (shape,), f"{scope}/sequence_mask")
-    return Value(made, "bool", shape, dims=(lengths.size(0), sequence.size(1)))
+    op = Op("SequenceMask", {}, (lengths, steps), ("bool",), (shape,), f"{scope}/sequence_mask")
+    return Value(op, "bool", shape, dims=(lengths.size(0), sequence.size(1)))
 
 
 def _is_zero(reader, state: Value) -> bool:
@@ -191,8 +197,8 @@ def _is_zero(reader, state: Value) -> bool:
     if isinstance(producer, Constant):
         return not producer.array.any()
     if isinstance(producer, Op) and producer.op in ("Fill", "ZerosLike"):
-        filled = reader.constant(producer.taken[-1]) if producer.op == "Fill" else np.array(0)
+        filled = reader.constant(producer.inputs[-1]) if producer.op == "Fill" else np.array(0)
         return filled is not None and not filled.any()
     if isinstance(producer, Op) and producer.op in ("Reshape", "Identity", "Tile", "ExpandDims"):
-        return _is_zero(reader, producer.taken[0])
+        return _is_zero(reader, producer.inputs[0])
     return False

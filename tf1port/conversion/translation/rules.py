@@ -20,28 +20,28 @@ _ELEMENTWISE = {
 }
 
 
-def made(reader, node, taken: list[Value]) -> list[Value] | None:
+def apply(reader, node, inputs: list[Value]) -> list[Value] | None:
     """What the first rule that applies makes of a node; None: it is one like any other."""
     for rules in (size_rules.RULES, layer_rules.RULES, axis_rules.RULES):
-        found = rules[node.op](reader, node, taken) if node.op in rules else None
-        if found is not None:
-            return found
+        outputs = rules[node.op](reader, node, inputs) if node.op in rules else None
+        if outputs is not None:
+            return outputs
     return None
 
 
-def dims(op: str, taken: Sequence[Value], shape) -> tuple[Size, ...] | None:
+def dims(op: str, inputs: Sequence[Value], shape) -> tuple[Size, ...] | None:
     """The sizes of what an op makes, as far as they are those of what it takes."""
     if shape is None or op not in _ELEMENTWISE:
         return None
-    like = [value for value in taken if value.shape is not None and len(value.shape) == len(shape)]
+    like = [value for value in inputs if value.shape is not None and len(value.shape) == len(shape)]
     like.sort(key=lambda value: value.dims is None)  # those first whose sizes are others' as well
-    found: list[Size] = []
-    for axis, known in enumerate(shape):
+    sizes_found: list[Size] = []
+    for axis, size in enumerate(shape):
         sizes = [value.size(axis) for value in like if value.shape and value.shape[axis] is None]
-        if known is not None:
-            found.append(known)
+        if size is not None:
+            sizes_found.append(size)
         elif sizes:
-            found.append(sizes[0])
+            sizes_found.append(sizes[0])
         else:
             return None
-    return tuple(found)
+    return tuple(sizes_found)

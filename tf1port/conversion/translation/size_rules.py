@@ -14,13 +14,13 @@ from tf1port.conversion.translation.sizes import computed, product, sizes_of
 from tf1port.keras_model.program import Constant, Size, Sizes, Value
 
 
-def _shape(reader, node, taken):
-    sizes = [one for one in map(sizes_of, taken) if one is not None]
-    return [new_sizes(one, node) for one in sizes] if len(sizes) == len(taken) else None
+def _shape(reader, node, inputs):
+    sizes = [dims for dims in map(sizes_of, inputs) if dims is not None]
+    return [new_sizes(dims, node) for dims in sizes] if len(sizes) == len(inputs) else None
 
 
-def _size(reader, node, taken):
-    sizes = sizes_of(taken[0])
+def _size(reader, node, inputs):
+    sizes = sizes_of(inputs[0])
     return None if sizes is None else [new_sizes((product(sizes),), node, scalar=True)]
 
 
@@ -54,15 +54,15 @@ def are_sizes(*values: Value) -> bool:
     )
 
 
-def _strided_slice(reader, node, taken):
-    if not are_sizes(taken[0]):
+def _strided_slice(reader, node, inputs):
+    if not are_sizes(inputs[0]):
         return None
-    begin, end, strides = (reader.constant(value) for value in taken[1:])
+    begin, end, strides = (reader.constant(value) for value in inputs[1:])
     masks = {key: node.attr[f"{key}_mask"].i for key in ("begin", "end", "shrink_axis")}
-    others = node.attr["ellipsis_mask"].i or node.attr["new_axis_mask"].i
-    if begin is None or end is None or strides is None or others or len(begin) != 1:
+    unsupported = node.attr["ellipsis_mask"].i or node.attr["new_axis_mask"].i
+    if begin is None or end is None or strides is None or unsupported or len(begin) != 1:
         return None
-    sizes = known_sizes(taken[0])
+    sizes = known_sizes(inputs[0])
     if masks["shrink_axis"]:
         return [new_sizes((sizes[int(begin[0])],), node, scalar=True)]
     start = None if masks["begin"] else int(begin[0])
@@ -70,67 +70,67 @@ def _strided_slice(reader, node, taken):
     return [new_sizes(sizes[start : stop : int(strides[0])], node)]
 
 
-def _slice(reader, node, taken):
-    begin, size = (reader.constant(value) for value in taken[1:])
-    if not are_sizes(taken[0]) or begin is None or size is None:
+def _slice(reader, node, inputs):
+    begin, size = (reader.constant(value) for value in inputs[1:])
+    if not are_sizes(inputs[0]) or begin is None or size is None:
         return None
     start, count = int(begin[0]), int(size[0])
-    return [new_sizes(known_sizes(taken[0])[start : None if count < 0 else start + count], node)]
+    return [new_sizes(known_sizes(inputs[0])[start : None if count < 0 else start + count], node)]
 
 
-def _gather(reader, node, taken):
-    index = reader.constant(taken[1])
-    if are_sizes(taken[0]) and index is not None and index.ndim < 2:
-        sizes = [known_sizes(taken[0])[int(i)] for i in index.ravel()]
+def _gather(reader, node, inputs):
+    index = reader.constant(inputs[1])
+    if are_sizes(inputs[0]) and index is not None and index.ndim < 2:
+        sizes = [known_sizes(inputs[0])[int(i)] for i in index.ravel()]
         return [new_sizes(sizes, node, scalar=index.ndim == 0)]
     return None
 
 
-def _pack(reader, node, taken):
-    if are_sizes(*taken) and all(value.shape == () for value in taken):
-        return [new_sizes([known_sizes(value)[0] for value in taken], node)]
+def _pack(reader, node, inputs):
+    if are_sizes(*inputs) and all(value.shape == () for value in inputs):
+        return [new_sizes([known_sizes(value)[0] for value in inputs], node)]
     return None
 
 
-def _concat(reader, node, taken):
-    parts = taken[:-1] if node.op == "ConcatV2" else taken[1:]
-    if are_sizes(*parts) and all(len(value.shape) == 1 for value in parts):
-        return [new_sizes([size for value in parts for size in known_sizes(value)], node)]
+def _concat(reader, node, inputs):
+    pieces = inputs[:-1] if node.op == "ConcatV2" else inputs[1:]
+    if are_sizes(*pieces) and all(len(value.shape) == 1 for value in pieces):
+        return [new_sizes([size for value in pieces for size in known_sizes(value)], node)]
     return None
 
 
-def _reduced_sizes(reader, node, taken):
-    if not are_sizes(taken[0]) or node.op != "Prod":
+def _reduced_sizes(reader, node, inputs):
+    if not are_sizes(inputs[0]) or node.op != "Prod":
         return None
-    return [new_sizes((product(known_sizes(taken[0])),), node, scalar=True)]
+    return [new_sizes((product(known_sizes(inputs[0])),), node, scalar=True)]
 
 
 def _arithmetic(operator: str) -> Callable[..., list[Value] | None]:
-    def rule(reader, node, taken):
-        if are_sizes(*taken) and all(value.shape == () for value in taken):
-            size = computed(operator, known_sizes(taken[0])[0], known_sizes(taken[1])[0])
+    def rule(reader, node, inputs):
+        if are_sizes(*inputs) and all(value.shape == () for value in inputs):
+            size = computed(operator, known_sizes(inputs[0])[0], known_sizes(inputs[1])[0])
             return [new_sizes((size,), node, scalar=True)]
         return None
 
     return rule
 
 
-def _cast(reader, node, taken):
-    if are_sizes(taken[0]) and node.attr["DstT"].type in (3, 9):
+def _cast(reader, node, inputs):
+    if are_sizes(inputs[0]) and node.attr["DstT"].type in (3, 9):
         dtype = "int32" if node.attr["DstT"].type == 3 else "int64"
-        scalar = taken[0].shape == ()
-        return [new_sizes(known_sizes(taken[0]), node, scalar=scalar, dtype=dtype)]
+        scalar = inputs[0].shape == ()
+        return [new_sizes(known_sizes(inputs[0]), node, scalar=scalar, dtype=dtype)]
     return None
 
 
-def _as_vector(reader, node, taken):
-    one = isinstance(taken[0].producer, Sizes) and taken[0].shape == ()
-    return [new_sizes(known_sizes(taken[0]), node)] if one else None
+def _as_vector(reader, node, inputs):
+    is_scalar = isinstance(inputs[0].producer, Sizes) and inputs[0].shape == ()
+    return [new_sizes(known_sizes(inputs[0]), node)] if is_scalar else None
 
 
-def _as_scalar(reader, node, taken):
-    one = isinstance(taken[0].producer, Sizes) and taken[0].shape == (1,)
-    return [new_sizes(known_sizes(taken[0]), node, scalar=True)] if one else None
+def _as_scalar(reader, node, inputs):
+    is_vector = isinstance(inputs[0].producer, Sizes) and inputs[0].shape == (1,)
+    return [new_sizes(known_sizes(inputs[0]), node, scalar=True)] if is_vector else None
 
 
 RULES: dict[str, Callable[..., list[Value] | None]] = {

@@ -12,40 +12,43 @@ _NEUTRAL = {"*": 1, "+": 0}
 
 def product(sizes: Sequence[Size]) -> Size:
     """The product of some sizes."""
-    return _joined("*", sizes)
+    return _combined("*", sizes)
 
 
-def computed(operator: str, one: Size, other: Size) -> Size:
+def computed(operator: str, left: Size, right: Size) -> Size:
     """What an operator, + - * or //, makes of two sizes."""
-    if isinstance(one, int) and isinstance(other, int):
-        return {"+": one + other, "-": one - other, "*": one * other, "//": one // (other or 1)}[
-            operator
-        ]
+    if isinstance(left, int) and isinstance(right, int):
+        return {
+            "+": left + right,
+            "-": left - right,
+            "*": left * right,
+            "//": left // (right or 1),
+        }[operator]
     if operator in _NEUTRAL:
-        return _joined(operator, [one, other])
-    if operator == "//" and isinstance(one, Arithmetic) and one.operator == "*":
-        rest = list(one.terms)
-        if other in rest:
-            rest.remove(other)
-            return product(rest)
-    if operator == "-" and other == 0:
-        return one
-    return Arithmetic(operator, (one, other))
+        return _combined(operator, [left, right])
+    if operator == "//" and isinstance(left, Arithmetic) and left.operator == "*":
+        factors = list(left.terms)
+        if right in factors:
+            factors.remove(right)
+            return product(factors)
+    if operator == "-" and right == 0:
+        return left
+    return Arithmetic(operator, (left, right))
 
 
-def _joined(operator: str, sizes: Sequence[Size]) -> Size:
+def _combined(operator: str, sizes: Sequence[Size]) -> Size:
     terms: list[Size] = []
     for size in sizes:
-        same = isinstance(size, Arithmetic) and size.operator == operator
-        terms += size.terms if same else [size]  # type: ignore[union-attr]
+        is_nested = isinstance(size, Arithmetic) and size.operator == operator
+        terms += size.terms if is_nested else [size]  # type: ignore[union-attr]
     numbers = [term for term in terms if isinstance(term, int)]
     number = math.prod(numbers) if operator == "*" else sum(numbers)
-    rest: list[Size] = [term for term in terms if not isinstance(term, int)]
-    if not rest or (operator == "*" and number == 0):
+    symbolic: list[Size] = [term for term in terms if not isinstance(term, int)]
+    if not symbolic or (operator == "*" and number == 0):
         return number
     if number != _NEUTRAL[operator]:
-        rest = [*rest, number]
-    return rest[0] if len(rest) == 1 else Arithmetic(operator, tuple(rest))
+        symbolic = [*symbolic, number]
+    return symbolic[0] if len(symbolic) == 1 else Arithmetic(operator, tuple(symbolic))
 
 
 def sizes_of(value: Value) -> tuple[Size, ...] | None:

@@ -43,11 +43,11 @@ def translate(
     Raises:
         UserError: an op has no counterpart, or there is nothing to give.
     """
-    given = find_recurrences(graph, cells)
-    wanted = [_existing(graph, name) for name in outputs] or find_outputs(graph, given)
-    if not wanted:
+    run_outputs = find_recurrences(graph, cells)
+    tensors = [_existing(graph, name) for name in outputs] or find_outputs(graph, run_outputs)
+    if not tensors:
         raise UserError("no output is found: nothing that its variables make leads to a loss")
-    reader, values = _read(graph, shapes, given, wanted)
+    reader, values = _read_outputs(graph, shapes, run_outputs, tensors)
     inputs = list(reader.inputs.values())
     used = {id(producer) for producer in in_order(values)}
     inputs = [value for value in inputs if id(value.producer) in used]
@@ -55,37 +55,44 @@ def translate(
         raise UserError("its outputs depend on nothing that is fed")
     dtype = _dtype(values)
     names = naming.layer_names()
-    fed = {names.new(naming.of_node(v.producer.scope)): v.producer.tensor for v in inputs}
+    input_tensors = {names.new(naming.of_node(v.producer.scope)): v.producer.tensor for v in inputs}
     specs = _specs(values, read, dtype, names)
-    named = _named_outputs(wanted, values)
-    program = Program(dtype, inputs, named, specs, input_names=list(fed), rounded=reader.rounded)
-    return program, fed, dict(zip(named, wanted, strict=True))
+    outputs_by_name = _named_outputs(tensors, values)
+    program = Program(
+        dtype,
+        inputs,
+        outputs_by_name,
+        specs,
+        input_names=list(input_tensors),
+        rounded=reader.rounded,
+    )
+    return program, input_tensors, dict(zip(outputs_by_name, tensors, strict=True))
 
 
 def _existing(graph: Graph, name: str) -> str:
     """The full name of a tensor. Raises UserError where the graph has none of it."""
-    by_given = {given: own for own, given in graph.aliases.items()}
+    graph_names = {alias: original for original, alias in graph.aliases.items()}
     tensor = name if ":" in name else f"{name}:0"
-    tensor = by_given.get(tensor, tensor)
+    tensor = graph_names.get(tensor, tensor)
     if graph.node(tensor) is None or not tensor.rpartition(":")[2].isdigit():
         raise UserError(f"the graph has no tensor {name} that is computed forwards")
     return tensor
 
 
-def _read(graph, shapes, given, wanted):
+def _read_outputs(graph, shapes, run_outputs, tensors):
     """The values of the outputs, each variable held by one layer or by none."""
     raw: set[str] = set()
     for _ in range(_TRIES):
-        reader = Reader(graph, shapes, given, raw=raw)
-        values = reader.read(wanted)
-        several = _held_twice(values) - raw
+        reader = Reader(graph, shapes, run_outputs, raw=raw)
+        values = reader.read(tensors)
+        several = _shared_variables(values) - raw
         if not several:
             return reader, values
         raw |= several
     raise UserError(f"several layers hold {sorted(several)[0]}")
 
 
-def _held_twice(values: Sequence[Value]) -> set[str]:
+def _shared_variables(values: Sequence[Value]) -> set[str]:
     """The variables that several layers hold, or a layer and an op."""
     holders: dict[str, set[int]] = {}
     for producer in in_order(values):
@@ -97,26 +104,26 @@ def _held_twice(values: Sequence[Value]) -> set[str]:
         elif isinstance(producer, Loop):
             for name in producer.variables.values():
                 holders.setdefault(name, set()).add(id(producer))
-    return {name for name, of in holders.items() if len(of) > 1}
+    return {name for name, users in holders.items() if len(users) > 1}
 
 
-def _named_outputs(wanted: Sequence[str], values: Sequence[Value]) -> dict[str, Value]:
-    names, found = naming.Names(), {}
-    for tensor, value in zip(wanted, values, strict=True):
+def _named_outputs(tensors: Sequence[str], values: Sequence[Value]) -> dict[str, Value]:
+    names, result = naming.Names(), {}
+    for tensor, value in zip(tensors, values, strict=True):
         scope = tensor.rpartition(":")[0]
         plain = naming.of_layer([scope], naming.of_node(scope))
         producer = (value.rows_of or value).producer
         if isinstance(producer, Use) and producer.layer.spec is not None:
             plain = producer.layer.spec.name + ("", "_h", "_c")[value.port]
-        found[names.new(plain)] = value
-    return found
+        result[names.new(plain)] = value
+    return result
 
 
 def _dtype(values: Sequence[Value]) -> str:
-    found = {value.dtype for value in values if value.dtype.startswith("float")}
-    if len(found) != 1:
-        raise UserError(f"its outputs are of several dtypes: {', '.join(sorted(found)) or 'none'}")
-    return found.pop()
+    dtypes = {value.dtype for value in values if value.dtype.startswith("float")}
+    if len(dtypes) != 1:
+        raise UserError(f"its outputs are of several dtypes: {', '.join(sorted(dtypes)) or 'none'}")
+    return dtypes.pop()
 
 
 # layers
@@ -126,12 +133,12 @@ def _specs(values: Sequence[Value], read: Read, dtype: str, names: naming.Names)
     """The specs of all layers, each with a name of its own; the layers have them as well."""
     order, specs = in_order(values), []
     ports = _ports(order, values)
-    seen: set[int] = set()
+    visited: set[int] = set()
     variables: dict[str, Spec] = {}
     for producer in order:
-        if isinstance(producer, Use) and id(producer.layer) not in seen:
+        if isinstance(producer, Use) and id(producer.layer) not in visited:
             layer = producer.layer
-            seen.add(id(layer))
+            visited.add(id(layer))
             otherwise = layer.cells[0].family if layer.cells else layer.kind.lower()
             name = names.new(naming.of_layer([*layer.variables.values()], otherwise))
             if layer.cells:
@@ -140,8 +147,8 @@ def _specs(values: Sequence[Value], read: Read, dtype: str, names: naming.Names)
                 layer.spec = _plain(layer, read, dtype, name)
             specs.append(layer.spec)
         elif isinstance(producer, Loop):
-            held = [*producer.variables.values()]
-            name = names.new(naming.of_loop(producer.scope, held))
+            names_held = [*producer.variables.values()]
+            name = names.new(naming.of_loop(producer.scope, names_held))
             producer.spec = _loop(producer, read, dtype, name)
             specs.append(producer.spec)
         elif isinstance(producer, Weight) and producer.variable not in variables:
@@ -156,29 +163,29 @@ def _specs(values: Sequence[Value], read: Read, dtype: str, names: naming.Names)
 
 def _ports(order, outputs: Sequence[Value]) -> dict[int, set[str]]:
     """What is taken of the outputs of each layer: "last", "sequence", "h", "c"."""
-    found: dict[int, set[str]] = {}
+    ports: dict[int, set[str]] = {}
     for producer in [*order, None]:
         for value in producer.operands if producer is not None else outputs:
             use = value.producer
             if not isinstance(use, Use):
                 continue
             last = isinstance(producer, Op) and producer.attrs.get("step") is not None
-            last = last and producer.attrs["step"] + 1 == producer.taken[0].size(1)
-            what = ("last" if last else "sequence", "h", "c")[value.port]
-            found.setdefault(id(use.layer), set()).add(what)
-    return found
+            last = last and producer.attrs["step"] + 1 == producer.inputs[0].size(1)
+            port = ("last" if last else "sequence", "h", "c")[value.port]
+            ports.setdefault(id(use.layer), set()).add(port)
+    return ports
 
 
-def _recurrent(layer: Layer, taken: set[str], read: Read, dtype: str, name: str) -> Spec:
+def _recurrent(layer: Layer, ports: set[str], read: Read, dtype: str, name: str) -> Spec:
     (cell,), constants = layer.cells, layer.options["constants"]
     (spec,) = cell_specs.of_level(Level((RecurrentLayer(cell, constants, None),)), read)
-    options: dict[str, Any] = {"return_sequences": "sequence" in taken}
+    options: dict[str, Any] = {"return_sequences": "sequence" in ports}
     masked = layer.options["masked"]
     if layer.options["go_backwards"]:
         options["go_backwards"] = True
-    if taken - {"last", "sequence"} and taken != {"h"}:
+    if ports - {"last", "sequence"} and ports != {"h"}:
         options["return_state"] = True
-    if "last" in taken and (masked or len(taken) > 1):
+    if "last" in ports and (masked or len(ports) > 1):
         options["return_sequences"] = True
     if masked:
         # dynamic_rnn has zeros after a row's end; Keras repeats the last output, the state.

@@ -73,36 +73,42 @@ def read_translated(path: str, *, trust: bool = False, outputs: Sequence[str] = 
 def _translated(
     checkpoint: Checkpoint, meta: str, *, trust: bool, outputs: Sequence[str]
 ) -> Translated:
-    held = inventory(checkpoint)
+    contents = inventory(checkpoint)
     graph = Graph(load_graph(meta), trust=trust)
     shapes, read = checkpoint.shapes, checkpoint.read
-    wanted = outputs or signature_outputs(meta)
-    program, fed, given = translate(graph, held.cells, shapes, read, outputs=wanted)
-    check_needed(graph, list(given.values()))
-    tensors = list(given.values())
-    optimizer, notes = _optimizer(graph, program, checkpoint, held)
-    used = {name for spec in program.specs for name in spec.sources.values()}
-    used |= {*(optimizer.variables if optimizer else ())}
-    unused = sorted(shapes.keys() - used)
+    tensors_wanted = outputs or signature_outputs(meta)
+    program, input_tensors, output_tensors = translate(
+        graph, contents.cells, shapes, read, outputs=tensors_wanted
+    )
+    check_needed(graph, list(output_tensors.values()))
+    tensors = list(output_tensors.values())
+    optimizer, notes = _optimizer(graph, program, checkpoint, contents)
+    accounted = {name for spec in program.specs for name in spec.sources.values()}
+    accounted |= {*(optimizer.variables if optimizer else ())}
+    unused = sorted(shapes.keys() - accounted)
     program = dataclasses.replace(program, optimizer=optimizer, unused=unused)
     name = os.path.basename(checkpoint.prefix)
     title = f"The Keras model of the TF1 checkpoint {name}."
     source = program_build.source(program, name=name, title=title)
-    inputs = {key: {"tensor": tensor} for key, tensor in fed.items()}
-    given = {name: graph.aliases.get(tensor, tensor) for name, tensor in given.items()}
+    inputs = {key: {"tensor": tensor} for key, tensor in input_tensors.items()}
+    output_tensors = {
+        name: graph.aliases.get(tensor, tensor) for name, tensor in output_tensors.items()
+    }
     computed = set(behind(graph.nodes, tensors))
-    left = [f"the variable {one}" for one in unused]
-    left += [f"what {one} makes of the outputs" for one in left_out(graph, computed)]
+    lines = [f"the variable {name}" for name in unused]
+    lines += [f"what {name} makes of the outputs" for name in left_out(graph, computed)]
     dropped = sorted(computed & graph.outside.always) if graph.outside else []
-    left += [f"the dropout of {one}, which has one rate always" for one in dropped]
-    own = sorted(n for n in computed if "_gradient_op_type" in graph.nodes[n].attr)
-    left += [f"the gradient of its own that {one} has" for one in own]
-    made = Translated(checkpoint, graph, program, inputs, given, held.counters, notes, source, left)
-    return dataclasses.replace(made, own_gradients=tuple(own))
+    lines += [f"the dropout of {name}, which has one rate always" for name in dropped]
+    custom_gradients = sorted(n for n in computed if "_gradient_op_type" in graph.nodes[n].attr)
+    lines += [f"the gradient of its own that {name} has" for name in custom_gradients]
+    translated = Translated(
+        checkpoint, graph, program, inputs, output_tensors, contents.counters, notes, source, lines
+    )
+    return dataclasses.replace(translated, own_gradients=tuple(custom_gradients))
 
 
-def _optimizer(graph: Graph, program: Program, checkpoint: Checkpoint, held: Inventory):
+def _optimizer(graph: Graph, program: Program, checkpoint: Checkpoint, contents: Inventory):
     """The optimizer with its state, and lines on what the graph does not say."""
     reason = why_not(graph, program.specs)
-    found = find_optimizer(graph, program.specs, checkpoint, held)
-    return found, [f"the optimizer is left out: {reason}"] if reason else []
+    optimizer = find_optimizer(graph, program.specs, checkpoint, contents)
+    return optimizer, [f"the optimizer is left out: {reason}"] if reason else []

@@ -25,25 +25,25 @@ class FrozenGraph:
 
     def __init__(self, path: str) -> None:
         self.prefix, self.meta, self.format = path, path, "frozen"
-        self.parts: dict[str, dict[str, tuple[int, ...]]] = {}
-        self.others: dict[str, str] = {}
+        self.partitions: dict[str, dict[str, tuple[int, ...]]] = {}
+        self.substitutes: dict[str, str] = {}
         self._nodes = {node.name: node for node in frozen_variables(read_graph(path))}
         if not self._nodes:
             raise UserError(f"{path} holds no weights: give the prefix of a TF1 checkpoint")
         self.shapes = {name: shape_of(node) for name, node in self._nodes.items()}
         self.dtypes = {name: np.dtype(_dtype(node)) for name, node in self._nodes.items()}
 
-    def replaced(self, others: dict[str, str]) -> FrozenGraph:
+    def with_substitutes(self, substitutes: dict[str, str]) -> FrozenGraph:
         """The same where some variables have the values of others: {name: other}."""
-        found = copy.copy(self)
-        found.others = others
-        return found
+        checkpoint = copy.copy(self)
+        checkpoint.substitutes = substitutes
+        return checkpoint
 
     def read(self, name: str) -> np.ndarray:
         """The value of one variable. Raises KeyError where there is none."""
         import tensorflow as tf
 
-        node = self._nodes[self.others.get(name, name)]
+        node = self._nodes[self.substitutes.get(name, name)]
         return np.array(tf.make_ndarray(node.attr["value"].tensor))
 
     def check(self) -> None:

@@ -66,7 +66,7 @@ class Checkpoint:
         self.prefix, self.format = prefix, format
         self.meta = graph_beside(prefix)
         self._files = files
-        self.others: dict[str, str] = {}
+        self.substitutes: dict[str, str] = {}
         self._sound: set[str] = set()  # names of variables that were read
         self._reader = self._guarded(lambda: tf.train.load_checkpoint(files))
         shapes = {
@@ -79,7 +79,7 @@ class Checkpoint:
             name: joined_shape([shapes[part] for part in parts])
             for name, parts in self._stored.items()
         }
-        self.parts = {
+        self.partitions = {
             name: {part: shapes[part] for part in parts}
             for name, parts in self._stored.items()
             if len(parts) > 1
@@ -88,11 +88,11 @@ class Checkpoint:
             name: np.dtype(types[parts[0]].as_numpy_dtype) for name, parts in self._stored.items()
         }
 
-    def replaced(self, others):
+    def with_substitutes(self, substitutes):
         """The same checkpoint where some variables have the values of others: {name: other}."""
-        found = copy.copy(self)
-        found.others = others
-        return found
+        checkpoint = copy.copy(self)
+        checkpoint.substitutes = substitutes
+        return checkpoint
 
     def read(self, name):
         """The value of one variable, an array that nothing else holds.
@@ -101,7 +101,7 @@ class Checkpoint:
             KeyError: the checkpoint has no such variable.
             UserError: its data is damaged or missing.
         """
-        return self._value(self.others.get(name, name))
+        return self._value(self.substitutes.get(name, name))
 
     def _value(self, name):
         arrays = [self._read(part, dtype=self.dtypes[name]) for part in self._stored[name]]

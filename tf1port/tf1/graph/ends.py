@@ -59,52 +59,62 @@ class Ends(NamedTuple):
     """The ends of a network in its graph.
 
     inputs: Entry of the inputs [B, T, F] or ids [B, T]. lengths: Entry of the lengths [B], or None.
-    taken: the tensors that the model's inputs and lengths are themselves, wherever they come from.
+    model_tensors: the tensors of the inputs and of the lengths (or None) themselves.
     outputs: the tensors that the model's output is made of, one per step where there are several.
-    foreign: tensors that are fed and change the outputs, which no input of the model is.
-    beyond: nodes that make something of the outputs besides a loss.
+    extra_feeds: fed tensors that the outputs depend on and that are no input of the model.
+    other_uses: nodes that compute something from the outputs besides a loss.
     random: nodes of dropout that the graph has in every run, training or not.
-    of_loss: whether a loss takes the outputs themselves.
+    feeds_loss: whether the outputs themselves are inputs of a loss.
     """
 
     inputs: Entry
     lengths: Entry | None
-    taken: tuple[str, str | None]
+    model_tensors: tuple[str, str | None]
     outputs: list[str]
-    foreign: list[str]
-    beyond: list[str]
+    extra_feeds: list[str]
+    other_uses: list[str]
     random: list[str]
-    of_loss: bool
+    feeds_loss: bool
 
     def computing(self, names):
         """The same where "inputs" or "lengths" are not what is fed, but made of it."""
         inputs, lengths = self.inputs, self.lengths
         if "inputs" in names:
-            inputs = Entry(self.taken[0], False)
-        if "lengths" in names and self.taken[1] is not None:
-            lengths = Entry(self.taken[1], False)
+            inputs = Entry(self.model_tensors[0], False)
+        if "lengths" in names and self.model_tensors[1] is not None:
+            lengths = Entry(self.model_tensors[1], False)
         return self._replace(inputs=inputs, lengths=lengths)
 
 
 def find_ends(graph: Graph, network):
     """The Ends of a tf1port.tf1.graph.network.Network, whose cells have runs."""
     first = network.levels[0].forward[0].run
-    taken = network.before[0].inputs if network.before else first.first_inputs
-    inputs = entry(graph, taken)
+    tensor = network.before[0].inputs if network.before else first.first_inputs
+    inputs = entry(graph, tensor)
     outputs = output_tensors(graph, network)
     lengths = None if first.lengths is None else entry(graph, first.lengths)
-    # What a computed input is made of is outside of the model; what it is fed goes beside it.
-    cut = {_node(taken), *([] if lengths is None else [_node(first.lengths)])}
+    # What a computed input depends on is outside of the model; what it is fed goes beside it.
+    cut = {_node(tensor), *([] if lengths is None else [_node(first.lengths)])}
     cut |= {_node(step.x) for step in first.steps if not network.before and first.inputs is None}
+    inside, fed = behind(graph, outputs, cut=cut)
+    other_uses, feeds_loss = _other_uses(graph, network, outputs, inside)
+    return Ends(
+        inputs,
+        lengths,
+        (tensor, first.lengths),
+        outputs,
+        sorted(_extra_feeds(graph, fed, inputs, lengths)),
+        other_uses,
+        sorted(inside & graph.outside.always) if graph.outside else [],
+        feeds_loss,
+    )
+
+
+def _extra_feeds(graph, fed, inputs, lengths):
+    """The fed tensors that are neither inputs nor lengths, nor a training flag or a size."""
     known = {inputs.tensor, *([lengths.tensor] if lengths else [])}
-    made, sources = behind(graph, outputs, cut=cut)
-    flags = graph.outside.flags.keys() if graph.outside else set()
-    foreign = [name for name in sources if name not in known and name not in flags]
-    foreign = [name for name in foreign if not _is_size(graph, name)]
-    beyond, of_loss = _beyond(graph, network, outputs, made)
-    origins = taken, first.lengths
-    random = sorted(made & graph.outside.always) if graph.outside else []
-    return Ends(inputs, lengths, origins, outputs, sorted(foreign), beyond, random, of_loss)
+    known |= graph.outside.flags.keys() if graph.outside else set()
+    return [name for name in fed if name not in known and not _is_size(graph, name)]
 
 
 def entry(graph, tensor):
@@ -198,13 +208,13 @@ def _is_size(graph, tensor):
     return True
 
 
-def _beyond(graph, network, outputs, made):
+def _other_uses(graph, network, outputs, made):
     """Nodes that take what the network makes towards something else than its loss, by name; and
     whether a loss takes it.
     """
     same = {*outputs, *_made(graph, network, made)}
     known = made | graph.outside.scaling if graph.outside else made
-    queue, seen, found, of_loss = deque(same), set(), [], False
+    queue, seen, found, feeds_loss = deque(same), set(), [], False
     while queue:
         for node in graph.consumers(queue.popleft()):
             if node.name in known or node.name in seen or node.op in _ASIDE:
@@ -215,10 +225,10 @@ def _beyond(graph, network, outputs, made):
                 same.update(graph.outputs(node))
                 queue.extend(graph.outputs(node))
             elif is_loss(graph, node, made):
-                of_loss = True
+                feeds_loss = True
             else:
                 found.append(node.name)
-    return sorted(found), of_loss
+    return sorted(found), feeds_loss
 
 
 def _made(graph, network, made):

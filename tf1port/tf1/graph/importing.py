@@ -7,9 +7,9 @@ import tensorflow.compat.v1 as tf1
 
 from tf1port.tf1.graph.op_defs import output_type
 from tf1port.tf1.graph.pruning import behind, full_name, functions_of, node_name
-from tf1port.tf1.graph.sessions import import_part
+from tf1port.tf1.graph.sessions import import_subgraph
 from tf1port.tf1.graph.trust import check, is_source
-from tf1port.tf1.graph.widening import flows_of, graph_def_of, wider
+from tf1port.tf1.graph.upcasting import flows_of, subgraph_def, upcast_type
 
 
 class Imported:
@@ -20,7 +20,7 @@ class Imported:
 
     Args:
         graph: tf1port.tf1.graph.index.Graph.
-        widened: float64 stands where the graph has float32.
+        upcast: float64 stands where the graph has float32.
         fed: full names of tensors that are always fed: they are placeholders as well.
         running: it is for a session; else its shapes alone are looked at.
         controls: what is waited for is imported as well.
@@ -31,10 +31,10 @@ class Imported:
         operations: {name of a node: tf.Operation}, in the order of their import.
     """
 
-    def __init__(self, graph, *, widened=False, fed=(), running=True, controls=True):
-        self._source, self._widened, self._running = graph, widened, running
+    def __init__(self, graph, *, upcast=False, fed=(), running=True, controls=True):
+        self._source, self._upcast, self._running = graph, upcast, running
         self._controls = running and controls
-        self._flows = flows_of(graph) if widened else frozenset()
+        self._flows = flows_of(graph) if upcast else frozenset()
         self._markers: dict[str, object] = {}
         self._placeholders: dict[str, Any] = {}
         self.graph = tf1.Graph()
@@ -55,16 +55,16 @@ class Imported:
         """
         new = behind(self._source.nodes, names, cut=self._there, controls=self._controls)
         if new:
-            part = graph_def_of(
+            part = subgraph_def(
                 self._source,
                 new,
-                widened=self._widened,
+                upcast=self._upcast,
                 flows=self._flows,
                 present=self._there if self._running else (),
                 running=self._running,
             )
             with self.graph.as_default():
-                self.operations |= import_part(part, self._given(part))
+                self.operations |= import_subgraph(part, self._given(part))
             self._there.update(new)
         return list(new)
 
@@ -124,7 +124,7 @@ class Imported:
             shape = shapes[port] if port < len(shapes) else self._source.shape(name)
             with self.graph.as_default():
                 self._placeholders[name] = tf1.placeholder(
-                    wider(dtype) if self._widened else dtype, shape, name=own
+                    upcast_type(dtype) if self._upcast else dtype, shape, name=own
                 )
         return self._placeholders[name]
 

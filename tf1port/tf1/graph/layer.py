@@ -12,8 +12,9 @@ class Layer(NamedTuple):
     variables: by Keras' role.
     inputs, output: the tensors that it takes and makes; of a map's layer "" where nobody says them.
     options: of Keras' layer, as far as no variable's shape tells them.
-    picked: only the last step of what it makes goes on.
-    name, turned: of a map's layer; the order in which Keras has the axes of a variable, by role.
+    last_only: only the last step of its output goes on.
+    name, permuted: of a layer of a map: its name, and by role how a variable's axes are permuted
+        for Keras.
     """
 
     kind: str
@@ -22,5 +23,5 @@ class Layer(NamedTuple):
     inputs: str
     options: Mapping[str, object] = MappingProxyType({})
     name: str | None = None
-    turned: Mapping[str, tuple[int, ...]] = MappingProxyType({})
-    picked: bool = False
+    permuted: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+    last_only: bool = False

@@ -23,15 +23,16 @@ _Below = dict[int, bool]  # the layers below one, and whether time is reversed b
 class RecurrentLayer(NamedTuple):
     """A cell with what its graph knows of it and its longest run over time.
 
-    backward: the run takes the sequence from its end. others: runs of the same cell for other
-    results, as in a graph to test beside one to train.
+    backward: the run takes the sequence from its end.
+    other_runs: how many more runs of the cell give other results, as in a graph to test beside one
+        to train.
     """
 
     cell: Cell
     constants: Constants
     run: Run | None  # None where there is no graph, or one op of cuDNN stands for all cells
     backward: bool = False
-    others: int = 0
+    other_runs: int = 0
 
     @property
     def residual(self) -> bool:
@@ -159,7 +160,7 @@ def _layers(graph: Graph, cells: Sequence[Cell]) -> list[RecurrentLayer]:
             raise UnknownCell(_hidden(graph, cell))
         constants, runs = wiring.constants[cell.scope], wiring.runs[cell.scope]
         check_single_use(graph, cell.scope, runs)
-        layers.append(RecurrentLayer(cell, constants, runs[0], others=len(runs) - 1))
+        layers.append(RecurrentLayer(cell, constants, runs[0], other_runs=len(runs) - 1))
     return layers
 
 
@@ -234,7 +235,10 @@ def _chain(first: int, below: list[_Below], done: set[int]) -> list[int]:
 def _below(graph: Graph, layers: list[RecurrentLayer], index: int) -> _Below:
     """The layers that a layer takes its inputs from, and whether they are turned between."""
     made = {
-        tensor: i for i, layer in enumerate(layers) for tensor in layer.own_run.made if i != index
+        tensor: i
+        for i, layer in enumerate(layers)
+        for tensor in layer.own_run.results
+        if i != index
     }
     ways = _turns(graph, layers[index].own_run.first_inputs)
     return {made[tensor]: turned for tensor, turned in ways.items() if tensor in made}

@@ -122,7 +122,7 @@ def find_applied(graph):
     return found
 
 
-def uncarried(graph, learning):
+def unsupported_reason(graph, learning):
     """Why no single optimizer of Keras does what a graph does to some variables; None: one does.
 
     Args:

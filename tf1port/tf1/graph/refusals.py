@@ -37,7 +37,7 @@ def check_stack(graph: Graph, levels):
     layers = [layer for level in levels for layer in level.cells]
     for layer in layers:
         _check_initial(graph, layer, layers)
-        check_kept(graph, layer)
+        check_selections(graph, layer)
     for layer in levels[0].firsts:
         _check_feedback(graph, layer)
     for level in levels:
@@ -54,11 +54,11 @@ def check_single_use(graph: Graph, scope, runs):
         UnknownCell: something takes what two of the runs make, or one run takes another's results.
     """
     first, *others = runs
-    reached = _reached(graph, first.made)
+    reached = _reached(graph, first.results)
     for run in others:
         taken = {first.first_inputs, *first.initial}, {run.first_inputs, *run.initial}
         follows = {_node(tensor) for tensor in taken[1]} & reached
-        also = _reached(graph, run.made)
+        also = _reached(graph, run.results)
         if follows or {_node(tensor) for tensor in taken[0]} & also or reached & also:
             raise UnknownCell(
                 f"{scope} is run {len(runs)} times for one result, as a cell that several layers "
@@ -118,7 +118,7 @@ def _check_initial(graph, layer, layers):
         )
 
 
-def check_kept(graph: Graph, layer):
+def check_selections(graph: Graph, layer):
     """Refuses steps that are selected by what a batch holds, rather than by sequence lengths.
 
     Args:

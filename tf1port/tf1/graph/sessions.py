@@ -43,7 +43,7 @@ def run(session, fetches, feed=None):
         raise UserError(f"the graph does not run here: {reason(error)}") from None
 
 
-def import_part(part, given):
+def import_subgraph(part, given):
     """Imports a GraphDef into the default tf.Graph; returns {name of a node: tf.Operation}.
 
     Args:

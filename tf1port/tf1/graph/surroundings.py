@@ -98,7 +98,7 @@ def _picking(graph, found, *, kernels):
     """Marks the last of some layers over all steps as picked from, and gives those over that."""
     over = layers_over(graph, found[-1].output, through=MOVING, kernels=kernels)
     if over:
-        found[-1] = found[-1]._replace(picked=True)
+        found[-1] = found[-1]._replace(last_only=True)
     return over
 
 

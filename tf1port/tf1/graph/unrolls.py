@@ -95,7 +95,7 @@ class Run:
         return any(step.residual for step in self.steps)
 
     @property
-    def made(self):
+    def results(self):
         """The tensors that the run gives to what comes after it."""
         made = [self.outputs, self.final_h, *(step.output for step in self.steps)]
         return [tensor for tensor in made if tensor is not None]

@@ -10,10 +10,10 @@ from tf1port.cells import families as cells
 from tf1port.errors import UserError
 from tf1port.tf1.graph.layer_ops import products
 from tf1port.tf1.graph.network import Network
-from tf1port.tf1.session.recurrent_part import GraphRun, static_sizes
+from tf1port.tf1.session.recurrent_subgraph import GraphRun, static_sizes
 
 
-def with_takes(graph, network: Network, read):
+def with_observed_head(graph, network: Network, read):
     """The network with what the layers behind its cells are seen to take, and why it was not seen.
 
     Without those layers where they take something that no Keras model here gives, or where the
@@ -44,8 +44,8 @@ def with_takes(graph, network: Network, read):
 def _picked(graph, network, read):
     """The network up to where it takes another step than the last of what a layer makes."""
     after, names = network.after, network.variables
-    for index in [i for i, layer in enumerate(after) if layer.picked]:
-        layers = [*after[:index], after[index]._replace(picked=False)]
+    for index in [i for i, layer in enumerate(after) if layer.last_only]:
+        layers = [*after[:index], after[index]._replace(last_only=False)]
         below, over = network._replace(after=layers), network._replace(after=after[index + 1 :])
         outputs, taken = _run(graph, below, read), _run(graph, over, read, names=names).head_rows
         if network.takes != "steps" or not _is_last(graph, below, outputs, taken):
@@ -79,8 +79,8 @@ def order(graph, network, outputs):
     """How the head orders the rows of what a network says it takes; None: it takes others.
 
     Args:
-        graph, network: as for with_takes.
-        outputs: tf1port.tf1.session.recurrent_part.Outputs of a run of it.
+        graph, network: as for with_observed_head.
+        outputs: tf1port.tf1.session.recurrent_subgraph.Outputs of a run of it.
 
     Returns: a function from outputs [B, T, U] and final h [B, U] to rows [rows, U].
     """
@@ -111,7 +111,7 @@ def top(network, outputs):
     """The outputs [B, T, D] and the final states h [B, D] of the last level, its ways side by side.
 
     Args:
-        outputs: tf1port.tf1.session.recurrent_part.Outputs.
+        outputs: tf1port.tf1.session.recurrent_subgraph.Outputs.
     """
     sequences = [outputs.sequences[index] for index in network.top]
     states = [outputs.states[index][0] for index in network.top]

@@ -28,7 +28,7 @@ class NoTraining(Exception):
     """A graph cannot be trained here, or its gradients cannot be told; the message says why."""
 
 
-class Taken(NamedTuple):
+class CellInputs(NamedTuple):
     """What the cells took of a batch: inputs [B, T, F], lengths [B] or None; the graph's loss."""
 
     inputs: np.ndarray
@@ -54,10 +54,10 @@ class TrainingRun:
         self.training = self._trains()
         self._masked = conversion.blueprint.masked
         try:
-            widened = dtype != conversion.blueprint.dtype
+            upcast = dtype != conversion.blueprint.dtype
             graph = conversion.graph
             self._whole = WholeGraph(
-                graph.graph_def, widened=widened, trust=graph.trust, aliases=graph.aliases
+                graph.graph_def, upcast=upcast, trust=graph.trust, aliases=graph.aliases
             )
             self._check(conversion, self._whole.graph)
             self._whole.restore(conversion.checkpoint)
@@ -102,14 +102,14 @@ class TrainingRun:
         """A feed of random numbers for one step."""
         return self._feed(stream, self._sizes)
 
-    def take(self, feed):
-        """What the cells take of a batch, with the loss: Taken."""
+    def cell_inputs(self, feed):
+        """What the cells take of a batch, with the loss: CellInputs."""
         run = self._first
         names = [run.inputs] if run.inputs else [step.x for step in run.steps]
         inputs, loss = self._run([[self._tensor(n) for n in names], self._loss], feed)
         sequence = inputs[0].swapaxes(0, 1) if run.inputs else np.stack(inputs, axis=1)
         lengths = feed[self._tensor(run.lengths)] if self._masked else None
-        return Taken(sequence, lengths, loss)
+        return CellInputs(sequence, lengths, loss)
 
     def loss_of(self, feed, logits, *, sizes):
         """The graph's loss of other logits [rows, N], and its gradient by them.
@@ -144,7 +144,7 @@ class TrainingRun:
         own = {name: value for name, value in slots.items() if name in self._whole.graph.nodes}
         self._known(self._whole.assign, own)
 
-    def entry(self, feed, tensor):
+    def fed_value(self, feed, tensor):
         """What a batch has for a tensor that is fed."""
         return feed[self._tensor(tensor)]
 
@@ -226,7 +226,7 @@ class TrainingRun:
         for flat, scalar in itertools.product((ROWS, ROWS * steps, 1), (1.0, 0.0)):
             sizes = flat, scalar
             try:
-                taken = self.take(self._feed(np.random.default_rng(0), sizes))
+                taken = self.cell_inputs(self._feed(np.random.default_rng(0), sizes))
             except NoTraining as error:
                 fault = error
                 continue

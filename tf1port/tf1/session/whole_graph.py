@@ -13,7 +13,7 @@ class WholeGraph:
 
     Args:
         graph_def: of a `.meta`.
-        widened: float64 stands where the graph has float32.
+        upcast: float64 stands where the graph has float32.
         targets: names of tensors and operations that are imported at once, rather than when they
             are asked for.
         fed: full names of tensors that are always fed: what makes them is left out.
@@ -29,12 +29,12 @@ class WholeGraph:
             So do `want`, `tensor`, `operation` and whatever takes names.
     """
 
-    def __init__(self, graph_def, *, widened, targets=None, fed=(), trust=False, aliases=None):
+    def __init__(self, graph_def, *, upcast, targets=None, fed=(), trust=False, aliases=None):
         self.graph = Graph(graph_def, backward=True, trust=trust)
         self._assignments, self._reads = {}, {}
         self._aliases = aliases or {}
         self._checkpoint = None
-        self._part = Imported(self.graph, widened=widened, fed=fed)
+        self._part = Imported(self.graph, upcast=upcast, fed=fed)
         self.imported = self._part.graph
         self.session = sessions.session(self.imported)
         self.want(targets or ())

@@ -9,16 +9,16 @@ from tf1port.tf1.graph.trust import check
 
 _HANDING = {"Enter", "Merge", "Switch", "NextIteration", "Exit", "Identity"}
 _HANDING |= {"Add", "AddV2", "AddN"}  # of gradients
-_WIDER = {tf1.float32.as_datatype_enum: tf1.float64.as_datatype_enum}
+_UPCAST = {tf1.float32.as_datatype_enum: tf1.float64.as_datatype_enum}
 
 
-def graph_def_of(graph, needed, *, widened, flows=None, present=(), running=True):
+def subgraph_def(graph, needed, *, upcast, flows=None, present=(), running=True):
     """The GraphDef of some nodes, without devices, and with the functions that they call.
 
     Args:
         graph: tf1port.tf1.graph.index.Graph.
         needed: names of nodes.
-        widened: float64 stands where the graph has float32.
+        upcast: float64 stands where the graph has float32.
         flows: what flows_of says of the graph, where that is known.
         present: names of nodes that are there already, to be waited for.
         running: as for tf1port.tf1.graph.trust.check.
@@ -26,7 +26,7 @@ def graph_def_of(graph, needed, *, widened, flows=None, present=(), running=True
     Raises:
         UserError: it does more than compute, and the graph is not trusted.
     """
-    flows = flows_of(graph) if widened and flows is None else flows
+    flows = flows_of(graph) if upcast and flows is None else flows
     part = tf1.GraphDef()
     part.versions.CopyFrom(graph.graph_def.versions)
     for name, node in graph.nodes.items():
@@ -39,8 +39,8 @@ def graph_def_of(graph, needed, *, widened, flows=None, present=(), running=True
                 copy.attr.pop("_output_shapes", None)
             controls = [i for i in node.input if i[:1] == "^" and _is_any(i[1:], needed, present)]
             copy.input[:] = [*(i for i in node.input if not i.startswith("^")), *controls]
-            if widened:
-                _widen(copy, flow=name in flows)
+            if upcast:
+                _upcast_node(copy, flow=name in flows)
     library = graph.graph_def.library
     part.library.function.extend(functions_of(part.node, library))
     part.library.gradient.extend(gradients_of(part.library.function, library))
@@ -53,9 +53,9 @@ def _is_any(name, needed, present):
     return name in needed or name in present
 
 
-def wider(dtype):
+def upcast_type(dtype):
     """The enum of float64 for that of float32, any other for itself."""
-    return _WIDER.get(dtype, dtype)
+    return _UPCAST.get(dtype, dtype)
 
 
 def flows_of(graph):
@@ -88,13 +88,13 @@ def _stacks(graph, pushes):
     return [*stacks, *graph.ahead(handles, through=PASSING, ops={"StackPopV2"})]
 
 
-def _widen(node, *, flow):
+def _upcast_node(node, *, flow):
     """Makes float64 of every float32 that a node names or holds, but of a flow."""
     for name, value in () if flow else node.attr.items():
         if value.HasField("type"):
-            value.type = _WIDER.get(value.type, value.type)
+            value.type = _UPCAST.get(value.type, value.type)
         for index, kind in enumerate(value.list.type if value.HasField("list") else ()):
-            value.list.type[index] = _WIDER.get(kind, kind)
-        if name == "value" and value.tensor.dtype in _WIDER:
+            value.list.type[index] = _UPCAST.get(kind, kind)
+        if name == "value" and value.tensor.dtype in _UPCAST:
             wider = tf2.make_ndarray(value.tensor).astype("float64")
             value.tensor.CopyFrom(tf2.make_tensor_proto(wider))

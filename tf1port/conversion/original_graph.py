@@ -13,14 +13,14 @@ from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.partitions import axis
 from tf1port.tf1.graph.ends import behind
 from tf1port.tf1.graph.index import VARIABLES
-from tf1port.tf1.session.recurrent_part import of_run, tensors_of
+from tf1port.tf1.session.recurrent_subgraph import run_outputs, run_tensors
 from tf1port.tf1.session.whole_graph import WholeGraph
 
 _POSITIVE = "moving_variance"  # the role of weights that are never below zero
 _LAYOUTS = ("batch first", "time first", "square")
 
 
-class Ran(NamedTuple):
+class RunResult(NamedTuple):
     """What a run of the graph took and gave.
 
     inputs: what the model is to be given, one array per way to lay it out. lengths: [B] or None.
@@ -32,7 +32,7 @@ class Ran(NamedTuple):
     outputs: np.ndarray
 
 
-class GraphAsItStands:
+class OriginalGraph:
     """A session on what leads from the inputs of a graph to its outputs.
 
     Attributes:
@@ -48,24 +48,24 @@ class GraphAsItStands:
         self.dtype = "float64" if widened else conversion.blueprint.dtype
         run = conversion.network.levels[0].forward[0].run
         self.computed: set[str] = set()
-        self._taken = [run.inputs] if run.inputs else [step.x for step in run.steps]
+        self._cell_inputs = [run.inputs] if run.inputs else [step.x for step in run.steps]
         self._tops = [conversion.network.recurrent[i] for i in conversion.network.top]
-        wanted = [*self._taken, *self._outputs(), self.ends.taken[0]]
-        wanted += [run.lengths] if run.lengths else []
-        self._whole = WholeGraph(
+        targets = [*self._cell_inputs, *self._outputs(), self.ends.model_tensors[0]]
+        targets += [run.lengths] if run.lengths else []
+        self._session = WholeGraph(
             inference(conversion.graph),
-            widened=widened,
-            targets=wanted,
+            upcast=widened,
+            targets=targets,
             trust=conversion.graph.trust,
             aliases=conversion.graph.aliases,
         )
-        whole = self._whole.graph
+        graph = self._session.graph
         flags = conversion.graph.outside.flags
-        nodes, sources = behind(whole, wanted, cut={name.rpartition(":")[0] for name in flags})
+        nodes, sources = behind(graph, targets, cut={name.rpartition(":")[0] for name in flags})
         self._sources = sorted(sources)
         self._flags = {n: on for n, on in flags.items() if n.rpartition(":")[0] in nodes}
-        self._variables = sorted(n for n in nodes if whole.nodes[n].op in VARIABLES)
-        self._whole.restore(conversion.checkpoint)
+        self._variables = sorted(n for n in nodes if graph.nodes[n].op in VARIABLES)
+        self._session.restore(conversion.checkpoint)
         self.assign(
             {name: conversion.checkpoint.read(name) for name in conversion.network.variables}
         )
@@ -74,14 +74,16 @@ class GraphAsItStands:
         """Sets the network's variables, and with a stream all others of real numbers at random."""
         values = {}
         for name, value in variables.items():
-            values.update(_in_parts(self._whole.graph, name, value))
+            values.update(_by_stored_name(self._session.graph, name, value))
         if stream is not None:
             others = [name for name in self._variables if name not in values]
-            for name, value in self._whole.read(others).items():
+            for name, value in self._session.read(others).items():
                 if np.issubdtype(value.dtype, np.floating):
-                    values[name] = noisy(value, stream)
-        own = {name: value for name, value in values.items() if name in self._whole.graph.nodes}
-        self._whole.assign(own)
+                    values[name] = perturbed(value, stream)
+        present = {
+            name: value for name, value in values.items() if name in self._session.graph.nodes
+        }
+        self._session.assign(present)
 
     def __call__(self, stream, batch, steps):
         """Runs random inputs of a size, laid out in the first way that the graph takes.
@@ -100,58 +102,65 @@ class GraphAsItStands:
     def _outputs(self):
         if self.conversion.network.compared:
             return self.ends.outputs
-        return [n for layer in self._tops for part in tensors_of(layer.run) for n in part]
+        return [n for layer in self._tops for names in run_tensors(layer.run) for n in names]
 
     def _run(self, stream, batch, steps, layout):
         batch = steps if layout == "square" else batch
         first, second = (steps, batch) if layout == "time first" else (batch, steps)
-        feed = {self._whole.tensor(name): value for name, value in self._flags.items()}
+        feed = {self._session.tensor(name): value for name, value in self._flags.items()}
         for name in self._sources:
-            value = self._drawn(name, stream, (first, second), batch=batch, steps=steps)
+            value = self._random_feed(name, stream, (first, second), batch=batch, steps=steps)
             if value is not None:
-                feed[self._whole.tensor(name)] = value
+                feed[self._session.tensor(name)] = value
         run = self.conversion.network.levels[0].forward[0].run
-        fetches = [self._taken, self._outputs(), [self.ends.taken[0]]]
+        fetches = [self._cell_inputs, self._outputs(), [self.ends.model_tensors[0]]]
         fetches.append([run.lengths] if run.lengths else [])
-        tensors = [[self._whole.tensor(name) for name in names] for names in fetches]
-        taken, outputs, (entry,), ends = self._whole.run(tensors, feed)
-        cells = taken[0].swapaxes(0, 1) if run.inputs else np.stack(taken, axis=1)
-        lengths = ends[0] if ends and self.conversion.blueprint.masked else None
-        ways = self._inputs(cells, entry)
-        fed = self._fed(feed, self.ends.inputs)
-        if fed is not None:
-            layouts = [fed, fed.swapaxes(0, 1)] if fed.ndim > 1 else [fed]
-            ways, others = [way for way in ways if _is_one_of(way, layouts)], ways
-            fed, ways = (fed, ways) if ways else (None, others)
-        self.computed |= {"inputs"} if fed is None else set()
-        if lengths is not None and not _is_one_of(lengths, [self._fed(feed, self.ends.lengths)]):
+        tensors = [[self._session.tensor(name) for name in names] for names in fetches]
+        cell_inputs, outputs, (entry,), lengths_run = self._session.run(tensors, feed)
+        cells = cell_inputs[0].swapaxes(0, 1) if run.inputs else np.stack(cell_inputs, axis=1)
+        lengths = lengths_run[0] if lengths_run and self.conversion.blueprint.masked else None
+        candidates = self._model_inputs(cells, entry)
+        input_fed = self._value_fed(feed, self.ends.inputs)
+        if input_fed is not None:
+            layouts = [input_fed, input_fed.swapaxes(0, 1)] if input_fed.ndim > 1 else [input_fed]
+            candidates, unmatched = (
+                [candidate for candidate in candidates if _is_any_of(candidate, layouts)],
+                candidates,
+            )
+            input_fed, candidates = (input_fed, candidates) if candidates else (None, unmatched)
+        self.computed |= {"inputs"} if input_fed is None else set()
+        if lengths is not None and not _is_any_of(
+            lengths, [self._value_fed(feed, self.ends.lengths)]
+        ):
             self.computed.add("lengths")
-        return Ran(ways, lengths, self._made(outputs, lengths))
+        return RunResult(candidates, lengths, self._as_array(outputs, lengths))
 
-    def _fed(self, feed, entry):
+    def _value_fed(self, feed, entry):
         """What was fed at an entry; None where it is none that is fed."""
-        return feed.get(self._whole.tensor(entry.tensor)) if entry.fed else None
+        return feed.get(self._session.tensor(entry.tensor)) if entry.fed else None
 
-    def _drawn(self, name, stream, sizes, *, batch, steps):
+    def _random_feed(self, name, stream, sizes, *, batch, steps):
         """Random numbers for a tensor that is fed; None: it has a default of its own."""
-        tensor = self._whole.tensor(name)
+        tensor = self._session.tensor(name)
         kind, dtype = tensor.op.type, tensor.dtype.as_numpy_dtype
         is_input = name == self.ends.inputs.tensor
         lengths = self.ends.lengths
         if kind == "PlaceholderWithDefault" and not is_input:
             return None
         if lengths is not None and name == lengths.tensor and tensor.shape.rank is None:
-            return np.resize(self._some_lengths(steps), batch).astype(dtype)
+            return np.resize(self._random_lengths(steps), batch).astype(dtype)
         # Where the graph does not even say how many axes there are: a sequence, or ids of one.
         features = self.conversion.blueprint.features
         rank = 3 if is_input and features is not None else 2
-        sizes_of = tensor.shape.as_list() if tensor.shape.rank is not None else [None] * rank
-        open_ = [batch] if len(sizes_of) == 1 else [*sizes, *[steps] * len(sizes_of)]
+        shape_known = tensor.shape.as_list() if tensor.shape.rank is not None else [None] * rank
+        defaults = [batch] if len(shape_known) == 1 else [*sizes, *[steps] * len(shape_known)]
         if tensor.shape.rank is None and rank == 3:
-            open_[2] = features
-        shape: list[Any] = [one or other for one, other in zip(sizes_of, open_, strict=False)]
+            defaults[2] = features
+        shape: list[Any] = [
+            size or default for size, default in zip(shape_known, defaults, strict=False)
+        ]
         if lengths is not None and name == lengths.tensor:
-            return np.resize(self._some_lengths(steps), shape).astype(dtype)
+            return np.resize(self._random_lengths(steps), shape).astype(dtype)
         if tensor.dtype == tf1.string:
             raise UserError(f"its input {name} is text")
         if dtype == np.bool_:
@@ -162,7 +171,7 @@ class GraphAsItStands:
             return np.asarray(batch, dtype)
         return self._ids(stream, shape).astype(dtype)
 
-    def _some_lengths(self, steps):
+    def _random_lengths(self, steps):
         """A full row, a short one and a middling one; an empty one where that makes sense."""
         network = self.conversion.network
         shortest = 1 if network.after and network.takes != "steps" else 0
@@ -180,34 +189,36 @@ class GraphAsItStands:
         some = np.resize([shape[1], 1, (shape[1] + 1) // 2], shape[0])
         return np.where(np.arange(shape[1]) < some[:, None], ids, 0)
 
-    def _inputs(self, cells, entry):
+    def _model_inputs(self, cells, entry):
         """What the model is to take, in each way that the sizes admit."""
         if not self.conversion.network.before:
             return [cells]
         batch, steps = cells.shape[:2]
         features = self.conversion.blueprint.features
-        wide = () if features is None else (features,)
-        found = []
-        if entry.ndim == 2 + len(wide):
-            ways = (entry, entry.swapaxes(0, 1))
-            found = [way for axis, way in enumerate(ways) if entry.shape[axis] == batch]
-        elif entry.size == batch * steps * int(np.prod(wide)):
-            turned = entry.reshape(steps, batch, *wide).swapaxes(0, 1)
-            found = [entry.reshape(batch, steps, *wide), turned]
-        if not found:
-            tensor, shape = self.ends.taken[0], list(entry.shape)
+        width = () if features is None else (features,)
+        candidates = []
+        if entry.ndim == 2 + len(width):
+            layouts = (entry, entry.swapaxes(0, 1))
+            candidates = [
+                layout for axis, layout in enumerate(layouts) if entry.shape[axis] == batch
+            ]
+        elif entry.size == batch * steps * int(np.prod(width)):
+            time_first = entry.reshape(steps, batch, *width).swapaxes(0, 1)
+            candidates = [entry.reshape(batch, steps, *width), time_first]
+        if not candidates:
+            tensor, shape = self.ends.model_tensors[0], list(entry.shape)
             raise UserError(f"{tensor} is {shape}, for {batch} rows of {steps} steps")
-        return found
+        return candidates
 
-    def _made(self, outputs, lengths):
+    def _as_array(self, outputs, lengths):
         """The outputs as one array: of a head as they are, of cells [B, T, U]."""
         if self.conversion.network.compared:
             return outputs[0] if len(outputs) == 1 else np.stack(outputs, axis=1)
         sequences, values = [], list(outputs)
         for layer in self._tops:
-            parts = [[values.pop(0) for _ in part] for part in tensors_of(layer.run)]
-            zeros = tuple(np.zeros_like(value[0]) for value in parts[1])
-            sequences.append(of_run(layer, parts, zeros, lengths)[0])
+            tensors = [[values.pop(0) for _ in names] for names in run_tensors(layer.run)]
+            zeros = tuple(np.zeros_like(value[0]) for value in tensors[1])
+            sequences.append(run_outputs(layer, tensors, zeros, lengths)[0])
         if any(sequence is None for sequence in sequences):
             raise UserError("the graph keeps the outputs of its cells to itself")
         return np.concatenate(sequences, axis=-1)
@@ -220,37 +231,39 @@ def inference(graph):
     """
     outside = graph.outside
     names = outside.nodes if outside.fixed else outside.dropped
-    found = tf1.GraphDef()
-    found.library.CopyFrom(graph.graph_def.library)
-    found.versions.CopyFrom(graph.graph_def.versions)
-    others = {name: outside.nodes[name] for name in names}
-    found.node.extend(others.get(node.name, node) for node in graph.graph_def.node)
-    return found
+    graph_def = tf1.GraphDef()
+    graph_def.library.CopyFrom(graph.graph_def.library)
+    graph_def.versions.CopyFrom(graph.graph_def.versions)
+    replacements = {name: outside.nodes[name] for name in names}
+    graph_def.node.extend(replacements.get(node.name, node) for node in graph.graph_def.node)
+    return graph_def
 
 
-def _is_one_of(array, others):
+def _is_any_of(array, candidates):
     """Whether an array is one of some others, of the same kind of numbers."""
     return any(
-        other is not None and other.dtype.kind == array.dtype.kind and np.array_equal(array, other)
-        for other in others
+        candidate is not None
+        and candidate.dtype.kind == array.dtype.kind
+        and np.array_equal(array, candidate)
+        for candidate in candidates
     )
 
 
-def noisy(value, stream, *, role=""):
+def perturbed(value, stream, *, role=""):
     """Other values of about the same size: none is left where it was, nor zero."""
     noise = stream.normal(0, 0.1, value.shape)
     noise = np.abs(noise) if role.endswith(_POSITIVE) else noise
     return value * stream.uniform(0.5, 1.5, value.shape) + noise
 
 
-def _in_parts(graph, name, value):
+def _by_stored_name(graph, name, value):
     """A variable's value by the names under which a graph has it: parts of it, or itself."""
-    parts: list[str] = []
-    while f"{name}/part_{len(parts)}" in graph.nodes:
-        parts.append(f"{name}/part_{len(parts)}")
-    if not parts or (name in graph.nodes and graph.nodes[name].op in VARIABLES):
+    names: list[str] = []
+    while f"{name}/part_{len(names)}" in graph.nodes:
+        names.append(f"{name}/part_{len(names)}")
+    if not names or (name in graph.nodes and graph.nodes[name].op in VARIABLES):
         return {name: value}
-    shapes = [graph.shape_of(part) for part in parts]
-    along = axis(shapes)
-    ends = np.cumsum([shape[along] for shape in shapes])[:-1]
-    return dict(zip(parts, np.split(value, ends, axis=along), strict=True))
+    shapes = [graph.shape_of(name) for name in names]
+    split_axis = axis(shapes)
+    offsets = np.cumsum([shape[split_axis] for shape in shapes])[:-1]
+    return dict(zip(names, np.split(value, offsets, axis=split_axis), strict=True))

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
-from tf1port.cells.sequences import turned
+from tf1port.cells.sequences import reversed_sequence
 from tf1port.tf1.graph import sessions
 from tf1port.tf1.graph.index import PASSING, Graph
 from tf1port.tf1.graph.pruning import behind
-from tf1port.tf1.graph.widening import graph_def_of
+from tf1port.tf1.graph.upcasting import subgraph_def
 
 _WHOLE = {tf1.int32.as_datatype_enum, tf1.int64.as_datatype_enum}
 
@@ -45,15 +45,15 @@ class GraphRun:
         graph: tf1port.tf1.graph.index.Graph.
         network: tf1port.tf1.graph.network.Network, what was found in it.
         variables: {name: array} of the network, of one dtype.
-        widened: compute in float64 what the graph computes in float32.
+        upcast: compute in float64 what the graph computes in float32.
 
     Raises:
         UserError: an op of the graph does not exist or has no kernel here, or is not trusted.
     """
 
-    def __init__(self, graph: Graph, network, variables, *, widened=False):
-        self.graph, self.network, self.dtype = graph, network, "float64" if widened else "float32"
-        if not widened:
+    def __init__(self, graph: Graph, network, variables, *, upcast=False):
+        self.graph, self.network, self.dtype = graph, network, "float64" if upcast else "float32"
+        if not upcast:
             self.dtype = str(next(iter(variables.values())).dtype)
         self._runs = [layer.run for layer in network.recurrent]
         firsts = [name for level in network.levels[:1] for c in level.firsts for name in _first(c)]
@@ -63,11 +63,11 @@ class GraphRun:
             self._feeds = {
                 name: tf1.placeholder(self._type(name)) for name in dict.fromkeys(tensors)
             }
-            given, self._values = variables_of(graph, variables, dtype=self.dtype)
+            given, self._values = variable_feeds(graph, variables, dtype=self.dtype)
             given = {**self._feeds, **given}
             fetches = [name for run in self._runs for name in _made(run)] + self._head_tensors()
-            part = part_of(graph, fetches, given=given, widened=widened)
-            sessions.import_part(part, given)
+            part = subgraph_of(graph, fetches, given=given, upcast=upcast)
+            sessions.import_subgraph(part, given)
         self.session = sessions.session(session_graph)
 
     def __call__(self, inputs, states, *, lengths=None, head=True):
@@ -83,12 +83,12 @@ class GraphRun:
         Raises:
             UserError: the graph does not take such sizes, or does not run here.
         """
-        fetches = [tensors_of(run) for run in self._runs]
+        fetches = [run_tensors(run) for run in self._runs]
         tensors = self._head_tensors() if head else []
         fed = self._fed(inputs, states, lengths)
         *cells, dense = sessions.run(self.session, [*fetches, tensors], fed)
         found = [
-            of_run(layer, values, state, lengths)
+            run_outputs(layer, values, state, lengths)
             for layer, values, state in zip(self.network.recurrent, cells, states, strict=True)
         ]
         sequences, finals, steps = (list(part) for part in zip(*found, strict=True))
@@ -97,7 +97,7 @@ class GraphRun:
     def _fed(self, inputs, states, lengths):
         values = {}
         for layer in self.network.levels[0].firsts:
-            taken = turned(inputs, lengths) if layer.backward else inputs
+            taken = reversed_sequence(inputs, lengths) if layer.backward else inputs
             if layer.run.inputs is not None:
                 values[layer.run.inputs] = taken.swapaxes(0, 1)
             else:
@@ -123,7 +123,7 @@ class GraphRun:
         return [output, self.network.after[0].inputs or output]
 
 
-def variables_of(graph, variables, *, dtype):
+def variable_feeds(graph, variables, *, dtype):
     """The tensors at which a graph reads its variables, as placeholders, and the values to feed.
 
     Constants would make a graph as large as a checkpoint, which none may be above 2 GB.
@@ -146,7 +146,7 @@ def static_sizes(graph, run):
     return (sizes[0], len(run.steps)) if run.inputs is None else (sizes[1], sizes[0])
 
 
-def made_by(network):
+def network_tensors(network):
     """The tensors that a network's cells and the layers around them give."""
     runs = [layer.run for layer in network.recurrent if layer.run is not None]
     layers = [layer.output for layer in (*network.before, *network.after) if layer.output]
@@ -165,11 +165,11 @@ def _states(run):
 
 
 def _made(run):
-    outputs, finals = tensors_of(run)
+    outputs, finals = run_tensors(run)
     return [*outputs, *finals]
 
 
-def tensors_of(run):
+def run_tensors(run):
     """The outputs of all steps, and the final states, or where it does not loop those of all."""
     if run.cell_states is not None:
         return [run.outputs], [run.outputs, run.cell_states]
@@ -180,7 +180,7 @@ def tensors_of(run):
     return [step.output for step in run.steps], states
 
 
-def of_run(layer, fetched, initial, lengths):
+def run_outputs(layer, fetched, initial, lengths):
     """The sequence [B, T, U] or None, the final states, and the states of every step."""
     run, (outputs, states) = layer.run, fetched
     if run.looped:
@@ -198,7 +198,7 @@ def of_run(layer, fetched, initial, lengths):
             sequence = np.where(on[:, :, None], sequence, np.zeros_like(sequence))
             finals = _at(lengths, [initial, *steps])
     if layer.backward and sequence is not None:
-        sequence = turned(sequence, lengths)
+        sequence = reversed_sequence(sequence, lengths)
     return sequence, finals, steps
 
 
@@ -208,7 +208,7 @@ def _at(lengths, steps):
     return tuple(np.stack(parts)[lengths, rows] for parts in zip(*steps, strict=True))
 
 
-def part_of(graph, fetches, *, given, widened):
+def subgraph_of(graph, fetches, *, given, upcast):
     """The GraphDef of what leads to some tensors from the given ones, without devices.
 
     What is only waited for by control inputs is left out: it changes no value.
@@ -217,7 +217,7 @@ def part_of(graph, fetches, *, given, widened):
         UserError: it does more than compute, and the graph is not trusted.
     """
     needed = behind(graph.nodes, fetches, cut=given, controls=False)
-    return graph_def_of(graph, needed, widened=widened)
+    return subgraph_def(graph, needed, upcast=upcast)
 
 
 def _dtype(graph, tensor):

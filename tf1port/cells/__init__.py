@@ -1,1 +1,1 @@
-"""What a TF1 cell is in Keras: equations, maps of weights, cells in NumPy."""
+"""TF1 cells in Keras: equations, maps of weights, cells in NumPy."""

@@ -36,20 +36,20 @@ def canonical_from_opaque(buffer, *, family, layers, features, units, bidirectio
     length = sum(gates * units * (inputs[cell] + units) for cell in cells) + biases
     if np.shape(buffer) != (length,):
         raise ValueError(f"the buffer is {np.shape(buffer)}, not {(length,)} as the sizes make it")
-    start, found = 0, {}
-    second = np.reshape(buffer[length - biases :], (len(cells), 2, gates, units))
-    for cell, of_cell in zip(cells, second, strict=True):
+    start, variables = 0, {}
+    all_biases = np.reshape(buffer[length - biases :], (len(cells), 2, gates, units))
+    for cell, cell_biases in zip(cells, all_biases, strict=True):
         matrices = []
         for width in (inputs[cell], units):
             end = start + gates * units * width
             matrices.append(np.reshape(buffer[start:end], (gates, units, width)))
             start = end
-        found[cell] = _canonical(family, np.concatenate(matrices, axis=2), of_cell)
-    return found
+        variables[cell] = _canonical(family, np.concatenate(matrices, axis=2), cell_biases)
+    return variables
 
 
 def opaque_from_canonical(cells, *, family):
-    """The way back: the buffer of cells by layer and direction, each sum of biases in two halves.
+    """The inverse: the buffer of cells by layer and direction, each sum of biases in two halves.
 
     Raises:
         ValueError: the cells are not those of layers 0, 1, … in one or in both directions.
@@ -57,8 +57,8 @@ def opaque_from_canonical(cells, *, family):
     order = sorted(cells, key=lambda cell: (cell[0], cell[1] == "bw"))
     directions = {direction for _, direction in cells}
     layers = range(len(cells) // max(1, len(directions)))
-    whole = {(layer, direction) for layer in layers for direction in directions}
-    if set(cells) != whole or directions not in ({None}, {"fw", "bw"}):
+    expected = {(layer, direction) for layer in layers for direction in directions}
+    if set(cells) != expected or directions not in ({None}, {"fw", "bw"}):
         raise ValueError(f"{order} are not the cells of all layers in one or both directions")
     matrices, biases = [], []
     for cell in order:
@@ -87,15 +87,15 @@ def _canonical(family, matrices, biases):
 
 
 def _cudnn(family, arrays):
-    """The way back of _canonical."""
+    """The inverse of _canonical."""
     if family != "cudnn_gru":
         order = _LSTM if family == "lstm" else [0]
         bias = arrays["bias"].reshape(len(order), -1)[order]
         return _gates(arrays["kernel"], len(order))[order], np.stack([bias / 2, bias / 2])
-    parts = ("candidate/input_projection/", "candidate/hidden_projection/")
-    candidate = np.concatenate([arrays[part + "kernel"] for part in parts])
+    scopes = ("candidate/input_projection/", "candidate/hidden_projection/")
+    candidate = np.concatenate([arrays[scope + "kernel"] for scope in scopes])
     half = arrays["gates/bias"].reshape(2, -1) / 2
-    biases = [np.concatenate((half, arrays[part + "bias"][None])) for part in parts]
+    biases = [np.concatenate((half, arrays[scope + "bias"][None])) for scope in scopes]
     return np.concatenate((_gates(arrays["gates/kernel"], 2), candidate.T[None])), np.stack(biases)
 
 

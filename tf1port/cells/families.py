@@ -38,17 +38,17 @@ class Sizes(NamedTuple):
 
 
 class Roles(NamedTuple):
-    """The names of a family's variables within their cell: in every variant, and in some."""
+    """The roles of a family's variables: those of every variant, and those of some only."""
 
     required: frozenset[str]
     optional: frozenset[str]
 
 
 class Layout(NamedTuple):
-    """What one side holds of a family.
+    """The arrays of a family on one side.
 
-    shapes: by role, such as "F+P,4U"; the first one is a matrix that the sizes are read off.
-    variants: the sets of roles that go together.
+    shapes: by role, such as "F+P,4U"; the sizes are read from the first one, a matrix.
+    variants: the allowed sets of roles.
     """
 
     shapes: Mapping[str, str]
@@ -82,18 +82,18 @@ class Family(NamedTuple):
             ValueError: a role is unknown or missing, or a shape is wrong; a forget bias where there
                 is no forget gate.
         """
-        found = self._checked(arrays, self.tf1)
-        moved = self.forwards(found, features=_sizes(found, self.tf1).features, linear=linear)
-        return moved if linear else self._shifted(moved, forget_bias)
+        checked = self._checked(arrays, self.tf1)
+        weights = self.forwards(checked, features=_sizes(checked, self.tf1).features, linear=linear)
+        return weights if linear else self._shifted(weights, forget_bias)
 
     def to_tf1(self, arrays: Arrays, *, forget_bias: float = 0.0, linear: bool = False):
-        """The way back of `to_keras`, with the same arguments and errors."""
-        found = self._checked(arrays, self.keras)
-        plain = found if linear else self._shifted(found, -forget_bias)
-        return self.backwards(plain, features=_sizes(found, self.keras).features, linear=linear)
+        """The inverse of `to_keras`, with the same arguments and errors."""
+        checked = self._checked(arrays, self.keras)
+        weights = checked if linear else self._shifted(checked, -forget_bias)
+        return self.backwards(weights, features=_sizes(checked, self.keras).features, linear=linear)
 
     def sizes(self, arrays: Arrays) -> Sizes:
-        """The sizes of a cell, read off the shapes of TF1's arrays or of Keras'.
+        """The sizes of a cell, from the shapes of TF1's arrays or of Keras'.
 
         Raises:
             ValueError: as to_keras.
@@ -102,20 +102,20 @@ class Family(NamedTuple):
         return _sizes(self._checked(arrays, layout), layout)
 
     def _checked(self, arrays, layout):
-        found = {role: np.asarray(value) for role, value in arrays.items()}
-        variant = min(layout.variants, key=lambda roles: len(roles ^ found.keys()))
-        for role in sorted(variant ^ found.keys()):
+        values = {role: np.asarray(value) for role, value in arrays.items()}
+        variant = min(layout.variants, key=lambda roles: len(roles ^ values.keys()))
+        for role in sorted(variant ^ values.keys()):
             fault = "misses" if role in variant else "has no role"
             raise ValueError(f"a cell of family {self.name} {fault} {role!r}")
-        sizes = _sizes(found, layout)
-        for role, value in found.items():
+        sizes = _sizes(values, layout)
+        for role, value in values.items():
             shape = _shape(layout.shapes[role], sizes)
             if value.shape != shape:
                 raise ValueError(f"{role!r} of family {self.name} is {value.shape}, not {shape}")
-        return found
+        return values
 
     def _shifted(self, arrays, forget_bias):
-        """The arrays with something added to the forget gate's columns, the second of four."""
+        """The arrays with the forget bias added to the forget gate's columns, the second of 4."""
         if not forget_bias:
             return arrays
         if "lstm" not in self.name:
@@ -163,7 +163,7 @@ def _length(term, sizes):
 
 
 def _layout(shapes, *groups):
-    """A layout where each group of roles is there as a whole or not at all."""
+    """A layout where each group of roles is optional, as a whole."""
     required = frozenset(shapes).difference(*groups)
     chosen = itertools.product(*[((), group) for group in groups])
     return Layout(shapes, tuple(required.union(*choice) for choice in chosen))

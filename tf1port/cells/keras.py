@@ -1,6 +1,6 @@
 """LSTM cells that TF1 had and Keras has no layer for (D17); steps of keras.layers.RNN(cell).
 
-They are registered under the package's former name, which `.keras` files have.
+They are registered under the package's former name, which `.keras` files contain.
 
 Shapes: B batch, F features, U units, P outputs: the size of the projection, else U.
 The gates stand in Keras' order, i, f, c, o, and the states as in Keras, h before c.
@@ -60,7 +60,7 @@ class ExtendedLSTMCell(keras.layers.Layer):
         self.state_size = [self.output_size, units]
 
     def build(self, input_shape):
-        """Makes the variables for inputs [B, F]."""
+        """Creates the variables for inputs [B, F]."""
         _add_kernels(self, input_shape[-1])
         _add_bias(self)
         self.peephole_i = self.peephole_f = self.peephole_o = None
@@ -86,7 +86,7 @@ class ExtendedLSTMCell(keras.layers.Layer):
         return h, [h, c]
 
     def get_config(self):
-        """What the constructor needs to make the cell again."""
+        """The arguments of the constructor, for serialization."""
         return {
             **super().get_config(),
             "units": self.units,
@@ -110,7 +110,7 @@ class ExtendedLSTMCell(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="modern_tf2")
 class LayerNormLSTMCell(keras.layers.Layer):
-    """An LSTM cell that normalizes each gate, and the new cell state before it is carried on.
+    """An LSTM cell that normalizes each gate, and the new cell state before the next step.
 
     With N(a) = (a - mean a) / sqrt(variance a + epsilon) over the units of one example, with gains
     and shifts (Ba et al., Layer Normalization, 2016):
@@ -135,7 +135,7 @@ class LayerNormLSTMCell(keras.layers.Layer):
         self.state_size = [units, units]
 
     def build(self, input_shape):
-        """Makes the variables for inputs [B, F]."""
+        """Creates the variables for inputs [B, F]."""
         _add_kernels(self, input_shape[-1])
         self.gate_gamma = _add(self, (4 * self.units,), "gate_gamma", "ones")
         self.gate_beta = _add(self, (4 * self.units,), "gate_beta", _forget_bias)
@@ -154,7 +154,7 @@ class LayerNormLSTMCell(keras.layers.Layer):
         return h, [h, c]
 
     def get_config(self):
-        """What the constructor needs to make the cell again."""
+        """The arguments of the constructor, for serialization."""
         return {
             **super().get_config(),
             "units": self.units,

@@ -1,7 +1,6 @@
-"""What tf1port/cells/families.py does with the arrays of one cell, family by family: both
-directions.
+"""The weight maps of tf1port/cells/families.py, one pair of functions per family.
 
-Every function takes arrays by role, which it may not change, and whether the map is linear, for
+Every function takes arrays by role, which it does not change, and whether the map is linear, for
 slots and gradients; it returns new arrays by the other side's roles. Shapes: F features, U units,
 P outputs. The forget bias is not here: tf1port/cells/families.py adds it.
 """
@@ -12,22 +11,22 @@ import numpy as np
 
 
 def rnn_to_keras(tf1, *, features, linear):
-    """kernel [F + U, U] apart: the inputs' rows, then the state's."""
-    found = {**_apart(tf1["kernel"], features), "bias": tf1["bias"]}
-    return {role: value.copy() for role, value in found.items()}
+    """Splits kernel [F + U, U]: the inputs' rows, then the state's."""
+    weights = {**_split_rows(tf1["kernel"], features), "bias": tf1["bias"]}
+    return {role: value.copy() for role, value in weights.items()}
 
 
 def rnn_to_tf1(keras, *, features, linear):
-    """The way back of rnn_to_keras."""
-    return {"kernel": _joint(keras), "bias": keras["bias"].copy()}
+    """The inverse of rnn_to_keras."""
+    return {"kernel": _joined_rows(keras), "bias": keras["bias"].copy()}
 
 
-def _apart(kernel, features):
-    """Views of the rows: a kernel may be large, and is copied once, where it is put in order."""
+def _split_rows(kernel, features):
+    """Views of the rows: a kernel may be large, and is copied once, as its gates are reordered."""
     return {"kernel": kernel[:features], "recurrent_kernel": kernel[features:]}
 
 
-def _joint(keras):
+def _joined_rows(keras):
     return np.concatenate((keras["kernel"], keras["recurrent_kernel"]))
 
 
@@ -42,21 +41,21 @@ RENAMED = {
 
 
 def lstm_to_keras(tf1, *, features, linear):
-    """kernel [F + P, 4 U] apart, its columns and the bias's in another order; the rest renamed."""
-    gates = {**_apart(tf1["kernel"], features), "bias": tf1["bias"]}
-    others = {new: tf1[old].copy() for old, new in RENAMED.items() if old in tf1}
-    return {**{role: _f_and_j_exchanged(value) for role, value in gates.items()}, **others}
+    """Splits kernel [F + P, 4 U], reorders its gates and those of the bias, renames the rest."""
+    gates = {**_split_rows(tf1["kernel"], features), "bias": tf1["bias"]}
+    renamed = {new: tf1[old].copy() for old, new in RENAMED.items() if old in tf1}
+    return {**{role: _f_and_j_exchanged(value) for role, value in gates.items()}, **renamed}
 
 
 def lstm_to_tf1(keras, *, features, linear):
-    """The way back of lstm_to_keras."""
-    gates = {"kernel": _joint(keras), "bias": keras["bias"]}
-    others = {old: keras[new].copy() for old, new in RENAMED.items() if new in keras}
-    return {**{role: _f_and_j_exchanged(value) for role, value in gates.items()}, **others}
+    """The inverse of lstm_to_keras."""
+    gates = {"kernel": _joined_rows(keras), "bias": keras["bias"]}
+    renamed = {old: keras[new].copy() for old, new in RENAMED.items() if new in keras}
+    return {**{role: _f_and_j_exchanged(value) for role, value in gates.items()}, **renamed}
 
 
 def _f_and_j_exchanged(array):
-    """Gates i, j, f, o of the last axis as i, f, c, o, and the other way round."""
+    """Gates i, j, f, o of the last axis as i, f, c, o, and vice versa."""
     first, second, third, fourth = np.split(array, 4, axis=-1)
     return np.concatenate((first, third, second, fourth), axis=-1)
 
@@ -65,20 +64,20 @@ def _f_and_j_exchanged(array):
 
 
 def gru_to_keras(tf1, *, features, linear):
-    """Gates [F + U, 2 U] and candidate [F + U, U] side by side, then apart by rows."""
+    """Concatenates gates [F + U, 2 U] and candidate [F + U, U], then splits their rows."""
     gates, candidate = (
-        {**_apart(tf1[part + "kernel"], features), "bias": tf1[part + "bias"]}
-        for part in ("gates/", "candidate/")
+        {**_split_rows(tf1[scope + "kernel"], features), "bias": tf1[scope + "bias"]}
+        for scope in ("gates/", "candidate/")
     )
     return {role: _z_r_h(gates[role], candidate[role]) for role in gates}
 
 
 def gru_to_tf1(keras, *, features, linear):
-    """The way back of gru_to_keras."""
-    found = {}
-    for role, value in (("kernel", _joint(keras)), ("bias", keras["bias"])):
-        found["gates/" + role], found["candidate/" + role] = _gates_and_candidate(value)
-    return found
+    """The inverse of gru_to_keras."""
+    variables = {}
+    for role, value in (("kernel", _joined_rows(keras)), ("bias", keras["bias"])):
+        variables["gates/" + role], variables["candidate/" + role] = _gates_and_candidate(value)
+    return variables
 
 
 def _z_r_h(gates, candidate):
@@ -106,20 +105,20 @@ def cudnn_gru_to_keras(tf1, *, features, linear):
     second = gates if linear else np.zeros_like(gates)
     rows = _z_r_h(gates, tf1[INPUT + "bias"]), _z_r_h(second, tf1[HIDDEN + "bias"])
     kernel = _z_r_h(tf1["gates/kernel"], candidate)
-    return {**_apart(kernel, features), "bias": np.stack(rows)}
+    return {**_split_rows(kernel, features), "bias": np.stack(rows)}
 
 
 def cudnn_gru_to_tf1(keras, *, features, linear):
-    """The way back of cudnn_gru_to_keras: two biases of weights are summed."""
-    gates, candidate = _gates_and_candidate(_joint(keras))
-    (first, of_input), (second, of_hidden) = map(_gates_and_candidate, keras["bias"])
+    """The inverse of cudnn_gru_to_keras: two biases of weights are summed."""
+    gates, candidate = _gates_and_candidate(_joined_rows(keras))
+    (first, input_bias), (second, hidden_bias) = map(_gates_and_candidate, keras["bias"])
     return {
         "gates/kernel": gates,
         "gates/bias": first if linear else first + second,
         INPUT + "kernel": candidate[:features].copy(),
-        INPUT + "bias": of_input,
+        INPUT + "bias": input_bias,
         HIDDEN + "kernel": candidate[features:].copy(),
-        HIDDEN + "bias": of_hidden,
+        HIDDEN + "bias": hidden_bias,
     }
 
 
@@ -131,23 +130,23 @@ NORMS = frozenset(f"{gate}/{role}" for gate in (*_GATES, "state") for role in ("
 
 def layer_norm_to_keras(tf1, *, features, linear):
     """As an LSTM; the gains and shifts [U] of the gates are joined, [4 U]."""
-    rows = _apart(tf1["kernel"], features)
-    found = {role: _f_and_j_exchanged(value) for role, value in rows.items()}
+    rows = _split_rows(tf1["kernel"], features)
+    weights = {role: _f_and_j_exchanged(value) for role, value in rows.items()}
     if "bias" in tf1:
-        return {**found, "bias": _f_and_j_exchanged(tf1["bias"])}
+        return {**weights, "bias": _f_and_j_exchanged(tf1["bias"])}
     for role in ("gamma", "beta"):
-        found["gate_" + role] = np.concatenate([tf1[f"{gate}/{role}"] for gate in _GATES])
-        found["state_" + role] = tf1["state/" + role].copy()
-    return found
+        weights["gate_" + role] = np.concatenate([tf1[f"{gate}/{role}"] for gate in _GATES])
+        weights["state_" + role] = tf1["state/" + role].copy()
+    return weights
 
 
 def layer_norm_to_tf1(keras, *, features, linear):
-    """The way back of layer_norm_to_keras."""
-    found = {"kernel": _f_and_j_exchanged(_joint(keras))}
+    """The inverse of layer_norm_to_keras."""
+    variables = {"kernel": _f_and_j_exchanged(_joined_rows(keras))}
     if "bias" in keras:
-        return {**found, "bias": _f_and_j_exchanged(keras["bias"])}
+        return {**variables, "bias": _f_and_j_exchanged(keras["bias"])}
     for role in ("gamma", "beta"):
         for gate, value in zip(_GATES, np.split(keras["gate_" + role], 4), strict=True):
-            found[f"{gate}/{role}"] = value.copy()
-        found["state/" + role] = keras["state_" + role].copy()
-    return found
+            variables[f"{gate}/{role}"] = value.copy()
+        variables["state/" + role] = keras["state_" + role].copy()
+    return variables

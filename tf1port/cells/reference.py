@@ -1,4 +1,4 @@
-"""Recurrent cells in plain NumPy, from the papers: what layers are held against on either side.
+"""Recurrent cells in plain NumPy, from the papers: the reference for the layers of both sides.
 
 A cell is a function of TF1's variables by role (tf1port/cells/families.py), one step's inputs
 [B, F] and a tuple of states; it returns the new states, of which the last one is the output. Calls
@@ -66,13 +66,13 @@ def cudnn_gru(variables, x, states, *, activation=np.tanh):
     """The other version, cuDNN's: the reset gate multiplies h's product, its bias included."""
     (h,) = states
     r, u = np.split(_sigmoid(_affine(variables, "gates/", x, h)), 2, axis=1)
-    of_x = _affine(variables, "candidate/input_projection/", x)
-    of_h = _affine(variables, "candidate/hidden_projection/", h)
-    return (u * h + (1 - u) * activation(of_x + r * of_h),)
+    input_term = _affine(variables, "candidate/input_projection/", x)
+    hidden_term = _affine(variables, "candidate/hidden_projection/", h)
+    return (u * h + (1 - u) * activation(input_term + r * hidden_term),)
 
 
 def layer_norm_lstm(variables, x, states, *, forget_bias=0.0, activation=np.tanh):
-    """Ba et al. (Layer Normalization, 2016), but with the new c normalized where it is carried."""
+    """Ba et al. (Layer Normalization, 2016), but with the new c normalized as the next state."""
     if "bias" in variables:
         return lstm(variables, x, states, forget_bias=forget_bias, activation=activation)
     c, h = states
@@ -127,15 +127,15 @@ def stack(family, layers, inputs, *, lengths=None, **constants):
 def backwards(array, lengths=None):
     """[B, T, ...] with the first `lengths` steps of each example in reverse order."""
     lengths = [array.shape[1]] * len(array) if lengths is None else lengths
-    found = array.copy()
+    result = array.copy()
     for row, length in enumerate(lengths):
-        found[row, :length] = array[row, :length][::-1]
-    return found
+        result[row, :length] = array[row, :length][::-1]
+    return result
 
 
-def _affine(variables, part, *inputs):
-    product = np.concatenate(inputs, axis=1) @ variables[part + "kernel"]
-    return product + variables[part + "bias"]
+def _affine(variables, scope, *inputs):
+    product = np.concatenate(inputs, axis=1) @ variables[scope + "kernel"]
+    return product + variables[scope + "bias"]
 
 
 def _peephole(variables, gate, c):

@@ -5,11 +5,11 @@ import numpy as np
 
 def reversed_sequence(sequence, lengths=None):
     """[B, T, …] with the first `lengths` steps of each row in reverse order, all by default."""
-    found = sequence[:, ::-1].copy()
+    result = sequence[:, ::-1].copy()
     for row, length in enumerate([] if lengths is None else lengths):
-        found[row] = sequence[row]
-        found[row, :length] = sequence[row, :length][::-1]
-    return found
+        result[row] = sequence[row]
+        result[row, :length] = sequence[row, :length][::-1]
+    return result
 
 
 def with_residual(inputs, outputs, lengths=None):

@@ -1,4 +1,4 @@
-"""Split off from tf1port/comparison/ladder/ladder.py."""
+"""One comparison of two dicts of arrays, judged by the table of tolerances."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from tf1port.numerics.tolerances import tolerance
 
 
 class Check(NamedTuple):
-    """One comparison: what was compared, in which dtype, how far the sides part and where.
+    """One comparison: the quantity, its dtype, the largest difference and its place.
 
     bound: the largest max_abs that passes; reason: why it is not tighter.
     """
@@ -29,5 +29,5 @@ def check(
     quantity: str, legacy: Mapping[str, Any], modern: Mapping[str, Any], *, dtype: str
 ) -> Check:
     """Compares two dicts of arrays under the tolerance of `quantity`."""
-    found, allowed = difference(legacy, modern), tolerance(quantity, dtype)
-    return Check(quantity, dtype, found.max_abs, found.place, allowed.bound, allowed.reason)
+    worst, allowed = difference(legacy, modern), tolerance(quantity, dtype)
+    return Check(quantity, dtype, worst.max_abs, worst.place, allowed.bound, allowed.reason)

@@ -1,14 +1,14 @@
-"""How far two sets of named arrays part: max-abs with its place; dtype and shape included."""
+"""How far two sets of named arrays differ: max-abs with its place; dtype and shape included."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-_NAMED = 3  # of the arrays that only one side has
+_NAMED = 3  # names shown of the arrays that only one side has
 
 
 class Difference(NamedTuple):
-    """max_abs: the largest absolute difference (inf where it cannot be taken); place: where."""
+    """max_abs: the largest absolute difference (inf if there is none); place: where it is."""
 
     max_abs: float
     place: str
@@ -22,8 +22,11 @@ def difference(legacy, modern):
     if set(legacy) != set(modern):
         return Difference(np.inf, f"only on one side: {_listed(set(legacy) ^ set(modern))}")
     return max(
-        (_one(name, np.asarray(legacy[name]), np.asarray(modern[name])) for name in legacy),
-        key=lambda found: found.max_abs,
+        (
+            _array_difference(name, np.asarray(legacy[name]), np.asarray(modern[name]))
+            for name in legacy
+        ),
+        key=lambda result: result.max_abs,
     )
 
 
@@ -32,7 +35,7 @@ def _listed(names):
     return ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _one(name, legacy, modern):
+def _array_difference(name, legacy, modern):
     if legacy.shape != modern.shape:
         return Difference(np.inf, f"{name} is {legacy.shape} and {modern.shape}")
     if legacy.dtype != modern.dtype:

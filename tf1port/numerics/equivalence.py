@@ -37,16 +37,17 @@ def equivalence(first, second, *, margin, alpha):
 
 
 def power(scatter, count, *, margin, alpha):
-    """How often two equal sides pass, of so many normal values each with one standard deviation.
+    """The share of equal pairs of samples that pass, of `count` normal values each.
 
-    The rest of them are false alarms: too few values, or too scattered ones, show nothing. By
-    quadrature over both samples' variances, to three digits.
+    scatter: the standard deviation of both samples. The other pairs are false alarms: too few
+    values, or too scattered ones, show nothing. By quadrature over both samples' variances, to
+    three digits.
     """
     if scatter == 0:
         return 1.0
     middles = (np.arange(_NODES) + 0.5) / _NODES
     squares = scatter**2 * stats.chi2.ppf(middles, count - 1) / (count - 1) / count
-    first, second = np.meshgrid(squares, squares)  # variances of the two means, as they are seen
+    first, second = np.meshgrid(squares, squares)  # the estimated variances of the two means
     freedom = (first + second) ** 2 * (count - 1) / (first**2 + second**2)
     reach = stats.t.ppf(1 - alpha, freedom) * np.sqrt(first + second)
     spread = scatter * np.sqrt(2 / count)  # of the difference of the means
@@ -80,5 +81,5 @@ def _error(first, second):
     error = sum(squares)
     if error == 0:
         return 0.0, np.inf
-    parts = (s**2 / (len(v) - 1) for s, v in zip(squares, (first, second), strict=True))
-    return float(np.sqrt(error)), float(error**2 / sum(parts))
+    terms = (s**2 / (len(v) - 1) for s, v in zip(squares, (first, second), strict=True))
+    return float(np.sqrt(error)), float(error**2 / sum(terms))

@@ -11,11 +11,14 @@ import numpy as np
 CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
 _TINY = float(np.finfo(np.float32).tiny)  # below it a power is rounded coarsely, or flushed to 0
 _LONGEST = 20_000_000  # products of a table of powers: 80 MB
-_NOTHING = 1e-17  # a power of beta that 1 minus it is 1
+_NEGLIGIBLE = 1e-17  # a power of beta below which 1 - power is 1
 
 
 class Count(NamedTuple):
-    """Steps that a power of beta tells. exact: that many products give the very same number."""
+    """The number of steps computed from a power of beta.
+
+    exact: as many float32 products give the same number, bit by bit.
+    """
 
     steps: int
     exact: bool
@@ -24,11 +27,11 @@ class Count(NamedTuple):
 def as_tf1(config):
     """The same config with the hyper-parameters as TF1 computes with them.
 
-    A TF1 graph holds them in float32, also where its variables are float64 (D13).
+    A TF1 graph stores them in float32, also where its variables are float64 (D13).
     """
-    held = ("learning_rate", "beta_1", "beta_2") + (("epsilon",) if _is_adam(config) else ())
-    changes = {name: _rounded(getattr(config, name)) for name in held if hasattr(config, name)}
-    if hasattr(config, "momentum"):  # what is held is the decay
+    names = ("learning_rate", "beta_1", "beta_2") + (("epsilon",) if _is_adam(config) else ())
+    changes = {name: _rounded(getattr(config, name)) for name in names if hasattr(config, name)}
+    if hasattr(config, "momentum"):  # TF1 stores the decay, 1 - momentum
         changes["momentum"] = 1 - _rounded(1 - config.momentum)
     return dataclasses.replace(config, **changes)
 
@@ -39,7 +42,7 @@ def tf1_powers_adam(config):
 
 
 def tf1_powers(config, count):
-    """What TF1's Adam holds after so many steps, by variable name: float32; SGD holds nothing."""
+    """Adam's powers of beta after `count` steps, by variable name, float32; {} for SGD."""
     if not _is_adam(config):
         return {}
     betas = {"beta1_power": config.beta_1, "beta2_power": config.beta_2}
@@ -47,10 +50,10 @@ def tf1_powers(config, count):
 
 
 def count_of_power(beta, power):
-    """The Count of steps after which TF1's Adam holds a power of beta; None: it does not tell.
+    """The Count of steps after which TF1's Adam stores a power of beta; None: it is not available.
 
-    TF1 holds beta at the start and multiplies it by beta at every step, in float32. The product's
-    rounding grows with the steps, so the count is that whose own product is nearest.
+    TF1 starts from beta and multiplies by beta at every step, in float32. The rounding of the
+    product grows with the steps, so the result is the count whose own product is nearest.
     """
     beta, power = np.float32(beta), np.float32(power)
     if not (0 < beta < 1 and _TINY <= power <= beta):
@@ -65,13 +68,13 @@ def count_of_power(beta, power):
 
 
 def as_graph_constants(options, *, dtype):
-    """An optimizer's options as a TF1 graph of that dtype computes with them (D13).
+    """An optimizer's options rounded as a TF1 graph of that dtype stores them (D13).
 
-    It holds hyper-parameters in float32 whatever its dtype, and a norm to clip to in its own.
+    It stores hyper-parameters in float32 whatever its dtype, and a norm to clip to in its own.
     """
-    own = () if dtype == "float32" else CLIPS
+    unrounded = () if dtype == "float32" else CLIPS
     return {
-        name: _rounded(value) if type(value) is float and name not in own else value
+        name: _rounded(value) if type(value) is float and name not in unrounded else value
         for name, value in options.items()
     }
 
@@ -83,11 +86,11 @@ def _products(beta, count):
 
 @functools.cache
 def _table(beta):
-    """The products of a beta as far as they are anything beside 1."""
+    """The powers of a beta that are not negligible beside 1."""
     beta = np.float32(beta)
     if not 0 < beta < 1:
         return np.full(1, beta)
-    return _products(beta, min(_LONGEST, 1 + math.ceil(math.log(_NOTHING) / math.log(beta))))
+    return _products(beta, min(_LONGEST, 1 + math.ceil(math.log(_NEGLIGIBLE) / math.log(beta))))
 
 
 def _is_adam(config):
@@ -102,7 +105,7 @@ class TF1PowersAdam(keras.optimizers.Adam):
     """Adam whose bias correction uses TF1's powers of beta (D8). For proofs, not for training.
 
     TF1 multiplies `beta1_power` by beta at every step, in float32; Keras takes the power of the
-    step number. A float64 run parts by 1e-6 over that, and agrees to rounding with this class.
+    step number. A float64 run differs by 1e-6 because of that; with this class by rounding alone.
     """
 
     def update_step(self, gradient, variable, learning_rate):

@@ -1,10 +1,10 @@
-"""The four things that a command which proves can come to, and their exit codes."""
+"""The four outcomes of a command that proves, and their exit codes."""
 
 from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What a comparison comes to; its text stands in reports.
+    """The outcome of a comparison; its text stands in reports.
 
     EQUAL: all that the claim needs was compared, and is equal. DIFFERENT: a check failed.
     REFUSED: the input is damaged, unknown or unsafe, which raises UserError.
@@ -18,7 +18,7 @@ class Outcome(StrEnum):
 
     @property
     def exit_code(self) -> int:
-        """What a command ends with."""
+        """The exit code of a command with this outcome."""
         return EXIT_CODES[self]
 
 

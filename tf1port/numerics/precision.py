@@ -1,4 +1,4 @@
-"""Split off from equivalence/modern_side.py."""
+"""Contexts of Keras and TensorFlow: the default dtype, and eager execution."""
 
 from contextlib import contextmanager
 
@@ -10,7 +10,7 @@ import tensorflow as tf2
 def floatx(dtype):
     """Keras' default dtype while a model is built or traced: a dtype policy alone leaves the loss
     and the optimizer in float32."""
-    keras.config.dtype_policy()  # made on first use, of the default dtype then, and kept
+    keras.config.dtype_policy()  # created on first use from the default dtype, and cached
     before = keras.config.floatx()
     keras.config.set_floatx(dtype)
     try:
@@ -21,7 +21,7 @@ def floatx(dtype):
 
 @contextmanager
 def eagerly():
-    """Without tracing: a few steps of training are sooner done than their graph is built."""
+    """Runs tf.functions eagerly: a few training steps take less time than tracing their graph."""
     before = tf2.config.functions_run_eagerly()
     tf2.config.run_functions_eagerly(True)
     try:

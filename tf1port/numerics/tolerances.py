@@ -1,4 +1,4 @@
-"""The one table of tolerances: how far the two sides may part, per quantity and dtype.
+"""The one table of tolerances: how far the two sides may differ, per quantity and dtype.
 
 `observed` is the largest max-abs seen on a 2-core x86-64 machine, TensorFlow 2.21.0 against
 itself and against TensorFlow 1.15.5; `reason` says why the bound is not tighter.
@@ -18,12 +18,12 @@ class Tolerance(NamedTuple):
 _EXACT = "the same bytes, moved"
 _ORDER = "sums of another order: rounding of {} values"
 _CELLS = "sums of another order; of values over one, relative to the largest"
-_CPUS = "sums of 128 x 19 terms: four times what one CPU was seen to part, others order them anew"
+_CPUS = "sums of 128 x 19 terms: four times the difference on one CPU; others use another order"
 _TRAINED = "trained cells may be chaotic: rounding grows by their largest factor per step"
 _RATE = "relative: times the learning rate, and divided by it again"
 _SHORT = "of at most 5 steps, over which a trained cell's rounding grows tenfold or so"
 _TERMS = "relative to the terms of a gate and the size of the state: two roundings"
-_FACTORS = "products summed or factors taken in another order, relative to the largest value"
+_FACTORS = "sums or products in another order, relative to the largest value"
 _CHAOS = "an RNN under Adam is chaotic: rounding grows with every step"
 
 TABLE = {
@@ -50,10 +50,10 @@ TABLE = {
     ),
     ("translated op", "float32"): Tolerance(1e-6, 1.6e-7, _FACTORS),
     ("translated op", "float64"): Tolerance(1e-14, 1.6e-16, _FACTORS),
-    ("optimizer", "float32"): Tolerance(0.0, 0.0, "constants, as TF1 holds them: float32 (D13)"),
+    ("optimizer", "float32"): Tolerance(0.0, 0.0, "constants, as TF1 stores them: float32 (D13)"),
     ("options of layers", "float32"): Tolerance(0.0, 0.0, "constants, as data"),
     ("constants of cells", "float32"): Tolerance(0.0, 0.0, "constants, as data"),
-    # Relative; a rate is a power of a decay, taken in float32.
+    # Relative; a rate is a power of a decay, computed in float32.
     ("learning rate", "float32"): Tolerance(1e-5, 6.2e-7, "a power of a number near one"),
     ("converted slots", "float32"): Tolerance(0.0, 0.0, _EXACT),
     ("converted slots", "float64"): Tolerance(0.0, 0.0, _EXACT),

@@ -1,1 +1,1 @@
-"""What a TF1 checkpoint holds: its files, its names, the groups that they make."""
+"""The contents of a TF1 checkpoint: its files, its names, their groups."""

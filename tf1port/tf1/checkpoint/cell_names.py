@@ -1,9 +1,9 @@
-"""How TF1 named the variables of its cells, and which cells a checkpoint's names and shapes make.
+"""How TF1 named the variables of its cells, and how cells are found by names and shapes.
 
 Three eras: `RNN/MultiRNNCell/Cell0/BasicLSTMCell/Linear/Matrix` up to TF 1.0 (`Bias` beside it),
 `rnn/multi_rnn_cell/cell_0/basic_lstm_cell/weights` (`biases`) in 1.1, `…/kernel` (`bias`) later.
-Where a program chose a cell's scope, a cell is found only if its shapes fit one family and nothing
-speaks for another reading.
+Where a program chose a cell's scope, a cell is found only if its shapes fit one family and no other
+reading is possible.
 """
 
 import re
@@ -32,12 +32,24 @@ class Cell(NamedTuple):
 _KERNELS = ("kernel", "weights", "linear/matrix")
 _BIASES = ("bias", "biases", "linear/bias")
 _NORMED = ("input", "transform", "forget", "output", "state")
-_PARTS = ("", "gates/", "candidate/", "candidate/input_projection/", "candidate/hidden_projection/")
+_PREFIXES = (
+    "",
+    "gates/",
+    "candidate/",
+    "candidate/input_projection/",
+    "candidate/hidden_projection/",
+)
 # Lower-case spellings: W_F_diag is of the first era. W_0, B and W_P_0 were LSTMCell's then; W, b,
 # wci and w_ru the fused cells'.
 _ROLES = {
-    **{part + word: part + "kernel" for part in (*_PARTS, "projection/") for word in _KERNELS},
-    **{part + word: part + "bias" for part in (*_PARTS, "projection/") for word in _BIASES},
+    **{
+        prefix + word: prefix + "kernel"
+        for prefix in (*_PREFIXES, "projection/")
+        for word in _KERNELS
+    },
+    **{
+        prefix + word: prefix + "bias" for prefix in (*_PREFIXES, "projection/") for word in _BIASES
+    },
     **{f"{gate}/{role}": f"{gate}/{role}" for gate in _NORMED for role in ("gamma", "beta")},
     **{f"w_{gate}_diag": f"w_{gate}_diag" for gate in "ifo"},
     **{"w_0": "kernel", "w": "kernel", "b": "bias", "w_p_0": "projection/kernel"},
@@ -53,7 +65,7 @@ _CLASSES = {
     **dict.fromkeys(("cudnncompatiblegrucell",), "cudnn_gru"),
     **dict.fromkeys(("layernormbasiclstmcell",), "layer_norm_lstm"),
 }
-# Parts of cells, and cells that share variables with the ones above, not their mathematics.
+# Scopes within cells, and cells with the variables of the ones above and other equations.
 _FOREIGN = re.compile(
     "att|aug|candidate|conv|coupled|freq|gates|glstm|grid|group|highway|indy|indrnn|intersection"
     "|layernorm|minimal|nas|phased|sru|ugrnn|weightnorm|zoneout"
@@ -70,16 +82,16 @@ _HEAD = re.compile(
 
 def find_cells(shapes):
     """The cells among variables of these shapes ({name: tuple}), stacks in order."""
-    found: list[tuple[str, str, dict[str, str]]] = []
+    matches: list[tuple[str, str, dict[str, str]]] = []
     for scope, roles in _scopes(shapes).items():
         if "projection/bias" in roles:  # a dense layer's: a cell's projection has none
             own = {role for role in roles if not role.startswith("projection/")}
             roles = {role: name for role, name in roles.items() if role in own}
         family = _family(scope, {role: shapes[name] for role, name in roles.items()}, shapes)
         if family:
-            found.append((family, scope, roles))
-    found += [_opaque(name) for name, shape in shapes.items() if _is_opaque(name, shape)]
-    return _in_order(found)
+            matches.append((family, scope, roles))
+    matches += [_opaque(name) for name, shape in shapes.items() if _is_opaque(name, shape)]
+    return _in_order(matches)
 
 
 def sizes(family, shapes):
@@ -92,7 +104,7 @@ def sizes(family, shapes):
 
 
 def roles_in(shapes, scope):
-    """The variables of a scope that have a role in a cell, by that; {} where there are none."""
+    """The variables of a scope that have a role in a cell, by role; {} where there are none."""
     return _scopes(shapes).get(scope, {})
 
 
@@ -105,7 +117,7 @@ def of_a_cell(name):
 
 
 def cell_like(component):
-    """Whether a scope's last component could be a cell's, and is no layer's around one."""
+    """Whether a scope's last component may be a cell's, rather than that of a layer around it."""
     named = re.search("lstm|gru|rnn|cell|gates|candidate", component.lower())
     return bool(named or _NEUTRAL.fullmatch(component.lower())) and not _headed(component)
 
@@ -163,7 +175,7 @@ def _by_shape(fitting, text, *, within):
 
 
 def _own(scope):
-    """A scope's last component that says something, and the lower-case words from there on."""
+    """A scope's last specific component, and the lower-case words from there on."""
     words: list[str] = []
     for component in reversed(scope.split("/")):
         words.append(component.lower())
@@ -187,10 +199,10 @@ def _opaque(name):
     return "opaque", name.rpartition("/")[0], {"opaque_kernel": name}
 
 
-def _in_order(found):
-    scopes = {scope for _, scope, _ in found}
+def _in_order(matches):
+    scopes = {scope for _, scope, _ in matches}
     cells = [
         Cell(family, scope, variables, stacks.layer(scope, scopes), stacks.direction(scope, scopes))
-        for family, scope, variables in found
+        for family, scope, variables in matches
     ]
     return sorted(cells, key=lambda cell: stacks.order(cell.scope))

@@ -1,4 +1,4 @@
-"""The files of a TF1 checkpoint: found by a prefix, a folder or one of them, and all there."""
+"""The files of a TF1 checkpoint: found by a prefix, a folder or one of them; complete."""
 
 import os
 import re
@@ -14,7 +14,7 @@ _NOT_CHECKPOINTS = {
 
 
 def find_files(path):
-    """The prefix that a path means, what TensorFlow is to open, and the format, "V1" or "V2".
+    """The prefix of a path, the files for TensorFlow to open, and the format, "V1" or "V2".
 
     Raises:
         UserError: there is no checkpoint, files of it are missing, or it is something else.
@@ -44,8 +44,8 @@ def _prefix(path):
     if suffix in _NOT_CHECKPOINTS:
         kind = _NOT_CHECKPOINTS[suffix]
         raise UserError(f"{path} is {kind}: give the prefix of a TF1 checkpoint")
-    file_of = re.fullmatch(r"(.+?)(\.index|\.meta|(\.data)?-\d{5}-of-\d{5})", path)
-    return file_of.group(1) if file_of else path
+    match = re.fullmatch(r"(.+?)(\.index|\.meta|(\.data)?-\d{5}-of-\d{5})", path)
+    return match.group(1) if match else path
 
 
 def _newest(folder):
@@ -54,10 +54,10 @@ def _newest(folder):
     if os.path.isfile(os.path.join(folder, SAVED_MODEL)):
         return os.path.join(folder, "variables", "variables")
     if not os.path.isfile(state):
-        found = ", ".join(_prefixes(folder))
-        if not found:
+        prefixes = ", ".join(_prefixes(folder))
+        if not prefixes:
             raise UserError(f"{folder} holds no checkpoint: give the prefix or the folder of one")
-        raise UserError(f"{folder} has no file 'checkpoint': give a prefix in it ({found})")
+        raise UserError(f"{folder} has no file 'checkpoint': give a prefix in it ({prefixes})")
     with open(state, encoding="utf-8", errors="replace") as file:
         line = re.search(r'^model_checkpoint_path: "(.+)"', file.read(), re.MULTILINE)
     if line is None:
@@ -84,16 +84,16 @@ def _check_data_files(prefix):
 
 
 def _check_shards(stem, numbers):
-    """`numbers`: {count: shards found}; a complete set must be among them."""
-    if any(found == set(range(count)) for count, found in numbers.items()):
+    """`numbers`: {count: shards present}; a complete set must be among them."""
+    if any(present == set(range(count)) for count, present in numbers.items()):
         return
-    count, found = max(numbers.items())
-    missing = min(set(range(count)) - found)
+    count, present = max(numbers.items())
+    missing = min(set(range(count)) - present)
     raise UserError(f"{stem}-{missing:05d}-of-{count:05d} is missing: fetch it as well")
 
 
 def _shards(stem):
-    """By the number of shards that the names promise, which are there."""
+    """By the number of shards in the names, the numbers of those present."""
     folder, base = os.path.split(stem)
     numbers: dict[int, set[int]] = {}
     for name in os.listdir(folder or "."):
@@ -104,7 +104,7 @@ def _shards(stem):
 
 
 def _v1_files(prefix):
-    """What TensorFlow takes for the files of a V1 checkpoint: its one file, or a pattern."""
+    """The path of a V1 checkpoint that TensorFlow opens: its one file, or a pattern."""
     if os.path.isfile(prefix):
         return prefix
     folder = os.path.dirname(prefix) or "."

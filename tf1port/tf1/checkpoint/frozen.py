@@ -1,4 +1,4 @@
-"""A frozen graph as a checkpoint: constants that were variables are read as such again."""
+"""A frozen graph as a checkpoint: constants that were variables are read as variables."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _READS = {"Identity", "ReadVariableOp"}
 
 
 class FrozenGraph:
-    """What tf1port.tf1.checkpoint.reader.Checkpoint is, of one file with graph and weights.
+    """A frozen graph with the interface of tf1port.tf1.checkpoint.reader.Checkpoint.
 
-    Attributes: as there; `meta` is the file itself.
+    Attributes: as of Checkpoint; `meta` is the file itself.
 
     Raises:
         UserError: it is no graph, or one without weights.
@@ -34,7 +34,7 @@ class FrozenGraph:
         self.dtypes = {name: np.dtype(_dtype(node)) for name, node in self._nodes.items()}
 
     def with_substitutes(self, substitutes: dict[str, str]) -> FrozenGraph:
-        """The same where some variables have the values of others: {name: other}."""
+        """A copy where some variables have the values of others: {name: name of the substitute}."""
         checkpoint = copy.copy(self)
         checkpoint.substitutes = substitutes
         return checkpoint
@@ -47,7 +47,7 @@ class FrozenGraph:
         return np.array(tf.make_ndarray(node.attr["value"].tensor))
 
     def check(self) -> None:
-        """Its values were read with the file."""
+        """Does nothing: all values were read with the file."""
 
 
 def read_graph(path: str) -> Any:
@@ -69,7 +69,7 @@ def read_graph(path: str) -> Any:
 
 
 def frozen_variables(graph_def: Any) -> list[Any]:
-    """The constants of a graph that a variable's read op takes: they were variables."""
+    """The constants that are inputs of a variable's read op: they were variables."""
     read = {
         name.partition(":")[0]
         for node in graph_def.node
@@ -81,20 +81,20 @@ def frozen_variables(graph_def: Any) -> list[Any]:
 
 
 def thawed(graph_def: Any) -> Any:
-    """The graph with variables in the place of its frozen ones."""
+    """A copy of the graph with variables in place of the constants that they were frozen to."""
     import tensorflow.compat.v1 as tf1
 
     frozen = {node.name for node in frozen_variables(graph_def)}
-    found = tf1.GraphDef()
-    found.CopyFrom(graph_def)
-    for node in found.node:
+    variable_graph = tf1.GraphDef()
+    variable_graph.CopyFrom(graph_def)
+    for node in variable_graph.node:
         if node.name in frozen:
-            name, shape, kind = node.name, shape_of(node), node.attr["dtype"].type
+            name, shape, dtype = node.name, shape_of(node), node.attr["dtype"].type
             node.Clear()
             node.op, node.name = "VariableV2", name
-            node.attr["dtype"].type = kind
+            node.attr["dtype"].type = dtype
             node.attr["shape"].shape.CopyFrom(tf1.TensorShape(shape).as_proto())
-    return found
+    return variable_graph
 
 
 def shape_of(node: Any) -> tuple[int, ...]:

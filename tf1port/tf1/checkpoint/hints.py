@@ -1,4 +1,4 @@
-"""What a variable could be of which names and shapes alone do not tell enough."""
+"""What a variable may be, where names and shapes do not settle it."""
 
 import itertools
 import operator
@@ -52,8 +52,8 @@ def _likeness(name, other):
 
 def _matrix(shape, shapes, cells):
     rows, columns = shape
-    found = [(cell.scope, _sizes(cell, shapes)) for cell in cells]
-    known = [(scope, size) for scope, size in found if size]
+    sized = [(cell.scope, _sizes(cell, shapes)) for cell in cells]
+    known = [(scope, size) for scope, size in sized if size]
     for scope, size in known:
         if columns == size.features and rows != size.outputs:
             return f"a dense kernel or an embedding before {scope} (its {columns} features)"

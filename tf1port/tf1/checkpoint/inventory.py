@@ -1,4 +1,4 @@
-"""What a checkpoint holds: every variable in exactly one group, whatever its name."""
+"""The variables of a checkpoint in groups: each in exactly one, whatever its name."""
 
 import re
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ SLOTS = {
 _SLOT = re.compile("(Adam|AdamW|AdaMax|Momentum|RMSProp|Adagrad|Adadelta|Ftrl)" r"(_\d+)?")
 _COUNTER = re.compile(r"(global_step|beta[12]_power|local_step|save_counter)(_\d+)?")
 _AVERAGE = re.compile("ExponentialMovingAverage|avg|ema", re.IGNORECASE)
-_DEBIASING = ("biased", "local_step")  # what an average that corrects its start keeps
+_DEBIASING = ("biased", "local_step")  # variables of an average with bias correction
 
 
 @dataclass
@@ -33,9 +33,9 @@ class Inventory:
         slots: {variable: {slot: name}}, slots as TF1 names them: "Adam" is m, "Adam_1" v.
         counters: name by what is counted ("global_step", "beta1_power", …); a second counter of
             a kind goes by its own full name.
-        averages: name of the shadow by variable, which the checkpoint itself may lack.
-        others: names that only the graph, or whoever wrote it, can explain.
-        unexplained: names of what looks like a part of something known and does not fit it.
+        averages: name of the moving average by variable, which the checkpoint may lack.
+        others: names that only the graph, or its author, can explain.
+        unexplained: names that look like those of a known cell or layer and do not fit it.
         notes: a line on each name in `others` and `unexplained`.
     """
 
@@ -50,10 +50,10 @@ class Inventory:
 
     @property
     def optimizer(self):
-        """The optimizer that has such slots, a key of SLOTS; None: no slots, or others."""
+        """The optimizer with these slots, a key of SLOTS; None: no slots, or unknown ones."""
         kinds = {tuple(sorted(slots)) for slots in self.slots.values()}
-        found = [name for name, slots in SLOTS.items() if kinds == {slots}]
-        return found[0] if found else None
+        matching = [name for name, slots in SLOTS.items() if kinds == {slots}]
+        return matching[0] if matching else None
 
     def names(self):
         """The variables of all groups, one after the other."""
@@ -66,45 +66,47 @@ class Inventory:
 
 def group(shapes):
     """The Inventory of variables with these shapes ({name: tuple})."""
-    found = Inventory()
+    contents = Inventory()
     for name in sorted(shapes, key=lambda name: (name.count("/"), natural(name))):
-        _place_beside(name, shapes, found)
-    placed = set(found.names())
+        _place_beside(name, shapes, contents)
+    placed = set(contents.names())
     rest = {name: shape for name, shape in shapes.items() if name not in placed}
-    found.cells = find_cells(rest)
-    rest = _without(rest, found.cells)
-    found.layers = find_layers(rest)
-    for name in sorted(_without(rest, found.layers), key=natural):
-        _place_rest(name, shapes, found)
-    for name in found.others:
-        found.notes[name] = hints.hint(name, shapes, cells=found.cells, others=found.others)
-    return found
+    contents.cells = find_cells(rest)
+    rest = _without(rest, contents.cells)
+    contents.layers = find_layers(rest)
+    for name in sorted(_without(rest, contents.layers), key=natural):
+        _place_rest(name, shapes, contents)
+    for name in contents.others:
+        contents.notes[name] = hints.hint(
+            name, shapes, cells=contents.cells, others=contents.others
+        )
+    return contents
 
 
-def _without(shapes, parts):
-    taken = {name for part in parts for name in part.variables.values()}
-    return {name: shape for name, shape in shapes.items() if name not in taken}
+def _without(shapes, entries):
+    placed = {name for entry in entries for name in entry.variables.values()}
+    return {name: shape for name, shape in shapes.items() if name not in placed}
 
 
-def _place_beside(name, shapes, found):
-    """Puts what an optimizer or an average keeps into its group, and leaves the rest alone."""
+def _place_beside(name, shapes, contents):
+    """Groups a variable that an optimizer or an average keeps; leaves any other alone."""
     stem, _, leaf = name.rpartition("/")
     variable = _primary(stem, shapes, shape=shapes[name])
     if _COUNTER.fullmatch(leaf) and shapes[name] == () and stem not in shapes:
-        found.counters[name if leaf in found.counters else leaf] = name
+        contents.counters[name if leaf in contents.counters else leaf] = name
     elif _AVERAGE.fullmatch(leaf) and _averaged(leaf, stem, variable):
-        found.averages.setdefault(variable or stem, name)
+        contents.averages.setdefault(variable or stem, name)
     elif _slot(leaf, stem, variable):
-        found.slots.setdefault(variable or stem, {}).setdefault(leaf, name)
+        contents.slots.setdefault(variable or stem, {}).setdefault(leaf, name)
 
 
 def _averaged(leaf, stem, variable):
-    """A full name tells also where the variable itself was not saved."""
+    """A full name is enough where the variable itself was not saved."""
     return bool(variable) or (leaf == "ExponentialMovingAverage" and stem)
 
 
 def _slot(leaf, stem, variable):
-    """Slots lie below their variable, those of an optimizer with a name of its own as well."""
+    """Slots are below their variable, also those of an optimizer with a name of its own."""
     if leaf in _DEBIASING:
         return False
     if _SLOT.fullmatch(leaf):
@@ -120,19 +122,19 @@ def _primary(stem, shapes, *, shape):
     return next((name for name in candidates if shapes.get(name) == shape), None)
 
 
-def _place_rest(name, shapes, found):
+def _place_rest(name, shapes, contents):
     stem, _, leaf = name.rpartition("/")
     fault = None
     if _SLOT.fullmatch(leaf) and stem:
         fault = "a slot of a variable that is not there, or has one of that name already"
     elif re.search(r"/part_\d+(/|$)", name):
-        fault = "a part of a partitioned variable whose other parts are not there"
+        fault = "a partition of a variable whose other partitions are missing"
     elif of_a_cell(name):
         fault = "under a cell that is not known, or whose variables do not fit each other"
     elif len(shapes[name]) > 4:
         fault = "of a rank that no known layer has"
     if fault:
-        found.unexplained.append(name)
-        found.notes[name] = fault
+        contents.unexplained.append(name)
+        contents.notes[name] = fault
     else:
-        found.others.append(name)
+        contents.others.append(name)

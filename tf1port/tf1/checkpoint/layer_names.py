@@ -1,4 +1,4 @@
-"""Layers other than cells, where names and shapes leave no doubt or are usual in TF1 programs."""
+"""Layers other than cells, where names and shapes are unambiguous or usual in TF1 programs."""
 
 import re
 from typing import NamedTuple
@@ -32,7 +32,7 @@ _NO_CONVOLUTION = re.compile("transpose|deconv|depthwise|separable|local")
 
 
 def find_layers(shapes):
-    """The layers among variables of these shapes ({name: tuple}) that no cell has."""
+    """The layers among variables of these shapes ({name: tuple}), without those of cells."""
     layers: list[Layer] = []
     claimed: set[str] = set()
     for scope, roles in sorted(_scopes(shapes).items()):
@@ -60,7 +60,7 @@ def _scopes(shapes):
 
 
 def _kinds(own, shapes):
-    """Pairs of a kind of layer in a scope named `own` and Keras' roles by those there."""
+    """Pairs of a kind of layer in a scope named `own`, and Keras' roles by TF1's."""
     kernel = _kernel_kind(own, shapes)
     if kernel:
         first = "embeddings" if kernel == "embedding" else "kernel"

@@ -1,36 +1,36 @@
-"""Partitioned variables whose parts were saved under names of their own (`kernel/part_0`, …)."""
+"""Partitioned variables, saved under a name per partition (`kernel/part_0`, …)."""
 
 import re
 
 import numpy as np
 
-# Anything else below a part would be a scope that somebody called part_0.
-_PART = re.compile(
+# Any other name below part_0 is of a scope that a program called part_0.
+_PARTITION = re.compile(
     r"(?P<whole>.+)/part_(?P<number>\d+)"
     r"(?P<rest>/(?:ExponentialMovingAverage|[A-Z][A-Za-z]*(?:_\d+)?))?"
 )
 
 
 def stored_names(shapes):
-    """By a variable's name those that it is stored under: itself, or its parts in order.
+    """The stored names by variable: its own, or those of its partitions in order.
 
     Args:
-        shapes: {name: tuple} of all that a checkpoint holds.
+        shapes: {name: tuple} of everything in a checkpoint.
     """
-    parts = _parts(shapes)
-    inside = {name for names in parts.values() for name in names}
-    whole = {name: [name] for name in shapes if name not in inside}
-    return dict(sorted({**whole, **parts}.items()))
+    partitions = _partitions(shapes)
+    partition_names = {name for names in partitions.values() for name in names}
+    whole = {name: [name] for name in shapes if name not in partition_names}
+    return dict(sorted({**whole, **partitions}.items()))
 
 
 def whole_name(name):
-    """The name of the variable that one of this name would be a part of, or a slot of a part."""
-    match = _PART.fullmatch(name)
+    """The name of the whole variable, of one of its partitions or of a slot of a partition."""
+    match = _PARTITION.fullmatch(name)
     return match["whole"] + (match["rest"] or "") if match else name
 
 
 def split(array, shapes):
-    """An array as parts of these shapes, the way back of joining them."""
+    """Splits an array into partitions of these shapes: the inverse of concatenation."""
     if len(shapes) == 1:
         return [array]
     along = axis(shapes)
@@ -39,7 +39,7 @@ def split(array, shapes):
 
 
 def axis(shapes):
-    """The axis along which parts are joined: where they differ, else TF1's default, the first."""
+    """The axis of partition: where the shapes differ, else TF1's default, the first."""
     differing = [
         size for size, sizes in enumerate(zip(*shapes, strict=True)) if len(set(sizes)) > 1
     ]
@@ -47,7 +47,7 @@ def axis(shapes):
 
 
 def joined_shape(shapes):
-    """The shape of the parts put together; that of the only one where there is one."""
+    """The shape of the partitions concatenated."""
     if len(shapes) == 1:
         return shapes[0]
     along = axis(shapes)
@@ -57,24 +57,24 @@ def joined_shape(shapes):
 
 
 def _fit(shapes):
-    """Whether parts of these shapes can be joined: one rank above 0, one differing axis at most."""
+    """Whether the shapes can be concatenated: one rank above 0, at most one differing axis."""
     ranks = {len(shape) for shape in shapes}
     if len(ranks) > 1 or 0 in ranks:
         return False
     return sum(len(set(sizes)) > 1 for sizes in zip(*shapes, strict=True)) <= 1
 
 
-def _parts(shapes):
-    """By a whole variable's name those of its parts, in order; only complete sets."""
+def _partitions(shapes):
+    """The names of its partitions in order, by whole variable; complete sets only."""
     numbered: dict[str, dict[int, str]] = {}
     for name in shapes:
-        match = _PART.fullmatch(name)
+        match = _PARTITION.fullmatch(name)
         if match:
             numbered.setdefault(whole_name(name), {})[int(match["number"])] = name
     return {
-        whole: [parts[number] for number in range(len(parts))]
-        for whole, parts in numbered.items()
-        if set(parts) == set(range(len(parts)))
+        whole: [partitions[number] for number in range(len(partitions))]
+        for whole, partitions in numbered.items()
+        if set(partitions) == set(range(len(partitions)))
         and whole not in shapes
-        and _fit([shapes[name] for name in parts.values()])
+        and _fit([shapes[name] for name in partitions.values()])
     }

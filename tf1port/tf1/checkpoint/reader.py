@@ -1,6 +1,6 @@
 """TF1 checkpoints, opened by their prefix and read one variable at a time.
 
-`inventory` sorts what a checkpoint holds; TensorFlow is imported only once the files are there.
+`inventory` groups its variables; TensorFlow is imported only once the files are known to exist.
 """
 
 import copy
@@ -57,7 +57,8 @@ class Checkpoint:
         format: "V1" or "V2".
         meta: path of the graph saved beside it, or of its SavedModel; or None.
         shapes, dtypes: by variable name: tuple, np.dtype.
-        parts: of what is stored under several names: {name: {stored name: shape}}, in order.
+        partitions: of partitioned variables: {name: {stored name: shape}}, in order.
+        substitutes: {variable: the one whose value is read in its place}.
     """
 
     def __init__(self, prefix, files, *, format):
@@ -76,26 +77,26 @@ class Checkpoint:
         types = self._reader.get_variable_to_dtype_map()
         self._stored = stored_names(shapes)
         self.shapes = {
-            name: joined_shape([shapes[part] for part in parts])
-            for name, parts in self._stored.items()
+            name: joined_shape([shapes[stored_name] for stored_name in stored])
+            for name, stored in self._stored.items()
         }
         self.partitions = {
-            name: {part: shapes[part] for part in parts}
-            for name, parts in self._stored.items()
-            if len(parts) > 1
+            name: {stored_name: shapes[stored_name] for stored_name in stored}
+            for name, stored in self._stored.items()
+            if len(stored) > 1
         }
         self.dtypes = {
-            name: np.dtype(types[parts[0]].as_numpy_dtype) for name, parts in self._stored.items()
+            name: np.dtype(types[stored[0]].as_numpy_dtype) for name, stored in self._stored.items()
         }
 
     def with_substitutes(self, substitutes):
-        """The same checkpoint where some variables have the values of others: {name: other}."""
+        """A copy where some variables have the values of others: {name: name of the substitute}."""
         checkpoint = copy.copy(self)
         checkpoint.substitutes = substitutes
         return checkpoint
 
     def read(self, name):
-        """The value of one variable, an array that nothing else holds.
+        """The value of one variable, as a new array.
 
         Raises:
             KeyError: the checkpoint has no such variable.
@@ -104,14 +105,16 @@ class Checkpoint:
         return self._value(self.substitutes.get(name, name))
 
     def _value(self, name):
-        arrays = [self._read(part, dtype=self.dtypes[name]) for part in self._stored[name]]
+        arrays = [
+            self._read(stored_name, dtype=self.dtypes[name]) for stored_name in self._stored[name]
+        ]
         self._sound.add(name)
         if len(arrays) == 1:
             return arrays[0]
         return np.concatenate(arrays, axis=axis([array.shape for array in arrays]))
 
     def check(self):
-        """Reads what was not read before, one at a time: raises UserError where it is damaged."""
+        """Reads the variables not read yet, one at a time; raises UserError for damaged data."""
         rest = sorted(self.shapes.keys() - self._sound)
         for name in progress(rest, "check", unit=" variables", delay=0.5):
             self._value(name)
@@ -128,13 +131,13 @@ class Checkpoint:
         def whole():
             try:
                 return self._reader.get_tensor(name)
-            except tf.errors.UnimplementedError:  # a V1 file that holds it in slices
+            except tf.errors.UnimplementedError:  # a V1 file that stores it in slices
                 return sliced()
 
         return np.asarray(self._guarded(whole))
 
     def _guarded(self, function):
-        """Calls `function()`; what TensorFlow says of damaged files becomes a UserError."""
+        """Calls `function()`; TensorFlow's errors on damaged files become UserErrors."""
         import tensorflow as tf
 
         try:

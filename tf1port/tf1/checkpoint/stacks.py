@@ -1,6 +1,6 @@
-"""Where a cell stands by its scope: its layer in a stack, its direction, its place in a list.
+"""The position of a cell by its scope: its layer in a stack, its direction, its order.
 
-The functions take a cell's scope and those of all cells beside it.
+The functions take a cell's scope and the scopes of all cells.
 """
 
 import re
@@ -11,7 +11,7 @@ _OPPOSITE = {"fw": "bw", "bw": "fw", "forward": "backward", "backward": "forward
 
 
 def order(scope):
-    """Stacks by name, layers from below, forwards before backwards."""
+    """A sorting key: stacks by name, layers from below, forwards before backwards."""
     lower = re.sub(r"(?<![a-z])bw(?![a-z])", "fw~", scope.lower())
     return natural(lower.replace("backward", "forward~"))
 
@@ -42,4 +42,4 @@ def _numbers(scope):
 
 def natural(name):
     """A sorting key by which cell_10 follows cell_9."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    return [int(word) if word.isdigit() else word for word in re.split(r"(\d+)", name)]

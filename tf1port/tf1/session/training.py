@@ -285,14 +285,19 @@ class TrainingRun:
 
 def find_loss(whole):
     """The tensor that the gradients start from: the op whose gradient takes the first ones."""
+    for found in find_losses(whole):
+        return found
+    raise NoTraining("no loss is found that its gradients start from")
+
+
+def find_losses(whole):
+    """Yields a tensor for each time that gradients are taken."""
     for node in whole.nodes.values():
         if re.fullmatch(r"(.*/)?gradients(_\d+)?/(Fill|grad_ys_0)", node.name):
             scope = node.name.rpartition("/")[0] + "/"
-            for user in whole.consumers(node.name + ":0"):
-                found = _differentiated(whole, user.name.removeprefix(scope))
-                if found is not None:
-                    return f"{found}:0"
-    raise NoTraining("no loss is found that its gradients start from")
+            users = whole.consumers(node.name + ":0")
+            found = [_differentiated(whole, user.name.removeprefix(scope)) for user in users]
+            yield from (f"{name}:0" for name in found if name is not None)
 
 
 def _differentiated(whole, name):

@@ -62,7 +62,7 @@ def final_accuracy(side, config, dataset):
         UserError: it was interrupted, or a loss is not finite.
     """
     with tempfile.TemporaryDirectory() as folder:
-        run = runs.create_run(folder, side, config=config, dataset=dataset.name)
+        run = runs.create_run(folder, side, config=config, dataset=dataset.name, overwrite=True)
         run.quiet = True
         result = SIDES[side].train(run, dataset, final_tests=FINAL_TESTS)
     if not result["finished"]:

@@ -53,7 +53,7 @@ def _train(side, config, dataset, weights, *, folder, store):
         if run.config == config and (run.result() or {}).get("finished"):
             return run
     print(f"{side}:", flush=True)
-    run = runs.create_run(folder, side, config=config, dataset=dataset.name)
+    run = runs.create_run(folder, side, config=config, dataset=dataset.name, overwrite=True)
     result = SIDES[side].train(run, dataset, initial_weights=weights)
     if not result["finished"]:
         raise UserError(

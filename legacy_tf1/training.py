@@ -39,10 +39,11 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
         final_tests: tests towards the end, see shared.step_log.StepLog.
 
     Returns:
-        The content of result.json; `finished` is False after Ctrl-C.
+        The content of result.json; `finished` is False after Ctrl-C or SIGTERM.
 
     Raises:
-        UserError: a loss is not finite, or the checkpoint does not fit the config.
+        UserError: a loss is not finite, the run cannot be written, or the checkpoint does not fit
+            the config.
     """
     config, log = run.config, step_log.StepLog(run.config, run.say, final_tests)
     with run, tf.Graph().as_default() as graph:
@@ -56,8 +57,9 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
                 if log.test_due:
                     trainer.test(session, dataset.test)
                 else:
-                    trainer.train_to_test(session, train_split(config, dataset), interrupt)
+                    trainer.train_on(session, train_split(config, dataset), interrupt)
                 trainer.save(session)
+            run.signal = interrupt.signal
     return run.result()
 
 
@@ -125,10 +127,10 @@ class _Trainer:
         self._save_initial_weights(session)
         self.save(session)
 
-    def train_to_test(self, session, split, interrupt):
-        """Trains until the next test is due, or to the step at which Ctrl-C came."""
+    def train_on(self, session, split, interrupt):
+        """Trains until a test or checkpoint is due, or to the step at which a signal came."""
         log = self.log
-        count = log.next_test - log.step
+        count = self.run.pace.next_step(log.step, end=log.next_test) - log.step
         batches = input_pipeline.train_batches(
             split, self.config, epoch=log.epoch, skip=log.step_in_epoch, count=count
         )
@@ -136,7 +138,7 @@ class _Trainer:
         silent = self.run.quiet or not sys.stderr.isatty()
         for images, labels in tqdm(batches, total=count, disable=silent):
             self._train_step(session, self.model.feed(images, labels, training=True))
-            if interrupt.requested:
+            if interrupt.requested or self.run.pace.is_due:
                 break
         log.stop()
 

@@ -38,10 +38,11 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
         final_tests: tests towards the end, see shared.step_log.StepLog.
 
     Returns:
-        The content of result.json; `finished` is False after Ctrl-C.
+        The content of result.json; `finished` is False after Ctrl-C or SIGTERM.
 
     Raises:
-        UserError: a loss is not finite, or the checkpoint does not fit the config.
+        UserError: a loss is not finite, the run cannot be written, or the checkpoint does not fit
+            the config.
     """
     config, log = run.config, step_log.StepLog(run.config, run.say, final_tests)
     keras.utils.set_random_seed(config.seed)
@@ -52,8 +53,9 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
             if log.test_due:
                 trainer.test(dataset.test)
             else:
-                trainer.train_to_test(train_split(config, dataset), interrupt)
+                trainer.train_on(train_split(config, dataset), interrupt)
             trainer.save()
+        run.signal = interrupt.signal
     return run.result()
 
 
@@ -148,11 +150,15 @@ class StepRecorder(keras.metrics.Metric):
 
 
 class _Recording(keras.callbacks.Callback):
-    """Copies the recorder's numbers to the log and to TensorBoard; stops the fit at Ctrl-C."""
+    """Copies the recorder's numbers to the log and to TensorBoard.
 
-    def __init__(self, recorder, log, writer, interrupt):
+    Stops the fit at a signal, and where a checkpoint is due.
+    """
+
+    def __init__(self, trainer, interrupt):
         super().__init__()
-        self.recorder, self.log, self.writer, self.interrupt = recorder, log, writer, interrupt
+        self.recorder, self.log, self.pace = trainer.recorder, trainer.log, trainer.run.pace
+        self.writer, self.interrupt = trainer.writers["train"], interrupt
         self.seen = 0
 
     def on_train_batch_end(self, batch, logs=None):
@@ -165,7 +171,7 @@ class _Recording(keras.callbacks.Callback):
             for index in range(-first % every, len(losses), every):
                 tf.summary.scalar(runs.LOSS, losses[index], step=first + index)
                 tf.summary.scalar(runs.TRAIN_ACCURACY, accuracies[index], step=first + index)
-        if self.interrupt.requested:
+        if self.interrupt.requested or self.pace.is_due:
             self.model.stop_training = True
 
 
@@ -203,17 +209,17 @@ class _Trainer:
         self.model.optimizer.build(self.model.trainable_variables)  # else the first step would
         self.save()
 
-    def train_to_test(self, split, interrupt):
-        """Trains until the next test is due, or to the execution at which Ctrl-C came."""
+    def train_on(self, split, interrupt):
+        """Trains until a test or checkpoint is due, or to the execution at which a signal came."""
         log = self.log
         batches = input_pipeline.train_batches(
             split,
             self.config,
             epoch=log.epoch,
             skip=log.step_in_epoch,
-            count=log.next_test - log.step,
+            count=self.run.pace.next_step(log.step, end=log.next_test) - log.step,
         )
-        callbacks = [_Recording(self.recorder, log, self.writers["train"], interrupt)]
+        callbacks = [_Recording(self, interrupt)]
         if log.step == 0:  # once a run, not once a fit
             callbacks.append(_Graph(self.run.file("events")))
         log.start()

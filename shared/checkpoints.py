@@ -2,6 +2,8 @@
 
 result.json names them and is written after them. So a folder is always as its result.json says,
 whenever a training is killed: what is not named there was never finished.
+
+And when the next one is due: a killed training loses the steps since its last checkpoint.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ import hashlib
 import os
 import re
 import sys
+import time
 from typing import NamedTuple
 
 from shared.errors import UserError
 from shared.files import is_abandoned, remove
 
 KEPT = 2
+SECONDS = 60.0  # between two checkpoints, at most
 
 # Files of either side's checkpoints, and what TensorFlow has not renamed yet while it writes them.
 _OF_CHECKPOINTS = re.compile(r"model\.ckpt-\d+\.(index|meta|data-.+)|model-\d+\.keras")
@@ -29,6 +33,32 @@ class Checkpoint(NamedTuple):
     step: int  # training steps done before it
     train_seconds: float  # s, spent on them
     files: dict[str, str]  # SHA-256 by file name, hexadecimal
+
+
+class Pace:
+    """When a checkpoint is due: after so many steps or seconds, whichever comes first.
+
+    Args:
+        steps: training steps between two checkpoints; None: as many as fit in the seconds.
+        seconds: s between two checkpoints.
+    """
+
+    def __init__(self, steps=None, seconds=SECONDS):
+        self.steps, self.seconds = steps, seconds
+        self._last = time.monotonic()  # unlike time.time, it never goes back
+
+    def saved(self):
+        """Notes that a checkpoint was written just now."""
+        self._last = time.monotonic()
+
+    @property
+    def is_due(self):
+        """Whether the seconds are over."""
+        return time.monotonic() - self._last >= self.seconds
+
+    def next_step(self, step, *, end):
+        """The step after `step`, at most `end`, at which a checkpoint is due by its number."""
+        return end if self.steps is None else min(end, (step // self.steps + 1) * self.steps)
 
 
 def describe(folder, name, *, step, train_seconds):

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from functools import partial
 from typing import Any, Callable
 
 from shared import datasets, kernel_times, pictures, runs, study, weights
-from shared.config import CONFIGS, check_range
+from shared.config import CONFIGS, MAX_STEPS, check_range
 from shared.errors import UserError
 from shared.flags import Parser, add_config_flags, add_data_flags, config_changes, new_config
-from shared.reporting import INTERRUPTED, reporting
+from shared.reporting import reporting
 
 
 def main(side, functions, argv=None, *, check):
@@ -60,6 +61,13 @@ def _train_flags(parser):
     add_config_flags(parser)
     parser.add_argument("--out", metavar="RUN", help="folder to write (default: runs/SIDE/MODEL)")
     parser.add_argument("--resume", action="store_true", help="go on where --out stopped")
+    parser.add_argument("--overwrite", action="store_true", help="remove the run that is in --out")
+    parser.add_argument(
+        "--checkpoint-every",
+        type=int,
+        metavar="STEPS",
+        help="between two checkpoints (default: one a minute, and one at each test)",
+    )
     parser.add_argument("--init", metavar="FILE.npz", help="start from these weights")
 
 
@@ -115,7 +123,11 @@ def _train(side, functions, arguments):
     train, check = functions
     out = _folder(side, arguments, arguments.out)
     changes = config_changes(arguments)
+    if arguments.checkpoint_every is not None:
+        check_range("--checkpoint-every", arguments.checkpoint_every, 1, MAX_STEPS)
     if arguments.resume:
+        if arguments.overwrite:
+            raise UserError("--resume goes on with the run in --out: leave out --overwrite")
         if arguments.init:
             raise UserError("--resume continues from the run's own weights: leave out --init")
         run = runs.resume_run(out, side, model=arguments.model, changes=changes)
@@ -127,12 +139,15 @@ def _train(side, functions, arguments):
         config = new_config(arguments.model, changes, dataset)
         initial = weights.load(arguments.init, config) if arguments.init else None
         check(config)
-        run = runs.create_run(out, side, config=config, dataset=dataset.name)
+        run = runs.create_run(
+            out, side, config=config, dataset=dataset.name, overwrite=arguments.overwrite
+        )
+    run.pace.steps = arguments.checkpoint_every
     result = train(run, dataset, initial_weights=initial)
     if not result["finished"]:
         command = run.resume_command(data_dir=arguments.data_dir)
         print("stopped after step %d; continue with: %s" % (result["steps"], command))
-        return INTERRUPTED
+        return 128 + (run.signal or signal.SIGINT)  # as a shell has it
     print("wrote %s" % run.path)
     return 0
 

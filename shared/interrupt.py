@@ -1,18 +1,26 @@
-"""Ctrl-C at a step's boundary instead of in its middle."""
+"""Ctrl-C and SIGTERM at a step's boundary instead of in its middle."""
 
 import signal
 import threading
 
 
 class Interrupt:
-    """While entered, the first SIGINT or SIGTERM only sets `requested`; the second one acts.
+    """While entered, the first SIGINT or SIGTERM is only noted; the second one acts.
 
     Outside of the main thread, where Python delivers no signals, it does nothing.
+
+    Attributes:
+        signal: the number of the signal that came, or None.
     """
 
     def __init__(self):
-        self.requested = False
+        self.signal = None
         self._former = {}
+
+    @property
+    def requested(self):
+        """Whether a signal came."""
+        return self.signal is not None
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
@@ -24,7 +32,7 @@ class Interrupt:
         self._restore()
 
     def _note(self, number, frame):
-        self.requested = True
+        self.signal = number
         self._restore()
 
     def _restore(self):

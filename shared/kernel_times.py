@@ -135,7 +135,7 @@ def _train_all(side, train, config, *, dataset, out):
     for kernel in tqdm(SIDE_KERNELS[side], unit="training", disable=not sys.stderr.isatty()):
         variant = dataclasses.replace(config, kernel=kernel, log_every=LOG_EVERY)
         path = os.path.join(out, kernel)
-        run = runs.create_run(path, side, config=variant, dataset=dataset.name)
+        run = runs.create_run(path, side, config=variant, dataset=dataset.name, overwrite=True)
         run.quiet = True
         if not train(run, dataset, initial_weights=initial)["finished"]:
             print("stopped with %s at work: start again" % kernel)

@@ -13,6 +13,7 @@ at any moment.
 """
 
 import dataclasses
+import errno
 import json
 import os
 import shlex
@@ -36,6 +37,9 @@ _CONFIG, _RESULT, _STEPS, _LOG, _EVENTS = (
 )
 
 
+_OF_DISKS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO)
+
+
 class Run:
     """One run's folder. While entered, no other training has it.
 
@@ -47,6 +51,8 @@ class Run:
         resumed: whether the run continues from its checkpoint.
         quiet: whether log lines and progress bars stay off the terminal.
         checkpoints: the shared.checkpoints.Checkpoints that the next records name, newest first.
+        pace: the shared.checkpoints.Pace at which a training writes them.
+        signal: the number of the signal that stopped the training, or None.
     """
 
     def __init__(self, path, side, *, config, dataset, resumed=False):
@@ -57,16 +63,22 @@ class Run:
         self.resumed = resumed
         self.quiet = False
         self.checkpoints = []
+        self.pace = checkpoints.Pace()
+        self.signal = None
         self._lock = None
 
     def __enter__(self):
         self.lock()
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, error, traceback):
+        """Lets go of the folder. Raises UserError where a training failed because of the disk."""
         lock, self._lock = self._lock, None
         if lock:
             lock.release()
+        reason = _reason(error)
+        if reason:
+            raise self._stopped(reason) from error
 
     def lock(self):
         """Keeps other trainings out of the folder, from now to the end of the `with` block.
@@ -167,6 +179,7 @@ class Run:
                 self.path, checkpoint, step=log.step, train_seconds=result["train_seconds"]
             )
             self.checkpoints = [new, *self.checkpoints][: checkpoints.KEPT]
+        self.pace.saved()
         result["checkpoints"] = [one._asdict() for one in self.checkpoints]
         write_json(self.file(_RESULT), dict(result, **facts))
         self.save_config()
@@ -189,6 +202,16 @@ class Run:
         words += ["--data-dir", data_dir] if data_dir else []
         return " ".join(map(shlex.quote, words))
 
+    def _stopped(self, reason):
+        """The UserError of a training that could not write."""
+        step = "no checkpoint"
+        if self.checkpoints:
+            step = "the checkpoint of step %d" % self.checkpoints[0].step
+        return UserError(
+            "cannot write to %s: %s; %s is kept: fix it and pass --resume"
+            % (self.path, reason, step)
+        )
+
     def _description(self):
         return {
             "side": self.side,
@@ -198,14 +221,22 @@ class Run:
         }
 
 
-def create_run(path, side, *, config, dataset):
-    """Makes an empty run folder and locks it; a former run in it is removed.
+def create_run(path, side, *, config, dataset, overwrite=False):
+    """Makes an empty run folder and locks it.
+
+    Args:
+        path: the folder.
+        side, config, dataset: as for Run.
+        overwrite: whether a former run in it, with a checkpoint, is removed.
 
     Raises:
-        UserError: the folder cannot be written, holds something else, or a training is in it.
+        UserError: the folder cannot be written, holds something else or a run that is not to be
+            overwritten, or a training is in it.
     """
     run = Run(path, side, config=config, dataset=dataset)
     _check_ours(run.path)
+    if not overwrite:
+        _check_unused(run)
     try:
         os.makedirs(run.path, exist_ok=True)
         run.lock()
@@ -284,6 +315,18 @@ def _recorded_config(run):
         return None
 
 
+def _reason(error):
+    """What of the disk an exception tells of; None where it tells of something else.
+
+    TensorFlow's own exceptions are no OSErrors, but quote the system's words.
+    """
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if not isinstance(error, Exception) or isinstance(error, UserError):
+        return None
+    return next((words for words in map(os.strerror, _OF_DISKS) if words in str(error)), None)
+
+
 def _unwritable(path, error):
     reason = error.strerror or error
     return UserError("cannot write to %s: %s; choose another --out" % (path, reason))
@@ -301,6 +344,20 @@ def _check_ours(path):
             raise UserError(
                 "%s is not empty and holds no run: choose another --out" % path
             ) from None
+
+
+def _check_unused(run):
+    """Refuses a folder in which a training has got somewhere."""
+    try:
+        result = run.result()
+    except UserError:  # broken records: there is nothing to go on from
+        return
+    if result and result.get("steps"):
+        content, advice = "a finished run", "pass --overwrite to train anew"
+        if not result.get("finished"):
+            content = "a run that stopped after step %d" % result["steps"]
+            advice = "pass --resume to go on, --overwrite to train anew"
+        raise UserError("%s holds %s: %s, or choose another --out" % (run.path, content, advice))
 
 
 def _clear(path):

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from shared import batches
 from shared.errors import UserError
 
 
@@ -92,16 +93,17 @@ class StepLog:
         """Records the next steps: losses [n] and accuracies [n] of n consecutive batches.
 
         Raises:
-            UserError: a loss is not finite; the message names its step.
+            UserError: a loss is not finite; the message names its step and its images.
         """
         end = self.step + len(losses)
         self.losses[self.step : end] = losses
         self.accuracies[self.step : end] = accuracies
         wrong = np.flatnonzero(~np.isfinite(self.losses[self.step : end]))
         if len(wrong):
+            step = self.step + int(wrong[0])
             raise UserError(
-                "the loss is %s at step %d: lower --learning-rate (last checkpoint kept)"
-                % (losses[wrong[0]], self.step + wrong[0] + 1)
+                "the loss is %s at step %d (%s): lower --learning-rate (last checkpoint kept)"
+                % (losses[wrong[0]], step + 1, self._images(step))
             )
         while self.step < end:
             self.step = min(end, self._line_end())
@@ -129,6 +131,14 @@ class StepLog:
             "train": self.lines,
             "test": self.tests,
         }
+
+    def _images(self, step):
+        """Which images of the training split the step after the first `step` steps saw."""
+        epoch, number = divmod(step, self.config.steps_per_epoch)
+        images = sorted(batches.train_plan(self.config, epoch).indices[number].tolist())
+        if 1 < len(images) == images[-1] - images[0] + 1:
+            return "images %d to %d" % (images[0], images[-1])
+        return "images %s" % ", ".join(map(str, images))
 
     def _line_end(self):
         """The step at which the current line is due."""

@@ -130,7 +130,7 @@ def _open(path, side, *, config, dataset):
     elif former is not None:
         run = runs.resume_run(path, side, model=config.model, changes=_length(config))
     else:
-        run = runs.create_run(path, side, config=config, dataset=dataset.name)
+        run = runs.create_run(path, side, config=config, dataset=dataset.name, overwrite=True)
     run.quiet = True
     return run, kept
 

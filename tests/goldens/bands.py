@@ -82,7 +82,7 @@ def train_in_full(train, side, model, *, dataset, seed):
         for_dataset(CONFIGS[model](), dataset), epochs=_epochs(model, dataset.name), seed=seed
     )
     with tempfile.TemporaryDirectory() as folder:
-        run = runs.create_run(folder, side, config=config, dataset=dataset.name)
+        run = runs.create_run(folder, side, config=config, dataset=dataset.name, overwrite=True)
         result = train(run, dataset)
         losses, _ = run.steps()
     loss = float(np.mean(losses[-LAST_STEPS:], dtype=np.float64))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import operator
 import os
 import shutil
 
@@ -11,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from legacy_tf1 import input_pipeline, training
 from shared import batches, datasets, runs
+from shared.checkpoints import Pace
 from shared.config import DenseConfig, WindowRNNConfig, for_dataset
 from shared.errors import UserError
 from tests.goldens import traces
@@ -21,6 +23,7 @@ from tests.support.killed import (
     flip_a_bit,
     go_on,
     records,
+    steps_of_records,
     stopped_at_once,
     train_killed,
 )
@@ -266,3 +269,19 @@ def test_a_stop_before_the_first_step_is_resumed(whole, tmp_path, short):
     assert (result["steps"], result["finished"]) == (0, False)
     assert go_on(train, tmp_path / "run", "legacy", config=short)
     assert tensors(tmp_path / "run") == tensors(whole)
+
+
+@pytest.mark.parametrize("pace", [Pace(steps=1, seconds=1e9), Pace(seconds=0.0)])
+def test_checkpoints_between_two_tests_change_no_number(tmp_path, short, digits, pace):
+    config = dataclasses.replace(short, steps=5)
+
+    def once(run):
+        run.quiet = True
+        training.train(run, digits)
+
+    plain, often = tmp_path / "plain", tmp_path / "often"
+    assert steps_of_records(once, create(plain, config), pace=Pace(seconds=1e9)) == {0, 5}
+    assert steps_of_records(once, create(often, config), pace=pace) == {0, 1, 2, 3, 4, 5}
+    assert tensors(plain) == tensors(often)
+    same = list(map(operator.eq, records(plain), records(often)))
+    assert same == [True, False, True, True, False]  # all but the names of the checkpoint before

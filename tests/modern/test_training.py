@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import operator
 import shutil
 
 import keras
@@ -10,6 +11,7 @@ import pytest
 
 from modern_tf2 import training
 from shared import datasets, runs
+from shared.checkpoints import Pace
 from shared.config import DenseConfig, WindowRNNConfig, for_dataset
 from shared.errors import UserError
 from tests.support.killed import (
@@ -18,6 +20,7 @@ from tests.support.killed import (
     flip_a_bit,
     go_on,
     records,
+    steps_of_records,
     stopped_at_once,
     train_killed,
 )
@@ -162,3 +165,20 @@ def test_a_stop_before_the_first_step_is_resumed(tmp_path, config):
     assert go_on(train, tmp_path / "run", "modern", config=config)
     train(create(tmp_path / "whole", config))
     assert_as_uninterrupted(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.mark.parametrize("pace", [Pace(steps=1, seconds=1e9), Pace(seconds=0.0)])
+def test_checkpoints_between_two_tests_change_no_number(tmp_path, monkeypatch, pace):
+    monkeypatch.setattr(training, "STEPS_PER_EXECUTION", 1)
+    config = dataclasses.replace(SHORT, steps=5)
+
+    def once(run):
+        run.quiet = True
+        training.train(run, DIGITS)
+
+    plain, often = tmp_path / "plain", tmp_path / "often"
+    assert steps_of_records(once, create(plain, config), pace=Pace(seconds=1e9)) == {0, 5}
+    assert steps_of_records(once, create(often, config), pace=pace) == {0, 1, 2, 3, 4, 5}
+    assert variables(plain / "model.keras") == variables(often / "model.keras")
+    same = list(map(operator.eq, records(plain), records(often)))
+    assert same == [True, False, True, True, False]  # all but the names of the checkpoint before

@@ -77,6 +77,25 @@ def resume(run):
     return runs.resume_run(run.path, run.side, model="window-rnn", changes={"epochs": 5})
 
 
+def test_a_checkpoint_is_due_after_so_many_steps_or_seconds(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
+    pace = checkpoints.Pace(steps=10, seconds=60.0)
+    assert [pace.next_step(step, end=25) for step in (0, 9, 10, 19, 20, 24)] == [
+        *(10, 10, 20, 20, 25, 25)
+    ]
+    assert checkpoints.Pace().next_step(7, end=25) == 25
+    seen = []
+    for now in (100.0, 159.9, 160.0, 500.0):
+        clock[0] = now
+        seen.append(pace.is_due)
+    assert seen == [False, False, True, True]
+    pace.saved()
+    assert not pace.is_due
+    clock[0] += 60
+    assert pace.is_due
+
+
 def test_two_checkpoints_are_kept_and_named(whole, tmp_path):
     assert [one.step for one in whole.checkpoints] == [20, 15]
     assert checkpoints.recorded(whole.result()) == whole.checkpoints

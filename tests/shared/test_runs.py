@@ -1,6 +1,7 @@
 """A run's folder: what is written, what is cleared, what is refused, what may be resumed."""
 
 import dataclasses
+import errno
 import json
 import os
 import shlex
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from shared import runs
+from shared import checkpoints, runs
 from shared.config import WindowRNNConfig
 from shared.errors import UserError
 
@@ -22,8 +23,8 @@ LOG = SimpleNamespace(
 )
 
 
-def create(path, side="legacy", config=CONFIG):
-    return runs.create_run(path, side, config=config, dataset="digits")
+def create(path, side="legacy", config=CONFIG, **options):
+    return runs.create_run(path, side, config=config, dataset="digits", **options)
 
 
 def resume(path, side="legacy", model="window-rnn", **changes):
@@ -118,8 +119,66 @@ def test_the_events_of_a_split_have_a_folder(tmp_path):
 def test_a_former_run_is_cleared(trained, side):
     (trained / "events").mkdir()
     (trained / "events" / "file").write_text("old")
-    create(trained, side)
+    create(trained, side, overwrite=True)
     assert os.listdir(str(trained)) == ["config.json"]
+
+
+@pytest.mark.parametrize(
+    ("finished", "words"),
+    [
+        (True, "a finished run: pass --overwrite to train anew"),
+        (False, "a run that stopped after step 2: pass --resume to go on, --overwrite to train"),
+    ],
+)
+def test_a_former_run_is_not_overwritten_unasked(tmp_path, finished, words):
+    summary = dict(LOG.summary(), finished=finished)
+    log = SimpleNamespace(**dict(vars(LOG), summary=lambda: summary))
+    create(tmp_path / "run").save_records(log)
+    before = contents(tmp_path / "run")
+    message = refusal(create, tmp_path / "run")
+    assert message.startswith("RUN holds " + words)
+    assert contents(tmp_path / "run") == before
+    create(tmp_path / "run", overwrite=True)
+    create(tmp_path / "run")  # nothing was trained in it yet
+
+
+def test_a_run_with_broken_records_may_be_replaced(trained):
+    (trained / "result.json").write_text("{")
+    create(trained)
+    assert os.listdir(str(trained)) == ["config.json"]
+
+
+class OfTensorFlow(Exception):
+    """Stands for tf.errors.OpError, which quotes the system."""
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (OSError(errno.EROFS, "Read-only file system"), "Read-only file system"),
+        (OfTensorFlow("model.ckpt_temp; No space left on device"), "No space left on device"),
+        (OfTensorFlow("x; Permission denied [Op:SaveV2]"), "Permission denied"),
+    ],
+)
+def test_a_training_that_cannot_write_says_what_is_kept(tmp_path, error, words):
+    run = create(tmp_path / "run")
+    for kept in ("no checkpoint", "the checkpoint of step 2"):
+        with pytest.raises(UserError) as raised, run:
+            raise error
+        message = str(raised.value).replace(run.path, "RUN")
+        assert message == "cannot write to RUN: %s; %s is kept: fix it and pass --resume" % (
+            words,
+            kept,
+        )
+        run.checkpoints = [checkpoints.Checkpoint("model.ckpt-2", 2, 0.0, {})]
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), UserError("No space left on device")])
+def test_other_errors_of_a_training_are_left_as_they_are(tmp_path, error):
+    with pytest.raises(type(error)) as raised, create(tmp_path / "run"):
+        raise error
+    assert raised.value is error
 
 
 def test_an_empty_folder_is_taken(tmp_path):
@@ -269,7 +328,7 @@ def test_a_clearing_that_was_killed_leaves_a_run(trained, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(runs, "remove", dying_after_one(runs.remove))
             with pytest.raises(ZeroDivisionError):
-                create(trained)
+                create(trained, overwrite=True)
         assert len(os.listdir(str(trained))) == left
         assert reopen(trained).result() is None
     create(trained)

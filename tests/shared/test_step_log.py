@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import step_log
-from shared.config import WindowRNNConfig
+from shared.batches import train_plan
+from shared.config import DenseConfig, WindowRNNConfig
 from shared.errors import UserError
 from shared.step_log import StepLog
 
@@ -208,7 +209,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(chunk, wrong, name,
     losses, accuracies = numbers(log.config)
     losses[step - 1] = wrong
     losses[step:] = 12345.0
-    message = r"^the loss is %s at step %d: lower --learning-rate" % (name, step)
+    image = train_plan(log.config, epoch=0).indices[step - 1, 0]
+    place = r"at step %d \(images %d\)" % (step, image)
+    message = r"^the loss is %s %s: lower --learning-rate" % (name, place)
     log.start()
     calls = range(0, step, chunk)
     for start in calls[:-1]:
@@ -217,6 +220,19 @@ def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(chunk, wrong, name,
     with pytest.raises(UserError, match=message):
         log.add(losses[last], accuracies[last])
     assert log.step == calls[-1]  # none of the last call's steps is counted
+
+
+def test_the_images_of_a_loss_that_is_not_finite():
+    config = WindowRNNConfig(window=28, batch_size=3, train_examples=9, test_examples=3)
+    log = StepLog(config, lambda line: None)
+    first = train_plan(config, epoch=0).indices[0, 0]
+    with pytest.raises(UserError, match=r"\(images %d to %d\)" % (first, first + 2)):
+        log.add([np.nan], [0.0])
+    config = DenseConfig(batch_size=3, train_examples=90, test_examples=100)
+    images = ", ".join(map(str, sorted(train_plan(config, epoch=0).indices[4])))
+    log = StepLog(config, lambda line: None)
+    with pytest.raises(UserError, match=r"at step 5 \(images %s\)" % images):
+        log.add([0.0] * 4 + [np.inf], [0.0] * 5)
 
 
 def test_due_and_finished_by_hand():

@@ -234,7 +234,7 @@ def test_another_study_in_the_same_folder(change, resumed):
 def test_a_run_of_another_dataset_is_replaced():
     calls = finished(STUDY)
     path = os.path.join("OUT", "legacy", TRAININGS[0])
-    runs.create_run(path, "legacy", config=calls[0][2], dataset="mnist")
+    runs.create_run(path, "legacy", config=calls[0][2], dataset="mnist", overwrite=True)
     run = runs.open_run(path, "legacy", model="window-rnn")
     Trainer()(run, None, initial_weights=None)
     assert [(name, resumed) for name, resumed, _, _ in finished(STUDY)] == [(TRAININGS[0], False)]

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 from contextlib import contextmanager
 
 import pytest
@@ -32,6 +33,19 @@ def train_killed(train, run, *, write):
         except Killed:
             return True
     return False
+
+
+def steps_of_records(train, run, *, pace):
+    """Trains with checkpoints at a shared.checkpoints.Pace; the steps after which it wrote any."""
+    run.pace, save, steps = pace, run.save_records, set()
+
+    def noting(log, *rest, **facts):
+        steps.add(log.step)
+        save(log, *rest, **facts)
+
+    run.save_records = noting
+    train(run)
+    return steps
 
 
 def go_on(train, path, side, *, config):
@@ -84,7 +98,7 @@ def stopped_at_once(training):
 
     class Stopped(training.Interrupt):
         def __enter__(self):
-            self.requested = True
+            self.signal = signal.SIGINT
             return self
 
     with pytest.MonkeyPatch.context() as patch:

@@ -102,7 +102,7 @@ def _facts(config, dataset, options):
 
 def _entries(config, results):
     """The report's entries of all checks."""
-    entries = [entry for ladder in results["runs"].values() for entry in ladder["checks"]]
+    entries = [entry for ladder in results["ladders"].values() for entry in ladder["checks"]]
     entries += proof.left_out(config)
     entries += trainings.entries(results["trained"]) if results["trained"] else []
     return entries + seeds.entries(results["bands"], config)
@@ -113,6 +113,6 @@ def _timings(results, *, total) -> Timings:
     return {
         "seconds_per_step": {side: run["seconds_per_step"] for side, run in runs.items()},
         "peak_memory_bytes": {side: run["peak_memory_bytes"] for side, run in runs.items()},
-        "checks": summary.seconds_of_checks(results["runs"]),
+        "checks": summary.seconds_of_checks(results["ladders"]),
         "total": total,
     }

@@ -28,10 +28,10 @@ class Parts:
         quick = self.options.quick
         trained = None if quick else self._trainings(out)
         with self._seeds(seeds.begun) or nullcontext():
-            runs = self._ladders(self.config)
+            ladders = self._ladders(self.config)
             controls = None if quick else self._controls()
         bands = self._seeds(seeds.measure)
-        return {"runs": runs, "trained": trained, "controls": controls, "bands": bands}
+        return {"ladders": ladders, "trained": trained, "controls": controls, "bands": bands}
 
     def calibration(self):
         """The entries of ladders with other seeds."""

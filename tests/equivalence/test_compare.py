@@ -37,7 +37,7 @@ def comparison(tmp_path_factory):
 
 KEYS = [
     *("model", "dataset", "mode", "command", "seed", "config", "versions", "machine"),
-    *("passed", "outcome", "verdict", "checks", "breaks", "checks", "curves", "loss_gap", "heat"),
+    *("passed", "outcome", "verdict", "counts", "breaks", "checks", "curves", "loss_gap", "heat"),
     *("gradients", "losses", "bands", "controls", "timings"),
 ]
 

@@ -49,12 +49,12 @@ def passing():
 def failing():
     """A comparison that breaks on the outputs, with what would explain it."""
     entries = [_compared(*_failed(*row)) for row in _FOUND]
-    runs = _runs()
-    for run in runs.values():
+    ladders = _ladders()
+    for run in ladders.values():
         run["heat"]["max_abs"][2][4:] = [0.1 + 0.04 * step for step in range(STEPS - 4)]
-    for row in runs["float64"]["gradients"][4:]:
+    for row in ladders["float64"]["gradients"][4:]:
         row["max_abs"] = 0.0137
-    runs["float32"]["breaks"] = {
+    ladders["float32"]["breaks"] = {
         "number": 2,
         "check": "outputs",
         "dtype": "float32",
@@ -68,23 +68,23 @@ def failing():
             _cause("forget bias left out", "P3", 0.213, explains=False),
         ],
     }
-    return _report(entries, runs=runs, bands=_bands(), controls=_controls(), trained=True)
+    return _report(entries, ladders=ladders, bands=_bands(), controls=_controls(), trained=True)
 
 
 def quick():
     """A quick comparison: no trainings to the end, no bands, no controls, no exports."""
-    return _report(_quick_entries(), mode="quick", runs=_runs(equal_losses=True, heat=False))
+    return _report(_quick_entries(), mode="quick", ladders=_ladders(equal_losses=True, heat=False))
 
 
 def unproved():
     """A comparison in which a check that the claim needs raised something."""
     entries = [entry for entry in _quick_entries() if entry["number"] < 9]
     entries.append(checks.left_out(9, "raised KeyError: 'bands'", needed=True))
-    return _report(entries, mode="quick", runs=_runs(equal_losses=True, heat=False))
+    return _report(entries, mode="quick", ladders=_ladders(equal_losses=True, heat=False))
 
 
-def _report(entries, *, mode="full", runs=None, bands=None, controls=None, trained=False):
-    runs = runs or _runs()
+def _report(entries, *, mode="full", ladders=None, bands=None, controls=None, trained=False):
+    ladders = ladders or _ladders()
     model, command = "window-rnn", "python -m equivalence window-rnn --seed 0"
     if mode == "quick":
         model, command = "dense", "python -m equivalence dense --quick"
@@ -105,11 +105,11 @@ def _report(entries, *, mode="full", runs=None, bands=None, controls=None, train
     return summary.report(
         begin,
         entries,
-        runs=runs,
+        ladders=ladders,
         trained=runs,
         bands=bands,
         controls=controls,
-        timings=_timings(runs, trained),
+        timings=_timings(ladders, trained),
     )
 
 
@@ -158,7 +158,7 @@ _SIZES = {"float32": 5e-8, "float64": 1e-16}
 _BOUNDS = {5e-8: 1e-6, 1e-16: 1e-14}
 
 
-def _runs(*, equal_losses=False, heat=True):
+def _ladders(*, equal_losses=False, heat=True):
     """By dtype what a run of the ladder finds besides its entries, which do not stand here."""
     random = np.random.default_rng(1)
     return {
@@ -243,11 +243,11 @@ def _controls():
     ]
 
 
-def _timings(runs, trained):
+def _timings(ladders, trained):
     sides = {"legacy": (0.00676, 812_000_000), "modern": (0.00227, 933_000_000)} if trained else {}
     return {
         "seconds_per_step": {side: seconds for side, (seconds, _) in sides.items()},
         "peak_memory_bytes": {side: size for side, (_, size) in sides.items()},
-        "checks": summary.seconds_of_checks(runs),
+        "checks": summary.seconds_of_checks(ladders),
         "total": 412.7,
     }

@@ -14,7 +14,7 @@ from tf1port.comparison.ladder import checks
 from tf1port.comparison.ladder.entries import Compared
 from tf1port.comparison.port.batches import STEPS
 from tf1port.comparison.port.bounds import check
-from tf1port.comparison.port.making import Making, carried
+from tf1port.comparison.port.making import Making, loaded_copy
 from tf1port.comparison.port.port_map import load_map
 from tf1port.comparison.report import summary
 from tf1port.comparison.report.form import Report, Timings
@@ -23,10 +23,10 @@ from tf1port.comparison.sides.protocol import NotApplicable, NotOffered, Side
 from tf1port.errors import UserError
 from tf1port.keras_model.loading import import_modules, open_model
 
-__all__ = ["Port", "carried", "load", "prove", "check"]
+__all__ = ["Port", "loaded_copy", "load", "prove", "check"]
 
 _BY_NAME = "not named by --only"
-_NOT_ASKED = "the port was not asked for it"
+_NOT_CLAIMED = "the port was not asked for it"
 _NO_ACCURACIES = "no accuracies of independent trainings: [accuracies] of the map takes them"
 
 
@@ -77,8 +77,8 @@ class Port(NamedTuple):
 
     def twin(self, dtype):
         """The legacy side in the other dtype than this; None where there is no other."""
-        other = [one for one in self.dtypes if one != dtype]
-        return self.legacy(other[0]) if other else None
+        others = [dtype_ for dtype_ in self.dtypes if dtype_ != dtype]
+        return self.legacy(others[0]) if others else None
 
 
 def load(
@@ -156,9 +156,9 @@ def prove(
     """
     began = time.perf_counter()
     claimed = [dtype for dtype in port.dtypes if dtype in port.claimed]
-    runs = {dtype: _run(port, dtype, on_check) for dtype in claimed}
+    ladders = {dtype: _run(port, dtype, on_check) for dtype in claimed}
     trained = _bands(port.accuracies) if 9 in port.checks else None
-    entries = [entry for run in runs.values() for entry in run["checks"]]
+    entries = [entry for ladder in ladders.values() for entry in ladder["checks"]]
     entries += _left_out(port)
     if trained:
         entries.append(bands_.compared(trained))
@@ -171,28 +171,28 @@ def prove(
         config=port.facts,
     )
     timings: Timings = {
-        "checks": summary.seconds_of_checks(runs),
+        "checks": summary.seconds_of_checks(ladders),
         "total": time.perf_counter() - began,
         "seconds_per_step": {},
         "peak_memory_bytes": {},
     }
-    return summary.report(begin, entries, runs=runs, bands=trained, timings=timings)
+    return summary.report(begin, entries, ladders=ladders, bands=trained, timings=timings)
 
 
 def _left_out(port):
     """Entries of the report for what is not claimed, and for the dtypes that a side lacks."""
-    others = [number for number in checks.ALL if number not in port.checks]
-    found = [checks.left_out(number, _BY_NAME, needed=False) for number in others]
+    unclaimed = [number for number in checks.ALL if number not in port.checks]
+    entries = [checks.left_out(number, _BY_NAME, needed=False) for number in unclaimed]
     for dtype in checks.DTYPES:
         if dtype not in port.claimed:
-            found += checks.without(port.checks, dtype, _BY_NAME, needed=False)
+            entries += checks.without(port.checks, dtype, _BY_NAME, needed=False)
         elif dtype not in port.dtypes:
-            why = port.missing.get(dtype, NotApplicable(_NOT_ASKED))
+            why = port.missing.get(dtype, NotApplicable(_NOT_CLAIMED))
             needed = why.needed or dtype in port.only
-            found += checks.without(port.checks, dtype, str(why), needed=needed)
+            entries += checks.without(port.checks, dtype, str(why), needed=needed)
     if 9 in port.checks and not port.accuracies:
-        found.append(checks.left_out(9, _NO_ACCURACIES, needed=checks.name(9) in port.only))
-    return found
+        entries.append(checks.left_out(9, _NO_ACCURACIES, needed=checks.name(9) in port.only))
+    return entries
 
 
 def _bands(accuracies):
@@ -201,8 +201,8 @@ def _bands(accuracies):
         return None
     sides = {side: accuracies[side] for side in ("legacy", "modern")}
     seeds = list(range(max(map(len, sides.values()))))
-    told = bands_.judged(sides, margin=accuracies["margin"])
-    return {"seeds": seeds, "tests": None, **told, "band": None}
+    test = bands_.judged(sides, margin=accuracies["margin"])
+    return {"seeds": seeds, "tests": None, **test, "band": None}
 
 
 def _run(port, dtype, on_check):

@@ -42,7 +42,7 @@ def report(
     begin: Facts,
     entries: Sequence[Entry],
     *,
-    runs: Mapping[str, LadderRun],
+    ladders: Mapping[str, LadderRun],
     timings: Timings,
     trained: Mapping[str, Any] | None = None,
     bands: Bands | None = None,
@@ -53,26 +53,26 @@ def report(
     Args:
         begin: what `facts` gave.
         entries: of all checks, in any order.
-        runs: what equivalence.proof.prove returned, by dtype.
+        ladders: what equivalence.proof.prove returned, by dtype.
         trained: Runs by side, or None where nothing was trained to its end.
         bands, controls, timings: as the report has them; None where they were left out.
     """
     entries = sorted(entries, key=lambda entry: entry["number"])
-    found = _break(entries, runs)
-    came_to = outcome.outcome(entries, controls)
+    first_break = _break(entries, ladders)
+    result = outcome.outcome(entries, controls)
     losses = [run.steps()[0] for run in trained.values()] if trained else []
     return {
         **begin,
-        "passed": came_to == outcome_.EQUAL,
-        "outcome": came_to,
-        "verdict": outcome.verdict(entries, found, controls=controls, mode=begin["mode"]),
+        "passed": result == outcome_.EQUAL,
+        "outcome": result,
+        "verdict": outcome.verdict(entries, first_break, controls=controls, mode=begin["mode"]),
         "counts": outcome.counts(entries),
-        "breaks": found,
+        "breaks": first_break,
         "checks": entries,
         "curves": {side: _curve(run) for side, run in (trained or {}).items()},
-        "loss_gap": _loss_gaps(runs, losses),
-        "heat": {dtype: c["heat"] for dtype, c in runs.items() if _has_time(c["heat"])},
-        "gradients": {dtype: run["gradients"] for dtype, run in runs.items()},
+        "loss_gap": _loss_gaps(ladders, losses),
+        "heat": {dtype: c["heat"] for dtype, c in ladders.items() if _has_time(c["heat"])},
+        "gradients": {dtype: run["gradients"] for dtype, run in ladders.items()},
         "losses": loss_table(*losses) if trained else [],
         "bands": bands,
         "controls": controls,
@@ -80,28 +80,28 @@ def report(
     }
 
 
-def seconds_of_checks(runs: Mapping[str, LadderRun]) -> dict[str, float]:
+def seconds_of_checks(ladders: Mapping[str, LadderRun]) -> dict[str, float]:
     """The time of each check that was compared, in seconds by its name."""
-    found = dict.fromkeys(checks.NAMES, 0.0)
-    for run in runs.values():
+    totals = dict.fromkeys(checks.NAMES, 0.0)
+    for run in ladders.values():
         for name, value in run["seconds"].items():
-            found[name] += value
-    return {name: value for name, value in found.items() if value}
+            totals[name] += value
+    return {name: value for name, value in totals.items() if value}
 
 
-def _break(entries: Sequence[Entry], runs: Mapping[str, LadderRun]) -> Break | None:
+def _break(entries: Sequence[Entry], ladders: Mapping[str, LadderRun]) -> Break | None:
     """The first entry that fails, with what its run knows of it; None where none does."""
     failed = [entry for entry in entries if entry["applies"] and not entry["passed"]]
     if not failed:
         return None
-    known = [run["breaks"] for run in runs.values() if run["breaks"]]
+    diagnosed = [run["breaks"] for run in ladders.values() if run["breaks"]]
     plain = breaks.described(failed[0])
-    same = (one for one in known if _quantity(one) == _quantity(plain))
+    same = (first_break for first_break in diagnosed if _quantity(first_break) == _quantity(plain))
     return next(same, plain)
 
 
-def _quantity(found: Break) -> tuple[str, str, str]:
-    return found["quantity"], found["dtype"], found["place"]
+def _quantity(first_break: Break) -> tuple[str, str, str]:
+    return first_break["quantity"], first_break["dtype"], first_break["place"]
 
 
 def _curve(run: Any) -> Curve:
@@ -124,16 +124,16 @@ def _curve(run: Any) -> Curve:
     }
 
 
-def _loss_gaps(runs: Mapping[str, LadderRun], losses: Sequence[Any]) -> dict[str, list[Number]]:
+def _loss_gaps(ladders: Mapping[str, LadderRun], losses: Sequence[Any]) -> dict[str, list[Number]]:
     """|Δloss| per step, by dtype; in float32 of the whole trainings where there are any."""
-    found = {}
-    for dtype, run in runs.items():
-        for other, name in (("modern", dtype), ("exact", f"{dtype}, TF1's powers")):
-            if other in run["losses"]:
-                found[name] = _gap(run["losses"]["legacy"], run["losses"][other])
+    gaps = {}
+    for dtype, run in ladders.items():
+        for side, name in (("modern", dtype), ("exact", f"{dtype}, TF1's powers")):
+            if side in run["losses"]:
+                gaps[name] = _gap(run["losses"]["legacy"], run["losses"][side])
     if losses:
-        found["float32"] = _gap(*losses)
-    return found
+        gaps["float32"] = _gap(*losses)
+    return gaps
 
 
 def _gap(first: ArrayLike, second: ArrayLike) -> list[Number]:

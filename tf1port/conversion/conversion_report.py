@@ -22,8 +22,8 @@ def report(conversion):
                 "name": spec.name,
                 "kind": spec.kind,
                 "options": {key: _plain(value) for key, value in spec.options.items()},
-                "cells": [mapping._asdict() for mapping in spec.parts if not spec.turned],
-                "turned": [mapping._asdict() for mapping in spec.turned],
+                "cells": [mapping._asdict() for mapping in spec.mappings if not spec.permuted],
+                "turned": [mapping._asdict() for mapping in spec.permuted],
             }
             for spec in blueprint.specs
         ],
@@ -51,7 +51,7 @@ def report(conversion):
 
 
 def _operation(spec, role):
-    axes = {permutation.role: list(permutation.axes) for permutation in spec.turned}.get(role)
+    axes = {permutation.role: list(permutation.axes) for permutation in spec.permuted}.get(role)
     return f"transposed {axes}" if axes else spec.operation
 
 
@@ -84,7 +84,7 @@ def diagram(conversion):
         width = max([18, *map(len, spec.sources)])
         transposed = {
             permutation.role: f", transposed {list(permutation.axes)}"
-            for permutation in spec.turned
+            for permutation in spec.permuted
         }
         lines += [
             f"  |   {role:<{width}} {name}{transposed.get(role, '')}"
@@ -94,7 +94,7 @@ def diagram(conversion):
             lines.append(f"  |   {_run_kind(runs[level.cells[0].cell.scope])}{spec.operation}")
         if spec.residual:
             lines.append("  |   what it takes is added to what it makes")
-        if blueprint.picks_last(spec):
+        if blueprint.last_step_only(spec):
             lines += ["  |", "the outputs of the last step"]
     if blueprint.optimizer is not None:
         optimizer = blueprint.optimizer

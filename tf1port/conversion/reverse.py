@@ -1,8 +1,8 @@
 """A converted `.keras` model back as a TF1 checkpoint.
 
 The map that `convert` wrote beside the model says which TF1 variable each weight came from. A TF1
-program restores the result with the Saver of its own graph: what that one knows besides, such as a
-learning rate in a variable, is taken from an older checkpoint.
+program restores the result with the Saver of its own graph: its further variables, such as a
+learning rate, are copied from an older checkpoint.
 """
 
 import json
@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
-from tf1port.keras_model.layer_weights import Part, Turned
+from tf1port.keras_model.layer_weights import CellMapping, Permutation
 from tf1port.keras_model.loading import open_model
 from tf1port.tf1.checkpoint.partitions import split
 from tf1port.tf1.checkpoint.reader import open_checkpoint
@@ -39,7 +39,7 @@ def reverse(keras_file, prefix, *, rest=None, trust=False):
         older = open_checkpoint(rest)
         further = older.shapes.keys() - variables.keys()
         variables.update((name, older.read(name)) for name in further)
-        model_map = {**model_map, "parts": {**older.parts, **model_map.get("parts", {})}}
+        model_map = {**model_map, "parts": {**older.partitions, **model_map.get("parts", {})}}
     variables = _as_stored(variables, model_map.get("parts", {}))
     _save(variables, prefix)
     return sorted(variables)
@@ -59,7 +59,7 @@ def _map(keras_file):
 
 
 def _variables(model_map, model, *, path):
-    """TF1's variables by name: weights, then what the optimizer holds of them."""
+    """TF1's variables by name: the weights, the optimizer's slots and counters."""
     variables = {}
     try:
         for layer in model_map["layers"]:
@@ -87,7 +87,7 @@ def _variables(model_map, model, *, path):
 
 
 def _as_stored(variables, slices):
-    """The variables, those that were stored in parts as these: {name: {stored name: shape}}."""
+    """The variables by stored name; partitioned ones are split: {name: {stored name: shape}}."""
     stored_values: dict[str, np.ndarray] = {}
     for name, value in variables.items():
         stored = slices.get(name, {name: value.shape})
@@ -96,9 +96,9 @@ def _as_stored(variables, slices):
 
 
 def _mappings(layer):
-    """What layer_weights needs to know of a layer of the map."""
-    permutations = [Turned(**mapping) for mapping in layer.get("turned", [])]
-    return permutations or [Part(**mapping) for mapping in layer["cells"]]
+    """The CellMappings or Permutations of a layer of the map."""
+    permutations = [Permutation(**mapping) for mapping in layer.get("turned", [])]
+    return permutations or [CellMapping(**mapping) for mapping in layer["cells"]]
 
 
 def _by_name(arrays, roles):
@@ -109,7 +109,7 @@ def _by_name(arrays, roles):
 def _slot(model, layer, slot, model_map):
     """One slot of every weight of a layer, by role.
 
-    Keras' momentum is the step that was taken, TF1's the sum of gradients that it came from.
+    Keras' momentum is the last step, TF1's the sum of gradients that the step is computed from.
     """
     slots = layer_weights.slots(model, layer, slot)
     values = {role: np.array(variable) for role, variable in slots.items()}
@@ -140,17 +140,17 @@ def _save(variables, prefix):
     folder = os.path.dirname(prefix) or "."
     names = sorted(variables)
     try:
-        folder_made = tempfile.mkdtemp(prefix=f".part-{os.getpid()}-", dir=folder)
+        temporary = tempfile.mkdtemp(prefix=f".part-{os.getpid()}-", dir=folder)
         try:
             tf.raw_ops.SaveV2(
-                prefix=os.path.join(folder_made, "model"),
+                prefix=os.path.join(temporary, "model"),
                 tensor_names=names,
                 shape_and_slices=[""] * len(names),
                 tensors=[variables[name] for name in names],
             )
             for ending in (".data-00000-of-00001", ".index"):
-                os.replace(os.path.join(folder_made, "model" + ending), prefix + ending)
+                os.replace(os.path.join(temporary, "model" + ending), prefix + ending)
         finally:
-            shutil.rmtree(folder_made)
+            shutil.rmtree(temporary)
     except OSError as error:
         raise UserError(f"cannot write {prefix}: {error.strerror}") from None

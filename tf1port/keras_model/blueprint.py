@@ -9,7 +9,7 @@ import numpy as np
 from tf1port.keras_model import cell_specs, layer_weights, plain_layers
 from tf1port.keras_model.cell_specs import CellSpec
 from tf1port.keras_model.expressions import Call
-from tf1port.keras_model.layer_weights import Part, Turned
+from tf1port.keras_model.layer_weights import CellMapping, Permutation
 from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.tf1.graph.layer import Layer
 from tf1port.tf1.graph.network import Level, Network
@@ -24,8 +24,8 @@ class Spec:
     call: of its constructor, all that matters written out. weights: by role, as in
     tf1port.keras_model.layer_weights. sources: TF1's variables by role there. cells: of a recurrent
     layer.
-    residual: what the layer takes is added to what it makes. turned: weights of other axes.
-    picked: only the last step of what it makes goes on.
+    residual: the input of the layer is added to its output. permuted: the weights whose axes TF1
+    has in another order. last_only: only the last step of its output is passed on.
     """
 
     call: Call
@@ -34,8 +34,8 @@ class Spec:
     operation: str = "copied"
     cells: tuple[CellSpec, ...] = ()
     residual: bool = False
-    turned: tuple[Turned, ...] = ()
-    picked: bool = False
+    permuted: tuple[Permutation, ...] = ()
+    last_only: bool = False
 
     @property
     def name(self) -> str:
@@ -53,10 +53,10 @@ class Spec:
         return {key: value for key, value in arguments if key not in ("name", "dtype")}
 
     @property
-    def parts(self) -> tuple[Part | Turned, ...]:
-        """The layer's cells or turned weights, for tf1port.keras_model.layer_weights."""
-        return self.turned or tuple(
-            Part(cell.prefix, cell.family, cell.forget_bias) for cell in self.cells
+    def mappings(self) -> tuple[CellMapping | Permutation, ...]:
+        """The layer's cells or permuted weights, for tf1port.keras_model.layer_weights."""
+        return self.permuted or tuple(
+            CellMapping(cell.prefix, cell.family, cell.forget_bias) for cell in self.cells
         )
 
     def release(self) -> None:
@@ -71,7 +71,8 @@ class Blueprint:
 
     features: F of the inputs [B, T, F]; None where the first layer takes ids [B, T].
     masked: the model has a second input, a mask [B, T], as its graph has sequence lengths.
-    takes: what of the last recurrent layer goes on, as in tf1port.tf1.graph.network.Network.
+    takes: the output of the last recurrent layer that is used, as in
+    tf1port.tf1.graph.network.Network.
     """
 
     dtype: str
@@ -111,14 +112,15 @@ class Blueprint:
         options: Mapping[str, Any] = spec.cells[-1].options
         return ways * (options.get("projection") or options["units"])
 
-    def picks_last(self, spec: Spec) -> bool:
-        """Whether the last of all outputs is picked behind a layer.
+    def last_step_only(self, spec: Spec) -> bool:
+        """Whether the last step is sliced from the outputs of a layer.
 
-        A recurrent layer of one direction gives it by itself; two would give their final states.
+        A recurrent layer of one direction returns it by itself; two would return their final
+        states.
         """
         last = self.recurrent[-1]
         if spec is not last:
-            return spec.picked
+            return spec.last_only
         several = last.kind == "Bidirectional" or last.residual
         return bool(self.after) and self.takes == "last" and several
 
@@ -147,14 +149,14 @@ def draw(network: Network, read: Read, *, masked: bool = False) -> Blueprint:
             _check_width(network.levels[index - 1], groups[index - 1], cells)
         residual = _is_residual(level) and not (top and network.takes == "state")
         two = len(level.tops) == 2
-        options = _sequence_options(network, top=top, picked=two or residual)
+        options = _sequence_options(network, top=top, last_only=two or residual)
         if masked:
             # dynamic_rnn has zeros after a row's end; Keras repeats the last output, the state.
             options["zero_output_for_mask"] = not (top and network.takes == "state")
         name = cells[0].family + (f"_{index + 1}" if len(groups) > 1 else "")
         spec = recurrent_spec(cells, {**options, "dtype": dtype, "name": name})
         recurrent.append(replace(spec, residual=residual))
-    before, after = plain_layers.named(network.before, network.after)
+    before, after = plain_layers.with_names(network.before, network.after)
     before, after = (
         [_plain(layer, read, name, dtype) for layer, name in layers] for layers in (before, after)
     )
@@ -173,7 +175,7 @@ def draw(network: Network, read: Read, *, masked: bool = False) -> Blueprint:
 
 
 class HasSpecs(Protocol):
-    """A plan of a model: a stack of layers, or pieces of any shape."""
+    """A plan of a model: a Blueprint or a Program."""
 
     @property
     def specs(self) -> list[Spec]:
@@ -183,10 +185,10 @@ class HasSpecs(Protocol):
 def to_variables(
     weights: Mapping[str, Mapping[str, np.ndarray]], blueprint: HasSpecs
 ) -> dict[str, np.ndarray]:
-    """TF1's variables of a model's weights, the way back, in the dtype of the weights."""
+    """A model's weights as TF1's variables, in the dtype of the weights."""
     variables = {}
     for spec in blueprint.specs:
-        arrays = layer_weights.to_tf1(spec.parts, weights[spec.name])
+        arrays = layer_weights.to_tf1(spec.mappings, weights[spec.name])
         variables.update({name: arrays[role] for role, name in spec.sources.items()})
     return variables
 
@@ -202,33 +204,33 @@ def _features(before: Sequence[Spec], cell: CellSpec) -> int | None:
 
 
 def _check_width(level: Level, below: list[CellSpec], cells: list[CellSpec]) -> None:
-    """Raises ValueError where cells take another width than the level below them gives."""
+    """Raises ValueError where the input width of cells is not the width of the level below."""
     tops = [below[len(level.forward) - 1], *below[len(level.forward) :][-1:]]
-    given = sum(top.options.get("projection") or top.options["units"] for top in tops)
-    taken = len(cells[0].weights["kernel"])
-    if taken != given:
+    width_below = sum(top.options.get("projection") or top.options["units"] for top in tops)
+    features = len(cells[0].weights["kernel"])
+    if features != width_below:
         raise ValueError(
-            f"{cells[0].sources['kernel']} takes {taken} features, the layer below gives {given}: "
-            "convert knows nothing between two recurrent layers"
+            f"{cells[0].sources['kernel']} takes {features} features, the layer below gives "
+            f"{width_below}: convert knows nothing between two recurrent layers"
         )
 
 
 def _is_residual(level: Level) -> bool:
-    found = {layer.residual for layer in level.cells}
-    if found == {False}:
+    flags = {layer.residual for layer in level.cells}
+    if flags == {False}:
         return False
-    if found == {True} and len(level.cells) == 1:
+    if flags == {True} and len(level.cells) == 1:
         return True
     raise ValueError("residual connections within one of two directions have no layer in Keras")
 
 
-def _sequence_options(network: Network, *, top: bool, picked: bool) -> dict[str, Any]:
-    """All layers but the last give their outputs at every step, the last one as it is taken.
+def _sequence_options(network: Network, *, top: bool, last_only: bool) -> dict[str, Any]:
+    """All layers but the last return sequences, the last one where the layers above need them.
 
-    picked: the last output is picked from all of them behind the layer.
+    last_only: the last step is sliced from the sequence above the layer.
     """
     at_every_step = not top or network.takes == "steps" or not network.after
-    return {"return_sequences": at_every_step or (picked and network.takes == "last")}
+    return {"return_sequences": at_every_step or (last_only and network.takes == "last")}
 
 
 def recurrent_spec(cells: list[CellSpec], options: Mapping[str, Any]) -> Spec:
@@ -247,8 +249,8 @@ def recurrent_spec(cells: list[CellSpec], options: Mapping[str, Any]) -> Spec:
 
 def _plain(layer: Layer, read: Read, name: str, dtype: str) -> Spec:
     """The spec of a layer of no cells: but for a map's its arrays are Keras' as they are."""
-    turned = tuple(Turned(role, axes) for role, axes in layer.permuted.items())
-    held = {role: read(variable) for role, variable in layer.variables.items()}
-    weights = layer_weights.to_keras(turned, held)
+    permuted = tuple(Permutation(role, axes) for role, axes in layer.permuted.items())
+    arrays = {role: read(variable) for role, variable in layer.variables.items()}
+    weights = layer_weights.to_keras(permuted, arrays)
     call = plain_layers.layer_call(layer, weights, dtype=dtype, name=name)
-    return Spec(call, weights, layer.variables, turned=turned, picked=layer.last_only)
+    return Spec(call, weights, layer.variables, permuted=permuted, last_only=layer.last_only)

@@ -25,15 +25,15 @@ def build(blueprint: Blueprint, *, keep=True):
     mask = keras.Input((None,), dtype="bool", name="mask") if blueprint.masked else None
     x = inputs
     for spec in progress(blueprint.specs, "weights", unit=" layers", delay=0.5):
-        called_with = {"mask": mask} if blueprint.masked and spec in blueprint.recurrent else {}
+        keywords = {"mask": mask} if blueprint.masked and spec in blueprint.recurrent else {}
         layer = spec.call.make()
         with _nothing_drawn(layer):
-            made = layer(x, **called_with)
+            output = layer(x, **keywords)
         set_weights(layer, spec.weights)
         if not keep:
             spec.release()
-        x = _sum(spec, blueprint).make()([x, made]) if spec.residual else made
-        if blueprint.picks_last(spec):
+        x = _sum(spec, blueprint).make()([x, output]) if spec.residual else output
+        if blueprint.last_step_only(spec):
             x = x[:, -1]
     model = keras.Model([inputs, mask] if blueprint.masked else inputs, x, name="model")
     if blueprint.optimizer is not None:
@@ -48,28 +48,28 @@ def _nothing_drawn(layer):
 
     The weights are set afterwards, and the layer's configuration keeps its initializers.
     """
-    held = [
-        (part, name, value)
-        for part in _parts(layer)
-        for name, value in vars(part).items()
+    initializers = [
+        (layer_or_cell, name, value)
+        for layer_or_cell in _with_nested(layer)
+        for name, value in vars(layer_or_cell).items()
         if name.endswith("_initializer") and isinstance(value, keras.initializers.Initializer)
     ]
-    for part, name, _ in held:
-        setattr(part, name, keras.initializers.Zeros())
+    for layer_or_cell, name, _ in initializers:
+        setattr(layer_or_cell, name, keras.initializers.Zeros())
     try:
         yield
     finally:
-        for part, name, value in held:
-            setattr(part, name, value)
+        for layer_or_cell, name, value in initializers:
+            setattr(layer_or_cell, name, value)
 
 
-def _parts(layer):
+def _with_nested(layer):
     """A layer with the layers and cells within it."""
-    found = [layer]
-    for part in found:  # it grows
-        found += [getattr(part, name) for name in _WITHIN if hasattr(part, name)]
-        found += getattr(part, "cells", [])
-    return found
+    layers = [layer]
+    for item in layers:  # it grows
+        layers += [getattr(item, name) for name in _WITHIN if hasattr(item, name)]
+        layers += getattr(item, "cells", [])
+    return layers
 
 
 def source(blueprint: Blueprint, *, title):
@@ -87,7 +87,7 @@ def source(blueprint: Blueprint, *, title):
             after = f"([{before}, made])"
             lines += _sum(spec, blueprint).lines(indent=4, before="x = ", after=after)
         before = "x"
-        if blueprint.picks_last(spec):
+        if blueprint.last_step_only(spec):
             lines += ["    x = x[:, -1]"]
     ins = "[inputs, mask]" if blueprint.masked else "inputs"
     lines += [f'    model = keras.Model({ins}, x, name="model")']
@@ -111,22 +111,22 @@ def _inputs(blueprint):
 
 def _imports(blueprint):
     """The imports, and the cells that Keras has not: the file needs nothing of this project."""
-    found = {line for spec in blueprint.specs for line in spec.call.imports} - {"import keras"}
-    if not found:
+    lines = {line for spec in blueprint.specs for line in spec.call.imports} - {"import keras"}
+    if not lines:
         return ["import keras"]
-    names = sorted(line.rpartition(" ")[2] for line in found)
+    names = sorted(line.rpartition(" ")[2] for line in lines)
     return ["import keras", "from keras import ops", *definitions(names)]
 
 
 def _contents(blueprint):
-    took = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
+    inputs = "ids [B, T]" if blueprint.features is None else f"inputs [B, T, {blueprint.features}]"
     last = blueprint.specs[-1]
     if any(layer not in plain_layers.CLASSES for layer in (spec.kind for spec in blueprint.after)):
-        return f"A model from {took} to {last.name}."
+        return f"A model from {inputs} to {last.name}."
     # Of the calls, not of the weights: those are given up once the model has them.
     widths = [spec.options.get("units", spec.options.get("filters")) for spec in blueprint.after]
     width = [blueprint.width, *filter(None, widths)][-1]
-    picked = any(spec.picked for spec in blueprint.after)
-    sequences = (blueprint.takes == "steps" and not picked) or not blueprint.after
-    made = f"[B, T, {width}]" if sequences else f"[B, {width}]"
-    return f"A model from {took} to {last.name} {made}."
+    last_only = any(spec.last_only for spec in blueprint.after)
+    sequences = (blueprint.takes == "steps" and not last_only) or not blueprint.after
+    outputs = f"[B, T, {width}]" if sequences else f"[B, {width}]"
+    return f"A model from {inputs} to {last.name} {outputs}."

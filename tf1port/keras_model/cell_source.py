@@ -10,20 +10,20 @@ def definitions(names):
     """The lines that define some classes of tf1port.cells.keras, and all that they use there."""
     source = inspect.getsource(cells)
     tree = ast.parse(source)
-    made = {
+    nodes = {
         node.name: node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)
     }
     needed, queue = set(), list(names)
     while queue:
         name = queue.pop()
-        if name in made and name not in needed:
+        if name in nodes and name not in needed:
             needed.add(name)
-            used = (node for node in ast.walk(made[name]) if isinstance(node, ast.Name))
-            queue += [node.id for node in used]
+            names_used = (node for node in ast.walk(nodes[name]) if isinstance(node, ast.Name))
+            queue += [node.id for node in names_used]
     lines = source.splitlines()
-    found = []
-    for name, node in made.items():
+    result = []
+    for name, node in nodes.items():
         if name in needed:
-            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
-            found += ["", "", *lines[first - 1 : node.end_lineno]]
-    return found
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            result += ["", "", *lines[first - 1 : node.end_lineno]]
+    return result

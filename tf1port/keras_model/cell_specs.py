@@ -56,16 +56,20 @@ def of_level(level, read):
     Raises:
         ValueError: a cell's arrays do not fit each other, or the directions differ in kind.
     """
-    found = []
-    for way, layers in (("forward/", level.forward), ("backward/", level.backward)):
+    specs = []
+    for direction, layers in (("forward/", level.forward), ("backward/", level.backward)):
         for index, layer in enumerate(layers):
-            prefix = (way if level.backward else "") + (f"cell_{index}/" if len(layers) > 1 else "")
-            found.append(_cell(layer, read, prefix))
+            prefix = (direction if level.backward else "") + (
+                f"cell_{index}/" if len(layers) > 1 else ""
+            )
+            specs.append(_cell(layer, read, prefix))
     half = len(level.forward)
-    for one, other in zip(found[:half], found[half:], strict=False):
-        if (one.function, one.options) != (other.function, other.options):
-            raise ValueError(f"{one.function} and {other.function} differ between two directions")
-    return found
+    for forward, backward in zip(specs[:half], specs[half:], strict=False):
+        if (forward.function, forward.options) != (backward.function, backward.options):
+            raise ValueError(
+                f"{forward.function} and {backward.function} differ between two directions"
+            )
+    return specs
 
 
 def layer_call(cells, options):
@@ -120,9 +124,9 @@ def _keras(family, weights, constants, sizes):
 
 
 def _operation(family, forget_bias):
-    moved = "rows split into kernel and recurrent kernel"
+    text = "rows split into kernel and recurrent kernel"
     if "lstm" in family:
-        moved += f", gates i, j, f, o to i, f, c, o, {forget_bias:g} added to the forget bias"
+        text += f", gates i, j, f, o to i, f, c, o, {forget_bias:g} added to the forget bias"
     if "gru" in family:
-        moved += ", gates r, u and the candidate to z, r, h"
-    return moved
+        text += ", gates r, u and the candidate to z, r, h"
+    return text

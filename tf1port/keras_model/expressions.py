@@ -19,7 +19,7 @@ class Call:
     def make(self):
         """What the call returns."""
         module, _, name = self.function.rpartition(".")
-        arguments = {key: _made(value) for key, value in self.arguments.items()}
+        arguments = {key: _constructed(value) for key, value in self.arguments.items()}
         return getattr(importlib.import_module(module), name)(**arguments)
 
     def lines(self, *, indent, before="", after=""):
@@ -41,29 +41,29 @@ class Call:
     @property
     def imports(self):
         """The import lines that the source needs."""
-        found = {_import(self.function)}
+        result = {_import(self.function)}
         for value in self.arguments.values():
-            for part in value if isinstance(value, list) else [value]:
-                found |= part.imports if isinstance(part, Call) else set()
-        return found
+            for item in value if isinstance(value, list) else [value]:
+                result |= item.imports if isinstance(item, Call) else set()
+        return result
 
     @property
     def _short(self):
         return self.function if self.function.startswith("keras.") else _leaf(self.function)
 
 
-def _made(value):
+def _constructed(value):
     if isinstance(value, list):
-        return [_made(part) for part in value]
+        return [_constructed(item) for item in value]
     return value.make() if isinstance(value, Call) else value
 
 
 def _text(value):
     if isinstance(value, Call):
-        arguments = ", ".join(f"{key}={_text(part)}" for key, part in value.arguments.items())
+        arguments = ", ".join(f"{key}={_text(item)}" for key, item in value.arguments.items())
         return f"{value._short}({arguments})"
     if isinstance(value, list):
-        return "[" + ", ".join(_text(part) for part in value) + "]"
+        return "[" + ", ".join(_text(item) for item in value) + "]"
     return literal(value) if isinstance(value, str) else repr(value)
 
 
@@ -84,7 +84,7 @@ def _argument(key, value, *, indent):
     if isinstance(value, Call):
         return value.lines(indent=indent, before=start, after=",")
     if isinstance(value, list) and len(" " * indent + start + _text(value) + ",") > WIDTH:
-        inner = [line for part in value for line in part.lines(indent=indent + 4, after=",")]
+        inner = [line for item in value for line in item.lines(indent=indent + 4, after=",")]
         return [" " * indent + start + "[", *inner, " " * indent + "],"]
     return [" " * indent + start + _text(value) + ","]
 

@@ -13,7 +13,7 @@ import numpy as np
 from tf1port.cells.families import FAMILIES
 
 
-class Part(NamedTuple):
+class CellMapping(NamedTuple):
     """A cell of a layer: what its roles begin with, its family, the forget bias of its graph."""
 
     prefix: str
@@ -21,7 +21,7 @@ class Part(NamedTuple):
     forget_bias: float = 0.0
 
 
-class Turned(NamedTuple):
+class Permutation(NamedTuple):
     """A weight whose axes Keras has in another order: its role, TF1's axes in Keras' order."""
 
     role: str
@@ -31,11 +31,11 @@ class Turned(NamedTuple):
 def variables(layer):
     """The variables of a Keras layer by role."""
     if isinstance(layer, keras.layers.Bidirectional):
-        ways = {"forward/": layer.forward_layer, "backward/": layer.backward_layer}
-        return _prefixed({start: variables(way) for start, way in ways.items()})
+        directions = {"forward/": layer.forward_layer, "backward/": layer.backward_layer}
+        return _prefixed({start: variables(direction) for start, direction in directions.items()})
     cell = getattr(layer, "cell", None)
     if isinstance(cell, keras.layers.StackedRNNCells):
-        return _prefixed({f"cell_{i}/": variables(one) for i, one in enumerate(cell.cells)})
+        return _prefixed({f"cell_{i}/": variables(inner) for i, inner in enumerate(cell.cells)})
     return {variable.path.rpartition("/")[2]: variable for variable in layer.weights}
 
 
@@ -46,18 +46,18 @@ def weights(layer):
 
 def set_weights(layer, arrays):
     """Sets the weights of a layer by role. Raises ValueError where the roles are not its own."""
-    own = variables(layer)
-    if own.keys() != arrays.keys():
-        raise ValueError(f"{layer.name} has {sorted(own)}, not {sorted(arrays)}")
-    for role, variable in own.items():
+    variables_by_role = variables(layer)
+    if variables_by_role.keys() != arrays.keys():
+        raise ValueError(f"{layer.name} has {sorted(variables_by_role)}, not {sorted(arrays)}")
+    for role, variable in variables_by_role.items():
         variable.assign(arrays[role])
 
 
 def slots(model, layer, slot):
     """The optimizer's variables of a slot, such as "momentum", of a layer's weights by role."""
-    found = slots_by_variable(model, slot)
-    own = variables(layer).items()
-    return {role: found[id(variable)] for role, variable in own if id(variable) in found}
+    by_id = slots_by_variable(model, slot)
+    by_role = variables(layer).items()
+    return {role: by_id[id(variable)] for role, variable in by_role if id(variable) in by_id}
 
 
 def slots_by_variable(model, slot):
@@ -65,51 +65,57 @@ def slots_by_variable(model, slot):
     by_path: dict[str, list[object]] = {}
     for variable in model.optimizer.variables:
         by_path.setdefault(variable.path, []).append(variable)
-    found = {}
+    result = {}
     for variable in model.trainable_variables:
         path = f"{model.optimizer.name}/{variable.path.replace('/', '_')}_{slot}"
         if path in by_path:  # a loaded model may have several of one path, in order
-            found[id(variable)] = by_path[path].pop(0)
-    return found
+            result[id(variable)] = by_path[path].pop(0)
+    return result
 
 
-def to_keras(parts, arrays, *, linear=False):
+def to_keras(mappings, arrays, *, linear=False):
     """TF1's variables of a layer by role as Keras' weights by role.
 
     Args:
-        parts: the layer's cells, or its Turned weights; none of a layer whose arrays are the same
+        mappings: its CellMappings, or its Permutations; none of a layer whose arrays are the same
             on both sides.
         linear: for slots and gradients, as for tf1port.cells.families.
     """
-    return _moved("to_keras", parts, arrays, linear=linear)
+    return _moved("to_keras", mappings, arrays, linear=linear)
 
 
-def to_tf1(parts, arrays, *, linear=False):
+def to_tf1(mappings, arrays, *, linear=False):
     """The way back of to_keras."""
-    return _moved("to_tf1", parts, arrays, linear=linear)
+    return _moved("to_tf1", mappings, arrays, linear=linear)
 
 
-def _moved(way, parts, arrays, *, linear):
-    if not parts:
+def _moved(direction, mappings, arrays, *, linear):
+    if not mappings:
         return dict(arrays)
-    if all(isinstance(part, Turned) for part in parts):
-        return {**arrays, **_turned(way, parts, arrays)}
-    found = {}
-    for part in parts:
-        own = {
-            role.removeprefix(part.prefix): value
+    if all(isinstance(mapping, Permutation) for mapping in mappings):
+        return {**arrays, **_permuted(direction, mappings, arrays)}
+    result = {}
+    for mapping in mappings:
+        cell_arrays = {
+            role.removeprefix(mapping.prefix): value
             for role, value in arrays.items()
-            if role.startswith(part.prefix)
+            if role.startswith(mapping.prefix)
         }
-        bias = 0.0 if linear else part.forget_bias
-        move = getattr(FAMILIES[part.family], way)
-        found.update(_prefixed({part.prefix: move(own, forget_bias=bias, linear=linear)}))
-    return found
+        bias = 0.0 if linear else mapping.forget_bias
+        convert = getattr(FAMILIES[mapping.family], direction)
+        result.update(
+            _prefixed({mapping.prefix: convert(cell_arrays, forget_bias=bias, linear=linear)})
+        )
+    return result
 
 
-def _turned(way, parts, arrays):
-    axes = {part.role: part.axes for part in parts if part.role in arrays}
-    if way == "to_tf1":
+def _permuted(direction, permutations, arrays):
+    axes = {
+        permutation.role: permutation.axes
+        for permutation in permutations
+        if permutation.role in arrays
+    }
+    if direction == "to_tf1":
         axes = {role: np.argsort(order) for role, order in axes.items()}
     return {
         role: np.ascontiguousarray(np.transpose(arrays[role], order))

@@ -26,12 +26,12 @@ def check_map(path, *, mapped):
     """
     try:
         with open(os.path.splitext(path)[0] + ".json", encoding="utf-8") as file:
-            was = json.load(file).get("mapped", False)
+            was_mapped = json.load(file).get("mapped", False)
     except (OSError, ValueError, AttributeError):
         return  # nothing says so
-    if was and not mapped:
+    if was_mapped and not mapped:
         raise UserError(f"{path} was made with a map: give --map to verify as well")
-    if mapped and not was:
+    if mapped and not was_mapped:
         raise UserError(f"{path} was made without a map: leave --map out")
 
 
@@ -52,7 +52,7 @@ def registered_names(path):
             config = json.loads(archive.read("config.json"))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return set()
-    names = {one.get("registered_name") for one in configurations(config)}
+    names = {item.get("registered_name") for item in configurations(config)}
     return {name for name in names if isinstance(name, str) and ">" in name}
 
 
@@ -64,10 +64,10 @@ def load(path, blueprint, *, trust=False):
     """
     model = open_model(path, trust=trust)
     try:
-        found = {s.name: layer_weights.weights(model.get_layer(s.name)) for s in blueprint.specs}
+        weights = {s.name: layer_weights.weights(model.get_layer(s.name)) for s in blueprint.specs}
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not of this checkpoint: {_line(error)}") from None
-    return model, found
+    return model, weights
 
 
 def open_model(path, *, trust=False):
@@ -154,10 +154,10 @@ def _check_trusted(path):
             config = json.loads(archive.read("config.json"))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is damaged or no .keras file: {_line(error)}") from None
-    found = foreign_classes(config)
-    if found:
+    untrusted = foreign_classes(config)
+    if untrusted:
         raise UserError(
-            f"{path} has layers that run code or read files ({', '.join(found)}): "
+            f"{path} has layers that run code or read files ({', '.join(untrusted)}): "
             "say --trust if you know where it comes from"
         )
 

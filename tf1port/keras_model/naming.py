@@ -28,7 +28,7 @@ def identifier(text: str) -> str:
 
 def class_name(text: str) -> str:
     """A text as the name of a class."""
-    return "".join(part.capitalize() for part in identifier(text).split("_") if part)
+    return "".join(word.capitalize() for word in identifier(text).split("_") if word)
 
 
 def of_node(scope: str) -> str:
@@ -38,33 +38,33 @@ def of_node(scope: str) -> str:
 
 def of_layer(variables: list[str], otherwise: str) -> str:
     """A name for a layer: of the scope of its variables that says the most."""
-    parts = variables[0].split("/") if variables else []
-    for part in reversed(parts):
-        plain = _ENDINGS.sub("", part.lower())
+    words = variables[0].split("/") if variables else []
+    for word in reversed(words):
+        plain = _ENDINGS.sub("", word.lower())
         if not _GENERIC.match(plain):
-            return identifier(_ENDINGS.sub("", part))
+            return identifier(_ENDINGS.sub("", word))
     return otherwise
 
 
 def of_loop(scope: str, variables: list[str]) -> str:
     """A name for a loop: of what all its variables have in common, or of its scope."""
-    shared = [part for part in _shared(variables) if not _GENERIC.match(part)]
+    shared = [word for word in _shared(variables) if not _GENERIC.match(word)]
     return identifier(shared[-1]) if shared else of_layer([scope], "steps")
 
 
 def of_weights(variables: list[str]) -> dict[str, str]:
     """Names for the variables of one layer: what of theirs they do not have in common."""
     start, names = len(_shared(variables)), Names()
-    parts = {
+    words_by_name = {
         name: [p for p in name.split("/")[start:] if p != "multi_rnn_cell"] for name in variables
     }
-    return {names.new(identifier("_".join(of))): name for name, of in parts.items()}
+    return {names.new(identifier("_".join(words))): name for name, words in words_by_name.items()}
 
 
 def _shared(variables: list[str]) -> list[str]:
     """The first parts of some names that all have, but for the last part of each."""
     rows = [name.split("/")[:-1] for name in variables]
-    return [of[0] for of in zip(*rows, strict=False) if len(set(of)) == 1]
+    return [words[0] for words in zip(*rows, strict=False) if len(set(words)) == 1]
 
 
 def layer_names(used: Iterable[str] = ()) -> Names:
@@ -78,15 +78,15 @@ class Names:
     """Names that differ from each other."""
 
     def __init__(self, used: Iterable[str] = (), *, ops: Iterable[str] = ()) -> None:
-        self._used: set[str] = {*_TAKEN, *used}
+        self._in_use: set[str] = {*_TAKEN, *used}
         self._ops = set(ops)  # which Keras calls so with any number
 
-    def new(self, wanted: str) -> str:
+    def new(self, base: str) -> str:
         """The wanted name, with a number where it is in use."""
-        if re.sub(r"(_\d+)+$", "", wanted) in self._ops:
-            wanted += "_layer"
-        name, number = wanted, 2
-        while name in self._used:
-            name, number = f"{wanted}_{number}", number + 1
-        self._used.add(name)
+        if re.sub(r"(_\d+)+$", "", base) in self._ops:
+            base += "_layer"
+        name, number = base, 2
+        while name in self._in_use:
+            name, number = f"{base}_{number}", number + 1
+        self._in_use.add(name)
         return name

@@ -1,6 +1,6 @@
 """The optimizer of a TF1 graph, its constants and slots, as a Keras optimizer with its state.
 
-Slots are gradients' sums: the linear part of a cell's map carries them, nothing is added to them.
+Slots are sums of gradients: they are converted by the linear part of a cell's map (no offsets).
 """
 
 import re
@@ -35,18 +35,18 @@ class OptimizerSpec(NamedTuple):
     """A Keras optimizer: class, options, where its slots come from, steps taken.
 
     sources: TF1's variables of the slots, {slot: {layer: {TF1's role: name}}}.
-    parts: by layer its cells, as for tf1port.keras_model.layer_weights.
-    read: a function from a variable's name to its array: slots may be twice what the weights are,
-        so that nothing here holds them.
-    notes: lines on what the graph did not say.
-    unknown: why the graph does not say an option, or the "class", "clipping" or "iterations": what
-        stands here is a stand-in that nothing can be held against.
+    mappings: by layer its cells, as for tf1port.keras_model.layer_weights.
+    read: a function from a variable's name to its array: slots may be twice as large as the
+        weights, so they are read when they are needed.
+    notes: lines on what the graph does not tell.
+    unknown: by option, or "class", "clipping" or "iterations", why the graph does not tell it: the
+        value here is a stand-in, and is not compared.
     """
 
     kind: str
     options: dict[str, object]
     sources: dict[str, dict[str, dict[str, str]]]
-    parts: dict[str, tuple[layer_weights.Part, ...]]
+    mappings: dict[str, tuple[layer_weights.CellMapping, ...]]
     read: Callable[[str], np.ndarray]
     iterations: int
     notes: list[str]
@@ -55,13 +55,13 @@ class OptimizerSpec(NamedTuple):
 
     @property
     def unproved(self):
-        """Lines on what of it nothing can be held against."""
+        """Lines on the options that cannot be compared."""
         return [f"{name} {why}: not compared" for name, why in self.unknown.items()]
 
     def slot(self, slot, layer):
         """The arrays of a slot of a layer by Keras' role."""
         arrays = {role: self.read(name) for role, name in self.sources[slot][layer].items()}
-        arrays = layer_weights.to_keras(self.parts[layer], arrays, linear=True)
+        arrays = layer_weights.to_keras(self.mappings[layer], arrays, linear=True)
         return {role: self.as_keras(value) for role, value in arrays.items()}
 
     def as_keras(self, slot):
@@ -71,7 +71,7 @@ class OptimizerSpec(NamedTuple):
         return -slot * self._rate(slot.dtype)
 
     def as_tf1(self, slot):
-        """The way back of as_keras."""
+        """The inverse of as_keras."""
         if self.kind != "SGD":
             return slot
         return -slot / self._rate(slot.dtype)
@@ -96,15 +96,15 @@ class OptimizerSpec(NamedTuple):
         optimizer.build(model.trainable_variables)
         pairs = [(slot, name) for slot, layers in self.sources.items() for name in layers]
         for slot, name in progress(pairs, "slots", unit=" layers", delay=0.5):
-            found = layer_weights.slots(model, model.get_layer(name), slot)
+            slot_variables = layer_weights.slots(model, model.get_layer(name), slot)
             arrays = self.slot(slot, name)
-            for role, variable in found.items():
+            for role, variable in slot_variables.items():
                 variable.assign(arrays.pop(role))
         optimizer.iterations.assign(self.iterations)
 
 
 def why_not(graph, specs):
-    """Why the optimizer that a graph has is none of a model of some Specs; None: it is, or none."""
+    """Why the graph's optimizer cannot train a model of some Specs; None: it can, or is none."""
     learning = {
         variable
         for spec in specs
@@ -114,40 +114,42 @@ def why_not(graph, specs):
     return unsupported_reason(graph, learning)
 
 
-def find_optimizer(graph, specs, checkpoint, held):
+def find_optimizer(graph, specs, checkpoint, contents):
     """The optimizer that a graph applies to the variables of some Specs; None where none is.
 
     Args:
         graph: tf1port.tf1.graph.index.Graph. specs: tf1port.keras_model.blueprint.Spec, all layers.
-        checkpoint: tf1port.tf1.checkpoint.reader.Checkpoint. held: its Inventory.
+        checkpoint: tf1port.tf1.checkpoint.reader.Checkpoint. contents: its Inventory.
     """
-    wanted = {variable for spec in specs for variable in spec.sources.values()}
-    applied = {name: one for name, one in find_applied(graph).items() if name in wanted}
-    kinds = {one.kind for one in applied.values()}
+    trained = {variable for spec in specs for variable in spec.sources.values()}
+    applied = {name: update for name, update in find_applied(graph).items() if name in trained}
+    kinds = {update.kind for update in applied.values()}
     if len(kinds) != 1 or why_not(graph, specs):
         return None
     (name,) = kinds
     kind = KINDS[name]
     notes: list[str] = []
     unknown: dict[str, str] = {}
-    options, read = _constants(graph, applied, checkpoint, notes, unknown)
+    options, constant_names = _constants(graph, applied, checkpoint, notes, unknown)
     recurrent = any(spec.cells for spec in specs)
     embeddings = [spec for spec in specs if spec.kind == "Embedding"]
     tables = [name for spec in embeddings for name in spec.sources.values()]
     options |= _clips(graph, applied, notes, unknown, recurrent=recurrent, tables=tables)
     if _dtype(specs) == "float32":  # the shortest number of that float32
         options = {name: _shortest(value) for name, value in options.items()}
-    if any(graph.nodes[one.node].attr["use_nesterov"].b for one in applied.values()):
+    if any(graph.nodes[update.node].attr["use_nesterov"].b for update in applied.values()):
         options |= _looking_ahead(name, notes, unknown)
-    names = slot_names(graph, applied, kind, held)
+    names = slot_names(graph, applied, kind, contents)
     sources = _sources(specs, names, kind, checkpoint, options)
     if kind.keras == "SGD" and "learning_rate" in unknown and sources:
         sources = {}  # Keras' momentum is in units of the rate
         notes.append("the slots of momentum are left out: they cannot be scaled by an unknown rate")
-    variables = [n for layers in sources.values() for of in layers.values() for n in of.values()]
-    counted = [held.counters[key] for key in sorted(held.counters)]
+    variables = [
+        n for layers in sources.values() for by_role in layers.values() for n in by_role.values()
+    ]
+    counted = [contents.counters[key] for key in sorted(contents.counters)]
     powers = _by_powers(graph, applied, checkpoint, options, notes, unknown)
-    iterations = _iterations(checkpoint, held.counters, powers, notes)
+    iterations = _iterations(checkpoint, contents.counters, powers, notes)
     if iterations is None and name == "Adam":  # the others' updates do not depend on it
         unknown["iterations"] = "are counted by nothing in the checkpoint"
     if embeddings:
@@ -157,10 +159,18 @@ def find_optimizer(graph, specs, checkpoint, held):
             "each gate of a GRU with reset_after has two biases in Keras, which both learn, where "
             "TF1's cell has one: training goes on differently"
         )
-    used = [*variables, *counted, *dict.fromkeys(read)]
-    parts = {spec.name: spec.parts for spec in specs}
+    accounted = [*variables, *counted, *dict.fromkeys(constant_names)]
+    mappings = {spec.name: spec.mappings for spec in specs}
     return OptimizerSpec(
-        kind.keras, options, sources, parts, checkpoint.read, iterations or 0, notes, used, unknown
+        kind.keras,
+        options,
+        sources,
+        mappings,
+        checkpoint.read,
+        iterations or 0,
+        notes,
+        accounted,
+        unknown,
     )
 
 
@@ -176,18 +186,18 @@ def _shortest(value):
 def _constants(graph, applied, checkpoint, notes, unknown):
     """The options of Keras' optimizer but for clipping, and the variables among their sources."""
     kind = KINDS[next(iter(applied.values())).kind]
-    options, read = dict(kind.fixed), []
+    options, names = dict(kind.fixed), []
     for argument, option in kind.options.items():
         tensors = {graph.origin(_uncast(graph, o.arguments[argument])) for o in applied.values()}
         options[option] = _value(graph, tensors, checkpoint, option, notes, unknown)
         variables = {graph.variable(tensor) for tensor in tensors}
-        read += sorted(variables & checkpoint.shapes.keys())
-    return options, read
+        names += sorted(variables & checkpoint.shapes.keys())
+    return options, names
 
 
 def _clips(graph, applied, notes, unknown, *, recurrent, tables):
-    """The option of Keras' optimizer that clips, where one does."""
-    clippings = [find_clipping(graph, one.arguments["grad"]) for one in applied.values()]
+    """The clipping option of Keras' optimizer, if the graph clips its gradients."""
+    clippings = [find_clipping(graph, update.arguments["grad"]) for update in applied.values()]
     rows = rows_of(graph, clippings, tables)
     options = clip_options(clippings, recurrent, rows=rows, notes=notes)
     if options is None:
@@ -225,7 +235,7 @@ def _looking_ahead(name, notes, unknown):
 def _value(graph, tensors, checkpoint, option, notes, unknown):
     """A hyper-parameter: a constant of the graph, or a variable of the checkpoint.
 
-    tensors: what the ops of several variables take of it.
+    tensors: its tensors, as the update ops of several variables have them.
     """
     values = {_single(graph, tensor, checkpoint, option, notes) for tensor in sorted(tensors)}
     if len(values) == 1 and None not in values:
@@ -238,7 +248,7 @@ def _value(graph, tensors, checkpoint, option, notes, unknown):
 
 
 def _single(graph, tensor, checkpoint, option, notes):
-    """The value of a hyper-parameter's tensor; None: only a run of the graph would tell."""
+    """The value of a hyper-parameter's tensor; None: it is known only when the graph runs."""
     value = scalar(graph.constant(tensor))
     variable = graph.variable(tensor)
     if value is None and variable in checkpoint.shapes:
@@ -248,7 +258,7 @@ def _single(graph, tensor, checkpoint, option, notes):
 
 
 def _uncast(graph, tensor):
-    """What a tensor is cast from: a graph in float64 casts its constants, which are float32."""
+    """The input of a tensor's Cast: a graph in float64 casts its constants, which are float32."""
     node = graph.node(graph.origin(tensor))
     return graph.inputs(node)[0] if node is not None and node.op == "Cast" else tensor
 
@@ -258,19 +268,19 @@ def _sources(specs, names, kind, checkpoint, options):
     sources: dict[str, dict[str, dict[str, str]]] = {}
     for argument, slot in kind.slots.items():
         if options.get(slot) == 0:
-            continue  # Keras keeps no momentum where none is wanted, TF1 one that is never read
+            continue  # at a momentum of 0 Keras has no slot, TF1 one that is never read
         for spec in specs:
             learning = {role: v for role, v in spec.sources.items() if role not in AVERAGES}
-            of = {role: names.get(v, {}).get(argument) for role, v in learning.items()}
-            if set(of.values()) <= checkpoint.shapes.keys():  # else not trained, or not saved
-                sources.setdefault(slot, {})[spec.name] = of
+            by_role = {role: names.get(v, {}).get(argument) for role, v in learning.items()}
+            if set(by_role.values()) <= checkpoint.shapes.keys():  # else not trained, or not saved
+                sources.setdefault(slot, {})[spec.name] = by_role
     return sources
 
 
 def _iterations(checkpoint, counters, powers, notes):
-    """Steps taken: as Adam's powers of beta tell, else of the global step, else of the file's name.
+    """The number of training steps: by Adam's powers of beta, the global step or the file's name.
 
-    powers: the count of the former; None: they tell nothing. Returns None where nothing does.
+    powers: the count by the powers of beta, or None. Returns None where nothing counts the steps.
     """
     step = int(checkpoint.read(counters["global_step"])) if "global_step" in counters else None
     if powers is not None:
@@ -292,7 +302,7 @@ def _iterations(checkpoint, counters, powers, notes):
 
 
 def _by_powers(graph, applied, checkpoint, options, notes, unknown):
-    """Steps taken as Adam's powers of beta tell; None: they do not, or not the same.
+    """The number of training steps by Adam's powers of beta; None: unknown, or they disagree.
 
     The power of beta_1 is 0 in float32 after some hundreds of steps, that of beta_2 later.
     """
@@ -302,9 +312,9 @@ def _by_powers(graph, applied, checkpoint, options, notes, unknown):
         variable = graph.variable(_uncast(graph, arguments[power])) if power in arguments else None
         if variable in checkpoint.shapes and beta not in unknown:
             found.append(count_of_power(options[beta], checkpoint.read(variable)))
-    told = [count for count in found if count is not None]
-    exact = {count.steps for count in told if count.exact}
-    steps = exact if len(exact) == 1 else {count.steps for count in told}
+    known = [count for count in found if count is not None]
+    exact = {count.steps for count in known if count.exact}
+    steps = exact if len(exact) == 1 else {count.steps for count in known}
     if len(steps) > 1:
         counts = " and ".join(map(str, sorted(steps)))
         notes.append(f"Adam's powers of beta tell two counts of steps, {counts}: neither is taken")

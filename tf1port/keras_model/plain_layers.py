@@ -38,22 +38,22 @@ _DENSE = "hidden"
 
 def layer_call(layer, weights, *, dtype, name):
     """The Call of a tf1port.tf1.graph.layer.Layer with arrays by Keras' role."""
-    kind, told, _ = KINDS.get(layer.kind, (layer.kind, _nothing, None))
-    known = {key: value for key, value in layer.options.items() if value is not None}
-    options = {**told(weights), **known}
+    kind, options_of, _ = KINDS.get(layer.kind, (layer.kind, _nothing, None))
+    explicit = {key: value for key, value in layer.options.items() if value is not None}
+    options = {**options_of(weights), **explicit}
     return Call(f"keras.layers.{kind}", {**options, "dtype": dtype, "name": name})
 
 
-def named(before, after):
+def with_names(before, after):
     """The layers before and after the cells, each with a name of its own.
 
     The last one with a kernel before the cells makes "features", the last one after them "logits".
     """
     counts: Counter[str] = Counter()
-    wanted = [*_wanted(before, "features"), *_wanted(after, "logits")]
-    several = Counter(wanted)
+    base_names = [*_base_names(before, "features"), *_base_names(after, "logits")]
+    several = Counter(base_names)
     names = []
-    for name in wanted:
+    for name in base_names:
         counts[name] += 1
         numbered = several[name] > 1 or name == _DENSE
         names.append(f"{name}_{counts[name]}" if numbered else name)
@@ -61,7 +61,7 @@ def named(before, after):
     return pairs[: len(before)], pairs[len(before) :]
 
 
-def _wanted(layers, last):
+def _base_names(layers, last):
     names = [_name(layer) for layer in layers]
     if _DENSE in names:
         names[len(names) - 1 - names[::-1].index(_DENSE)] = last

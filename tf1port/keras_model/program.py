@@ -1,4 +1,4 @@
-"""A Keras model of any shape as data: what is computed of what, before it is written as source.
+"""A Keras model of any shape as data: a graph of values, before it is written as source.
 
 A Value is a tensor; its Producer an input, a constant, a variable, a use of a layer or one op.
 """
@@ -29,7 +29,7 @@ class Dim:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """A size that is computed of others: `operator` is one of + - * //."""
+    """A size that is computed from others: `operator` is one of + - * //."""
 
     operator: str
     terms: tuple[Size, ...]
@@ -39,16 +39,16 @@ Size = int | Dim | Arithmetic
 
 
 class Producer:
-    """What makes one or several values.
+    """The source of one or several values.
 
-    scope: the name of the graph's node, which names are made of.
+    scope: the name of the graph's node, from which names are derived.
     """
 
     scope: str = ""
 
     @property
     def operands(self) -> Sequence[Value]:
-        """The values that it takes."""
+        """Its input values."""
         return ()
 
 
@@ -56,8 +56,8 @@ class Producer:
 class Value:
     """A tensor of the model.
 
-    dims: its sizes, each an int or made of those of other values. rows_of: where this is another
-    value with all axes but the last one put together.
+    dims: its sizes, each an int or computed from those of other values. rows_of: the value that
+    this one is a reshape of, with all axes but the last merged into one.
     """
 
     producer: Producer
@@ -100,7 +100,7 @@ class Constant(Producer):
 
 @dataclass(eq=False)
 class Weight(Producer):
-    """A variable of the graph that no stock layer holds."""
+    """A variable of the graph that belongs to no stock layer."""
 
     variable: str
     scope: str = ""
@@ -108,7 +108,7 @@ class Weight(Producer):
 
 @dataclass(eq=False)
 class Sizes(Producer):
-    """Whole numbers that say how large something is: a vector of them, or one where `scalar`."""
+    """Sizes as an integer tensor: a vector of them, or one where `scalar`."""
 
     sizes: tuple[Size, ...]
     scalar: bool = False
@@ -126,23 +126,23 @@ class Op(Producer):
 
     op: str
     attrs: Mapping[str, Any]
-    taken: tuple[Value, ...]
+    inputs: tuple[Value, ...]
     out_dtypes: tuple[str, ...]
     out_shapes: tuple[Shape, ...]
     scope: str = ""
 
     @property
     def operands(self) -> Sequence[Value]:
-        """The values that it takes."""
-        return self.taken
+        """Its input values."""
+        return self.inputs
 
 
 @dataclass(eq=False)
 class Use(Producer):
     """A call of a layer.
 
-    layer: what names the layer, the same for all its uses. positional: what it takes; a list where
-    `together`. keywords: each a value or a list of values, by argument.
+    layer: the same object for all its uses. positional: its inputs. keywords: each a value or a
+    list of values, by argument.
     """
 
     layer: Layer
@@ -152,11 +152,11 @@ class Use(Producer):
 
     @property
     def operands(self) -> Sequence[Value]:
-        """The values that it takes, by position and by keyword."""
-        found = list(self.positional)
+        """Its inputs, by position and by keyword."""
+        values = list(self.positional)
         for value in self.keywords.values():
-            found += value if isinstance(value, list) else [value]
-        return found
+            values += value if isinstance(value, list) else [value]
+        return values
 
 
 @dataclass(eq=False)
@@ -174,20 +174,20 @@ class Layer:
 
 @dataclass(eq=False)
 class Leaf(Producer):
-    """What a step of a loop starts from: of a sequence its step, a state, or the step's number."""
+    """An input of a loop's body: one step of a sequence, a state, or the number of the step."""
 
     scope: str = ""
 
 
 @dataclass(eq=False)
 class Loop(Producer):
-    """One step after the other, as a layer of its own.
+    """A loop over time steps, as a layer of its own.
 
-    sequences: what is read step by step, [T, ...]; `steps` are the values of one step.
-    initial: the states at the start; `states` are those of a step, `new_states` what it makes.
-    outputs: what is kept of every step. time: the number of the step. length: how many there are.
-    variables: TF1's by the name of the layer's weight. The values of the loop are the final states,
-    then the outputs of all steps, [T, ...].
+    sequences: read step by step, [T, ...]; `steps` are the values of one step.
+    initial: the initial states; `states` are those before a step, `new_states` those after it.
+    outputs: the values that are stacked over all steps. time: the number of the step. length: the
+    number of steps. variables: TF1's by the name of the layer's weight. The values of the loop are
+    the final states, then the stacked outputs, [T, ...].
     """
 
     sequences: list[Value]
@@ -204,57 +204,61 @@ class Loop(Producer):
 
     @property
     def leaves(self) -> list[Value]:
-        """What a step starts from."""
+        """The inputs of a step."""
         return [*self.steps, *self.states, self.time]
 
     @property
     def inner(self) -> list[Producer]:
-        """What is computed at every step, in order."""
-        known = {id(leaf.producer) for leaf in self.leaves}
-        found = []
+        """The producers that are computed at every step, in order."""
+        depends_on_step = {id(leaf.producer) for leaf in self.leaves}
+        producers = []
         for producer in in_order([*self.new_states, *self.outputs]):
-            if any(id(value.producer) in known for value in producer.operands):
-                known.add(id(producer))
-                found.append(producer)
-        return found
+            if any(id(value.producer) in depends_on_step for value in producer.operands):
+                depends_on_step.add(id(producer))
+                producers.append(producer)
+        return producers
 
     @property
     def invariant(self) -> list[Value]:
-        """What every step takes as it is."""
-        inner = {id(one) for one in self.inner} | {id(leaf.producer) for leaf in self.leaves}
-        found: dict[tuple[int, int], Value] = {}
-        values = [v for one in self.inner for v in one.operands]
+        """The values from outside of the loop that every step uses."""
+        inner = {id(producer) for producer in self.inner} | {
+            id(leaf.producer) for leaf in self.leaves
+        }
+        result: dict[tuple[int, int], Value] = {}
+        values = [v for producer in self.inner for v in producer.operands]
         for value in [*values, *self.new_states, *self.outputs]:
             if id(value.producer) not in inner:
-                found.setdefault((id(value.producer), value.port), value)
-        own = set(self.variables.values())
+                result.setdefault((id(value.producer), value.port), value)
+        weights_of_loop = set(self.variables.values())
         return [
             value
-            for value in found.values()
-            if not (isinstance(value.producer, Weight) and value.producer.variable in own)
+            for value in result.values()
+            if not (
+                isinstance(value.producer, Weight) and value.producer.variable in weights_of_loop
+            )
         ]
 
     @property
-    def kept(self) -> list[tuple[Size, ...]]:
-        """The sizes of the outputs that are no states, for which room is made before the steps."""
+    def output_sizes(self) -> list[tuple[Size, ...]]:
+        """The sizes of the outputs that are no states: they are allocated before the first step."""
         states = {id(value) for value in self.new_states}
-        others = [value for value in self.outputs if id(value) not in states]
-        return [tuple(one.size(axis) for axis in range(len(one.axes))) for one in others]
+        values = [value for value in self.outputs if id(value) not in states]
+        return [tuple(value.size(axis) for axis in range(len(value.axes))) for value in values]
 
     @property
     def operands(self) -> Sequence[Value]:
-        """What it takes from elsewhere."""
+        """All values from outside of the loop."""
         length = [] if self.sequences else [Value(Sizes((self.length,), True), "int32", ())]
-        room = [Value(Sizes(sizes), "int32", (len(sizes),)) for sizes in self.kept]
-        return [*self.sequences, *self.initial, *self.invariant, *length, *room]
+        allocations = [Value(Sizes(sizes), "int32", (len(sizes),)) for sizes in self.output_sizes]
+        return [*self.sequences, *self.initial, *self.invariant, *length, *allocations]
 
 
 @dataclass(frozen=True)
 class Program:
-    """A model: what it takes, what it gives, the optimizer that trains it.
+    """A model: its inputs, its outputs, the optimizer that trains it.
 
     outputs: values by the name of the output. specs: all layers, those of their own classes too.
-    rounded: numbers of it were computed of constants in float32, and are others in float64.
+    rounded: some of its constants were computed in float32, and have other values in float64.
     """
 
     dtype: str
@@ -270,12 +274,12 @@ class Program:
 
     @property
     def upcasts(self) -> bool:
-        """Whether it is the same model in float64 as its graph is there."""
+        """Whether the model in float64 is the graph upcast to float64."""
         return self.dtype == "float32" and not self.rounded
 
 
 def dims_in(size: Size) -> Iterator[Dim]:
-    """The sizes that are known only when the model runs which a size is made of."""
+    """The Dims that a size is computed from."""
     if isinstance(size, Dim):
         yield size
     elif isinstance(size, Arithmetic):
@@ -284,16 +288,16 @@ def dims_in(size: Size) -> Iterator[Dim]:
 
 
 def in_order(values: Sequence[Value]) -> list[Producer]:
-    """What makes some values and what that takes, each after what it takes itself."""
-    found: dict[int, Producer] = {}
+    """The producers of some values and all upstream of them, in topological order."""
+    ordered: dict[int, Producer] = {}
     stack = [(value.producer, False) for value in reversed(values)]
     while stack:
-        producer, done = stack.pop()
-        if id(producer) in found:
+        producer, is_ready = stack.pop()
+        if id(producer) in ordered:
             continue
-        if done:
-            found[id(producer)] = producer
+        if is_ready:
+            ordered[id(producer)] = producer
             continue
         stack.append((producer, True))
         stack += [(v.producer, False) for v in reversed(producer.operands)]
-    return list(found.values())
+    return list(ordered.values())

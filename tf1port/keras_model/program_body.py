@@ -27,7 +27,7 @@ from tf1port.keras_model.program import (
     in_order,
 )
 from tf1port.keras_model.program_blocks import arranged, blocks_of, leaves
-from tf1port.keras_model.statements import inlined, row, written
+from tf1port.keras_model.statements import as_lines, inlined, row
 
 if TYPE_CHECKING:
     from tf1port.keras_model.program_source import ProgramSource
@@ -47,11 +47,11 @@ class Body:
         self.statements: list[tuple[str, str, Any]] = []
         self.weights: dict[str, str] = {}  # texts of variables of the layer's own
 
-    def lines(self, *, indent: int, kept: Sequence[Value] = ()) -> list[str]:
+    def lines(self, *, indent: int, returned: Sequence[Value] = ()) -> list[str]:
         """The statements as lines.
 
         Args:
-            kept: the values that are returned.
+            returned: the values that the function returns.
         """
         blocks = blocks_of(self.order, self._is_dynamic) if self.functional else {}
         for producer in arranged(self.order, blocks):
@@ -65,19 +65,19 @@ class Body:
                 self._loop(producer)
             elif self.functional and hasattr(producer, "variable"):
                 self._variable(producer)
-        names = {self.texts.get((id(value.producer), value.port), "") for value in kept}
-        return written(inlined(self.statements, names), indent)
+        names = {self.texts.get((id(value.producer), value.port), "") for value in returned}
+        return as_lines(inlined(self.statements, names), indent)
 
     def _is_dynamic(self, op: Op) -> bool:
-        """Whether an op has to ask for a size when the model runs."""
+        """Whether an op needs a size that is known only when the model runs."""
         probe = Body(self.source, [], functional=False)
         for value in leaves(op):
             probe.texts.setdefault((id(value.producer), value.port), "x")
-        made = probe.translated(op)
-        return made.needs_layer or "ops.shape(" in made.call
+        translation = probe.translated(op)
+        return translation.needs_layer or "ops.shape(" in translation.call
 
     def name(self, value: Value) -> str:
-        """A new name for a value from elsewhere: an argument."""
+        """A new name for a value from outside the function: an argument."""
         text = self.names.new(name_of(value.producer))
         self.texts[id(value.producer), value.port] = text
         return text
@@ -90,8 +90,8 @@ class Body:
         if isinstance(producer, Weight) and producer.variable in self.weights:
             return self.weights[producer.variable]
         if isinstance(producer, Sizes):
-            parts = [self.size(size) for size in producer.sizes]
-            return str(parts[0]) if producer.scalar else f"({', '.join(map(str, parts))},)"
+            sizes = [self.size(size) for size in producer.sizes]
+            return str(sizes[0]) if producer.scalar else f"({', '.join(map(str, sizes))},)"
         return self.texts[id(producer), value.port]
 
     def size(self, size: Size) -> str | int:
@@ -99,54 +99,54 @@ class Body:
         if isinstance(size, int):
             return size
         if isinstance(size, Arithmetic):
-            parts = [self.size(term) for term in size.terms]
+            terms = [self.size(term) for term in size.terms]
             return f" {size.operator} ".join(
-                f"({part})" if " " in str(part) else str(part) for part in parts
+                f"({term})" if " " in str(term) else str(term) for term in terms
             )
         return f"ops.shape({self.tensor(size.value)})[{size.axis}]"
 
     def operand(self, value: Value) -> Operand:
-        """A value as the table of ops takes it."""
+        """A value as an operand for the table of ops."""
         producer = value.producer
         array = producer.array if isinstance(producer, Constant) else None
-        parts = None
+        entries = None
         if isinstance(producer, Sizes):
-            parts = tuple(self.size(size) for size in producer.sizes)
+            entries = tuple(self.size(size) for size in producer.sizes)
             if producer.scalar:
-                text = f"({parts[0]})" if " " in str(parts[0]) else str(parts[0])
+                text = f"({entries[0]})" if " " in str(entries[0]) else str(entries[0])
                 return Operand(text, value.dtype, ())
-        return Operand(self.tensor(value), value.dtype, value.shape, array, parts)
+        return Operand(self.tensor(value), value.dtype, value.shape, array, entries)
 
     def _op(self, op: Op) -> None:
         alias = _last_step(op, self.source.users) if op.op == "StridedSlice" else None
         if alias is not None:
             self.texts[id(op), 0] = self.texts[id(alias), 0]
             return
-        made = self.translated(op)
+        translation = self.translated(op)
         name = self.names.new(name_of(op))
-        self.statements.append((name, self._typed(made.call), None))
-        for port, template in enumerate(made.outputs):
+        self.statements.append((name, self._typed(translation.call), None))
+        for port, template in enumerate(translation.outputs):
             self.texts[id(op), port] = template.format(name)
 
     def translated(self, op: Op) -> Translation:
         """An op as the table of ops writes it."""
         if op.op == "SequenceMask":
-            lengths, steps = (self.tensor(value) for value in op.taken)
-            dtype = op.taken[0].dtype
+            lengths, steps = (self.tensor(value) for value in op.inputs)
+            dtype = op.inputs[0].dtype
             # In this order: a tensor of TensorFlow does not compare itself with one of keras.Input.
             return Translation(f'{lengths}[:, None] > ops.arange({steps}, dtype="{dtype}")')
-        taken = [self.operand(value) for value in op.taken]
+        operands = [self.operand(value) for value in op.inputs]
         name = op.op
-        if name in _MIRRORED and self.functional and not _is_fed(op.taken[0]):
+        if name in _MIRRORED and self.functional and not _depends_on_input(op.inputs[0]):
             # A tensor of TensorFlow does not compare itself with one of keras.Input.
-            name, taken = _MIRRORED[name], taken[::-1]
+            name, operands = _MIRRORED[name], operands[::-1]
         if op.op == "Reshape":
-            taken[1] = self._target(op.taken[1], taken[1])
+            operands[1] = self._target(op.inputs[1], operands[1])
         operation = Operation(
             name,
             op.scope,
             op.attrs,
-            tuple(taken),
+            tuple(operands),
             len(op.out_dtypes),
             op.out_dtypes,
             op.out_shapes,
@@ -154,27 +154,27 @@ class Body:
         return translate(operation)
 
     def _target(self, value: Value, operand: Operand) -> Operand:
-        """The target of a reshape, its only size that is not known left open."""
+        """The target of a reshape, -1 for its size that is not known if there is only one."""
         if not isinstance(value.producer, Sizes):
             return operand
         sizes = value.producer.sizes
-        open_ = [size for size in sizes if not isinstance(size, int)]
-        if len(open_) != 1 or -1 in sizes:
+        unknown = [size for size in sizes if not isinstance(size, int)]
+        if len(unknown) != 1 or -1 in sizes:
             return operand
-        parts = tuple(size if isinstance(size, int) else -1 for size in sizes)
-        return Operand(str(parts), "int32", value.shape, None, parts)
+        entries = tuple(size if isinstance(size, int) else -1 for size in sizes)
+        return Operand(str(entries), "int32", value.shape, None, entries)
 
     def _typed(self, text: str) -> str:
-        """Within a layer its own dtype stands for that of the model."""
+        """Within a layer's call, the model's dtype is written as self.compute_dtype."""
         dtype = self.source.program.dtype
         return text if self.functional else text.replace(f'"{dtype}"', "self.compute_dtype")
 
     def scan(self, loop: Loop) -> list[str]:
         """The lines of a call: a function of one step, which ops.scan repeats.
 
-        Of every step all states are kept, as ops.scan has room for what is like them alone: so an
-        output that is no state becomes one. It reads one sequence of a length that only a run
-        knows: further ones are read by the number of the step.
+        ops.scan stacks values of the shapes of its states alone, so the states of every step are
+        stacked, and an output that is no state becomes one. It iterates over one sequence whose
+        length may be unknown; further sequences are indexed by the number of the step.
         """
         states = [self.name(value) for value in loop.states]
         starts = [self._start(value) for value in loop.initial]
@@ -184,33 +184,35 @@ class Body:
         time = self.name(loop.time)
         pairs = zip(steps[1:], sequences[1:], strict=True)
         reads = [f"{name} = ops.take({text}, {time}, axis=0)" for name, text in pairs]
-        body = self.lines(indent=12, kept=[*loop.new_states, *loop.outputs])
-        made = [self.tensor(value) for value in loop.new_states]
-        places = [self._kept(value, states, starts, made) for value in loop.outputs]
+        body = self.lines(indent=12, returned=[*loop.new_states, *loop.outputs])
+        new_states = [self.tensor(value) for value in loop.new_states]
+        places = [self._state_index(value, states, starts, new_states) for value in loop.outputs]
         if sequences and (reads or any(re.search(rf"\b{time}\b", line) for line in body)):
             states.append(time)
             starts.append("ops.convert_to_tensor(0)")
-            made.append(f"{time} + 1")
-        out = [f"finals[{index}]" for index in range(len(loop.initial))]
-        out += [f"kept[{index}]" for index in places]
-        out = [out[port] for port in sorted(self.source.users[id(loop)])]
+            new_states.append(f"{time} + 1")
+        returned = [f"finals[{index}]" for index in range(len(loop.initial))]
+        returned += [f"kept[{index}]" for index in places]
+        returned = [returned[port] for port in sorted(self.source.users[id(loop)])]
         starts = [self._typed(text) for text in starts]  # which makes them longer
-        both = [name if any(name in text for text in out) else "_" for name in ("finals", "kept")]
-        scan = f"        {', '.join(both)} = ops.scan(step, [{', '.join(starts)}], {first})"
+        targets = [
+            name if any(name in text for text in returned) else "_" for name in ("finals", "kept")
+        ]
+        scan = f"        {', '.join(targets)} = ops.scan(step, [{', '.join(starts)}], {first})"
         if len(scan) > WIDTH:
             starts = [f"            {text}," for text in starts]
             scan = "\n".join(["        starts = [", *starts, "        ]"])
-            scan += f"\n        {', '.join(both)} = ops.scan(step, starts, {first})"
+            scan += f"\n        {', '.join(targets)} = ops.scan(step, starts, {first})"
         lines = [
             f"        def step(states, {steps[0] if steps else time}):",
             *([f"            {row(states)} = states"] if states else []),
             *(f"            {line}" for line in reads),
             *body,
-            f"            states = [{', '.join(made)}]",
+            f"            states = [{', '.join(new_states)}]",
             "            return states, states",
             "",
             scan,
-            f"        return {', '.join(out)}",
+            f"        return {', '.join(returned)}",
         ]
         return [self._typed(line) for line in lines]
 
@@ -220,15 +222,15 @@ class Body:
         constant = isinstance(value.producer, Constant) and not text.startswith("ops.")
         return f'ops.convert_to_tensor({text}, dtype="{value.dtype}")' if constant else text
 
-    def _kept(self, value: Value, states, starts, made) -> int:
-        """The place of an output among the states; it becomes one where it is none."""
+    def _state_index(self, value: Value, states, starts, new_states) -> int:
+        """The index of an output among the states, to which it is added where it is none."""
         text = self.tensor(value)
-        if text not in made:
+        if text not in new_states:
             states.append(self.names.new("last"))
             sizes = row([str(self.size(value.size(axis))) for axis in range(len(value.axes))])
             starts.append(f'ops.zeros({sizes}, dtype="{value.dtype}")')
-            made.append(text)
-        return made.index(text)
+            new_states.append(text)
+        return new_states.index(text)
 
     def _loop(self, loop: Loop) -> None:
         assert loop.spec is not None
@@ -242,7 +244,7 @@ class Body:
     def _use(self, use: Use) -> None:
         arguments = [self.tensor(value) for value in use.positional]
         if use.layer.kind == "recurrent" and "mask" not in use.keywords and _has_mask(use):
-            arguments[0] += " * 1.0"  # another tensor, without the mask of the layer below
+            arguments[0] += " * 1.0"  # a new tensor, without the mask of the layer below
         for key, value in use.keywords.items():
             if isinstance(value, list):
                 arguments.append(f"{key}=[{', '.join(map(self.tensor, value))}]")
@@ -263,44 +265,46 @@ class Body:
         if not options.get("return_state"):
             self.texts[id(use), 1] = first
             return [first]
-        used = self.source.users.get(id(use), {})
-        found = [first if 0 in used else "_"]
+        ports_used = self.source.users.get(id(use), {})
+        targets = [first if 0 in ports_used else "_"]
         for port in range(1, use.layer.outputs):
-            name = self.names.new(f"{base}_{'hc'[port - 1]}") if port in used else "_"
+            name = self.names.new(f"{base}_{'hc'[port - 1]}") if port in ports_used else "_"
             self.texts[id(use), port] = name
-            found.append(name)
-        return found
+            targets.append(name)
+        return targets
 
     def _variable(self, producer) -> None:
         sources = {"value": producer.variable}
-        spec = next(one for one in self.source.program.specs if one.sources == sources)
+        spec = next(
+            candidate for candidate in self.source.program.specs if candidate.sources == sources
+        )
         first = self.source.program.inputs[0]
         name = self.names.new(spec.name)
         self.texts[id(producer), 0] = name
         self.statements.append((name, f"({self.tensor(first)})", spec))
 
     def _block(self, block: list[Op]) -> None:
-        class_, taken, results = self.source.block(block)
+        class_, inputs, results = self.source.block(block)
         names = [self.names.new(name_of(value.producer)) for value in results]
         for value, name in zip(results, names, strict=True):
             self.texts[id(value.producer), value.port] = name
         dtype = self.source.program.dtype
-        arguments = ", ".join(self.tensor(value) for value in taken)
+        arguments = ", ".join(self.tensor(value) for value in inputs)
         layer = self.source.layer_names.new(naming.identifier(class_))
         call = f'{class_}(dtype="{dtype}", name="{layer}")({arguments})'
         self.statements.append((", ".join(names), call, None))
 
 
 def _last_step(op: Op, users) -> Use | None:
-    """The recurrent layer that gives its last output alone, where this op takes that."""
-    use = op.taken[0].producer
+    """The recurrent layer that returns its last output alone, where this op slices that output."""
+    use = op.inputs[0].producer
     if "step" not in op.attrs or not isinstance(use, Use) or use.layer.spec is None:
         return None
     return None if use.layer.spec.options["return_sequences"] else use
 
 
 def _has_mask(use: Use) -> bool:
-    """Whether what a layer takes comes from a masked one by way of layers alone."""
+    """Whether a layer's input comes from a masked layer through layers alone."""
     below = use.positional[0].producer
     while isinstance(below, Use):
         if "mask" in below.keywords:
@@ -309,14 +313,14 @@ def _has_mask(use: Use) -> bool:
     return False
 
 
-def _is_fed(value: Value) -> bool:
+def _depends_on_input(value: Value) -> bool:
     """Whether a value depends on an input or a variable of the model."""
-    made = in_order([value])
-    return any(isinstance(one, Input | Weight | Use | Loop) for one in made)
+    producers = in_order([value])
+    return any(isinstance(producer, Input | Weight | Use | Loop) for producer in producers)
 
 
 def name_of(producer: Producer) -> str:
-    """A name for what a producer makes."""
+    """A name for the output of a producer."""
     if isinstance(producer, Use) and producer.layer.spec is not None:
         return producer.layer.spec.name
     return naming.of_node(producer.scope or "x")

@@ -1,7 +1,7 @@
 """A Program as Python source: a function that builds the model, and the layers that Keras has not.
 
-What has sizes that only a run knows stands in a layer of its own; all else is written where it
-is, for Keras follows it by itself.
+Ops with sizes that are known only when the model runs are grouped into layers of their own; all
+others are written inline, as Keras traces them by itself.
 """
 
 from __future__ import annotations
@@ -63,21 +63,22 @@ class ProgramSource:
         self.order = in_order([*program.inputs, *program.outputs.values()])
         self.users = users_of(self.order, program.outputs.values())
         self.texts: dict[tuple[int, int], str] = {}
-        self._masked = any("mask" in one.keywords for one in self.order if isinstance(one, Use))
+        self._masked = any(
+            "mask" in producer.keywords for producer in self.order if isinstance(producer, Use)
+        )
 
     def text(self) -> str:
         """The file."""
         body = Body(self, self.order, functional=True)
         lines = self._model(body)
-        own = [spec for spec in self.program.specs if spec.call.function.endswith(".Variable")]
-        if own:
+        variables = [
+            spec for spec in self.program.specs if spec.call.function.endswith(".Variable")
+        ]
+        if variables:
             self.classes.insert(0, self._registered(_VARIABLE.strip("\n")))
         head = [docstring(self.title), "", "import keras", "from keras import ops"]
-        cells = self._cells()
-        parts = [*head, *cells]
-        for one in self.classes:
-            parts += ["", "", one]
-        text = "\n".join([*parts, "", "", *lines, ""])
+        definitions = [line for text in self.classes for line in ("", "", text)]
+        text = "\n".join([*head, *self._cells(), *definitions, "", "", *lines, ""])
         return text if re.search(r"\bops\.", text) else text.replace("from keras import ops\n", "")
 
     def _cells(self) -> list[str]:
@@ -96,15 +97,15 @@ class ProgramSource:
         program = self.program
         about = docstring(self._about())
         lines = ["def build_model():", *wrapped(about, 4)]
-        for value, wanted in zip(program.inputs, program.input_names, strict=True):
-            name = self.names.new(wanted)
+        for value, base_name in zip(program.inputs, program.input_names, strict=True):
+            name = self.names.new(base_name)
             self.texts[id(value.producer), 0] = name
             shape = ", ".join(map(str, (value.shape or ())[1:]))
             shape = f"({shape}{',' if value.shape and len(value.shape) == 2 else ''})"
             batch = f"batch_shape={value.shape}" if _is_fixed(value) else shape
             line = f'    {name} = keras.Input({batch}, dtype="{value.dtype}", name="{name}")'
             lines += [line] if len(line) <= WIDTH else folded(line, 4)
-        lines += body.lines(indent=4, kept=[*program.outputs.values()])
+        lines += body.lines(indent=4, returned=[*program.outputs.values()])
         ins = ", ".join(self.texts[id(value.producer), 0] for value in program.inputs)
         outs = {name: body.tensor(value) for name, value in program.outputs.items()}
         out = next(iter(outs.values()))
@@ -118,24 +119,24 @@ class ProgramSource:
         return [*lines, "    return model"]
 
     def _about(self) -> str:
-        takes = ", ".join(self._one(value) for value in self.program.inputs)
-        return f"From {takes} to {', '.join(self.program.outputs)}."
+        inputs = ", ".join(self._input_text(value) for value in self.program.inputs)
+        return f"From {inputs} to {', '.join(self.program.outputs)}."
 
     @staticmethod
-    def _one(value: Value) -> str:
+    def _input_text(value: Value) -> str:
         sizes = ", ".join("?" if size is None else str(size) for size in value.shape or ())
         return f"{naming.of_node(value.producer.scope)} [{sizes}]"
 
     def loop(self, loop: Loop) -> list[Value]:
-        """Writes the layer of a loop; returns what it is called on, in order."""
+        """Writes the layer of a loop; returns the arguments of its call, in order."""
         assert loop.spec is not None
         body = Body(self, loop.inner, functional=False)
-        taken: dict[tuple[int, int], Value] = {}
+        inputs: dict[tuple[int, int], Value] = {}
         for value in loop.operands:
             for leaf in [value] if not isinstance(value.producer, Sizes) else sized(value):
                 if not isinstance(leaf.producer, Constant):
-                    taken.setdefault((id(leaf.producer), leaf.port), leaf)
-        arguments = [body.name(value) for value in taken.values()]
+                    inputs.setdefault((id(leaf.producer), leaf.port), leaf)
+        arguments = [body.name(value) for value in inputs.values()]
         weights = []
         for role, variable in loop.variables.items():
             shape = loop.spec.weights[role].shape
@@ -155,27 +156,27 @@ class ProgramSource:
             lines += [*weights, ""]
         lines += [f"    def call(self, {', '.join(arguments)}):", *body.scan(loop)]
         self.classes.append(self._registered("\n".join(lines)))
-        return list(taken.values())
+        return list(inputs.values())
 
-    def block(self, ops_: list[Op]) -> tuple[str, list[Value], list[Value]]:
-        """A layer of some ops: its name, what it takes, what others take of it."""
-        inner = {id(op) for op in ops_}
-        taken: dict[tuple[int, int], Value] = {}
-        for op in ops_:
+    def block(self, ops: list[Op]) -> tuple[str, list[Value], list[Value]]:
+        """Writes a layer of some ops: returns its name, its inputs and its outputs."""
+        inner = {id(op) for op in ops}
+        inputs: dict[tuple[int, int], Value] = {}
+        for op in ops:
             for value in leaves(op):
                 if id(value.producer) not in inner:
-                    taken.setdefault((id(value.producer), value.port), value)
-        given = [
+                    inputs.setdefault((id(value.producer), value.port), value)
+        used_outside = [
             value
-            for op in ops_
+            for op in ops
             for value in self.users.get(id(op), {}).values()
             if any(id(user) not in inner for user in value[1])
         ]
-        results = [value for value, _ in given]
+        results = [value for value, _ in used_outside]
         name = self.class_names.new(naming.class_name(name_of(results[-1].producer)))
-        body = Body(self, ops_, functional=False)
-        arguments = [body.name(value) for value in taken.values()]
-        lines = body.lines(indent=8, kept=results)
+        body = Body(self, ops, functional=False)
+        arguments = [body.name(value) for value in inputs.values()]
+        lines = body.lines(indent=8, returned=results)
         out = ", ".join(body.tensor(value) for value in results)
         source = [
             f"class {name}(keras.layers.Layer):",
@@ -186,7 +187,7 @@ class ProgramSource:
             f"        return {out}",
         ]
         self.classes.append(self._registered("\n".join(source)))
-        return name, list(taken.values()), results
+        return name, list(inputs.values()), results
 
 
 def _plain(value: Value) -> str:

@@ -25,7 +25,7 @@ class KerasRun:
         self.blueprint, self.dtype, self.weights = blueprint, dtype, weights
         with floatx(dtype):
             self._cells = [
-                _layer(cell, _of(cell, weights[spec.name]), dtype=dtype)
+                _layer(cell, _cell_arrays(cell, weights[spec.name]), dtype=dtype)
                 for spec in blueprint.recurrent
                 for cell in spec.cells
             ]
@@ -73,7 +73,7 @@ class KerasRun:
         """The first layers after the cells, on [B, T, U] or [B, U]."""
         for spec, layer in zip(self.blueprint.after[:count], self._after, strict=False):
             x = layer(x)
-            x = x[:, -1] if spec.picked else x
+            x = x[:, -1] if spec.last_only else x
         return np.array(x)
 
     def before(self, x):
@@ -129,7 +129,7 @@ def from_cells(model, blueprint, *, ids=True):
     )
 
 
-def _of(cell, arrays):
+def _cell_arrays(cell, arrays):
     """The arrays of one cell of a layer, by its own roles."""
     return {role: arrays[cell.prefix + role] for role in cell.weights}
 

@@ -12,12 +12,12 @@ ROWS = 4  # where a graph leaves a size open
 
 
 def before_checks(pair, notes, *, seed):
-    """Compares what the cells take: yields the Check of the layers before them.
+    """Compares the inputs of the cells: yields the Check of the layers before them.
 
     Args:
         pair: tf1port.verification.pairs.Pair, with a graph.
-        notes: takes a line where the graph cannot be run from its placeholders to the cells.
-        seed: of the random numbers that are put into the placeholders.
+        notes: a line is appended where the graph cannot be run from its placeholders to the cells.
+        seed: of the random numbers that are fed.
     """
     if pair.network.before:
         try:
@@ -29,14 +29,18 @@ def before_checks(pair, notes, *, seed):
 def _check(pair, stream):
     run, before = pair.network.levels[0].forward[0].run, pair.network.before
     steps = [run.inputs] if run.inputs else [step.x for step in run.steps]
-    inputs, expected, *taken = _run(pair, [before[0].inputs, before[-1].output, *steps], stream)
-    expected, found = (_rows(array) for array in (expected, pair.keras.before(inputs)))
-    # The cells take these rows in whatever order, or something else that is not known.
-    made = {row.tobytes() for row in expected}
-    if any(row.tobytes() not in made for step in taken for row in _rows(step)):
-        found = np.full_like(found, np.nan)
-    name, where = pair.blueprint.before[-1].name, f"{len(found)} rows"
-    return check_at("layers before the cells", name, expected, found, dtype=pair.dtype, where=where)
+    inputs, expected, *step_inputs = _run(
+        pair, [before[0].inputs, before[-1].output, *steps], stream
+    )
+    expected, actual = (_rows(array) for array in (expected, pair.keras.before(inputs)))
+    # The inputs of the cells must be these rows in any order; else something unknown lies between.
+    expected_rows = {row.tobytes() for row in expected}
+    if any(row.tobytes() not in expected_rows for step in step_inputs for row in _rows(step)):
+        actual = np.full_like(actual, np.nan)
+    name, label = pair.blueprint.before[-1].name, f"{len(actual)} rows"
+    return check_at(
+        "layers before the cells", name, expected, actual, dtype=pair.dtype, label=label
+    )
 
 
 def _rows(array):
@@ -46,12 +50,12 @@ def _rows(array):
 def _run(pair, fetches, stream):
     graph, upcast = pair.graph, pair.dtype != pair.blueprint.dtype
     with tf1.Graph().as_default() as imported:
-        given, values = variable_feeds(graph, pair.variables, dtype=pair.dtype)
-        part = subgraph_of(graph, fetches, given=given, upcast=upcast)
-        sessions.import_subgraph(part, given)
+        replacements, values = variable_feeds(graph, pair.variables, dtype=pair.dtype)
+        subgraph = subgraph_of(graph, fetches, given=replacements, upcast=upcast)
+        sessions.import_subgraph(subgraph, replacements)
         feed = {
             imported.get_tensor_by_name(f"{node.name}:0"): _drawn(pair, node, stream)
-            for node in part.node
+            for node in subgraph.node
             if node.op.startswith("Placeholder")
         }
         with sessions.session(imported) as session:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tf1port.verification.keras_training import KerasTraining
 
 Arrays = Mapping[str, np.ndarray]
-# How far the graph may be from itself without dropout: not as far as a dropout takes it.
+# The largest difference between the graph in training and without dropout, if it has none.
 _SAME = {"float64": 1e-6, "float32": 1e-4}
 _FLOATS = (tf1.float16, tf1.float32, tf1.float64)
 
@@ -42,49 +42,53 @@ class GraphTraining:
             raise NoTraining(f"{name} has a gradient of its own, which the model has not")
         graph, upcast = conversion.graph, dtype != conversion.program.dtype
         options = {"upcast": upcast, "trust": graph.trust, "aliases": graph.aliases}
-        self._whole = known(WholeGraph, graph.graph_def, **options)
-        known(self._whole.restore, conversion.checkpoint)
-        known(self._whole.assign, {n: v for n, v in variables.items() if n in self._nodes})
-        whole = self._whole.graph
-        self._applied = find_applied(whole)
+        self._session = graph_call(WholeGraph, graph.graph_def, **options)
+        graph_call(self._session.restore, conversion.checkpoint)
+        graph_call(self._session.assign, {n: v for n, v in variables.items() if n in self._nodes})
+        graph_loaded = self._session.graph
+        self._applied = find_applied(graph_loaded)
         counters = conversion.counters.items()
         self._powers = [name for key, name in counters if key.startswith("beta") and "power" in key]
-        self._loss = self._tensor(find_loss(whole))
-        self._outputs = {name: self._tensor(of) for name, of in conversion.outputs.items()}
-        self._pulls = self._find_pulls()
-        self._train = known(self._whole.operation, find_train_op(whole, self._applied))
+        self._loss = self._tensor(find_loss(graph_loaded))
+        self._outputs = {name: self._tensor(tensor) for name, tensor in conversion.outputs.items()}
+        self._output_gradients = self._find_output_gradients()
+        self._train = graph_call(
+            self._session.operation, find_train_op(graph_loaded, self._applied)
+        )
         self._sizes: tuple[Any, ...] = ()
 
     @property
     def _nodes(self):
-        return self._whole.graph.nodes
+        return self._session.graph.nodes
 
     @property
-    def pulled(self) -> list[str]:
-        """The outputs that the loss is computed of."""
-        return list(self._pulls)
+    def loss_outputs(self) -> list[str]:
+        """The outputs that the loss is computed from."""
+        return list(self._output_gradients)
 
     def find_sizes(self, learner: KerasTraining, stream: np.random.Generator) -> None:
-        """Chooses sizes that the graph trains with, and where it computes what the model does.
+        """Chooses sizes that the graph trains with, and at which its outputs equal the model's.
 
         Raises:
             NoTraining: there are none.
         """
         fault = NoTraining("no sizes were found that its placeholders take")
-        tried = (one for one in feeds.sizes(self.conversion.program) if not one.apart)
-        for sizes, flat, scalar in itertools.product(tried, (False, True), (1.0, 0.0)):
+        candidates = (
+            candidate for candidate in feeds.sizes(self.conversion.program) if not candidate.apart
+        )
+        for sizes, flat, scalar in itertools.product(candidates, (False, True), (1.0, 0.0)):
             self._sizes = sizes, flat, scalar
             try:
                 batch = self.batch(stream)
                 loss, outputs = self._run([self._loss, self._outputs], batch)
                 if np.ndim(loss) or not np.isfinite(loss):
                     raise NoTraining("its loss is no finite number")
-                own = learner.outputs(self.fed(batch))
+                predicted = learner.outputs(self.model_inputs(batch))
             except (NoTraining, UserError) as error:
                 fault = error if isinstance(error, NoTraining) else NoTraining(str(error))
                 continue
-            names = self.pulled
-            gap = difference({n: outputs[n] for n in names}, {n: own[n] for n in names})
+            names = self.loss_outputs
+            gap = difference({n: outputs[n] for n in names}, {n: predicted[n] for n in names})
             if gap.max_abs <= _SAME[self.dtype] * max(
                 1.0, *(np.abs(outputs[n]).max() for n in names)
             ):
@@ -96,21 +100,23 @@ class GraphTraining:
         """A feed of random numbers for one step."""
         sizes, flat, scalar = self._sizes
         program = self.conversion.program
-        own = feeds.batch(program, sizes, stream, shortest=1)
-        found = {self._tensor(name): cast_floats(value, self.dtype) for name, value in own.items()}
+        inputs = feeds.batch(program, sizes, stream, shortest=1)
+        feed = {
+            self._tensor(name): cast_floats(value, self.dtype) for name, value in inputs.items()
+        }
         outside = self.conversion.graph.outside
         for name, value in (outside.flags if outside else {}).items():
             if name.rpartition(":")[0] in self._nodes:
-                found[self._tensor(name)] = np.asarray(value)
-        for operation in self._whole.placeholders:
+                feed[self._tensor(name)] = np.asarray(value)
+        for operation in self._session.placeholders:
             tensor = operation.outputs[0]
-            if tensor not in found and operation.type != "PlaceholderWithDefault":
-                found[tensor] = self._drawn(tensor, sizes, flat, scalar, stream)
-        how = {"rows": sizes.rows, "classes": self._classes(), "stream": stream}
-        return {**found, **sparse_labels(self._whole.placeholders, **how)}
+            if tensor not in feed and operation.type != "PlaceholderWithDefault":
+                feed[tensor] = self._random_feed(tensor, sizes, flat, scalar, stream)
+        label_options = {"rows": sizes.rows, "classes": self._classes(), "stream": stream}
+        return {**feed, **sparse_labels(self._session.placeholders, **label_options)}
 
-    def fed(self, batch: Mapping[Any, np.ndarray]) -> dict[str, np.ndarray]:
-        """What of a batch is the model's, by the graph's tensors."""
+    def model_inputs(self, batch: Mapping[Any, np.ndarray]) -> dict[str, np.ndarray]:
+        """The values of a batch that are inputs of the model, by the graph's tensors."""
         names = [of["tensor"] for of in self.conversion.inputs.values()]
         return {name: batch[self._tensor(name)] for name in names}
 
@@ -118,80 +124,84 @@ class GraphTraining:
         """The graph's own loss."""
         return self._run(self._loss, batch)
 
-    def loss_of(self, batch: Mapping[Any, np.ndarray], outputs: Arrays):
-        """The graph's loss of other outputs, and its gradients by them."""
-        given = {self._outputs[name]: outputs[name] for name in self.pulled}
-        return self._run([self._loss, self._pulls], {**batch, **given})
+    def loss_and_gradients(self, batch: Mapping[Any, np.ndarray], outputs: Arrays):
+        """The graph's loss of given outputs, and its gradients with respect to them."""
+        feed = {self._outputs[name]: outputs[name] for name in self.loss_outputs}
+        return self._run([self._loss, self._output_gradients], {**batch, **feed})
 
     def gradients(self, batch: Mapping[Any, np.ndarray]) -> dict[str, np.ndarray]:
         """The graph's own gradients by variable, before they are clipped."""
-        whole, tensors = self._whole.graph, {}
-        known = {name for spec in self.conversion.program.specs for name in spec.sources.values()}
-        for name in sorted(known):
-            rows, applied = row_gradients(whole, name), self._applied.get(name)
+        graph, tensors = self._session.graph, {}
+        names = {name for spec in self.conversion.program.specs for name in spec.sources.values()}
+        for name in sorted(names):
+            rows, applied = row_gradients(graph, name), self._applied.get(name)
             # A table that is multiplied as well has one gradient as a whole, and not by rows.
             if applied is not None:
-                tensors[name] = clipping_of(whole, applied.arguments["grad"]).gradient
+                tensors[name] = clipping_of(graph, applied.arguments["grad"]).gradient
             elif rows:
                 tensors[name] = rows
-        found = {}
+        result = {}
         for name, tensor in tensors.items():
             if isinstance(tensor, str):
-                found[name] = self._run(self._tensor(tensor), batch)
+                result[name] = self._run(self._tensor(tensor), batch)
                 continue
             shape = self.conversion.checkpoint.shapes[name]
-            found[name] = np.zeros(shape, self.dtype)
+            result[name] = np.zeros(shape, self.dtype)
             for values, ids in tensor:
                 rows = self._run([self._tensor(values), self._tensor(ids)], batch)
-                np.add.at(found[name], rows[1], rows[0])
-        return found
+                np.add.at(result[name], rows[1], rows[0])
+        return result
 
     def assign(self, slots: Arrays) -> None:
         """Sets slots of the optimizer by variable."""
-        own = {name: value for name, value in slots.items() if name in self._nodes}
-        known(self._whole.assign, own)
+        present = {name: value for name, value in slots.items() if name in self._nodes}
+        graph_call(self._session.assign, present)
 
     def step(self, batch: Mapping[Any, np.ndarray]) -> None:
         """Trains one step of the graph's own optimizer."""
         self._run(self._train, batch)
-        # In float64 TF1 multiplies the powers up in float64, the graph that it stands for does not.
-        self._whole.round(self._powers)
+        # The upcast graph multiplies the powers of beta in float64, the original one in float32.
+        self._session.round(self._powers)
 
-    def _find_pulls(self) -> dict[str, Any]:
-        """The gradients of the loss by the outputs that it is computed of."""
+    def _find_output_gradients(self) -> dict[str, Any]:
+        """The gradients of the loss with respect to the outputs that it is computed from."""
         outputs = list(self._outputs.values())
-        with self._whole.imported.as_default():
+        with self._session.imported.as_default():
             try:
-                found = tf1.gradients(self._loss, outputs, stop_gradients=outputs)
+                gradients = tf1.gradients(self._loss, outputs, stop_gradients=outputs)
             except (AttributeError, LookupError, TypeError, ValueError) as error:
                 raise NoTraining(
                     f"the gradient of its loss cannot be built here ({error})"
                 ) from None
-        pulls = {n: g for n, g in zip(self._outputs, found, strict=True) if g is not None}
-        if not pulls:
+        by_output = {n: g for n, g in zip(self._outputs, gradients, strict=True) if g is not None}
+        if not by_output:
             raise NoTraining("its loss is computed of none of the outputs")
         self._check_penalties()
-        return pulls
+        return by_output
 
     def _check_penalties(self) -> None:
         """Refuses a loss with terms of the variables themselves, which the model's has not."""
-        program, whole = self.conversion.program, self._whole.graph
+        program, graph = self.conversion.program, self._session.graph
         names = {name for spec in program.specs for name in spec.sources.values()}
-        cut = {one.op.name for one in self._outputs.values()}
-        found, _ = behind(whole, [self._loss.name], cut=cut)
-        own = sorted(names & found)
-        if own:
-            raise NoTraining(f"its loss has a term of {own[0]} itself, which the model has not")
+        cut = {output.op.name for output in self._outputs.values()}
+        upstream, _ = behind(graph, [self._loss.name], cut=cut)
+        penalized = sorted(names & upstream)
+        if penalized:
+            raise NoTraining(
+                f"its loss has a term of {penalized[0]} itself, which the model has not"
+            )
 
-    def _drawn(self, tensor, sizes, flat, scalar, stream):
-        """Random numbers for what the loss takes beside the model's inputs."""
+    def _random_feed(self, tensor, sizes, flat, scalar, stream):
+        """Random numbers for a placeholder that is no input of the model, such as labels."""
         if tensor.shape.rank is None:
             raise NoTraining(f"its placeholder {tensor.op.name} has no shape")
         first, second = (sizes.steps, sizes.rows) if sizes.time_first else (sizes.rows, sizes.steps)
-        open_ = [first, second, *[sizes.rest] * tensor.shape.rank]
+        defaults = [first, second, *[sizes.rest] * tensor.shape.rank]
         if tensor.shape.rank == 1:
-            open_ = [sizes.rows * sizes.steps if flat else sizes.rows]
-        shape = [size or one for size, one in zip(tensor.shape.as_list(), open_, strict=False)]
+            defaults = [sizes.rows * sizes.steps if flat else sizes.rows]
+        shape = [
+            size or default for size, default in zip(tensor.shape.as_list(), defaults, strict=False)
+        ]
         dtype = tensor.dtype.as_numpy_dtype
         if tensor.dtype == tf1.bool:
             return np.zeros(shape, bool)
@@ -201,18 +211,18 @@ class GraphTraining:
 
     def _classes(self) -> int:
         """The number of classes that every output has."""
-        sizes = [self._outputs[name].shape[-1] for name in self.pulled]
+        sizes = [self._outputs[name].shape[-1] for name in self.loss_outputs]
         return min([int(size) for size in sizes if size], default=2)
 
     def _tensor(self, name: str) -> Any:
-        return known(self._whole.tensor, name)
+        return graph_call(self._session.tensor, name)
 
     def _run(self, fetches, feed):
-        return known(self._whole.run, fetches, feed)
+        return graph_call(self._session.run, fetches, feed)
 
 
-def known(function, *arguments, **options):
-    """What the graph gives; raises NoTraining where it gives nothing."""
+def graph_call(function, *arguments, **options):
+    """Calls a function; a UserError is raised as NoTraining."""
     try:
         return function(*arguments, **options)
     except UserError as error:

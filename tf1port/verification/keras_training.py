@@ -47,7 +47,7 @@ class KerasTraining:
 
     def gradients(self, graph: GraphTraining, batch) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The gradients by TF1's names, and the loss."""
-        variables, gradients, loss = self._pulled(graph, batch)
+        variables, gradients, loss = self._backpropagate(graph, batch)
         by_id = {id(v): g for v, g in zip(variables, gradients, strict=True) if g is not None}
         result = {}
         for spec in self.conversion.program.specs:
@@ -61,12 +61,12 @@ class KerasTraining:
             }
             if arrays.keys() != variables_by_role.keys():
                 continue  # a layer that is not trained
-            arrays = layer_weights.to_tf1(spec.parts, arrays, linear=True)
+            arrays = layer_weights.to_tf1(spec.mappings, arrays, linear=True)
             result.update({name: arrays[role] for role, name in spec.sources.items()})
         return result, loss
 
     def restore_optimizer(self) -> None:
-        """Takes the optimizer of the file over, with its state.
+        """Copies the optimizer of the file, with its state.
 
         Its constants are rounded as TF1 holds them (D13), an Adam has TF1's powers of beta (D8).
 
@@ -92,7 +92,7 @@ class KerasTraining:
 
     def step(self, graph: GraphTraining, batch) -> np.ndarray:
         """Trains one step; returns the loss before it."""
-        variables, gradients, loss = self._pulled(graph, batch)
+        variables, gradients, loss = self._backpropagate(graph, batch)
         try:
             self.optimizer.apply(gradients, variables)
         except (tf.errors.OpError, ValueError, TypeError) as error:
@@ -102,13 +102,13 @@ class KerasTraining:
             ) from None
         return loss
 
-    def _pulled(self, graph: GraphTraining, batch):
+    def _backpropagate(self, graph: GraphTraining, batch):
         """The variables, their gradients, the loss."""
         variables = self.model.trainable_variables
         with floatx(self.dtype), tf.GradientTape() as tape:
             outputs = self.outputs(graph.model_inputs(batch), numpy=False)
             loss_outputs = [outputs[name] for name in graph.loss_outputs]
-        loss, pulls = graph.loss_of(
+        loss, pulls = graph.loss_and_gradients(
             batch, {name: np.array(outputs[name]) for name in graph.loss_outputs}
         )
         values = [variable.value for variable in variables]

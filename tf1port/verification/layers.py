@@ -1,4 +1,4 @@
-"""Compares the layers of a `.keras` file with those that the graph is, option by option, as data.
+"""Compares the layers of a `.keras` file with those read from the graph, option by option, as data.
 
 A few batches do not show a ReLU over logits that are all positive, nor outputs alone a rate of
 dropout, a penalty, a constraint or a momentum.
@@ -28,7 +28,7 @@ INERT = {
     "build_config": "what a file says of shapes: the weights' own are compared",
     "shared_object_id": "a number that a file gives to what it has twice",
 }
-_INITIAL = "_initializer"  # what names of options end with that are of initial values
+_INITIAL = "_initializer"  # the end of the names of options that set initial values
 # What changes values in training alone; a model that was converted has none, as no graph is known
 # to have them as layers of their own.
 _RANDOM = (
@@ -48,20 +48,22 @@ def layers_checks(
     """Yields a Check for the classes and options of all layers.
 
     Args:
-        specs: the layers as they are written of the graph.
+        specs: the layers as convert writes them from the graph.
         model: as it was loaded, with a layer of each Spec's name.
         source: the module "program" of the layers' own classes.
     """
     with _importable(source):
-        lines = [line for spec in specs for line in _of_layer(spec, model.get_layer(spec.name))]
+        lines = [
+            line for spec in specs for line in _layer_differences(spec, model.get_layer(spec.name))
+        ]
     lines += _besides(model, {spec.name for spec in specs})
-    rest = [f"{len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
+    further = [f"{len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
     allowed = tolerance(QUANTITY, "float32")
     yield comparison.Check(
         QUANTITY,
         "float32",
         np.inf if lines else 0.0,
-        "; ".join(lines[:_NAMED] + rest) or f"{len(specs)} layers",
+        "; ".join(lines[:_NAMED] + further) or f"{len(specs)} layers",
         allowed.bound,
         allowed.reason,
     )
@@ -82,38 +84,38 @@ def _importable(source: ModuleType | None) -> Iterator[None]:
             sys.modules["program"] = former
 
 
-def _of_layer(spec: Spec, layer: keras.Layer) -> Iterator[str]:
+def _layer_differences(spec: Spec, layer: keras.Layer) -> Iterator[str]:
     """A line for each option of a layer that differs."""
-    expected, found = (
-        keras.saving.serialize_keras_object(one) for one in (spec.call.make(), layer)
+    expected, actual = (
+        keras.saving.serialize_keras_object(item) for item in (spec.call.make(), layer)
     )
-    yield from _differences(found, expected, spec.name)
+    yield from _differences(actual, expected, spec.name)
 
 
-def _differences(found: Any, expected: Any, place: str) -> Iterator[str]:
+def _differences(actual: Any, expected: Any, place: str) -> Iterator[str]:
     """A line for each value that differs between two configurations, by its place in them."""
-    if isinstance(found, dict) and isinstance(expected, dict):
+    if isinstance(actual, dict) and isinstance(expected, dict):
         # Of a class that is registered by a name of its own, the file beside may hold the source.
         skipped = {"module"} if ">" in str(expected.get("registered_name")) else set()
-        for key in sorted((found.keys() | expected.keys()) - INERT.keys() - skipped):
+        for key in sorted((actual.keys() | expected.keys()) - INERT.keys() - skipped):
             if not key.endswith(_INITIAL):
                 inner = place if key == "config" else f"{place}/{key}"
-                yield from _differences(found.get(key), expected.get(key), inner)
-    elif isinstance(found, (list, tuple)) and isinstance(expected, (list, tuple)):
-        if len(found) != len(expected):
-            yield f"{place}: {len(found)} in the file, {len(expected)} in the graph"
-        for number, pair in enumerate(zip(found, expected, strict=False)):
+                yield from _differences(actual.get(key), expected.get(key), inner)
+    elif isinstance(actual, (list, tuple)) and isinstance(expected, (list, tuple)):
+        if len(actual) != len(expected):
+            yield f"{place}: {len(actual)} in the file, {len(expected)} in the graph"
+        for number, pair in enumerate(zip(actual, expected, strict=False)):
             yield from _differences(*pair, f"{place}/{number}")
-    elif found not in (expected, [expected]) or isinstance(found, bool) != isinstance(
+    elif actual not in (expected, [expected]) or isinstance(actual, bool) != isinstance(
         expected, bool
     ):
-        yield f"{place}: {_shown(found)} in the file, {_shown(expected)} in the graph"
+        yield f"{place}: {_shown(actual)} in the file, {_shown(expected)} in the graph"
 
 
-def _besides(model: keras.Model, known: set[str]) -> Iterator[str]:
-    """A line for each layer that no Spec is and that does something in training alone."""
+def _besides(model: keras.Model, converted: set[str]) -> Iterator[str]:
+    """A line for each further layer that acts in training alone."""
     for layer in model.layers:
-        if layer.name in known:
+        if layer.name in converted:
             continue
         if isinstance(layer, _RANDOM):
             yield f"{layer.name}: {type(layer).__name__} in the file, no such layer in the graph"

@@ -20,47 +20,47 @@ class NumpyRun:
         self.network, self.variables = network, variables
 
     def __call__(self, inputs, states, *, lengths=None, head=True):
-        """As GraphRun; a head takes the rows of all steps one after the other."""
+        """As GraphRun; the rows of a head over all steps are in batch-major order."""
         sequences: list[np.ndarray] = []
         finals: list[tuple[np.ndarray, ...]] = []
         steps: list[list[tuple[np.ndarray, ...]]] = []
         for level in self.network.levels:
-            ends = []
+            tops = []
             for direction in level:
-                taken = (
+                sequence = (
                     reversed_sequence(inputs, lengths) if direction is level.backward else inputs
                 )
                 for layer in direction:
-                    found = self._unrolled(layer, taken, states[len(finals)], lengths)
-                    taken = _going_on(layer, taken, found[0], lengths)
-                    finals.append(found[1])
-                    steps.append(found[2])
-                    outputs = reversed_sequence(taken, lengths) if layer.backward else taken
+                    unrolled = self._unrolled(layer, sequence, states[len(finals)], lengths)
+                    sequence = _with_residual(layer, sequence, unrolled[0], lengths)
+                    finals.append(unrolled[1])
+                    steps.append(unrolled[2])
+                    outputs = reversed_sequence(sequence, lengths) if layer.backward else sequence
                     sequences.append(outputs)
                 if direction:
-                    ends.append(outputs)
-            inputs = np.concatenate(ends, axis=-1)
+                    tops.append(outputs)
+            inputs = np.concatenate(tops, axis=-1)
         if (
             not head
-            or any(_is_other(layer) for layer in self.network.after)
+            or any(_is_unsupported(layer) for layer in self.network.after)
             or not self.network.after
         ):
             return Outputs(sequences, finals, steps, None, None)
         states = [finals[index][0] for index in self.network.top]
-        taken = self._taken(inputs, np.concatenate(states, axis=-1))
-        return Outputs(sequences, finals, steps, self._head(taken), taken)
+        sequence = self._head_inputs(inputs, np.concatenate(states, axis=-1))
+        return Outputs(sequences, finals, steps, self._head(sequence), sequence)
 
     def _unrolled(self, layer, inputs, initial, lengths):
         """Outputs [B, T, U], final states, and the states of every step, h before c."""
         variables = {role: self.variables[n] for role, n in layer.cell.variables.items()}
         states, outputs, steps = initial[::-1], [], []  # NumPy's cells have c before h
         for t in range(inputs.shape[1]):
-            on = None if lengths is None else np.minimum(1, np.maximum(0, lengths - t))
+            active = None if lengths is None else np.minimum(1, np.maximum(0, lengths - t))
             output, states = numpy_cells.unroll(
                 layer.cell.family,
                 variables,
                 inputs[:, t : t + 1],
-                lengths=on,
+                lengths=active,
                 initial=states,
                 **_constants(layer),
             )
@@ -68,37 +68,37 @@ class NumpyRun:
             steps.append(tuple(states[::-1]))
         return np.concatenate(outputs, axis=1), steps[-1], steps
 
-    def _taken(self, sequence, state):
+    def _head_inputs(self, sequence, state):
         rows = sequence.reshape(-1, sequence.shape[-1])
         return {"steps": rows, "last": sequence[:, -1], "state": state}[self.network.takes]
 
     def _head(self, rows):
         for layer in self.network.after:
-            own = {role: self.variables[name] for role, name in layer.variables.items()}
-            rows = _LAYERS[layer.kind](rows, own, layer.options)
+            weights = {role: self.variables[name] for role, name in layer.variables.items()}
+            rows = _LAYERS[layer.kind](rows, weights, layer.options)
             activation = layer.options.get("activation", "linear")
             rows = numpy_cells.ACTIVATIONS[activation](rows)
         return rows
 
 
-def _is_other(layer):
-    """Whether a layer is one of a sequence, or of a kind that is not computed here."""
+def _is_unsupported(layer):
+    """Whether a layer works on whole sequences, or is of a kind that is not implemented here."""
     return layer.last_only or layer.kind not in _LAYERS
 
 
-def _normalized(rows, own, options, *, mean, variance):
+def _normalized(rows, weights, options, *, mean, variance):
     scaled = (rows - mean) / np.sqrt(variance + rows.dtype.type(options["epsilon"]))
-    return scaled * own.get("gamma", 1) + own.get("beta", 0)
+    return scaled * weights.get("gamma", 1) + weights.get("beta", 0)
 
 
-def _by_moments(rows, own, options):
+def _by_moments(rows, weights, options):
     moments = rows.mean(axis=-1, keepdims=True), rows.var(axis=-1, keepdims=True)
-    return _normalized(rows, own, options, mean=moments[0], variance=moments[1])
+    return _normalized(rows, weights, options, mean=moments[0], variance=moments[1])
 
 
-def _by_averages(rows, own, options):
-    moments = own["moving_mean"], own["moving_variance"]
-    return _normalized(rows, own, options, mean=moments[0], variance=moments[1])
+def _by_averages(rows, weights, options):
+    moments = weights["moving_mean"], weights["moving_variance"]
+    return _normalized(rows, weights, options, mean=moments[0], variance=moments[1])
 
 
 _LAYERS = {
@@ -109,17 +109,17 @@ _LAYERS = {
 }
 
 
-def _going_on(layer, inputs, outputs, lengths):
+def _with_residual(layer, inputs, outputs, lengths):
     return with_residual(inputs, outputs, lengths) if layer.residual else outputs
 
 
 def _constants(layer):
     """The keyword arguments of a NumPy cell."""
     constants = layer.constants
-    found = {"activation": numpy_cells.ACTIVATIONS[constants.activation]}
+    arguments = {"activation": numpy_cells.ACTIVATIONS[constants.activation]}
     if constants.forget_bias is not None:
-        found["forget_bias"] = constants.forget_bias
+        arguments["forget_bias"] = constants.forget_bias
     for name, keyword in _LIMITS.items():
         if getattr(constants, name) is not None:
-            found[keyword] = getattr(constants, name)
-    return found
+            arguments[keyword] = getattr(constants, name)
+    return arguments

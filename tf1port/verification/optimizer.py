@@ -1,7 +1,7 @@
-"""Holds the optimizer of a `.keras` file against what the checkpoint's graph says of its own.
+"""Compares the optimizer of a `.keras` file with that of the checkpoint's graph.
 
 Option by option, as data: a few steps would not show a clip that is not reached, or a constant that
-is off by a little. What the graph computes or is fed is no data: it is named, not compared.
+is off by a little. Options that the graph computes or is fed are named as not compared.
 """
 
 import keras
@@ -29,18 +29,18 @@ def optimizer_checks(conversion, model, unproved):
     Args:
         conversion: tf1port.conversion.plan.Conversion, whose optimizer is the graph's.
         model: keras.Model, as it was loaded.
-        unproved: takes a line for whatever is not compared, with the reason.
+        unproved: a line is appended for whatever is not compared, with the reason.
     """
-    told, own = conversion.blueprint.optimizer, getattr(model, "optimizer", None)
-    if told is None and own is not None:
+    expected, actual = conversion.blueprint.optimizer, getattr(model, "optimizer", None)
+    if expected is None and actual is not None:
         unproved.append("the model's optimizer is not compared: none is known of the graph")
-    if told is not None and own is None:
+    if expected is not None and actual is None:
         unproved.append("the graph's optimizer is not compared: the model has no optimizer")
-    if told is None or own is None:
+    if expected is None or actual is None:
         return
-    unproved += told.unproved
+    unproved += expected.unproved
     yield _check(conversion, model)
-    if told.sources:
+    if expected.sources:
         yield slots_check(conversion, model)
 
 
@@ -48,41 +48,41 @@ def slots_check(conversion, model):
     """The slots of a model's optimizer as TF1's, against those of the checkpoint."""
     optimizer, read = conversion.blueprint.optimizer, conversion.checkpoint.read
     specs = {spec.name: spec for spec in conversion.blueprint.specs}
-    expected, found = {}, {}
+    expected, actual = {}, {}
     for slot, layers in optimizer.sources.items():
         for name, sources in layers.items():
             values = _slot(model, specs[name], slot)
             for role, variable in sources.items():
                 expected[variable] = optimizer.as_keras(read(variable))
-                found[variable] = values.get(role, np.array(np.nan))
-    return comparison.check("converted slots", expected, found, dtype=conversion.blueprint.dtype)
+                actual[variable] = values.get(role, np.array(np.nan))
+    return comparison.check("converted slots", expected, actual, dtype=conversion.blueprint.dtype)
 
 
-def slots_as_held(conversion, model):
-    """TF1's slots as a model has them, by variable, in float64: {} where they are the same numbers.
+def slots_as_tf1(conversion, model):
+    """The slots of a model's SGD as TF1's, by variable, in float64; {} for other optimizers.
 
     Keras' momentum is the step, TF1's the gradients' sum: the product with the rate is rounded in
-    the file, and would part two right trainings by that.
+    the file, and two right trainings would differ by that.
     """
     optimizer = conversion.blueprint.optimizer
     if optimizer is None or optimizer.kind != "SGD" or getattr(model, "optimizer", None) is None:
         return {}
-    specs, found = {spec.name: spec for spec in conversion.blueprint.specs}, {}
+    specs, result = {spec.name: spec for spec in conversion.blueprint.specs}, {}
     for slot, layers in optimizer.sources.items():
         for name, sources in layers.items():
             values = _slot(model, specs[name], slot)
             for role, variable in sources.items():
                 if role in values:
-                    found[variable] = optimizer.as_tf1(values[role].astype("float64"))
-    return found
+                    result[variable] = optimizer.as_tf1(values[role].astype("float64"))
+    return result
 
 
 def _slot(model, spec, slot):
     """The arrays of a slot of a layer by TF1's role; {} where the model has not all of it."""
-    held = layer_weights.slots(model, model.get_layer(spec.name), slot)
-    values = {role: np.array(variable) for role, variable in held.items()}
+    slots = layer_weights.slots(model, model.get_layer(spec.name), slot)
+    values = {role: np.array(variable) for role, variable in slots.items()}
     try:
-        return layer_weights.to_tf1(spec.parts, values, linear=True)
+        return layer_weights.to_tf1(spec.mappings, values, linear=True)
     except ValueError:
         return {}
 
@@ -90,46 +90,46 @@ def _slot(model, spec, slot):
 def _check(conversion, model):
     gaps = [*_gaps(conversion, model)]
     lines = [line for _, line in gaps[:_NAMED]]
-    rest = [f"{len(gaps) - _NAMED} more"] if len(gaps) > _NAMED else []
+    further = [f"{len(gaps) - _NAMED} more"] if len(gaps) > _NAMED else []
     allowed = tolerance("optimizer", "float32")
     return comparison.Check(
         "optimizer",
         "float32",
         max([gap for gap, _ in gaps], default=0.0),
-        "; ".join(lines + rest) or type(model.optimizer).__name__,
+        "; ".join(lines + further) or type(model.optimizer).__name__,
         allowed.bound,
         allowed.reason,
     )
 
 
 def _gaps(conversion, model):
-    """How far whatever differs is apart, inf for what is no number, with a line that names it."""
-    told, own = conversion.blueprint.optimizer, model.optimizer
-    kind = getattr(keras.optimizers, told.kind)
-    if type(own) is not kind:
-        yield np.inf, _line("class", _class_name(type(own)), told.kind)
+    """The difference of each option that differs, inf if it is no number, with a line on it."""
+    spec, optimizer = conversion.blueprint.optimizer, model.optimizer
+    kind = getattr(keras.optimizers, spec.kind)
+    if type(optimizer) is not kind:
+        yield np.inf, _line("class", _class_name(type(optimizer)), spec.kind)
         return
-    found, expected = (_options(one, conversion) for one in (own, told.make()))
-    expected["iterations"] = told.iterations
-    skipped = {*INERT, *told.unknown, *(CLIPS if "clipping" in told.unknown else ())}
+    actual, expected = (_options(item, conversion) for item in (optimizer, spec.make()))
+    expected["iterations"] = spec.iterations
+    skipped = {*INERT, *spec.unknown, *(CLIPS if "clipping" in spec.unknown else ())}
     for name in sorted(expected.keys() - skipped):
-        if found[name] != expected[name]:
-            yield _gap(found[name], expected[name]), _line(name, found[name], expected[name])
-    yield from _held_back(conversion, model)
+        if actual[name] != expected[name]:
+            yield _gap(actual[name], expected[name]), _line(name, actual[name], expected[name])
+    yield from _untrained(conversion, model)
 
 
 def _options(optimizer, conversion):
-    """What an optimizer was made with, in the graph's precision, and its count of steps."""
+    """The options of an optimizer, in the graph's precision, and its count of steps."""
     options = as_graph_constants(optimizer.get_config(), dtype=conversion.blueprint.dtype)
     return {**options, "iterations": int(optimizer.iterations)}
 
 
-def _held_back(conversion, model):
+def _untrained(conversion, model):
     """The weights that the graph trains and the model does not, or not freely."""
     applied = find_applied(conversion.graph).keys()
     for spec in conversion.blueprint.specs:
-        own = layer_weights.variables(model.get_layer(spec.name))
-        for role, variable in own.items() if applied & set(spec.sources.values()) else ():
+        variables = layer_weights.variables(model.get_layer(spec.name))
+        for role, variable in variables.items() if applied & set(spec.sources.values()) else ():
             name = f"{spec.name}/{role}"
             if role not in AVERAGES and not variable.trainable:
                 yield np.inf, _line(name, "not trained", "trained")
@@ -137,14 +137,14 @@ def _held_back(conversion, model):
                 yield np.inf, _line(name, _shown(variable.constraint), "no constraint")
 
 
-def _gap(found, expected):
-    numbers = all(type(value) in (int, float) for value in (found, expected))
-    gap = abs(found - expected) if numbers else np.inf
+def _gap(actual, expected):
+    numbers = all(type(value) in (int, float) for value in (actual, expected))
+    gap = abs(actual - expected) if numbers else np.inf
     return float(gap) if gap > 0 else np.inf  # of a NaN
 
 
-def _line(name, found, expected):
-    return f"{name}: {_shown(found)} in the file, {_shown(expected)} in the graph"
+def _line(name, actual, expected):
+    return f"{name}: {_shown(actual)} in the file, {_shown(expected)} in the graph"
 
 
 def _shown(value):
@@ -157,5 +157,5 @@ def _shown(value):
 
 def _class_name(kind):
     """The name of a class of Keras, or where another one is defined."""
-    own = getattr(keras.optimizers, kind.__name__, None) is kind
-    return kind.__name__ if own else f"{kind.__module__}.{kind.__qualname__}"
+    is_stock = getattr(keras.optimizers, kind.__name__, None) is kind
+    return kind.__name__ if is_stock else f"{kind.__module__}.{kind.__qualname__}"

@@ -7,7 +7,7 @@ from tf1port.verification.numpy_run import NumpyRun
 
 
 class Pair:
-    """The reference and Keras' layers, both in one dtype, and what both were made from."""
+    """The reference and Keras' layers, both in one dtype, with their graph and blueprint."""
 
     def __init__(self, conversion, weights, variables, *, dtype, graph):
         self.blueprint, self.dtype = conversion.blueprint, dtype
@@ -20,7 +20,7 @@ class Pair:
         self.variables = variables
 
 
-def check_at(quantity, name, expected, found, *, dtype, where):
-    """The check of one pair of arrays, with what was run added to its place."""
-    check = comparison.check(quantity, {name: expected}, {name: found}, dtype=dtype)
-    return check._replace(place=f"{check.place}, {where}")
+def check_at(quantity, name, expected, actual, *, dtype, label):
+    """The check of one pair of arrays, with a label of the run added to its place."""
+    check = comparison.check(quantity, {name: expected}, {name: actual}, dtype=dtype)
+    return check._replace(place=f"{check.place}, {label}")

@@ -1,8 +1,8 @@
-"""Holds how a converted model learns against how the checkpoint's own graph does.
+"""Compares how a converted model trains with how the checkpoint's own graph does.
 
-The graph is the one that knows its loss: it is asked for the loss of the model's outputs and for
-the gradient by them, which the model then takes back through its layers to its weights. Layers,
-penalties and optimizer are those of the `.keras` file.
+Only the graph has the loss: it computes the loss of the model's outputs and its gradient with
+respect to them, which is then backpropagated through the model's layers. Layers, penalties and
+optimizer are those of the `.keras` file.
 """
 
 import functools
@@ -20,7 +20,7 @@ from tf1port.numerics.precision import floatx
 from tf1port.tf1.graph.optimizers import AVERAGES
 from tf1port.tf1.session.probing import row_order
 from tf1port.tf1.session.training import NoTraining, TrainingRun
-from tf1port.verification.optimizer import slots_as_held
+from tf1port.verification.optimizer import slots_as_tf1
 
 
 def training_checks(conversion, weights, *, model, dtype, steps=0, seed=0):
@@ -38,23 +38,26 @@ def training_checks(conversion, weights, *, model, dtype, steps=0, seed=0):
         NoTraining: the graph has none, or none that runs here.
     """
     stream = np.random.default_rng(seed)
-    # The graph takes the variables as the model has them, with its rounding of the forget bias.
+    # The graph runs with the model's values of the variables: the forget bias was rounded.
     variables = to_variables(weights, conversion.blueprint)
     run = TrainingRun(conversion, variables, dtype=dtype)
-    slots = slots_as_held(conversion, model)
-    model = _Model(conversion, model, dtype=dtype)
+    slots = slots_as_tf1(conversion, model)
+    model = _ModelTraining(conversion, model, dtype=dtype)
     feed = run.batch(stream)
     expected = run.gradients(feed)
-    found, _ = model.gradients(run, feed)
-    names = expected.keys() & found.keys()
+    actual, _ = model.gradients(run, feed)
+    names = expected.keys() & actual.keys()
     if not names:
         raise NoTraining("the model trains nothing that the graph trains")
     scale = max(1.0, *(np.abs(expected[name]).max() for name in names))
-    sides = ({name: of[name] / scale for name in sorted(names)} for of in (expected, found))
+    sides = (
+        {name: gradients[name] / scale for name in sorted(names)}
+        for gradients in (expected, actual)
+    )
     yield comparison.check("gradients of a batch", *sides, dtype=dtype)
     if not steps:
         return
-    run.check_clipping(found.keys())
+    run.check_clipping(actual.keys())
     if conversion.blueprint.optimizer.unproved:
         raise NoTraining("; ".join(conversion.blueprint.optimizer.unproved))
     model.restore_optimizer()
@@ -67,104 +70,114 @@ def training_checks(conversion, weights, *, model, dtype, steps=0, seed=0):
     sides = ({"step": np.array(values)} for values in zip(*losses, strict=True))
     yield comparison.check("losses of resumed steps", *sides, dtype=dtype)
     before = [] if model.ids else _before(conversion)
-    left = sorted({*expected.keys() - found.keys(), *before})
-    if left:
-        raise NoTraining(f"of {', '.join(left)} the graph's own are used, not the model's")
+    uncompared = sorted({*expected.keys() - actual.keys(), *before})
+    if uncompared:
+        raise NoTraining(f"of {', '.join(uncompared)} the graph's own are used, not the model's")
 
 
 def _before(conversion):
-    """The variables of the layers before the cells, which the model is given the results of."""
+    """The variables of the layers before the cells, whose outputs are fed to the model."""
     layers = conversion.network.before
-    named = [pair for layer in layers for pair in layer.variables.items()]
-    return [name for role, name in named if role not in AVERAGES]
+    pairs = [pair for layer in layers for pair in layer.variables.items()]
+    return [name for role, name in pairs if role not in AVERAGES]
 
 
-class _Model:
-    """The part of a Keras model behind what its cells take, in one dtype, with its optimizer."""
+class _ModelTraining:
+    """A Keras model from the inputs of its cells on, in one dtype, with its optimizer."""
 
     def __init__(self, conversion, model, *, dtype):
         self.conversion, self.blueprint, self.dtype = conversion, conversion.blueprint, dtype
-        self._own = getattr(model, "optimizer", None)
+        self._file_optimizer = getattr(model, "optimizer", None)
         with floatx(dtype):
             copy = type(model).from_config(in_dtype(model.get_config(), dtype))
-            for variable, held in zip(copy.weights, model.weights, strict=True):
-                variable.assign(np.array(held).astype(variable.dtype))
+            for variable, loaded in zip(copy.weights, model.weights, strict=True):
+                variable.assign(np.array(loaded).astype(variable.dtype))
         self.ids = self._takes_ids()
         self.whole, self.cells = copy, from_cells(copy, self.blueprint, ids=self.ids)
-        self._by_time: bool | None = None
+        self._time_first: bool | None = None
         self._row_order = functools.cache(functools.partial(row_order, conversion))
 
     def _takes_ids(self):
-        """Whether the model looks up what is fed to the graph, with its own table."""
+        """Whether the graph is fed ids, which the model looks up in its own embedding."""
         ends = self.conversion.ends
         embedded = [spec.kind for spec in self.blueprint.before] == ["Embedding"]
         return embedded and ends is not None and ends.inputs.fed
 
-    def _inputs(self, run, feed, taken):
-        """What the part of the model takes: what the cells take, or the ids of it.
+    def _inputs(self, run, feed, cell_feed):
+        """The inputs of the model: those of the cells, or the ids that they are embeddings of.
 
         Raises:
-            NoTraining: the graph makes something else of its ids than the rows of the table.
+            NoTraining: the inputs of the cells are not the rows of the table for the ids.
         """
         if not self.ids:
-            return taken.inputs
+            return cell_feed.inputs
         ids = run.fed_value(feed, self.conversion.ends.inputs.tensor)
         table = np.array(self.whole.get_layer(self.blueprint.before[0].name).embeddings)
-        if self._by_time is None:  # told once, while the tables are the same
-            ways = [way for way in (False, True) if _is_looked_up(table, ids, way, taken.inputs)]
-            if not ways:
+        if self._time_first is None:  # determined before the first step changes the table
+            layouts = [
+                layout
+                for layout in (False, True)
+                if _is_looked_up(table, ids, layout, cell_feed.inputs)
+            ]
+            if not layouts:
                 raise NoTraining("the cells take something else than the rows of its table")
-            self._by_time = ways[0]
-        return ids.swapaxes(0, 1) if self._by_time else ids
+            self._time_first = layouts[0]
+        return ids.swapaxes(0, 1) if self._time_first else ids
 
     def gradients(self, run, feed):
         """The gradients by TF1's names, and the loss."""
-        variables, gradients, loss = self._pulled(run, feed)
+        variables, gradients, loss = self._backpropagate(run, feed)
         by_id = {id(variable): value for variable, value in zip(variables, gradients, strict=True)}
-        found = {}
+        result = {}
         before = self.blueprint.before if self.ids else []
         for spec in [*before, *self.blueprint.recurrent, *self.blueprint.after]:
-            own = layer_weights.variables(self.whole.get_layer(spec.name))
-            learning = {role: by_id.get(id(variable)) for role, variable in own.items()}
-            known = {role: value for role, value in learning.items() if value is not None}
-            arrays = {role: np.array(tf.convert_to_tensor(one)) for role, one in known.items()}
+            variables_by_role = layer_weights.variables(self.whole.get_layer(spec.name))
+            learning = {
+                role: by_id.get(id(variable)) for role, variable in variables_by_role.items()
+            }
+            present = {role: value for role, value in learning.items() if value is not None}
+            arrays = {
+                role: np.array(tf.convert_to_tensor(gradient)) for role, gradient in present.items()
+            }
             if not arrays:
                 continue  # a layer that the file does not train
-            arrays = layer_weights.to_tf1(spec.parts, arrays, linear=True)
+            arrays = layer_weights.to_tf1(spec.mappings, arrays, linear=True)
             sources = spec.sources.items()
-            found.update({name: arrays[role] for role, name in sources if role in arrays})
-        return found, loss
+            result.update({name: arrays[role] for role, name in sources if role in arrays})
+        return result, loss
 
     def restore_optimizer(self):
-        """Takes the model's own optimizer over, with its state.
+        """Copies the model's own optimizer, with its state.
 
         Its constants are rounded as TF1 holds them (D13), an Adam has TF1's powers of beta (D8).
 
         Raises:
             NoTraining: there is none, or it is not of this model's weights.
         """
-        if self._own is None:
+        if self._file_optimizer is None:
             raise NoTraining("the model has no optimizer")
-        kind = type(self._own)
+        kind = type(self._file_optimizer)
         kind = optimizers.TF1PowersAdam if kind is keras.optimizers.Adam else kind
-        options = optimizers.as_graph_constants(self._own.get_config(), dtype=self.blueprint.dtype)
+        options = optimizers.as_graph_constants(
+            self._file_optimizer.get_config(), dtype=self.blueprint.dtype
+        )
         with floatx(self.dtype), self._guarded():
             self.optimizer = kind.from_config(options)
             self.optimizer.build(self.whole.trainable_variables)
-            pairs = zip(self.optimizer.variables, self._own.variables, strict=True)
-            for variable, held in pairs:
-                variable.assign(np.array(held).astype(variable.dtype))
+            pairs = zip(self.optimizer.variables, self._file_optimizer.variables, strict=True)
+            for variable, saved in pairs:
+                variable.assign(np.array(saved).astype(variable.dtype))
 
     def step(self, run, feed):
         """Trains one step; returns the loss before it. Raises NoTraining where Keras does not."""
-        variables, gradients, loss = self._pulled(run, feed)
+        variables, gradients, loss = self._backpropagate(run, feed)
         with self._guarded():
             self.optimizer.apply(gradients, variables)
         return loss
 
     @contextmanager
     def _guarded(self):
-        """Of any optimizer that a file may hold."""
+        """Errors of the optimizer, which a file may have of any class, raised as NoTraining."""
         try:
             yield
         except (tf.errors.OpError, ValueError, TypeError) as error:
@@ -173,36 +186,38 @@ class _Model:
                 f"the model's optimizer does not run in {self.dtype}: {line}"
             ) from None
 
-    def _pulled(self, run, feed):
+    def _backpropagate(self, run, feed):
         """The variables, their gradients, the loss."""
-        taken = run.cell_inputs(feed)
-        inputs = self._inputs(run, feed, taken)
+        cell_feed = run.cell_inputs(feed)
+        inputs = self._inputs(run, feed, cell_feed)
         if self.blueprint.masked:
-            lengths = taken.lengths[:, None]
-            inputs = [inputs, np.arange(taken.inputs.shape[1]) < lengths]
+            lengths = cell_feed.lengths[:, None]
+            inputs = [inputs, np.arange(cell_feed.inputs.shape[1]) < lengths]
         variables = self.cells.trainable_variables
         with floatx(self.dtype), tf.GradientTape() as tape:
-            made = self.cells(inputs, training=run.training)
+            outputs = self.cells(inputs, training=run.training)
             penalties = list(self.cells.losses)
-        rows = made.numpy().reshape(-1, made.shape[-1])
+        rows = outputs.numpy().reshape(-1, outputs.shape[-1])
         order = np.arange(len(rows))
-        if len(made.shape) == 3:
-            order = self._row_order(*made.shape[:2])
+        if len(outputs.shape) == 3:
+            order = self._row_order(*outputs.shape[:2])
         rows_first = np.array_equal(order, np.arange(len(rows)))
-        sizes = made.shape[:-1] if rows_first else made.shape[-2::-1]
-        loss, pull = run.loss_of(feed, rows[order], sizes=sizes)
-        back = np.empty_like(rows)
-        back[order] = pull
-        pulled = tf.constant(back.reshape(made.shape))
+        sizes = outputs.shape[:-1] if rows_first else outputs.shape[-2::-1]
+        loss, row_gradients = run.loss_of(feed, rows[order], sizes=sizes)
+        reordered = np.empty_like(rows)
+        reordered[order] = row_gradients
+        output_gradients = tf.constant(reordered.reshape(outputs.shape))
         values = [variable.value for variable in variables]
         ones = [tf.ones_like(penalty) for penalty in penalties]
-        gradients = tape.gradient([made, *penalties], values, output_gradients=[pulled, *ones])
+        gradients = tape.gradient(
+            [outputs, *penalties], values, output_gradients=[output_gradients, *ones]
+        )
         return variables, gradients, loss
 
 
-def _is_looked_up(table, ids, by_time, rows):
+def _is_looked_up(table, ids, time_first, rows):
     """Whether rows [B, T, F] are those of a table for ids [B, T], or [T, B]."""
     if ids.ndim != 2:
         return False
-    ids = ids.swapaxes(0, 1) if by_time else ids
+    ids = ids.swapaxes(0, 1) if time_first else ids
     return ids.shape == rows.shape[:2] and np.allclose(table[ids], rows, rtol=1e-6, atol=0)

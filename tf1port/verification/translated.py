@@ -24,12 +24,13 @@ from tf1port.verification.translated_training import training_checks
 AGAINST = "the graph as it stands"
 
 
-def read_both(
+def read_converted(
     path: str, keras_file: str, *, trust: bool = False, outputs: Sequence[str] = ()
 ) -> tuple[Translated, keras.Model, dict[str, dict[str, np.ndarray]]]:
-    """The translation of a checkpoint, the model of a file that was written of it, its weights.
+    """The translation of a checkpoint, the model of a `.keras` file of it, its weights.
 
-    The layers of the file are those that the translation writes now, not what stands beside it.
+    The layers of the file are loaded from the source that the translation writes now, not from the
+    source beside the file.
 
     Raises:
         UserError: either is missing or damaged, or the model is of another checkpoint.
@@ -43,35 +44,35 @@ def read_both(
 
 
 def _check_layers(keras_file: str, module: ModuleType, path: str) -> None:
-    """Refuses a file with layers that are not among those that are written of the graph now."""
-    own = {
-        keras.saving.get_registered_name(one)
-        for one in vars(module).values()
-        if isinstance(one, type)
+    """Refuses a file with layers that convert would not write from the graph now."""
+    written = {
+        keras.saving.get_registered_name(item)
+        for item in vars(module).values()
+        if isinstance(item, type)
     }
-    found = registered_names(keras_file)
-    others = sorted(
-        name for name in found - own if keras.saving.get_registered_object(name) is None
+    registered = registered_names(keras_file)
+    unknown = sorted(
+        name for name in registered - written if keras.saving.get_registered_object(name) is None
     )
-    if others:
+    if unknown:
         raise UserError(
-            f"{keras_file} has other layers ({', '.join(others)}) than convert writes of {path} "
+            f"{keras_file} has other layers ({', '.join(unknown)}) than convert writes of {path} "
             "now: it is of another checkpoint or another version, so convert it again"
         )
 
 
 def source_changed(conversion: Translated, keras_file: str) -> list[str]:
-    """A line where the source beside a file is not what was written of the graph.
+    """A line where the source beside a file is not what convert writes from the graph.
 
-    Its layers are those that a program loads the file with; what is compared has the written ones.
+    A user's program loads the file with the layers of that source, which are not compared.
     """
     path = os.path.splitext(keras_file)[0] + ".py"
     try:
         with open(path, encoding="utf-8") as file:
-            same = file.read() == conversion.source
+            is_same = file.read() == conversion.source
     except (OSError, UnicodeDecodeError):
         return []  # there is none: the layers come from elsewhere
-    return [] if same else [f"{path}, which was changed since convert wrote it"]
+    return [] if is_same else [f"{path}, which was changed since convert wrote it"]
 
 
 def checks(
@@ -84,10 +85,10 @@ def checks(
     steps: int = 0,
     seed: int = 0,
 ) -> dict[str, Iterator[comparison.Check]]:
-    """The comparisons by part.
+    """The comparisons by group.
 
     Args:
-        unproved: takes lines on what was not compared of the outputs, `learned` of the training.
+        unproved: lines are appended on outputs that were not compared; `learned`: on the training.
     """
     options: dict[str, Any] = {"steps": steps, "seed": seed}
     return {
@@ -104,8 +105,12 @@ def _weights(conversion: Translated, weights: Weights) -> Iterator[comparison.Ch
         for spec in conversion.program.specs
         for role, value in spec.weights.items()
     }
-    found = {f"{name}/{role}": value for name, of in weights.items() for role, value in of.items()}
-    yield comparison.check("weights", expected, found, dtype=conversion.program.dtype)
+    actual = {
+        f"{name}/{role}": value
+        for name, arrays in weights.items()
+        for role, value in arrays.items()
+    }
+    yield comparison.check("weights", expected, actual, dtype=conversion.program.dtype)
 
 
 def _layers(conversion: Translated, model: keras.Model) -> Iterator[comparison.Check]:

@@ -1,7 +1,7 @@
-"""How a translated model learns against how its graph does.
+"""Compares how a translated model trains with how its graph does.
 
-The graph is the one that knows its loss: it is asked for the loss of the model's outputs and for
-the gradient by them, which the model takes back to its weights. The optimizer is the file's own.
+Only the graph has the loss: it computes the loss of the model's outputs and its gradient with
+respect to them, which is then backpropagated through the model. The optimizer is the file's own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tf1port.numerics import comparison
 from tf1port.tf1.session.training import NoTraining
 from tf1port.verification.graph_training import GraphTraining
 from tf1port.verification.keras_training import KerasTraining, Weights
-from tf1port.verification.optimizer import slots_as_held
+from tf1port.verification.optimizer import slots_as_tf1
 
 
 def training_checks(
@@ -39,23 +39,23 @@ def training_checks(
         NoTraining: the graph has none, or none that runs here.
     """
     stream = np.random.default_rng(seed)
-    graph, learner = _started(conversion, model, weights, stream)
+    graph, learner = _start(conversion, model, weights, stream)
     batch = graph.batch(stream)
     expected = graph.gradients(batch)
-    found, _ = learner.gradients(graph, batch)
-    names = sorted(expected.keys() & found.keys())
+    actual, _ = learner.gradients(graph, batch)
+    names = sorted(expected.keys() & actual.keys())
     if not names:
         raise NoTraining("the model trains nothing that the graph trains")
     scale = max(1.0, *(np.abs(expected[name]).max() for name in names))
-    sides = ({name: of[name] / scale for name in names} for of in (expected, found))
+    sides = ({name: gradients[name] / scale for name in names} for gradients in (expected, actual))
     yield comparison.check("gradients of a batch", *sides, dtype=graph.dtype)
-    left = sorted(expected.keys() ^ found.keys())
-    if left:
-        raise NoTraining(f"one side alone trains {', '.join(left[:3])}")
+    unpaired = sorted(expected.keys() ^ actual.keys())
+    if unpaired:
+        raise NoTraining(f"one side alone trains {', '.join(unpaired[:3])}")
     if not steps:
         return
     learner.restore_optimizer()
-    graph.assign(slots_as_held(conversion, model))
+    graph.assign(slots_as_tf1(conversion, model))
     losses = []
     for _ in range(steps):
         batch = graph.batch(stream)
@@ -65,15 +65,15 @@ def training_checks(
     yield comparison.check("losses of resumed steps", *sides, dtype=graph.dtype)
 
 
-def _started(conversion: Translated, model: keras.Model, weights: Weights, stream):
-    """Both sides at the checkpoint, in float64, or in float32 where the graph knows no other."""
+def _start(conversion: Translated, model: keras.Model, weights: Weights, stream):
+    """Both sides at the checkpoint, in float64, or in float32 where the graph has no other."""
     dtype = conversion.program.dtype
     dtypes = ["float64", dtype] if conversion.program.upcasts else [dtype]
     for dtype in dtypes:
-        own = {n: {r: v.astype(dtype) for r, v in of.items()} for n, of in weights.items()}
+        cast = {n: {r: v.astype(dtype) for r, v in arrays.items()} for n, arrays in weights.items()}
         try:
-            graph = GraphTraining(conversion, to_variables(own, conversion.program), dtype)
-            learner = KerasTraining(conversion, model, own, dtype)
+            graph = GraphTraining(conversion, to_variables(cast, conversion.program), dtype)
+            learner = KerasTraining(conversion, model, cast, dtype)
             graph.find_sizes(learner, stream)
         except NoTraining as error:
             fault = error

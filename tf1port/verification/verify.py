@@ -1,12 +1,12 @@
 """Compares a converted Keras model with the checkpoint's own graph.
 
-The graph as it stands carries the verdict (tf1port.conversion.end_to_end); runs from the middle
-of it, cell by cell, say where a difference is. What could not be compared makes a verdict "not
-proved".
+The verdict depends on the unmodified graph, end to end (tf1port.conversion.end_to_end); runs of
+single cells from the middle of the graph only locate a difference. Whatever could not be compared
+makes the verdict "not proved".
 
 A trained cell may be chaotic: a rounding grows a millionfold over a hundred steps, and two right
-computations part. So whole sequences are compared in float64, the graph's float32 made wider; and
-in the checkpoint's own dtype step by step, each from the states that the graph itself was in.
+computations diverge. So whole sequences are compared in float64, with the graph upcast; in the
+checkpoint's own dtype single steps are compared, each from the states of the graph's own run.
 """
 
 import functools
@@ -39,17 +39,17 @@ from tf1port.verification.references import references
 from tf1port.verification.single_steps import single_steps
 from tf1port.verification.training import training_checks
 
-_PARTIAL = ("cell ", "logits of ", "layers before ")  # what quantities of single parts begin with
+_PARTIAL = ("cell ", "logits of ", "layers before ")  # prefixes of the quantities of partial runs
 SHORT = 5  # steps over which two float32 computations stay together, chaotic or not
 
 
 class Verification(NamedTuple):
-    """What a comparison found.
+    """The result of a comparison.
 
-    checks: a generator of Check. against: what single cells are compared with.
-    notes: lines on what was not compared and need not be. unproved: lines on what was not compared
-    and is claimed: the outputs, and with steps the training. Both are complete once the checks are.
-    claim: what a pass claims to be equal.
+    checks: a generator of Check. against: the reference that single cells are compared with.
+    notes: lines on what was not compared and is not claimed. unproved: lines on what was not
+    compared and is claimed: the outputs, and with steps the training. Both lists are complete once
+    the checks are exhausted. claim: what a pass claims to be equal.
     """
 
     checks: Iterator[comparison.Check]
@@ -82,40 +82,50 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     conversion.checkpoint.check()
     check_map(keras_file, mapped=conversion.mapped)
     model, weights = load(keras_file, conversion.blueprint, trust=options.get("trust", False))
-    others = _of_other_shapes(conversion.blueprint, weights)
-    if others:
+    differing = _differing_layers(conversion.blueprint, weights)
+    if differing:
         check = _weights(conversion.blueprint, weights)
-        note = f"nothing more is compared: the model has other weights in {', '.join(others)}"
+        note = f"nothing more is compared: the model has other weights in {', '.join(differing)}"
         return Verification(iter([check]), "the checkpoint", [note], [], "the weights")
-    held = references(conversion)
-    left = conversion.ends and conversion.left_out
-    notes = [f"INCOMPLETE, the model does not have {line}" for line in left or []]
+    reference = references(conversion)
+    missing = conversion.ends and conversion.left_out
+    notes = [f"INCOMPLETE, the model does not have {line}" for line in missing or []]
     unproved: list[str] = []
     learned = unproved if steps and _learns(conversion) else notes
-    parts = {
-        "single cells": _cell_by_cell(conversion, weights, notes, held=held, seed=seed),
+    groups = {
+        "single cells": _cell_by_cell(conversion, weights, notes, reference=reference, seed=seed),
         "outputs": end_to_end(conversion, model, weights, unproved, seed=seed),
         "layers": layers_checks(conversion.blueprint.specs, model),
-        "training": _learning(conversion, model, weights, held, learned, steps=steps, seed=seed),
+        "training": _learning(
+            conversion, model, weights, reference, learned, steps=steps, seed=seed
+        ),
     }
-    guarded = (_guarded(part, name, unproved) for name, part in parts.items())
+    guarded = (
+        _guarded(checks_of_group, name, unproved) for name, checks_of_group in groups.items()
+    )
     checks = itertools.chain.from_iterable(guarded)
-    return Verification(checks, held.against, notes, unproved, _claim(conversion, steps))
+    return Verification(checks, reference.against, notes, unproved, _claim(conversion, steps))
 
 
 def _translated(path, keras_file, *, steps, seed, trust=False, outputs=(), **options):
     """The Verification of a model that was translated op by op."""
-    given = [name for name, value in options.items() if value]
-    if given:
-        raise UserError(f"{keras_file} was made without {given[0].replace('_', '-')}: leave it out")
-    conversion, model, weights = translated.read_both(
+    rejected = [name for name, value in options.items() if value]
+    if rejected:
+        raise UserError(
+            f"{keras_file} was made without {rejected[0].replace('_', '-')}: leave it out"
+        )
+    conversion, model, weights = translated.read_converted(
         path, keras_file, trust=trust, outputs=outputs
     )
     notes = [f"INCOMPLETE, the model does not have {line}" for line in conversion.left_out]
     unproved = translated.source_changed(conversion, str(keras_file))
     learned = unproved if steps and _learns(conversion) else notes
-    parts = translated.checks(conversion, model, weights, unproved, learned, steps=steps, seed=seed)
-    guarded = (_guarded(part, name, unproved) for name, part in parts.items())
+    groups = translated.checks(
+        conversion, model, weights, unproved, learned, steps=steps, seed=seed
+    )
+    guarded = (
+        _guarded(checks_of_group, name, unproved) for name, checks_of_group in groups.items()
+    )
     checks = itertools.chain.from_iterable(guarded)
     return Verification(checks, translated.AGAINST, notes, unproved, _claim(conversion, steps))
 
@@ -134,7 +144,7 @@ def _claim(conversion, steps):
 
 
 def _guarded(checks, name, unproved):
-    """Checks up to an error of this program's own, which leaves the others standing."""
+    """Checks up to an unexpected error, which is reported and does not stop the other groups."""
     try:
         yield from checks
     except UserError:
@@ -145,13 +155,13 @@ def _guarded(checks, name, unproved):
 
 
 def counted(checks):
-    """The Checks that a verdict is made of: not those of single cells where the whole was compared.
+    """The Checks that count for the verdict: no partial runs where the end-to-end checks passed.
 
-    These run the graph from its middle and say where a difference is; one that does not reach the
-    outputs is none of the claim.
+    Partial runs start in the middle of the graph and locate a difference; one that does not reach
+    the outputs is not part of the claim.
     """
-    whole = [check for check in checks if check.quantity == END_TO_END]
-    if not whole or not all(check.passed for check in whole):
+    end_to_end_checks = [check for check in checks if check.quantity == END_TO_END]
+    if not end_to_end_checks or not all(check.passed for check in end_to_end_checks):
         return checks
     return [check for check in checks if check.passed or not check.quantity.startswith(_PARTIAL)]
 
@@ -165,25 +175,25 @@ def outcome(checks, unproved):
 
 def verdict(checks, unproved, claim):
     """The outcome of a verification in a sentence."""
-    came = outcome(checks, unproved)
-    if came == DIFFERENT:
+    result = outcome(checks, unproved)
+    if result == DIFFERENT:
         first = next(check for check in checks if not check.passed)
         gap = f"{first.max_abs:.2g} > {first.bound:.2g}"
         return f"FAIL: {first.quantity} differ at {first.place} ({first.dtype}): {gap}"
     count, all_ = len(checks), len(checks) + len(unproved)
-    if came == EQUAL:
-        said = f"PASS: the model matches the graph on {count} of {all_} checks"
-        return f"{said} (claim: {claim})"
+    if result == EQUAL:
+        summary = f"PASS: the model matches the graph on {count} of {all_} checks"
+        return f"{summary} (claim: {claim})"
     return f"NOT PROVED: {count} of {all_} compared; not compared: {'; '.join(unproved)}"
 
 
-def _learning(conversion, model, weights, held, notes, *, steps, seed):
+def _learning(conversion, model, weights, reference, notes, *, steps, seed):
     """The optimizer, gradients and steps of training, where the graph has them."""
     yield from optimizer_checks(conversion, model, notes)
-    dtype = "float64" if held.wide else conversion.blueprint.dtype
+    dtype = "float64" if reference.upcast else conversion.blueprint.dtype
     cast = {name: _cast(arrays, dtype) for name, arrays in weights.items()}
     try:
-        if not held.graph:
+        if not reference.graph:
             raise NoTraining("there is no graph that runs here")
         options = {"model": model, "dtype": dtype, "steps": steps, "seed": seed}
         yield from training_checks(conversion, cast, **options)
@@ -191,37 +201,40 @@ def _learning(conversion, model, weights, held, notes, *, steps, seed):
         notes.append(f"gradients and steps are not compared: {reason}")
 
 
-def _cell_by_cell(conversion, weights, notes, *, held, seed):
-    """Runs from the middle of the graph: they say where a difference is, and prove nothing."""
+def _cell_by_cell(conversion, weights, notes, *, reference, seed):
+    """Runs of single cells from the middle of the graph: they locate a difference, and prove
+    nothing."""
     try:
-        yield from _checks(conversion, weights, notes, held=held, seed=seed)
+        yield from _checks(conversion, weights, notes, reference=reference, seed=seed)
     except UserError as reason:
         notes.append(f"single cells are not compared further: {reason}")
 
 
-def _checks(conversion, weights, notes, *, held, seed):
+def _checks(conversion, weights, notes, *, reference, seed):
     blueprint = conversion.blueprint
     yield _weights(blueprint, weights)
-    wide = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
+    upcast = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
     read = conversion.checkpoint.read
     variables = {name: read(name) for name in conversion.network.variables}
     # The graph takes the variables as the model has them, with its rounding of the forget bias.
-    back = to_variables(wide, blueprint)
-    sides = _relative(variables, variables), _relative(back, variables)
+    model_variables = to_variables(upcast, blueprint)
+    sides = _relative(variables, variables), _relative(model_variables, variables)
     yield comparison.check("weights with forget bias", *sides, dtype=blueprint.dtype)
-    whole = Pair(conversion, wide, back, dtype="float64", graph=held.wide)
-    narrow = Pair(conversion, weights, variables, dtype=blueprint.dtype, graph=held.graph)
+    upcast_pair = Pair(conversion, upcast, model_variables, dtype="float64", graph=reference.upcast)
+    native_pair = Pair(conversion, weights, variables, dtype=blueprint.dtype, graph=reference.graph)
     stream = np.random.default_rng(seed)
-    if held.graph:
-        yield from before_checks(whole if held.wide else narrow, notes, seed=seed)
+    if reference.graph:
+        yield from before_checks(upcast_pair if reference.upcast else native_pair, notes, seed=seed)
     for sizes in verify_cases.sizes(conversion):
         case = verify_cases.case(conversion, stream, *sizes)
         with floatx("float64"):
-            yield from _whole(whole, case)
+            yield from _sequence_checks(upcast_pair, case)
         if blueprint.dtype == "float32":
-            yield from single_steps(narrow, case.cast("float32"))
-            if held.graph and not held.wide and sizes[1] <= SHORT:
-                yield from _whole(narrow, case.cast("float32"), kind="short sequence")
+            yield from single_steps(native_pair, case.cast("float32"))
+            if reference.graph and not reference.upcast and sizes[1] <= SHORT:
+                yield from _sequence_checks(
+                    native_pair, case.cast("float32"), kind="short sequence"
+                )
 
 
 def _weights(blueprint, weights):
@@ -229,7 +242,7 @@ def _weights(blueprint, weights):
     return comparison.check("weights", _flat(expected), _flat(weights), dtype=blueprint.dtype)
 
 
-def _of_other_shapes(blueprint, weights):
+def _differing_layers(blueprint, weights):
     """The layers whose weights differ in number or shape from those of the checkpoint."""
     return [
         spec.name
@@ -239,37 +252,43 @@ def _of_other_shapes(blueprint, weights):
     ]
 
 
-def _whole(pair, case, *, kind="sequence"):
+def _sequence_checks(pair, case, *, kind="sequence"):
     """Whole sequences: every cell's outputs and final states, then the logits."""
     expected = pair.run(case.inputs, case.states, lengths=case.lengths)
     sequences, states = pair.keras(case.inputs, case.states, lengths=case.lengths)
-    check = functools.partial(check_at, dtype=pair.dtype, where=case.where)
+    check = functools.partial(check_at, dtype=pair.dtype, label=case.where)
     for index, name in enumerate(pair.blueprint.cell_names):
         if expected.sequences[index] is not None:
             yield check(
                 f"cell outputs of a {kind}", name, expected.sequences[index], sequences[index]
             )
-        for part, one, other in zip("hc", expected.states[index], states[index], strict=False):
-            yield check(f"cell states of a {kind}", f"{name}/{part}", one, other)
+        for letter, expected_state, actual_state in zip(
+            "hc", expected.states[index], states[index], strict=False
+        ):
+            yield check(
+                f"cell states of a {kind}", f"{name}/{letter}", expected_state, actual_state
+            )
     if expected.head is not None:
-        found = expected._replace(sequences=sequences, states=states)
-        sequence, state = top(pair.network, found)
-        taken = {"steps": sequence, "last": sequence[:, -1], "state": state}[pair.network.takes]
+        actual = expected._replace(sequences=sequences, states=states)
+        sequence, state = top(pair.network, actual)
+        head_inputs = {"steps": sequence, "last": sequence[:, -1], "state": state}[
+            pair.network.takes
+        ]
         count = pair.network.compared
-        made = pair.keras.head(taken, count=count)
+        logits = pair.keras.head(head_inputs, count=count)
         name = pair.blueprint.after[count - 1].name
-        yield check(f"logits of a {kind}", name, *_rows(pair, expected, made))
+        yield check(f"logits of a {kind}", name, *_rows(pair, expected, logits))
 
 
-def _rows(pair, expected, made):
-    """The rows of the reference's head, and those of what a model made, in the same order."""
+def _rows(pair, expected, outputs):
+    """The rows of the reference's head and of a model's output, in the same order."""
     head = expected.head.reshape(-1, expected.head.shape[-1])
-    if pair.network.takes != "steps" or made.ndim < 3:
-        return head, made
+    if pair.network.takes != "steps" or outputs.ndim < 3:
+        return head, outputs
     if pair.network.after[0].inputs:
-        return head, _ordered(pair, expected)(made, made)
-    # A map does not say whether time or the rows come first: the one that is nearer.
-    orders = [one.reshape(-1, one.shape[-1]) for one in (made, made.swapaxes(0, 1))]
+        return head, _ordered(pair, expected)(outputs, outputs)
+    # A map does not tell whether time or the batch comes first: the closer layout is taken.
+    orders = [layout.reshape(-1, layout.shape[-1]) for layout in (outputs, outputs.swapaxes(0, 1))]
     return head, min(orders, key=lambda rows: difference({"": head}, {"": rows}).max_abs)
 
 
@@ -284,7 +303,9 @@ def _ordered(pair, expected):
 
 
 def _flat(layers):
-    return {f"{name}/{role}": value for name, of in layers.items() for role, value in of.items()}
+    return {
+        f"{name}/{role}": value for name, arrays in layers.items() for role, value in arrays.items()
+    }
 
 
 def _relative(arrays, sizes):

@@ -81,8 +81,8 @@ def _without_defaults(op):
     """The node of an op without the attributes that are as the op's definition has them."""
     node = tf1.NodeDef.FromString(op.node_def.SerializeToString())
     for attribute in op.op_def.attr:
-        given = node.attr.get(attribute.name)
-        if attribute.HasField("default_value") and given == attribute.default_value:
+        value = node.attr.get(attribute.name)
+        if attribute.HasField("default_value") and value == attribute.default_value:
             del node.attr[attribute.name]
     return node
 
@@ -113,16 +113,16 @@ class Writer:
         """The text of each output."""
         node = op.node_def if self.defaults else _without_defaults(op)
         operands = [self.operand(tensor) for tensor in op.inputs]
-        written = translate(operation(op, operands, node))
-        self.needs_layer |= written.needs_layer or any(one.parts for one in operands)
-        return [template.format(f"({written.call})") for template in written.outputs]
+        translation = translate(operation(op, operands, node))
+        self.needs_layer |= translation.needs_layer or any(operand.entries for operand in operands)
+        return [template.format(f"({translation.call})") for template in translation.outputs]
 
     def operand(self, tensor):
         """An input of an op: a placeholder by name, a constant, or what other ops make."""
         value = tf.get_static_value(tensor) if tensor.op.type == "Const" else None
-        parts = None if value is not None else self._parts(tensor)
-        text = row(parts) if parts is not None else self._text(tensor, value)
-        return Operand(text, tensor.dtype.base_dtype.name, _shape(tensor), value, parts)
+        entries = None if value is not None else self._entries(tensor)
+        text = row(entries) if entries is not None else self._text(tensor, value)
+        return Operand(text, tensor.dtype.base_dtype.name, _shape(tensor), value, entries)
 
     def _text(self, tensor, value):
         if tensor.op.type == "Placeholder":
@@ -136,7 +136,7 @@ class Writer:
         self.constants[name] = value
         return name
 
-    def _parts(self, tensor):
+    def _entries(self, tensor):
         """The entries of a shape and of a shape put together, as the converter knows them."""
         op = tensor.op
         if op.type == "Shape":
@@ -147,6 +147,6 @@ class Writer:
                 for axis, size in enumerate(sizes)
             )
         if op.type == "Pack" and op.inputs[0].shape.rank == 0:
-            operands = [self.operand(one) for one in op.inputs]
+            operands = [self.operand(tensor) for tensor in op.inputs]
             return tuple(int(o.value) if o.value is not None else o.text for o in operands)
         return None

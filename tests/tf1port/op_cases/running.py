@@ -46,16 +46,16 @@ class Translated(keras.layers.Layer):
 
 def evaluated(written, inputs, errors):
     """The tensors of each case by its expressions; those of a Python tuple or number as well."""
-    found = {}
-    for key, one in written.items():
-        constants = {k: keras.ops.convert_to_tensor(v) for k, v in one.constants.items()}
+    results = {}
+    for key, expression in written.items():
+        constants = {k: keras.ops.convert_to_tensor(v) for k, v in expression.constants.items()}
         names = {"ops": keras.ops, "keras": keras, **inputs, **constants}
         try:
-            results = [eval(text, names) for text in one.texts]
-            found[key] = [_as_tensor(result) for result in results]
+            values = [eval(text, names) for text in expression.texts]
+            results[key] = [_as_tensor(result) for result in values]
         except Exception as error:
             errors[key] = error
-    return found
+    return results
 
 
 def _as_tensor(result):
@@ -68,81 +68,93 @@ def compared(cases, dtype):
 
     In float32 all stand in a layer and, where they can, among keras.Inputs, in float64 in one.
     """
-    graph, fed, made = _graph([case for case in cases if dtype in case.dtypes], dtype)
+    graph, feeds_by_case, ops = _graph([case for case in cases if dtype in case.dtypes], dtype)
     with tf1.Session(graph=graph) as session:
-        feeds = dict(pair for of in fed.values() for pair in of.values())
-        expected = session.run({key: list(op.outputs) for key, op in made.items()}, feeds)
-    written, errors = _written(graph, made)
-    free = {key: one for key, one in written.items() if not one.needs_layer}
-    bound = written if dtype == "float32" else {k: w for k, w in written.items() if k not in free}
-    layer = _run(lambda given: Translated(bound, errors)(given), _joined(fed, bound))
-    functional = _run(lambda given: evaluated(free, given, errors), _joined(fed, free))
+        feeds = dict(pair for pairs in feeds_by_case.values() for pair in pairs.values())
+        expected = session.run({key: list(op.outputs) for key, op in ops.items()}, feeds)
+    expressions_by_case, errors = _written(graph, ops)
+    inline = {
+        key: expressions
+        for key, expressions in expressions_by_case.items()
+        if not expressions.needs_layer
+    }
+    in_layer = (
+        expressions_by_case
+        if dtype == "float32"
+        else {k: w for k, w in expressions_by_case.items() if k not in inline}
+    )
+    layer = _run(
+        lambda given: Translated(in_layer, errors)(given), _joined(feeds_by_case, in_layer)
+    )
+    functional = _run(
+        lambda given: evaluated(inline, given, errors), _joined(feeds_by_case, inline)
+    )
     return {
         key: Compared(
-            written[key].texts if key in written else [],
+            expressions_by_case[key].texts if key in expressions_by_case else [],
             expected[key],
             [tensor.shape for tensor in op.outputs],
             layer.get(key),
             functional.get(key),
             errors.get(key),
         )
-        for key, op in made.items()
+        for key, op in ops.items()
     }
 
 
 def _graph(cases, dtype):
     """A graph of all cases; by case what is fed, by the name of a placeholder, and the op."""
-    graph, fed, made = tf1.Graph(), {}, {}
+    graph, feeds_by_case, ops = tf1.Graph(), {}, {}
     with graph.as_default():
         for index, case in enumerate(cases):
-            given = Given(dtype, f"x{index}")
-            op = first(case.make(given)).op
-            if given.floats or dtype == "float32":
-                made[case.id] = op
-                fed[case.id] = given.fed
-    return graph, fed, made
+            inputs = Given(dtype, f"x{index}")
+            op = first(case.make(inputs)).op
+            if inputs.floats or dtype == "float32":
+                ops[case.id] = op
+                feeds_by_case[case.id] = inputs.fed
+    return graph, feeds_by_case, ops
 
 
-def _written(graph, made):
+def _written(graph, ops):
     """The expressions of each op, or the error."""
-    written, errors = {}, {}
+    expressions, errors = {}, {}
     with graph.as_default():
-        for key, op in made.items():
+        for key, op in ops.items():
             writer = Writer()
             try:
                 texts = writer.outputs(op)
-                written[key] = Written(texts, writer.constants, writer.needs_layer)
+                expressions[key] = Written(texts, writer.constants, writer.needs_layer)
             except Exception as error:
                 errors[key] = error
-    return written, errors
+    return expressions, errors
 
 
-def _joined(fed, keys):
+def _joined(feeds_by_case, keys):
     """What is fed to some cases, in one."""
-    return {name: pair for key in keys for name, pair in fed[key].items()}
+    return {name: pair for key in keys for name, pair in feeds_by_case[key].items()}
 
 
-def _run(make, fed):
+def _run(make, feeds):
     """What a functional model of some outputs computes as a tf.function, by case."""
     inputs = {
         name: keras.Input(batch_shape=placeholder.shape, dtype=array.dtype.name, name=name)
-        for name, (placeholder, array) in fed.items()
+        for name, (placeholder, array) in feeds.items()
     }
-    made = make(inputs)
-    every = [one for some in made.values() for one in some]
+    tensors_by_case = make(inputs)
+    flat = [tensor for tensors in tensors_by_case.values() for tensor in tensors]
     # What depends on no input is no output of a functional model.
-    outputs = [one for one in every if isinstance(one, keras.KerasTensor)]
+    outputs = [tensor for tensor in flat if isinstance(tensor, keras.KerasTensor)]
     model = keras.Model(inputs, outputs)
     signature = {
         name: tf.TensorSpec(placeholder.shape, array.dtype, name=name)
-        for name, (placeholder, array) in fed.items()
+        for name, (placeholder, array) in feeds.items()
     }
     run = tf.function(lambda values: model(values), input_signature=[signature])
-    computed = iter(run({name: tf.constant(array) for name, (_, array) in fed.items()}))
+    computed = iter(run({name: tf.constant(array) for name, (_, array) in feeds.items()}))
     arrays = iter(
-        [np.asarray(next(computed) if isinstance(o, keras.KerasTensor) else o) for o in every]
+        [np.asarray(next(computed) if isinstance(o, keras.KerasTensor) else o) for o in flat]
     )
     return {
-        key: Result([next(arrays) for _ in some], [tuple(one.shape) for one in some])
-        for key, some in made.items()
+        key: Result([next(arrays) for _ in tensors], [tuple(tensor.shape) for tensor in tensors])
+        for key, tensors in tensors_by_case.items()
     }

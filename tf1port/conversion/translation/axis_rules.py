@@ -1,6 +1,7 @@
-"""What only moves the numbers of a tensor about: reshaping, exchanged and reversed axes, joints.
+"""Rules for ops that only rearrange a tensor: reshape, transpose, reverse, concatenate, split.
 
-Rules as in tf1port.conversion.translation.size_rules. What is undone by a later op goes away.
+They have the signature of those in tf1port.conversion.translation.size_rules. Two ops that undo
+each other cancel out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tf1port.keras_model.program import Constant, Op, Size, Sizes, Value
 
 
 def _concatenated(reader, node, inputs):
-    """The sizes of some values side by side."""
+    """A concatenation, with the sizes of its output."""
     pieces = inputs[:-1] if node.op == "ConcatV2" else inputs[1:]
     axis = reader.constant(inputs[-1] if node.op == "ConcatV2" else inputs[0])
     sizes = _side_by_side(pieces, axis, reader.shape(f"{node.name}:0"))
@@ -27,7 +28,7 @@ def _concatenated(reader, node, inputs):
 
 
 def _side_by_side(pieces, axis, shape):
-    """The sizes of some values side by side; None: they are not known."""
+    """The sizes of a concatenation along an axis; None where they are not known."""
     if axis is None or shape is None or any(value.shape is None for value in pieces):
         return None
     axis = int(axis) % len(shape)
@@ -44,7 +45,7 @@ def _reshape(reader, node, inputs):
 
 
 def reshaped(reader, value: Value, target: Sequence[Size], node) -> Value:
-    """A value in another shape: itself, or that which it was reshaped of, where it has that one."""
+    """A value in another shape; where a former reshape is undone, the value before that one."""
     source = value.rows_of or value
     sizes = sizes_of(source)
     if sizes is not None and _matches_target(sizes, target):
@@ -70,10 +71,10 @@ def _is_rows(sizes: Sequence[Size], target: Sequence[Size]) -> bool:
 
 
 def _filled(value: Value, sizes, target) -> tuple[Size, ...]:
-    """The sizes of a target whose -1 is the rest of others, where that shows."""
+    """The sizes of a reshape's target, its -1 computed from the sizes of the input if possible."""
     fixed = list(target)
     fixed.remove(-1)
-    size: Size = value.size(list(target).index(-1))
+    open_size: Size = value.size(list(target).index(-1))
     if sizes is not None:
         remaining = [size for size in sizes if not isinstance(size, int)]
         unknown = [size for size in fixed if not isinstance(size, int)]
@@ -82,8 +83,8 @@ def _filled(value: Value, sizes, target) -> tuple[Size, ...]:
         if known_total and total % known_total == 0 and all(size in remaining for size in unknown):
             for size in unknown:
                 remaining.remove(size)
-            size = product([*remaining, total // known_total])
-    return tuple(size if size == -1 else size for size in target)
+            open_size = product([*remaining, total // known_total])
+    return tuple(open_size if size == -1 else size for size in target)
 
 
 def _matches_target(sizes, target) -> bool:
@@ -101,7 +102,7 @@ def _transpose(reader, node, inputs):
 
 
 def transposed(reader, value: Value, perm: tuple[int, ...], *, scope: str) -> Value:
-    """A value with its axes in another order; itself where that was changed before."""
+    """A transposed value; two transpositions in a row become one, or none."""
     producer = value.producer
     if isinstance(producer, Op) and "perm" in producer.attrs:
         before = producer.attrs["perm"]
@@ -118,7 +119,7 @@ def transposed(reader, value: Value, perm: tuple[int, ...], *, scope: str) -> Va
 
 
 def _reverse(reader, node, inputs):
-    """What is reversed twice is itself, also where its axes were exchanged between."""
+    """A sequence reversed twice is the sequence, also with a transposition in between."""
     value, axes_or_lengths = inputs
     inner, perm = value, None
     if isinstance(value.producer, Op) and "perm" in value.producer.attrs:
@@ -133,7 +134,7 @@ def _reverse(reader, node, inputs):
 
 
 def _same_order(reader, node, axes_or_lengths: Value, before: Op, perm) -> bool:
-    """Whether a node reverses along the axis that an op reversed along, in the same way."""
+    """Whether a node reverses the same axis as an earlier op, over the same lengths."""
     if node.op == "ReverseV2":
         axes, axes_before = reader.constant(axes_or_lengths), reader.constant(before.inputs[1])
         are_known = axes is not None and axes_before is not None
@@ -168,7 +169,7 @@ def _squeeze(reader, node, inputs):
 
 
 def _split(reader, node, inputs):
-    """The parts have the sizes of the whole but along the axis."""
+    """The outputs have the sizes of the input, except along the split axis."""
     value, axis = (inputs[0], inputs[2]) if node.op == "SplitV" else inputs[::-1]
     place, sizes = reader.constant(axis), sizes_of(value)
     if place is None or sizes is None:
@@ -183,7 +184,7 @@ def _split(reader, node, inputs):
 
 
 def _packed_steps(reader, node, inputs):
-    """All steps of one sequence put together again are the sequence."""
+    """All steps of one sequence stacked in order are the sequence."""
     steps = [step for step in map(_step, inputs) if step is not None]
     if len(steps) < max(2, len(inputs)):
         return None
@@ -199,7 +200,7 @@ def _packed_steps(reader, node, inputs):
 
 
 def _step(value: Value) -> tuple[Value, int] | None:
-    """The sequence that a value is a step of, and the number of that."""
+    """The sequence that a value is one step of, and the index of the step; None if it is none."""
     producer = value.producer
     if isinstance(producer, Op) and "step" in producer.attrs:
         return producer.inputs[0], producer.attrs["step"]

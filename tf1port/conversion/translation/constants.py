@@ -1,4 +1,4 @@
-"""The values of the tensors of a graph that nothing fed and no variable changes."""
+"""The values of a graph's constant tensors: those that depend on no placeholder or variable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tf1port.tf1.graph.op_defs import is_stateful, output_type
 _SIZES = {"Shape", "Size", "Rank"}
 _INT64 = 9  # of the DataTypes
 _FLOATS = (1, 2)  # of the DataTypes: float32, float64
-# What computes no other number than it takes, in whatever precision.
+# Ops whose outputs are exact in any precision: they round nothing.
 _EXACT = {"Const", "Fill", "Cast", "Pack", "Concat", "ConcatV2", "Reshape", "ExpandDims", "Squeeze"}
 _EXACT |= {"Identity", "Transpose", "Tile", "Slice", "StridedSlice", "Split", "SplitV", "ZerosLike"}
 _EXACT |= {"OnesLike", "Gather", "GatherV2", "Neg", "Abs", "Maximum", "Minimum", "Floor", "Unpack"}
@@ -25,10 +25,10 @@ _FLOW |= {"If", "StatelessIf", "While", "StatelessWhile", "PartitionedCall", "Ca
 
 
 def constants(graph: Graph, tensors: Iterable[str]) -> dict[str, np.ndarray]:
-    """The values of those among some tensors that are constant.
+    """The values of those tensors that are constant.
 
     Args:
-        tensors: each after those that it is computed of.
+        tensors: in topological order.
     """
     sizes: dict[str, np.ndarray] = {}
     values: dict[str, np.ndarray | None] = {}
@@ -51,12 +51,12 @@ def constants(graph: Graph, tensors: Iterable[str]) -> dict[str, np.ndarray]:
 
 
 def _computes(op: str) -> bool:
-    """Whether an op computes what it gives of what it takes alone."""
+    """Whether the outputs of an op are a function of its inputs alone."""
     return op not in PLACEHOLDERS | VARIABLES | _FLOW and not is_stateful(op)
 
 
 def _size(node, shape):
-    """What an op of a tensor's sizes gives; None where they are not all known."""
+    """The output of Shape, Size or Rank; None where the sizes are not all known."""
     long = "out_type" in node.attr and node.attr["out_type"].type == _INT64
     dtype = np.int64 if long else np.int32
     if shape is None:
@@ -69,7 +69,7 @@ def _size(node, shape):
 
 
 def _known_sizes(graph: Graph, node) -> np.ndarray | None:
-    """What is taken of a shape whose other sizes are not known; None: it is none, or not known."""
+    """The output of a StridedSlice of a Shape, where the selected sizes are known; else None."""
     shape = graph.node(graph.origin(graph.inputs(node)[0])) if node.op == "StridedSlice" else None
     if shape is None or shape.op != "Shape":
         return None
@@ -92,23 +92,23 @@ def _run(graph, values, sizes):
     if not unknown:
         return values
     try:
-        # What a constant within a loop waits for is the loop, that it is computed of nothing of.
+        # A constant inside a loop has control inputs of the loop, which it does not depend on.
         imported = Imported(graph, fed=sizes, controls=False)
         imported.add(unknown)
         tensors = {name: imported.tensor(name) for name in unknown}
         feed = {imported.tensor(name): value for name, value in sizes.items()}
         with sessions.session(imported.graph) as session:
-            values = sessions.run(session, tensors, feed)
+            computed = sessions.run(session, tensors, feed)
     except (UserError, KeyError):
         return values
-    return {**values, **values}
+    return {**values, **computed}
 
 
 def rounded(graph: Graph, tensors: Iterable[str]) -> set[str]:
-    """Those among some constant tensors whose numbers are rounded, so others in float64.
+    """Those constant tensors whose values are rounded, and so differ in float64.
 
     Args:
-        tensors: each after those that it is computed of.
+        tensors: in topological order.
     """
     result: set[str] = set()
     for tensor in tensors:

@@ -1,4 +1,4 @@
-"""The pieces of a translated model as lines of text: what each takes, and its variables."""
+"""The layers of a translated model as lines of text, each with its inputs and variables."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def diagram(conversion: Translated) -> list[str]:
     """The model from its inputs to its outputs."""
     program, lines = conversion.program, []
     if conversion.left_out:
-        lines_left = (f"  {line}" for line in conversion.left_out)
-        lines += ["INCOMPLETE, the model does not have", *lines_left, ""]
+        left_out = (f"  {line}" for line in conversion.left_out)
+        lines += ["INCOMPLETE, the model does not have", *left_out, ""]
     lines += [f"{name}: input {source['tensor']}" for name, source in conversion.inputs.items()]
     listed: set[int] = set()
     for producer in in_order([*program.outputs.values()]):
@@ -36,7 +36,7 @@ def diagram(conversion: Translated) -> list[str]:
 
 
 def _sources(producer: Producer) -> list[str]:
-    """What leads to a piece without another layer between."""
+    """The names of the layers and inputs that a layer is connected to by ops alone."""
     names, queue, visited = [], list(producer.operands), set()
     while queue:
         value: Value = queue.pop(0)

@@ -1,7 +1,7 @@
-"""Loops of TF1's tf.while_loop whose body is no known cell: translated, one step after the other.
+"""tf.while_loop in TF1's frames whose body is no known cell: its body is translated op by op.
 
-A loop is a set of variables, each an Enter, a Merge, a Switch, a NextIteration and an Exit: numbers
-of the step, arrays that are written step by step, and states.
+Each loop variable is an Enter, a Merge, a Switch, a NextIteration and an Exit. There are three
+kinds: counters of the steps, TensorArrays that are written at each step, and states.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _READ, _WRITE, _SCATTER = "TensorArrayReadV3", "TensorArrayWriteV3", "TensorArra
 
 
 class Variable(NamedTuple):
-    """A variable of a loop: tensors that it starts as, is in the body, becomes, and ends as."""
+    """A loop variable: the tensors of its initial value, in the body, after a step, at the end."""
 
     initial: str
     body: str
@@ -31,8 +31,8 @@ class Variable(NamedTuple):
 class Frame(NamedTuple):
     """A loop of a graph.
 
-    counters: numbers of the step. arrays: by the tensor of their flow in the body the variable
-    and the tensor that is written at a step. states: the other ones.
+    counters: loop variables that count the steps. arrays: by the flow tensor in the body the loop
+    variable of a TensorArray and the tensor that a step writes to it. states: all other variables.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Frame(NamedTuple):
 
 
 def value(reader, node, tensor: str) -> Value:
-    """What a loop gives: a final state, or what an array of it holds.
+    """The value of an output of a loop: a final state, or the stacked contents of a TensorArray.
 
     Raises:
         UserError: the loop ends otherwise than after a number of steps, or reads and writes its
@@ -70,14 +70,12 @@ def value(reader, node, tensor: str) -> Value:
 
 
 def _frame(graph, exit_) -> Frame:
-    """The loop of an Exit."""
+    """The loop that an Exit node belongs to."""
     switch = graph.node(graph.inputs(exit_)[0])
     condition = graph.node(graph.inputs(switch)[1])
-    switches = [
-        variable for variable in graph.consumers(f"{condition.name}:0") if variable.op == "Switch"
-    ]
+    switches = [node for node in graph.consumers(f"{condition.name}:0") if node.op == "Switch"]
     name = switch.name.rpartition("/")[0]
-    variables = [_variable(graph, variable) for variable in switches]
+    variables = [_variable(graph, node) for node in switches]
     counters = [variable for variable in variables if _is_counter(graph, variable)]
     arrays = {}
     for variable in variables:
@@ -114,7 +112,7 @@ def _is_counter(graph, variable: Variable) -> bool:
 
 
 def _written_tensor(graph, variable: Variable, counters: list[Variable]) -> str | None:
-    """The tensor that a step writes to an array; None where the variable is none."""
+    """The tensor that a step writes to a TensorArray; None where the variable is not of one."""
     write = graph.node(graph.origin(variable.new))
     if write is None or write.op != _WRITE:
         return None
@@ -134,12 +132,12 @@ def _check_end(graph, condition: str, counters: list[Variable], name: str) -> No
         if node is not None and node.op == "LogicalAnd":
             queue += graph.inputs(node)
         elif node is None or node.op != "Less" or graph.inputs(node)[0] not in merges:
-            name = "nothing" if node is None else f"{node.name} ({node.op})"
-            raise UserError(f"the loop {name} ends when {name} says so, not after its steps")
+            cause = "nothing" if node is None else f"{node.name} ({node.op})"
+            raise UserError(f"the loop {name} ends when {cause} says so, not after its steps")
 
 
 def _loop(reader, frame: Frame) -> list[Value]:
-    """The values that a loop gives: its final states, then its arrays."""
+    """The outputs of a loop: its final states, then its arrays."""
     if frame.name not in reader.loops:
         if reader.depth:
             raise UserError(f"the loop {frame.name} is within another one")
@@ -152,19 +150,18 @@ def _loop(reader, frame: Frame) -> list[Value]:
 
 
 def _read_loop(reader, frame: Frame) -> Loop:
-    initial = reader.read([item.initial for item in frame.states])
+    initial = reader.read([variable.initial for variable in frame.states])
     time = Value(Leaf("time"), "int32", (), dims=())
     states = [
-        Value(Leaf(_state_name(item, index)), item.dtype, item.shape, dims=sizes_of(item))
-        for index, item in enumerate(initial)
+        Value(Leaf(_state_name(state, index)), state.dtype, state.shape, dims=sizes_of(state))
+        for index, state in enumerate(initial)
     ]
-    for item in frame.counters:
-        reader.set(item.body, time)
-    for item, leaf in zip(frame.states, states, strict=True):
-        reader.set(item.body, leaf)
-    new_tensors = [item.new for item in frame.states] + [
-        tensor for _, tensor in frame.arrays.values()
-    ]
+    for counter in frame.counters:
+        reader.set(counter.body, time)
+    for variable, leaf in zip(frame.states, states, strict=True):
+        reader.set(variable.body, leaf)
+    new_tensors = [variable.new for variable in frame.states]
+    new_tensors += [tensor for _, tensor in frame.arrays.values()]
     sequences, steps = _sequences(reader, frame, new_tensors)
     new_values = reader.read(new_tensors)
     count = len(frame.states)
@@ -190,7 +187,7 @@ def _state_name(value: Value, index: int) -> str:
 
 
 def _sequences(reader, frame: Frame, tensors) -> tuple[list[Value], list[Value]]:
-    """What the steps read of arrays that are filled before, and the values of a step."""
+    """The sequences [T, ...] that the steps read from TensorArrays, and the values of one step."""
     graph, sequence_names, outer = reader.graph, {}, []
     inside = {variable.body for variable in [*frame.counters, *frame.states]} | frame.arrays.keys()
     counters = {variable.body for variable in frame.counters}
@@ -223,7 +220,7 @@ def _sequences(reader, frame: Frame, tensors) -> tuple[list[Value], list[Value]]
 
 
 def _entered(graph, tensor: str) -> bool:
-    """Whether a tensor is one from outside of the loop."""
+    """Whether a tensor enters the loop from outside."""
     node = graph.node(tensor)
     while node is not None and node.op in PASSING:
         if node.op == "Enter":
@@ -233,7 +230,7 @@ def _entered(graph, tensor: str) -> bool:
 
 
 def _sequence_read(graph, node, counters: set[str]) -> str:
-    """The sequence [T, ...] that a step reads its step of."""
+    """The sequence [T, ...] that a TensorArrayRead reads one step of."""
     _, index, flow = (graph.origin(name) for name in graph.inputs(node))
     scatter = graph.node(flow)
     if index not in counters or scatter is None or scatter.op != _SCATTER:
@@ -242,7 +239,7 @@ def _sequence_read(graph, node, counters: set[str]) -> str:
 
 
 def _length(reader, frame: Frame, sequences: list[Value]) -> Size:
-    """How many steps there are."""
+    """The number of steps."""
     if sequences:
         return sequences[0].size(0)
     graph = reader.graph
@@ -267,14 +264,14 @@ def _add_weights(reader, loop: Loop) -> None:
 
 
 def _check_states(loop: Loop, frame: Frame) -> None:
-    """Refuses states that change their kind."""
+    """Refuses states that change their dtype or their rank."""
     for state, new in zip(loop.states, loop.new_states, strict=True):
         if state.dtype != new.dtype or state.shape is None or new.shape is None:
             raise UserError(f"a state of the loop {frame.name} changes its dtype or its shape")
 
 
 def _check_sizes(loop: Loop) -> None:
-    """Refuses outputs whose sizes are known within the loop alone: room is made before it."""
+    """Refuses outputs whose sizes are known only inside the loop: they are allocated before it."""
     inner = {id(producer) for producer in loop.inner} | {id(leaf.producer) for leaf in loop.leaves}
     for sizes in loop.output_sizes:
         if any(id(dim.value.producer) in inner for size in sizes for dim in dims_in(size)):

@@ -1,4 +1,4 @@
-"""Which tensors of a graph a model should give: what its loss is computed of, or its last ones."""
+"""Which tensors of a graph are the outputs of a model: the inputs of its loss, or its last ones."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _ASIDE |= {"AssignSubVariableOp", "LoopCond", *_FLOW}
 
 
 def find_outputs(graph: Graph, run_outputs: dict[str, RunOutput]) -> list[str]:
-    """The tensors that a loss takes of what variables make; without one, what nothing takes.
+    """The inputs of a loss that depend on variables; without a loss, the graph's last tensors.
 
-    With them what else is made of the same inputs, such as predictions, and the final states of
-    cells whose initial states are fed: they are fed again.
+    Further outputs are what is computed from the same inputs, such as predictions, and the final
+    states of cells whose initial states are fed, as a caller feeds them back.
     """
     dependent = _depending_on_variables(graph)
     losses = [node for node in graph.nodes.values() if _variable_inputs(graph, node, dependent)]
@@ -58,9 +58,9 @@ def find_outputs(graph: Graph, run_outputs: dict[str, RunOutput]) -> list[str]:
 
 
 def _below_loss(graph: Graph, run_outputs: dict[str, RunOutput], dependent: set[str]) -> list[str]:
-    """What a loss of no known form takes that needs no labels, and nothing else of it needs.
+    """The outputs below a loss of no known form: the last tensors that do not depend on labels.
 
-    Labels are what is fed and leads to no cell.
+    Labels are the placeholders that lead to no cell.
     """
     try:
         backward_graph = Graph(graph.graph_def, backward=True, trust=graph.trust)
@@ -68,10 +68,10 @@ def _below_loss(graph: Graph, run_outputs: dict[str, RunOutput], dependent: set[
     except (NoTraining, UserError):
         return []
     upstream, _ = behind(graph, [loss], cut=())
-    cell_inputs = [name for item in run_outputs.values() for name in item.recurrence.takes]
+    cell_inputs = [name for output in run_outputs.values() for name in output.recurrence.inputs]
     cell_feeds = {_node(name) for name in behind(graph, cell_inputs, cut=())[1]}
     labels = [
-        item for item in graph.nodes.values() if is_fed(item.op) and item.name not in cell_feeds
+        node for node in graph.nodes.values() if is_fed(node.op) and node.name not in cell_feeds
     ]
     on_labels = _ahead(graph, [name for node in labels for name in graph.outputs(node)])
     candidates = []
@@ -91,11 +91,11 @@ def _below_loss(graph: Graph, run_outputs: dict[str, RunOutput], dependent: set[
 def _beside(
     graph: Graph, run_outputs, dependent: set[str], of_loss: set[str], outputs
 ) -> list[str]:
-    """What is computed of the same inputs as the outputs, as far as nothing else is fed to it."""
+    """Further tensors that are computed from the inputs of the outputs, and from no other feed."""
     computed, sources = behind(graph, outputs, cut=())
     model_feeds = {_node(name) for name in sources}
     foreign = [
-        one for one in graph.nodes.values() if is_fed(one.op) and one.name not in model_feeds
+        node for node in graph.nodes.values() if is_fed(node.op) and node.name not in model_feeds
     ]
     excluded = _ahead(graph, [tensor for node in foreign for tensor in graph.outputs(node)])
     excluded |= _gradient_nodes(graph) | of_loss | computed
@@ -114,21 +114,21 @@ def _beside(
 
 
 def _following(graph: Graph, names: Iterable[str]) -> set[str]:
-    """The names of the nodes that some lead to, but for those of loops and of updates."""
-    names: set[str] = set()
+    """The names of all nodes downstream of some, without those of loops and of updates."""
+    following: set[str] = set()
     queue = deque(name for name in names if not _is_looped(name))
     while queue:
         for tensor in graph.outputs(graph.nodes[queue.popleft()]):
             for user in graph.consumers(tensor):
                 aside = user.op in _ASIDE or _UPDATE.match(user.op) or _is_looped(user.name)
-                if user.name not in names and not aside:
-                    names.add(user.name)
+                if user.name not in following and not aside:
+                    following.add(user.name)
                     queue.append(user.name)
-    return names
+    return following
 
 
 def _gradient_nodes(graph: Graph) -> set[str]:
-    """The names of the nodes that gradients lead to: those of optimizers."""
+    """The names of the nodes of gradients and of what depends on them: those of optimizers."""
     undefined = [
         n for n in graph.nodes.values() if any(graph.node(t) is None for t in graph.inputs(n))
     ]
@@ -137,22 +137,22 @@ def _gradient_nodes(graph: Graph) -> set[str]:
 
 
 def _before_moving(graph: Graph, tensor: str) -> str:
-    """What a tensor was before its axes were moved about."""
+    """The tensor before all transpositions, reversals and reshapes."""
     while (node := graph.node(tensor)) is not None and node.op in _SAME | _MOVING:
         tensor = graph.inputs(node)[0]
     return tensor
 
 
 def _is_looped(name: str) -> bool:
-    """Whether a node is of a loop or of its arrays, by its name."""
+    """Whether a node belongs to a loop or to its TensorArrays, by its name."""
     return any(part.startswith(("while", "TensorArray")) for part in name.split("/"))
 
 
 def left_out(graph: Graph, computed: set[str]) -> list[str]:
-    """The nodes that take what a model computes towards something else than a loss.
+    """The nodes that use what a model computes for something else than a loss.
 
     Args:
-        computed: the names of the nodes that the model's outputs are made by.
+        computed: the names of the nodes upstream of the model's outputs.
     """
     dependent = _depending_on_variables(graph)
     live = _behind(graph, [name for name in dependent if _is_result(graph, name)])
@@ -172,7 +172,7 @@ def left_out(graph: Graph, computed: set[str]) -> list[str]:
 
 
 def _is_result(graph: Graph, name: str) -> bool:
-    """Whether nothing takes what a node gives, and it is a result and no part of a loop."""
+    """Whether a node's outputs have no consumers, and it is neither an update nor in a loop."""
     node = graph.nodes[name]
     if node.op in _ASIDE or _UPDATE.match(node.op):
         return False
@@ -181,7 +181,7 @@ def _is_result(graph: Graph, name: str) -> bool:
 
 
 def _behind(graph: Graph, names: Iterable[str]) -> set[str]:
-    """The names of the nodes that lead to some, and these."""
+    """The names of some nodes and of all upstream of them."""
     result, queue = set(names), deque(names)
     while queue:
         for tensor in graph.inputs(graph.nodes[queue.popleft()]):
@@ -193,12 +193,12 @@ def _behind(graph: Graph, names: Iterable[str]) -> set[str]:
 
 
 def _variable_inputs(graph: Graph, node, dependent: set[str]) -> list[str]:
-    """The tensors made of variables that a node takes."""
+    """The inputs of a node that depend on variables."""
     return [name for name in graph.inputs(node) if _node(name) in dependent]
 
 
 def _ahead(graph: Graph, tensors: Iterable[str]) -> set[str]:
-    """The names of the nodes that some tensors lead to."""
+    """The names of all nodes downstream of some tensors."""
     names, queue = set(), deque(tensors)
     while queue:
         for node in graph.consumers(queue.popleft()):
@@ -223,7 +223,7 @@ def _depending_on_variables(graph: Graph) -> set[str]:
 
 
 def _source(graph: Graph, tensor: str, dependent: set[str]) -> str:
-    """Of the tensors that are the same numbers reshaped, the one with the most axes."""
+    """Of a tensor and those that it is a reshape of, the one with the most axes."""
     candidates = [tensor]
     while (node := graph.node(tensor)) is not None and node.op in _SAME:
         tensor = graph.inputs(node)[0]
@@ -236,7 +236,7 @@ def _source(graph: Graph, tensor: str, dependent: set[str]) -> str:
 
 
 def _last(graph: Graph, dependent: set[str]) -> list[str]:
-    """What nothing takes of what variables make."""
+    """The tensors that depend on variables and have no consumers."""
     of_optimizer = _gradient_nodes(graph)
     results = [name for name in dependent if name not in of_optimizer and _is_result(graph, name)]
     return sorted(f"{name}:0" for name in results if graph.variable(f"{name}:0") is None)
@@ -248,7 +248,7 @@ def _states(graph: Graph, run_outputs: dict[str, RunOutput]) -> list[str]:
     for name, output in run_outputs.items():
         run = output.recurrence.run
         initial = [graph.node(graph.origin(state)) for state in run.initial]
-        if output.what in "hc" and any(n is not None and n.op in PLACEHOLDERS for n in initial):
+        if output.kind in "hc" and any(n is not None and n.op in PLACEHOLDERS for n in initial):
             names.append(name)
     return sorted(names)
 

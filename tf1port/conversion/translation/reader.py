@@ -29,17 +29,17 @@ _FLOATS = {"float16", "float32", "float64", "bfloat16"}
 
 
 class Reader:
-    """The values of a graph's tensors, each made once.
+    """The values of a graph's tensors, each computed once.
 
     Args:
         graph: as it is outside of training.
         shapes: of the checkpoint's variables.
-        given: what tensors are of runs of known cells.
-        raw: variables that no layer may hold, for several would.
+        run_outputs: the tensors that are outputs of a run of a known cell.
+        raw: variables that belong to no layer, as several layers would share them.
 
     Attributes:
-        inputs: the values of what is fed, by the tensor's name, in the order of their use.
-        layers: by the variables that they hold and what they are.
+        inputs: the values of the placeholders, by the tensor's name, in the order of their use.
+        layers: by kind, options and variables.
         uses: how many nodes compute with a tensor.
     """
 
@@ -62,7 +62,7 @@ class Reader:
         self._values: dict[str, Value] = {}
         self._constants: dict[str, np.ndarray] = {}
         self._rounded: set[str] = set()
-        self.rounded = False  # whether a value is of a number that is another one in float64
+        self.rounded = False  # whether a constant was read that has another value in float64
 
     def read(self, tensors: Iterable[str]) -> list[Value]:
         """The values of some tensors.
@@ -83,7 +83,7 @@ class Reader:
         return [self.value(tensor) for tensor in origins]
 
     def set(self, tensor: str, value: Value) -> None:
-        """Says what a tensor is that is not computed of others."""
+        """Sets the value of a tensor from outside, such as a state at the start of a step."""
         self._values[tensor] = value
 
     def value(self, tensor: str) -> Value:
@@ -91,9 +91,9 @@ class Reader:
         return self._values[self._origin(tensor)]
 
     def variable(self, value: Value) -> str | None:
-        """The variable that a value is and that a layer may hold; None: it is none.
+        """The variable that a value reads, where a layer may own it; else None.
 
-        Within a loop none may: all its variables are weights of the one layer that it becomes.
+        Within a loop no layer may: all its variables are weights of the loop's own layer.
         """
         producer = value.producer
         if isinstance(producer, Weight) and producer.variable not in self.raw and not self.depth:
@@ -101,7 +101,7 @@ class Reader:
         return None
 
     def _origin(self, tensor: str) -> str:
-        """What a tensor is the same as, its gradient included."""
+        """The tensor that a chain of identities starts from; ops that stop gradients end it."""
         while (node := self.graph.node(tensor)) is not None and node.op in _SAME:
             tensor = self.graph.inputs(node)[0]
         return tensor
@@ -111,16 +111,16 @@ class Reader:
         return value.producer.array if isinstance(value.producer, Constant) else None
 
     def layer(self, kind: str, options: Mapping[str, Any], variables: dict[str, str], **more: Any):
-        """The one Layer that holds some variables in this way."""
+        """The Layer of some variables, kind and options: the same one at each call."""
         key = (kind, repr(sorted(options.items())), *sorted(variables.items()))
         return self.layers.setdefault(key, Layer(kind, dict(options), variables, **more))
 
     def op(self, op: str, inputs: Iterable[Value]) -> Value:
-        """A value of an op that the graph has not by itself, like the first that it takes."""
+        """The output of an op that is not in the graph; it has the dtype and shape of its input."""
         operands = tuple(inputs)
         like = operands[0]
-        op_made = Op(op, {}, operands, (like.dtype,), (like.shape,), like.producer.scope)
-        return Value(op_made, like.dtype, like.shape, dims=like.dims)
+        producer = Op(op, {}, operands, (like.dtype,), (like.shape,), like.producer.scope)
+        return Value(producer, like.dtype, like.shape, dims=like.dims)
 
     def shape(self, tensor: str) -> tuple[int | None, ...] | None:
         """The sizes of a tensor as far as the graph knows them."""
@@ -128,7 +128,7 @@ class Reader:
         return None if shape is None else tuple(shape)
 
     def _order(self, tensors: list[str]) -> list[str]:
-        """The tensors that lead to some, each after those that it is computed of."""
+        """Some tensors and all upstream of them that have no value yet, in topological order."""
         ordered: dict[str, None] = {}
         begun: set[str] = set()
         stack = [(tensor, False) for tensor in reversed(dict.fromkeys(tensors))]
@@ -155,18 +155,18 @@ class Reader:
             self.uses.update(self._inputs_of(tensor))
 
     def _inputs_of(self, tensor: str) -> list[str]:
-        """The tensors that one is computed of."""
+        """The tensors that a tensor is computed from."""
         node = self.graph.node(tensor)
         if tensor in self._constants or node is None or is_fed(node.op):
             return []
         run_output = self._run_output(tensor)
         if node.op in loops.RESULTS and run_output is None:
-            return []  # the loop reads what it takes by itself
+            return []  # the loop reads its inputs by itself
         names = run_output.recurrence.inputs if run_output else self.graph.inputs(node)
         return [self._origin(name) for name in names]
 
     def _run_output(self, tensor: str) -> RunOutput | None:
-        """What a tensor is of a run of a known cell; within a loop no cell runs by itself."""
+        """The output of a known cell's run that a tensor is; within a loop no cell runs itself."""
         return None if self.depth else self.run_outputs.get(tensor)
 
     def _add_value(self, tensor: str) -> None:
@@ -257,7 +257,7 @@ def _plain(value):
 
 
 def _count_of_outputs(node) -> int:
-    """How many outputs a node has."""
+    """The number of outputs of a node."""
     count = 0
     while output_type(node, count) is not None:
         count += 1

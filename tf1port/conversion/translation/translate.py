@@ -1,4 +1,4 @@
-"""A graph of any shape as a Program: what it is fed, its layers, its ops, its outputs."""
+"""A graph of any shape as a Program: its inputs, layers, ops and outputs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.network import Level, RecurrentLayer
 
 Read = Callable[[str], np.ndarray]
-_TRIES = 8  # of finding out which variables no single layer may hold
+_TRIES = 8  # of finding out which variables are shared between layers
 
 
 def translate(
@@ -36,7 +36,7 @@ def translate(
     Args:
         graph: as it is outside of training.
         cells: of the checkpoint's inventory. shapes, read: of its variables.
-        outputs: the tensors that the model should give; none: those that a loss is computed of.
+        outputs: the tensors that are the model's outputs; none: those that a loss is computed from.
 
     Returns: the Program; the graph's tensor by the name of the input, and of the output.
 
@@ -80,7 +80,7 @@ def _existing(graph: Graph, name: str) -> str:
 
 
 def _read_outputs(graph, shapes, run_outputs, tensors):
-    """The values of the outputs, each variable held by one layer or by none."""
+    """The values of the outputs, in which each variable belongs to at most one layer."""
     raw: set[str] = set()
     for _ in range(_TRIES):
         reader = Reader(graph, shapes, run_outputs, raw=raw)
@@ -93,7 +93,7 @@ def _read_outputs(graph, shapes, run_outputs, tensors):
 
 
 def _shared_variables(values: Sequence[Value]) -> set[str]:
-    """The variables that several layers hold, or a layer and an op."""
+    """The variables that are shared between layers, or between a layer and an op."""
     holders: dict[str, set[int]] = {}
     for producer in in_order(values):
         if isinstance(producer, Use):
@@ -147,8 +147,7 @@ def _specs(values: Sequence[Value], read: Read, dtype: str, names: naming.Names)
                 layer.spec = _plain(layer, read, dtype, name)
             specs.append(layer.spec)
         elif isinstance(producer, Loop):
-            names_held = [*producer.variables.values()]
-            name = names.new(naming.of_loop(producer.scope, names_held))
+            name = names.new(naming.of_loop(producer.scope, [*producer.variables.values()]))
             producer.spec = _loop(producer, read, dtype, name)
             specs.append(producer.spec)
         elif isinstance(producer, Weight) and producer.variable not in variables:
@@ -162,7 +161,7 @@ def _specs(values: Sequence[Value], read: Read, dtype: str, names: naming.Names)
 
 
 def _ports(order, outputs: Sequence[Value]) -> dict[int, set[str]]:
-    """What is taken of the outputs of each layer: "last", "sequence", "h", "c"."""
+    """The outputs of each recurrent layer that are used: "last", "sequence", "h", "c"."""
     ports: dict[int, set[str]] = {}
     for producer in [*order, None]:
         for value in producer.operands if producer is not None else outputs:

@@ -24,11 +24,11 @@ from tf1port.tf1.graph.searching import searching
 
 @dataclass(frozen=True)
 class Translated:
-    """What becomes of a checkpoint whose graph was translated op by op.
+    """The conversion of a checkpoint whose graph was translated op by op.
 
     inputs: the graph's tensor by the model's input, as the map has it. outputs: by its output.
     left_out: what of the program is not in the model, a line each.
-    own_gradients: the nodes whose gradient is another one than that of their op.
+    own_gradients: the nodes with a custom gradient.
     unchecked: what of the model was not compared with the graph, and why.
     source: the Python file that builds the model.
     """
@@ -48,7 +48,7 @@ class Translated:
 
     @property
     def blueprint(self) -> Program:
-        """What the map is written of."""
+        """The plan that the map is written from."""
         return self.program
 
 
@@ -58,7 +58,7 @@ def read_translated(path: str, *, trust: bool = False, outputs: Sequence[str] = 
     Args:
         path: as for tf1port.tf1.checkpoint.reader.open_checkpoint.
         trust: also take a graph whose ops run Python or touch files.
-        outputs: the tensors that the model should give.
+        outputs: the tensors that are the model's outputs.
 
     Raises:
         UserError: it has no graph, or one with an op that has no counterpart in Keras.

@@ -74,9 +74,9 @@ def translate(operation: Operation) -> Translation:
         if dtype not in _DTYPES:
             raise operation.refuse(f"of {dtype} is not translated")
     operation = replace(operation, operands=tuple(map(_plain, operation.operands)))
-    written = rule(operation)
-    made = written if isinstance(written, Translation) else Translation(written)
-    return replace(made, needs_layer=needs_layer(operation, made.call))
+    result = rule(operation)
+    translation = result if isinstance(result, Translation) else Translation(result)
+    return replace(translation, needs_layer=needs_layer(operation, translation.call))
 
 
 def _plain(operand: Operand) -> Operand:

@@ -23,23 +23,23 @@ def _spatial(operation: Operation, per_axis: Sequence[int]) -> tuple[int, ...]:
         per_axis[middle]
     ):
         raise operation.refuse("over the batch or the channels")
-    return tuple(int(part) for part in per_axis[middle])
+    return tuple(int(value) for value in per_axis[middle])
 
 
-def _product(parts: Sequence[int]) -> int:
+def _product(values: Sequence[int]) -> int:
     result = 1
-    for part in parts:
-        result *= part
+    for value in values:
+        result *= value
     return result
 
 
-def _one(values: Sequence[int]) -> str:
+def _int_or_tuple(values: Sequence[int]) -> str:
     """One int where all axes have the same, else a tuple."""
     return str(values[0]) if len(set(values)) == 1 else row(values)
 
 
-def _unless_one(values: Sequence[int]) -> str | None:
-    return None if set(values) == {1} else _one(values)
+def _unless_all_ones(values: Sequence[int]) -> str | None:
+    return None if set(values) == {1} else _int_or_tuple(values)
 
 
 def _padding(operation: Operation) -> str:
@@ -51,8 +51,8 @@ def _input(operation: Operation) -> tuple[str, str]:
     text = tensor(operation.operands[0])
     if operation.attrs["padding"] != "EXPLICIT":
         return text, _padding(operation)
-    given = operation.attrs["explicit_paddings"]
-    pairs = row(list(zip(given[::2], given[1::2], strict=True)))
+    paddings = operation.attrs["explicit_paddings"]
+    pairs = row(list(zip(paddings[::2], paddings[1::2], strict=True)))
     return call("pad", text, pairs), '"valid"'
 
 
@@ -68,10 +68,10 @@ def _convolution(name: str) -> Writer:
             name,
             text,
             tensor(operation.operands[1]),
-            strides=_unless_one(strides),
+            strides=_unless_all_ones(strides),
             padding=padding,
             data_format=_data_format(operation),
-            dilation_rate=_unless_one(dilations),
+            dilation_rate=_unless_all_ones(dilations),
         )
 
     return rule
@@ -91,9 +91,9 @@ def _transposed(operation: Operation) -> str:
     if padding == "EXPLICIT" or set(operation.attrs.get("dilations") or [1]) != {1}:
         raise operation.refuse("with explicit paddings or dilations")
     middle = slice(2, None) if _first(operation) else slice(1, -1)
-    known = shape(operation, 2)[middle]
+    spatial_sizes = shape(operation, 2)[middle]
     sizes, kernels = operation.out_shapes[0], shape(operation, 1)
-    for i, (size, stride) in enumerate(zip(known, strides, strict=True)):
+    for i, (size, stride) in enumerate(zip(spatial_sizes, strides, strict=True)):
         extra = max((kernels[i] or 0) - stride, 0) if padding == "VALID" else 0
         if size is None or sizes is None or sizes[middle][i] != size * stride + extra:
             raise operation.refuse("whose output has a size that Keras does not give it")
@@ -101,7 +101,7 @@ def _transposed(operation: Operation) -> str:
         "conv_transpose",
         tensor(gradient),
         tensor(kernel),
-        strides=_one(strides),
+        strides=_int_or_tuple(strides),
         padding=_padding(operation),
         data_format=_data_format(operation),
     )
@@ -111,17 +111,17 @@ def _pool(name: str) -> Writer:
     """The window is an attribute, of the second version an operand."""
 
     def rule(operation: Operation) -> str:
-        given = operation.attrs.get("ksize") or integers(operation, 1, "a window")
+        window_sizes = operation.attrs.get("ksize") or integers(operation, 1, "a window")
         steps = operation.attrs.get("strides") or integers(operation, 2, "strides")
-        window, strides = _spatial(operation, given), _spatial(operation, steps)
+        window, strides = _spatial(operation, window_sizes), _spatial(operation, steps)
         text, padding = _input(operation)
         if padding == '"valid"' and operation.attrs["padding"] == "EXPLICIT":
             raise operation.refuse("with explicit paddings")
         return call(
             name,
             text,
-            _one(window),
-            strides=_one(strides),
+            _int_or_tuple(window),
+            strides=_int_or_tuple(strides),
             padding=padding,
             data_format=_data_format(operation),
         )

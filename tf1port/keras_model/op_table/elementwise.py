@@ -105,7 +105,7 @@ def _cast(operation: Operation) -> str:
     x, dtype = operation.operands[0], operation.out_dtypes[0]
     if x.dtype == dtype:
         return x.text
-    return cast(x.text if x.parts is None else tensor(x), dtype)
+    return cast(x.text if x.entries is None else tensor(x), dtype)
 
 
 RULES: dict[str, Rule] = {

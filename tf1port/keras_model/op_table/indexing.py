@@ -78,8 +78,8 @@ def _one_hot(operation: Operation) -> str:
     axis = operation.attrs.get("axis", -1)
     axis = None if axis in (-1, rank(operation)) else axis
     plain = is_number(on, 1) and is_number(off, 0)
-    made = f'"{dtype if plain else "bool"}"'
-    text = call("one_hot", tensor(indices), count, axis=axis, dtype=made)
+    dtype_text = f'"{dtype if plain else "bool"}"'
+    text = call("one_hot", tensor(indices), count, axis=axis, dtype=dtype_text)
     return text if plain else call("where", text, *choices((on, off)))
 
 

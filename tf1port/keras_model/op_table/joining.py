@@ -65,14 +65,14 @@ def _split_by_sizes(operation: Operation) -> Translation:
     sizes = list(integers(operation, 1, "sizes"))
     if len(sizes) == 1:
         return Translation(x.text)
-    known = shape(operation)[axis]
-    if -1 in sizes and known is not None:
-        sizes[sizes.index(-1)] = known - sum(sizes) - 1
-    rest = sizes.index(-1) if -1 in sizes else len(sizes) - 1
-    if 0 in sizes[rest + 1 :]:
+    total = shape(operation)[axis]
+    if -1 in sizes and total is not None:
+        sizes[sizes.index(-1)] = total - sum(sizes) - 1
+    open_place = sizes.index(-1) if -1 in sizes else len(sizes) - 1
+    if 0 in sizes[open_place + 1 :]:
         raise operation.refuse("with a part of no size")
-    before = [sum(sizes[:place]) for place in range(rest + 1)]
-    after = [-sum(sizes[place:]) for place in range(rest + 1, len(sizes))]
+    before = [sum(sizes[:place]) for place in range(open_place + 1)]
+    after = [-sum(sizes[place:]) for place in range(open_place + 1, len(sizes))]
     bounds = [*before, *after, None]
     before_, after_ = ":, " * (axis % rank(operation)), "" if axis % rank(operation) else ", ..."
     texts = [f"{tensor(x)}[{before_}{_range(*pair)}{after_}]" for pair in pairwise(bounds)]
@@ -87,7 +87,7 @@ def _paddings(operation: Operation) -> str:
     """Pairs before and after each axis; those that the graph computes, entry by entry."""
     paddings = operation.operands[1]
     if paddings.value is not None:
-        return row([tuple(int(part) for part in pair) for pair in paddings.value])
+        return row([tuple(int(value) for value in pair) for pair in paddings.value])
     pairs = [f"({paddings.text}[{i}, 0], {paddings.text}[{i}, 1])" for i in range(rank(operation))]
     return row(pairs)
 
@@ -95,8 +95,8 @@ def _paddings(operation: Operation) -> str:
 def _pad(operation: Operation) -> str:
     x, value = operation.operands[0], None
     if len(operation.operands) == 3:
-        given = operation.operands[2]
-        value = given.text if given.value is None else number(given.value, given.dtype)
+        operand = operation.operands[2]
+        value = operand.text if operand.value is None else number(operand.value, operand.dtype)
     return call("pad", tensor(x), _paddings(operation), constant_values=value)
 
 
@@ -107,8 +107,11 @@ def _mirror_pad(operation: Operation) -> str:
 
 def _reverse(operation: Operation) -> str:
     """ReverseV2 names its axes; TF1's own Reverse has a bool per axis."""
-    x, given = operation.operands[0], constant(operation, 1, "axes")
-    axes = [int(axis) for axis in (given.nonzero()[0] if given.dtype == bool else given.ravel())]
+    x, axes_given = operation.operands[0], constant(operation, 1, "axes")
+    axes = [
+        int(axis)
+        for axis in (axes_given.nonzero()[0] if axes_given.dtype == bool else axes_given.ravel())
+    ]
     if not axes:
         return x.text
     return call("flip", tensor(x), axis=axes[0] if len(axes) == 1 else row(axes))

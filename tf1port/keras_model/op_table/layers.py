@@ -46,7 +46,7 @@ def _may_be_a_bias(operation: Operation) -> bool:
 def _is_added_right(first: Shape, second: Shape, axis: int) -> bool:
     """Of a second tensor that has one size other than 1, on an axis counted from the last."""
     size, last = second[axis], first[-1]
-    if size is None or all(one is not None and one != size for one in (first[1], last)):
+    if size is None or all(dim is not None and dim != size for dim in (first[1], last)):
         return True  # it is no bias to Keras
     if len(second) > len(first) or last is None:
         return False

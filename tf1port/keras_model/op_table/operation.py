@@ -26,7 +26,7 @@ class Operand:
     dtype: str
     shape: Shape | None
     value: np.ndarray | None = None
-    parts: tuple[str | int, ...] | None = None
+    entries: tuple[str | int, ...] | None = None
 
 
 @dataclass(frozen=True)

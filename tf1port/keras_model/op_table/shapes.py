@@ -42,12 +42,12 @@ def _rank(operation: Operation) -> str:
 
 def _reshape(operation: Operation) -> str:
     """The one size that is not known is written -1, which Keras can follow before it runs."""
-    x, wanted = operation.operands
-    text = shape_text(wanted)
-    if wanted.parts is not None and wanted.value is None:
-        known = [part for part in wanted.parts if isinstance(part, int)]
-        if len(known) == len(wanted.parts) - 1 and all(part > 0 for part in known):
-            text = row([part if isinstance(part, int) else -1 for part in wanted.parts])
+    x, target = operation.operands
+    text = shape_text(target)
+    if target.entries is not None and target.value is None:
+        known = [entry for entry in target.entries if isinstance(entry, int)]
+        if len(known) == len(target.entries) - 1 and all(entry > 0 for entry in known):
+            text = row([entry if isinstance(entry, int) else -1 for entry in target.entries])
     return call("reshape", tensor(x), text)
 
 
@@ -59,16 +59,16 @@ def _expand_dims(operation: Operation) -> str:
 def _squeeze(operation: Operation) -> str:
     """Keras squeezes only axes that are known to be 1; of others the one entry is taken."""
     x, sizes = operation.operands[0], shape(operation)
-    given = operation.attrs.get("squeeze_dims") or operation.attrs.get("axis") or ()
-    if not given and None in sizes:
+    axes_given = operation.attrs.get("squeeze_dims") or operation.attrs.get("axis") or ()
+    if not axes_given and None in sizes:
         raise operation.refuse("without axes of a tensor whose sizes are not all known")
-    axes = [int(axis) for axis in given] or [i for i, size in enumerate(sizes) if size == 1]
+    axes = [int(axis) for axis in axes_given] or [i for i, size in enumerate(sizes) if size == 1]
     if not axes:
         return x.text
     if any(sizes[axis] is None for axis in axes):
         places = {axis % len(sizes) for axis in axes}
-        taken = ["0" if axis in places else ":" for axis in range(max(places) + 1)]
-        return f"{tensor(x)}[{', '.join(taken)}]"
+        subscripts = ["0" if axis in places else ":" for axis in range(max(places) + 1)]
+        return f"{tensor(x)}[{', '.join(subscripts)}]"
     return call("squeeze", tensor(x), axis=axes[0] if len(axes) == 1 else row(axes))
 
 

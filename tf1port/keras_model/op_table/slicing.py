@@ -78,7 +78,7 @@ def _subscript(operation: Operation, places: Sequence[str]) -> str:
     x = operation.operands[0]
     if all(place in (":", "...") for place in places):
         return x.text
-    if x.parts is not None:
+    if x.entries is not None:
         if len(places) > 1 or places[0] == "None":
             raise operation.refuse("that adds an axis to a shape")
         return f"{x.text}[{places[0]}]"

@@ -29,7 +29,7 @@ def _space_to_batch(operation: Operation) -> str:
     pairs = [(0, 0), *pads, *[(0, 0)] * len(rest)]
     padded = call("pad", tensor(x), row(pairs)) if any(map(any, pads)) else tensor(x)
     tail = [size(x, axis) for axis in rest]
-    cut = [part for pair in zip(sizes, blocks, strict=True) for part in pair]
+    cut = [entry for pair in zip(sizes, blocks, strict=True) for entry in pair]
     order = [*(2 * i for i in spatial), 0, *(2 * i - 1 for i in spatial)]
     order += range(2 * len(blocks) + 1, count + len(blocks))
     text = call("reshape", padded, row([-1, *cut, *tail]))
@@ -40,12 +40,12 @@ def _batch_to_space(operation: Operation) -> str:
     """The way back: examples put into the places of their blocks, and the crops cut off."""
     x = operation.operands[0]
     blocks = integers(operation, 1, "a block")
-    crops = [tuple(int(part) for part in pair) for pair in constant(operation, 2, "crops")]
+    crops = [tuple(int(entry) for entry in pair) for pair in constant(operation, 2, "crops")]
     count, spatial = rank(operation), range(1, len(blocks) + 1)
     sizes = [size(x, axis) for axis in spatial]
     tail = [size(x, axis) for axis in range(len(blocks) + 1, count)]
     batch = len(blocks)
-    order = [batch, *(part for i in spatial for part in (batch + i, i - 1))]
+    order = [batch, *(entry for i in spatial for entry in (batch + i, i - 1))]
     order += range(2 * batch + 1, count + batch)
     text = call("reshape", tensor(x), row([*blocks, -1, *sizes, *tail]))
     joined = [_times(n, block) for n, block in zip(sizes, blocks, strict=True)]

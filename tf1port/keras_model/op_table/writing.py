@@ -23,28 +23,30 @@ def is_literal(text: str) -> bool:
         return False
 
 
-def is_number(operand: Operand, wanted: int) -> bool:
+def is_number(operand: Operand, expected: int) -> bool:
     """Whether an operand is a constant of that value."""
-    return operand.value is not None and operand.value.ndim == 0 and operand.value.item() == wanted
+    return (
+        operand.value is not None and operand.value.ndim == 0 and operand.value.item() == expected
+    )
 
 
 def is_known(operand: Operand) -> bool:
     """Whether an operand is the same in every run."""
-    if operand.parts is not None:
-        return all(isinstance(part, int) for part in operand.parts)
+    if operand.entries is not None:
+        return all(isinstance(entry, int) for entry in operand.entries)
     return operand.value is not None or is_literal(operand.text)
 
 
 def tensor(operand: Operand) -> str:
     """An operand where a function of Keras takes a tensor and keeps its dtype."""
-    if operand.parts is not None or is_literal(operand.text):
+    if operand.entries is not None or is_literal(operand.text):
         return f'ops.convert_to_tensor({operand.text}, "{operand.dtype}")'
     return operand.text
 
 
 def tensors(operands: Sequence[Operand]) -> list[str]:
     """Operands of one dtype: a number may stay one beside a tensor, which has the dtype."""
-    numbers = [operand.parts is None and is_literal(operand.text) for operand in operands]
+    numbers = [operand.entries is None and is_literal(operand.text) for operand in operands]
     if all(numbers):
         return [tensor(operands[0]), *(operand.text for operand in operands[1:])]
     pairs = zip(operands, numbers, strict=True)
@@ -59,45 +61,47 @@ def choices(operands: Sequence[Operand]) -> list[str]:
     return tensors(operands)
 
 
-def constant(operation: Operation, index: int, what: str) -> np.ndarray:
+def constant(operation: Operation, index: int, label: str) -> np.ndarray:
     """The value of an operand that Keras wants as a Python literal."""
     operand = operation.operands[index]
     if operand.value is not None:
         return operand.value
     if is_known(operand):
-        return np.array(ast.literal_eval(operand.text) if operand.parts is None else operand.parts)
-    raise operation.refuse(f"with {what} that the graph computes")
+        return np.array(
+            ast.literal_eval(operand.text) if operand.entries is None else operand.entries
+        )
+    raise operation.refuse(f"with {label} that the graph computes")
 
 
-def integers(operation: Operation, index: int, what: str) -> tuple[int, ...]:
+def integers(operation: Operation, index: int, label: str) -> tuple[int, ...]:
     """The same as ints, of a scalar as of a vector."""
-    return tuple(int(part) for part in np.ravel(constant(operation, index, what)))
+    return tuple(int(value) for value in np.ravel(constant(operation, index, label)))
 
 
-def entries(operation: Operation, index: int, what: str) -> tuple[str | int, ...]:
+def entries(operation: Operation, index: int, label: str) -> tuple[str | int, ...]:
     """The entries of a 1-D integer operand: ints where they are known, else texts of scalars."""
     operand = operation.operands[index]
     if operand.value is not None:
-        return tuple(int(part) for part in np.ravel(operand.value))
-    if operand.parts is not None:
-        return operand.parts
+        return tuple(int(value) for value in np.ravel(operand.value))
+    if operand.entries is not None:
+        return operand.entries
     if operand.shape == ():
         return (operand.text,)
     if operand.shape is None or None in operand.shape or len(operand.shape) != 1:
-        raise operation.refuse(f"with {what} of unknown length")
+        raise operation.refuse(f"with {label} of unknown length")
     return tuple(f"{operand.text}[{entry}]" for entry in range(operand.shape[0] or 0))
 
 
-def row(parts: Sequence[object]) -> str:
+def row(entries: Sequence[object]) -> str:
     """Entries as the source of a tuple."""
-    return f"({', '.join(str(part) for part in parts)}{',' if len(parts) == 1 else ''})"
+    return f"({', '.join(str(entry) for entry in entries)}{',' if len(entries) == 1 else ''})"
 
 
 def shape_text(operand: Operand) -> str:
     """An operand where a function of Keras takes a shape: a tuple if its entries are known."""
     if operand.value is not None:
-        return row([int(part) for part in np.ravel(operand.value)])
-    return operand.text if operand.parts is None else row(operand.parts)
+        return row([int(value) for value in np.ravel(operand.value)])
+    return operand.text if operand.entries is None else row(operand.entries)
 
 
 def rank(operation: Operation, index: int = 0) -> int:
@@ -121,8 +125,8 @@ def size(operand: Operand, axis: int) -> str | int:
 
 def call(function: str, *arguments: object, **keywords: object) -> str:
     """A call of a function of keras.ops; keywords of the value None are left out."""
-    named = [f"{key}={value}" for key, value in keywords.items() if value is not None]
-    return f"ops.{function}({', '.join([*(str(part) for part in arguments), *named])})"
+    options = [f"{key}={value}" for key, value in keywords.items() if value is not None]
+    return f"ops.{function}({', '.join([*(str(argument) for argument in arguments), *options])})"
 
 
 def cast(text: str, dtype: str) -> str:

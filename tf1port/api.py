@@ -7,6 +7,7 @@ a process of their own with limits: see SECURITY.md.
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tf1port.errors import UserError
 from tf1port.results import (
     Comparison,
     Controls,
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 
 def inspect(checkpoint: str) -> Inspection:
-    """Says what a TF1 checkpoint holds, by its names and shapes; no graph is needed.
+    """Says what a TF1 checkpoint holds, by its names and shapes, and what its graph is fed.
+
+    No graph is needed: where there is none, or a damaged one, the rest is said all the same.
 
     Args:
         checkpoint: its prefix, or the folder of its training.
@@ -33,11 +36,17 @@ def inspect(checkpoint: str) -> Inspection:
         UserError: it is missing, damaged or of no known format.
     """
     from tf1port.conversion import inspect_report
+    from tf1port.conversion.interface import read_interface
     from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
 
     opened = open_checkpoint(checkpoint)
     opened.check()
-    return Inspection(**inspect_report.report(opened, inventory(opened)))
+    interface = fault = None
+    try:
+        interface = read_interface(opened.meta) if opened.meta else None
+    except UserError as error:
+        fault = str(error)
+    return Inspection(**inspect_report.report(opened, inventory(opened), interface, fault))
 
 
 def convert(

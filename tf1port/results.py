@@ -24,6 +24,10 @@ class Inspection:
 
     Attributes:
         checkpoint: its prefix. format: of its files. graph: path of its `.meta`, or None.
+        graph_fault: why the graph cannot be read, or None.
+        placeholders: what the graph is fed: name, dtype, shape, whether it has a default, and what
+            it leads to.
+        outputs, losses, train_ops: their names in the graph, of each kind the likeliest first.
         variables, numbers: how many there are.
         cells, layers: what its names and shapes say that there is, and which variables each takes.
         optimizer: its kind as a guess, its slots, its counters.
@@ -34,6 +38,11 @@ class Inspection:
     checkpoint: str
     format: str
     graph: str | None
+    graph_fault: str | None
+    placeholders: Sequence[Mapping[str, Any]]
+    outputs: Sequence[str]
+    losses: Sequence[str]
+    train_ops: Sequence[str]
     variables: int
     numbers: int
     cells: Sequence[Mapping[str, Any]]

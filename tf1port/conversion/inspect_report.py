@@ -2,23 +2,30 @@
 
 import math
 
+from tf1port.conversion.interface import Interface, shape_text
 from tf1port.tables import table
 from tf1port.tf1.checkpoint.cell_names import sizes
 
 NOT_KNOWN = "-"
+_ENDS = {"outputs": "output", "losses": "loss", "train_ops": "train"}
+_SHOWN = 6  # candidates of a kind that the text has; JSON has all
 
 
-def report(checkpoint, inventory):
+def report(checkpoint, inventory, interface=None, fault=None):
     """A dict of plain numbers and strings.
 
     Args:
         checkpoint: tf1port.tf1.checkpoint.reader.Checkpoint.
-        found: its tf1port.tf1.checkpoint.reader.Inventory.
+        inventory: its tf1port.tf1.checkpoint.reader.Inventory.
+        interface: the tf1port.conversion.interface.Interface of its graph; None: it is not known.
+        fault: why the graph beside it cannot be read; None: it can.
     """
     return {
         "checkpoint": checkpoint.prefix,
         "format": checkpoint.format,
         "graph": checkpoint.meta,
+        "graph_fault": fault,
+        **(interface or Interface()).to_json(),
         "variables": len(checkpoint.shapes),
         "numbers": sum(math.prod(shape) for shape in checkpoint.shapes.values()),
         "cells": [_cell(cell, checkpoint) for cell in inventory.cells],
@@ -40,9 +47,12 @@ def report(checkpoint, inventory):
 def lines(report):
     """The text of a report, without a newline at the end of each line."""
     graph = report["graph"] or "none beside it: forget bias, activation and wiring are not known"
+    fault = f", which cannot be read: {report['graph_fault']}" if report["graph_fault"] else ""
     yield f"{report['checkpoint']} ({report['format']})"
-    yield f"graph: {graph}"
+    yield f"graph: {graph}{fault}"
     yield f"{report['variables']} variables, {report['numbers']:,} numbers"
+    yield from _section("placeholders", _placeholder_rows(report["placeholders"]))
+    yield from _section("outputs, losses and train operations", _end_rows(report))
     yield from _section("cells", _cell_rows(report["cells"]))
     yield from _section("layers", _layer_rows(report["layers"]))
     entries = report["cells"] + report["layers"]
@@ -124,6 +134,22 @@ def _section(title, rows, *, always=False):
         return
     yield from ("", title)
     yield from ("  " + line for line in table(rows, "<" * len(rows[0])))
+
+
+def _placeholder_rows(placeholders):
+    yield "placeholder", "shape", "dtype", "leads to"
+    for one in placeholders:
+        needed = f"{one['leads_to']}, has a default" if one["default"] else one["leads_to"]
+        yield one["name"], shape_text(one["shape"]), one["dtype"], needed
+
+
+def _end_rows(report):
+    yield "kind", "name"
+    for kind in ("outputs", "losses", "train_ops"):
+        names = report[kind]
+        yield from ((_ENDS[kind], name) for name in names[:_SHOWN])
+        if len(names) > _SHOWN:
+            yield _ENDS[kind], f"and {len(names) - _SHOWN} more"
 
 
 def _cell_rows(cells):

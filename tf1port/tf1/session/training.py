@@ -119,8 +119,8 @@ class TrainingRun:
         shape = logits.shape
         if self._logits.shape.rank == 3:
             shape = (*sizes, shape[-1])
-        found = [self._loss, self._pull]
-        loss, pull = self._run(found, {**feed, self._logits: logits.reshape(shape)})
+        fetches = [self._loss, self._pull]
+        loss, pull = self._run(fetches, {**feed, self._logits: logits.reshape(shape)})
         return loss, pull.reshape(logits.shape)
 
     def gradients(self, feed):
@@ -130,14 +130,14 @@ class TrainingRun:
             for name, clipping in self._clippings.items()
             if name in self.network.variables
         }
-        found = dict(zip(tensors, self._run(list(tensors.values()), feed), strict=True))
+        gradients = dict(zip(tensors, self._run(list(tensors.values()), feed), strict=True))
         for name, pairs in self._rows.items():
             shape = self._whole.graph.shape_of(name) or self._shapes[name]
-            found[name] = np.zeros(shape, self.dtype)
+            gradients[name] = np.zeros(shape, self.dtype)
             for pair in pairs:
-                values, ids = self._run([self._tensor(one) for one in pair], feed)
-                np.add.at(found[name], ids, values)
-        return found
+                values, ids = self._run([self._tensor(tensor) for tensor in pair], feed)
+                np.add.at(gradients[name], ids, values)
+        return gradients
 
     def assign(self, slots):
         """Sets slots of the optimizer: {variable: array}."""
@@ -154,14 +154,14 @@ class TrainingRun:
         Raises:
             NoTraining: it would.
         """
-        for name, found in self._clippings.items():
+        for name, clipping in self._clippings.items():
             own = {self._clippings[v].gradient for v in variables & self._clippings.keys()}
             own |= {pair[0] for v in variables & self._rows.keys() for pair in self._rows[v]}
-            if found.option == "clipnorm":
+            if clipping.option == "clipnorm":
                 raise NoTraining("it clips each gradient by its norm, where Keras has other parts")
-            if found.of and found.of != own:
+            if clipping.norm_tensors and clipping.norm_tensors != own:
                 raise NoTraining("it clips by a norm that is not of these gradients alone")
-            if found.option != next(iter(self._clippings.values())).option:
+            if clipping.option != next(iter(self._clippings.values())).option:
                 raise NoTraining(f"it clips the gradient of {name} in another way")
 
     def step(self, feed):
@@ -183,8 +183,8 @@ class TrainingRun:
             raise NoTraining("its variables are in parts")
         kernel = self.network.head_kernel
         forward = conversion.graph.nodes
-        used = [node for node in products(whole, kernel) if node.name in forward] if kernel else []
-        if kernel and len(used) != 1:
+        uses = [node for node in products(whole, kernel) if node.name in forward]
+        if kernel and len(uses) != 1:
             raise NoTraining("it multiplies by the head's kernel at every step anew")
 
     def _trains(self):
@@ -226,28 +226,28 @@ class TrainingRun:
         for flat, scalar in itertools.product((ROWS, ROWS * steps, 1), (1.0, 0.0)):
             sizes = flat, scalar
             try:
-                taken = self.cell_inputs(self._feed(np.random.default_rng(0), sizes))
+                cell_inputs = self.cell_inputs(self._feed(np.random.default_rng(0), sizes))
             except NoTraining as error:
                 fault = error
                 continue
-            if np.all(np.isfinite(taken.loss)) and np.ndim(taken.loss) == 0:
+            if np.all(np.isfinite(cell_inputs.loss)) and np.ndim(cell_inputs.loss) == 0:
                 return sizes
         why = fault or "its loss is no finite number"
         raise NoTraining(f"no sizes were found that its placeholders take ({why})")
 
     def _feed(self, stream, sizes):
-        found = {}
+        feed = {}
         for operation in self._whole.placeholders:
-            found[operation.outputs[0]] = self._value(operation, stream, sizes)
+            feed[operation.outputs[0]] = self._value(operation, stream, sizes)
         placeholders = self._whole.placeholders
-        found |= sparse_labels(placeholders, rows=ROWS, classes=self._ids(), stream=stream)
+        feed |= sparse_labels(placeholders, rows=ROWS, classes=self._ids(), stream=stream)
         for name, outside in self._outside.flags.items():
-            found[self._tensor(name)] = outside != self.training
+            feed[self._tensor(name)] = outside != self.training
         runs = [layer.run for layer in self.network.recurrent]
         for run in runs:
             if run.lengths is not None and self._masked:
-                found[self._tensor(run.lengths)] = self._lengths(run)
-        return found
+                feed[self._tensor(run.lengths)] = self._lengths(run)
+        return feed
 
     def _lengths(self, run):
         tensor = self._tensor(run.lengths)
@@ -285,8 +285,8 @@ class TrainingRun:
 
 def find_loss(whole):
     """The tensor that the gradients start from: the op whose gradient takes the first ones."""
-    for found in find_losses(whole):
-        return found
+    for differentiated in find_losses(whole):
+        return differentiated
     raise NoTraining("no loss is found that its gradients start from")
 
 
@@ -326,12 +326,12 @@ def find_train_op(whole, applied):
 
 def clipping_of(whole, tensor):
     """The Clipping of what an optimizer applies."""
-    found = find_clipping(whole, tensor)
-    if found is None:
+    clipping = find_clipping(whole, tensor)
+    if clipping is None:
         raise NoTraining(
             f"{tensor} is applied, which is no gradient that is clipped in a known way"
         )
-    return found
+    return clipping
 
 
 def _powers(conversion):

@@ -170,7 +170,7 @@ def test_parts_that_do_not_fit_are_not_joined(tmp_path, shapes):
     assert checkpoint.shapes == shapes
     found = inventory(checkpoint)
     assert found.unexplained == sorted(shapes)
-    assert "other parts" in found.notes["k/part_0"]
+    assert "other partitions" in found.notes["k/part_0"]
 
 
 def test_parts_beside_the_whole_are_not_joined(tmp_path):

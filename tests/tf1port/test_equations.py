@@ -371,7 +371,7 @@ def test_a_piece_is_known_by_its_bounds(name):
     tensor = "node:1" if op.startswith("Split") else "node:0"
     found = piece(node_of(op, *inputs, **attrs), tensor, 1, 3)
     assert (found is not None) == right
-    assert not right or found.of == "of:0"
+    assert not right or found.source == "of:0"
 
 
 def test_limits_below_zero_are_no_clip(alone):

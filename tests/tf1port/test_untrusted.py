@@ -162,7 +162,7 @@ def test_what_a_model_waits_for_is_refused_by_name(plain, tmp_path, capsys, harm
     (tmp_path / "file").write_text("mine")
     prefix = changed(plain, tmp_path, behind(harm, str(tmp_path / "file"), LOGITS))
     command = ["convert", prefix, "--to", str(tmp_path / "made.keras")]
-    words = f"the graph runs Python or touches files ({HARMFUL[harm]}): say --trust"
+    words = f"the graph runs Python or touches files ({HARMFUL[harm]}): pass --trust"
     refused(capsys, command, words=words)
     assert (tmp_path / "file").read_text() == "mine"
     assert sorted(path.suffix for path in tmp_path.glob("file*")) == [""]
@@ -175,7 +175,7 @@ def test_what_a_training_waits_for_is_not_run(plain, model, tmp_path, capsys, ha
     prefix = changed(plain, tmp_path, behind(harm, str(tmp_path / "file"), loss))
     capsys.readouterr()
     main(["verify", prefix, model])
-    assert f"touches files ({HARMFUL[harm]}): say --trust" in capsys.readouterr().out
+    assert f"touches files ({HARMFUL[harm]}): pass --trust" in capsys.readouterr().out
     assert (tmp_path / "file").read_text() == "mine"
     assert sorted(path.suffix for path in tmp_path.glob("file*")) == [""]
 
@@ -212,7 +212,7 @@ def test_names_in_a_refusal_stay_on_one_line(plain):
     graph_def = load_graph(plain + ".meta")
     aborting(graph_def, "")
     graph_def.node[-1].name = "evil\n\x1b[2J"
-    with pytest.raises(UserError, match=r"\(Abort evil\\n\\x1b\[2J\): say --trust"):
+    with pytest.raises(UserError, match=r"\(Abort evil\\n\\x1b\[2J\): pass --trust"):
         WholeGraph(graph_def, upcast=False, targets=["evil\n\x1b[2J"])
 
 
@@ -382,7 +382,7 @@ def with_tfsm(path):
 def test_a_model_runs_no_code(plain, tmp_path, capsys, make, name):
     make(tmp_path / "evil.keras")
     command = ["verify", plain, str(tmp_path / "evil.keras")]
-    words = f"has layers that run code or read files ({name}): say --trust if you know"
+    words = f"has layers that run code or read files ({name}): pass --trust if you know"
     refused(capsys, command, words=words)
 
 

@@ -349,8 +349,8 @@ def test_another_hyper_parameter_parts_the_losses(trained, tmp_path, monkeypatch
 CLIPPED = {
     "global": ({"global_clipnorm": 0.1}, []),
     "value": ({"clipvalue": 0.01}, []),
-    "norm": ({"clipnorm": 0.1}, ["kernel apart, which are one in TF1"]),
-    "one-sided": ({}, ["in a way that Keras' optimizers do not know"]),
+    "norm": ({"clipnorm": 0.1}, ["kernel separately, which are one in TF1"]),
+    "one-sided": ({}, ["in a way that Keras' optimizers do not support"]),
 }
 
 
@@ -372,7 +372,7 @@ def test_the_norm_may_be_of_more_than_the_model(tmp_path):
     saved = graphs.save(Case("BasicRNNCell", clip="global", head="first"), tmp_path)
     optimizer = conversion.read(saved.prefix).blueprint.optimizer
     assert optimizer.options["global_clipnorm"] == 0.1
-    assert "variables that the model has not" in optimizer.notes[0]
+    assert "variables that are not in the model" in optimizer.notes[0]
 
 
 @pytest.fixture(scope="module", params=["global", "value"])

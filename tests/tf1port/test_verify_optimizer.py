@@ -511,8 +511,8 @@ def one_for_the_head(loss, variables):
 
 
 LEFT_OUT = {
-    by_hand: "is none that is known",
-    proximal: "ApplyProximalGradientDescent) is none that is known",
+    by_hand: "is not a known one",
+    proximal: "ApplyProximalGradientDescent) is not a known one",
     one_for_the_head: "it is several: Adam, GradientDescent",
     decayed: "is changed by",
     clipped_weights: "is changed by",

@@ -1,1 +1,1 @@
-"""A TF1 graph as data: how it uses its cells and what is around them; and running parts of it."""
+"""A TF1 graph as data: its cells, the layers around them; and running its subgraphs."""

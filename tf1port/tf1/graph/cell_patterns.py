@@ -1,10 +1,10 @@
 """The equations of TF1's cells, as patterns (tf1port.tf1.graph.patterns).
 
 Each is drawn from the class in tf.nn.rnn_cell (python/ops/rnn_cell_impl.py of TensorFlow 1.15) or
-tf.contrib (contrib/rnn/python/ops/rnn_cell.py and beside it) and is the new state h'; a match tells
-"x", "h", of an LSTM also "c" and "new_c", and the constants by what they are called in Constants.
+tf.contrib (contrib/rnn/python/ops/rnn_cell.py and beside it) and is the new state h'; a match has
+the tensors "x", "h", of an LSTM also "c" and "new_c", and the constants, named as in Constants.
 Shapes: x [B, F], h and h' [B, P], c and c' [B, U]; P is U where nothing is projected. g is one of
-ACTIVATIONS, or none. What a cell may lack depends on its variables.
+ACTIVATIONS, or none. Which terms a cell has depends on its variables.
 """
 
 from functools import cache
@@ -32,7 +32,7 @@ forget_bias = Constant("forget_bias")
 
 
 def _product(kernel: str) -> Pattern:
-    """[x, h] W, by which a use of the cell is found."""
+    """[x, h] W: each use of the cell has one, from which the search starts."""
     return (side_by_side(x, h) @ Variable(kernel)).called("product")
 
 
@@ -104,33 +104,33 @@ def cudnn_gru() -> Pattern:
     h' = (1 - u) g(x W' + b' + r (h U' + b'')) + u h
     """
     r, u = _reset_and_update()
-    of_x, of_h = "candidate/input_projection/", "candidate/hidden_projection/"
-    hidden = h @ Variable(of_h + "kernel") + Variable(of_h + "bias")
-    candidate = x @ Variable(of_x + "kernel") + Variable(of_x + "bias") + r * hidden
+    input_scope, hidden_scope = "candidate/input_projection/", "candidate/hidden_projection/"
+    hidden = h @ Variable(hidden_scope + "kernel") + Variable(hidden_scope + "bias")
+    candidate = x @ Variable(input_scope + "kernel") + Variable(input_scope + "bias") + r * hidden
     return (1 - u) * Activated(candidate) + u * h
 
 
 def _reset_and_update() -> tuple[Pattern, Pattern]:
     """The gates r and u: before 1.0 each had its sigmoid, since then both have one together."""
     gates = _product("gates/kernel") + Variable("gates/bias")
-    together, apart = pieces(sigmoid(gates), 2), pieces(gates, 2)
-    r, u = (Either((one, sigmoid(each))) for one, each in zip(together, apart, strict=True))
+    joint, separate = pieces(sigmoid(gates), 2), pieces(gates, 2)
+    r, u = (Either((a, sigmoid(b))) for a, b in zip(joint, separate, strict=True))
     return r.called("r"), u.called("u")
 
 
-# Cells of one op, which gives all that the equations are of.
+# Cells of one fused op, which has all intermediate values as outputs.
 
 
 @cache
 def lstm_block(kind: str, *, peepholes: bool) -> Pattern:
-    """contrib's LSTMBlockCell, or BlockLSTM, which takes a longest length first, and x [T, B, F].
+    """contrib's LSTMBlockCell, or BlockLSTM, whose first input is the longest length; x [T, B, F].
 
-    Without peepholes it takes zeros in their place, which it does not use.
+    Without peepholes their inputs are zeros, which are not used.
     """
     weights = [Variable(f"w_{gate}_diag") if peepholes else AnyTensor() for gate in "ifo"]
     longest = [_longest()] if kind == "BlockLSTM" else []
-    takes = [x, c, h, Variable("kernel"), *weights, Variable("bias")]
-    return op(kind, *longest, *takes, use_peephole=peepholes)
+    inputs = [x, c, h, Variable("kernel"), *weights, Variable("bias")]
+    return op(kind, *longest, *inputs, use_peephole=peepholes)
 
 
 def _longest() -> Pattern:

@@ -4,99 +4,103 @@ from typing import NamedTuple
 
 from tf1port.tf1.graph.index import ADD, Graph, is_backward, scalar
 
-# From a factor of tf.clip_by_global_norm back to the halves of squares that its norm is of.
+# From a factor of tf.clip_by_global_norm back to the L2Losses of its norm.
 _NORM = ADD | {"Select", "SelectV2", "IsFinite", "Sub", "Mul", "Minimum", "RealDiv", "Sqrt", "Sum"}
 _NORM |= {"Pack", "Identity", "Div"}  # of 2016, which had no RealDiv
 _GATHERS = {"Gather", "GatherV2", "ResourceGather"}
 
 
 class Clipping(NamedTuple):
-    """What is done to one gradient.
+    """How one gradient is clipped.
 
-    gradient: its tensor before. option: what a Keras optimizer calls it, with its limit; None where
-    nothing is done. of: the tensors that one norm is taken of, for "global_clipnorm".
+    gradient: its tensor before clipping. option: the name of the option of a Keras optimizer; None
+    where nothing is clipped. limit: its value. norm_tensors: the tensors whose global norm it is,
+    for "global_clipnorm".
     """
 
     gradient: str
     option: str | None = None
     limit: float = 0.0
-    of: frozenset[str] = frozenset()
+    norm_tensors: frozenset[str] = frozenset()
 
 
 def find_clipping(graph: Graph, tensor):
     """The Clipping of the gradient that an optimizer applies; None: it is changed in another way.
 
     Args:
-        tensor: what the optimizer applies.
+        tensor: the input "grad" of the optimizer's op.
     """
     tensor = _same(graph, tensor)
     if _is_gradient(tensor):
         return Clipping(tensor)
     node = graph.node(tensor)
     reader = _READERS.get(node.op) if node is not None else None
-    found = reader(graph, node) if reader else None
-    if found is None or not _is_gradient(found.gradient) or found.limit <= 0:
+    clipping = reader(graph, node) if reader else None
+    if clipping is None or not _is_gradient(clipping.gradient) or clipping.limit <= 0:
         return None
-    return found
+    return clipping
 
 
 def rows_of(graph: Graph, clippings, tables):
-    """Those gradients that a norm is taken of which are the rows of tables of the model.
+    """The gradients in a global norm that are rows of embedding tables of the model.
 
     Args:
         clippings: of the gradients of whole variables. tables: names of variables.
     """
     gathers = [node.name for table in tables for node in graph.uses(table, _GATHERS)]
     ends = tuple(f"{name}_grad/Reshape:0" for name in gathers)
-    return {name for one in clippings if one for name in one.of if name.endswith(ends)}
+    tensors = set().union(*(clipping.norm_tensors for clipping in clippings if clipping))
+    return {tensor for tensor in tensors if tensor.endswith(ends)}
 
 
 def clip_options(clippings, recurrent, *, rows=(), notes):
-    """The option of a Keras optimizer that clips likewise: {} where nothing does, None for no such.
+    """The option of a Keras optimizer that clips alike: {} for no clipping, None if there is none.
 
     Args:
         clippings: of the gradients of a model's variables. recurrent: it has cells.
         rows: gradients of the model's tables besides, as `rows_of` gives them.
-        notes: a list that lines on what Keras does otherwise are added to.
+        notes: a list; lines on what Keras does differently are appended.
     """
-    kinds = {None if one is None else (one.option, one.limit, one.of) for one in clippings}
+    kinds = {None if clipping is None else clipping[1:] for clipping in clippings}
     if len(kinds) > 1 or None in kinds:
         notes.append(
             "the graph changes gradients before it applies them, in a way that Keras' optimizers "
-            "do not know: it is not carried, training goes on differently"
+            "do not support: it is not converted, training goes on differently"
         )
         return None
-    one = clippings[0]
-    if one.option == "clipnorm" and recurrent:
+    clipping = clippings[0]
+    if clipping.option == "clipnorm" and recurrent:
         notes.append(
-            f"each gradient is clipped by its own norm, {one.limit:g}: Keras does so with kernel "
-            "and recurrent kernel apart, which are one in TF1: training goes on a bit differently"
+            f"each gradient is clipped by its own norm, {clipping.limit:g}: in Keras, kernel and "
+            "recurrent kernel separately, which are one in TF1: training goes on a bit differently"
         )
-    if one.of and one.of != {*rows, *(each.gradient for each in clippings)}:
+    own = {*rows, *(each.gradient for each in clippings)}
+    if clipping.norm_tensors and clipping.norm_tensors != own:
         notes.append(
-            f"gradients are clipped by their norm together, {one.limit:g}, among them those of "
-            "variables that the model has not: training goes on a little differently"
+            f"gradients are clipped by their global norm, {clipping.limit:g}, among them those of "
+            "variables that are not in the model: training goes on a little differently"
         )
-    return {one.option: one.limit} if one.option else {}
+    return {clipping.option: clipping.limit} if clipping.option else {}
 
 
 def _by_global_norm(graph, node):
     """tf.clip_by_global_norm: g · limit · min(1 / norm, 1 / limit)."""
     gradient, factor = graph.inputs(node)
     behind = graph.behind(factor, through=_NORM)
-    nodes = [found for found in map(graph.node, behind) if found is not None]
-    halves = [found for found in nodes if found.op == "L2Loss"]
+    nodes = [candidate for candidate in map(graph.node, behind) if candidate is not None]
+    halves = [candidate for candidate in nodes if candidate.op == "L2Loss"]
     limits = [
         scalar(graph.constant(tensor))
-        for found in nodes
-        if found.op == "Mul" and "Minimum" in (_op(graph, name) for name in graph.inputs(found))
-        for tensor in graph.inputs(found)
+        for candidate in nodes
+        if candidate.op == "Mul"
+        and "Minimum" in (_op(graph, name) for name in graph.inputs(candidate))
+        for tensor in graph.inputs(candidate)
         if _op(graph, tensor) != "Minimum"
     ]
     if not halves or len(limits) != 1 or limits[0] is None:
         return None
-    of = frozenset(_same(graph, graph.inputs(half)[0]) for half in halves)
-    return Clipping(_same(graph, gradient), "global_clipnorm", limits[0], of)
+    tensors = frozenset(_same(graph, graph.inputs(half)[0]) for half in halves)
+    return Clipping(_same(graph, gradient), "global_clipnorm", limits[0], tensors)
 
 
 def _by_norm(graph, node):

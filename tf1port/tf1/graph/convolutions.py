@@ -7,12 +7,12 @@ _PADDINGS = {b"SAME": "same", b"VALID": "valid"}
 
 
 def conv1d(graph, node):
-    """The layer of tf.layers.conv1d without its activation; None where a node is of another."""
+    """The layer of tf.layers.conv1d without its activation; None for any other node."""
     images, filters = graph.inputs(node)
     expanded = _expanded(graph, filters)
     inputs, options = _expanded(graph, images), _options(node)
     kernel = graph.variable(expanded) if expanded else None
-    shape = (graph.shape(expanded) if kernel else None) or []  # of its value: a resource has none
+    shape = (graph.shape(expanded) if kernel else None) or []  # a resource has none
     if kernel is None or inputs is None or options is None or len(shape) != 3:
         return None
     squeezed = graph.consumers(node.name + ":0", {"Squeeze"})
@@ -27,13 +27,13 @@ def conv1d(graph, node):
 
 
 def _expanded(graph, tensor):
-    """What a tensor is with an axis of size one put in; None: it is nothing such."""
+    """The input of the ExpandDims that computes a tensor; None: another op does."""
     node = graph.node(graph.origin(tensor))
     return graph.inputs(node)[0] if node is not None and node.op == "ExpandDims" else None
 
 
 def _options(node):
-    """Strides, padding and dilation over time, which is the width; None: they are others."""
+    """Strides, padding and dilation over time, the width; None: not those of a conv1d."""
     attributes = node.attr
     layout = attributes["data_format"].s if "data_format" in attributes else b"NHWC"
     padding = _PADDINGS.get(attributes["padding"].s)
@@ -46,7 +46,7 @@ def _options(node):
 
 
 def shortest(layers):
-    """The least number of steps of which convolutions one upon the other leave one."""
+    """The least number of input steps for which stacked convolutions have an output step."""
     steps = 1
     for options in (layer.options for layer in reversed(layers) if layer.kind == "conv1d"):
         reach = (options["kernel_size"] - 1) * options["dilation_rate"]

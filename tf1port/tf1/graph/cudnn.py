@@ -15,7 +15,7 @@ class CudnnLevels(NamedTuple):
     """The cells of one op.
 
     levels: pairs of the cells (forward, backward) of a layer and their Constants.
-    inputs: the tensor [T, B, F] that the op takes. ends: as for surroundings.layers_after.
+    inputs: the input tensor [T, B, F]. ends: as for surroundings.layers_after.
     """
 
     levels: list[tuple[tuple[tuple[Cell, ...], tuple[Cell, ...]], Constants]]
@@ -26,7 +26,7 @@ class CudnnLevels(NamedTuple):
 def cudnn_levels(graph: Graph, cells):
     """The levels of a graph whose cells are all of one op of cuDNN's; None where there is none.
 
-    Their variables stand in no such graph: a Saver writes the parameters as those of cells.
+    The cells' variables are not in such a graph: its Saver writes the parameters by cell.
 
     Raises:
         UnknownCell: there are several such ops, or cells besides.

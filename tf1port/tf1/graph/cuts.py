@@ -8,14 +8,14 @@ from tf1port.tf1.graph.index import Graph
 
 
 class Cut(NamedTuple):
-    """What a piece is cut from, and U where the sizes of slices alone tell it."""
+    """The tensor that a piece is cut from, and U where slices alone give it."""
 
-    of: str
+    source: str
     width: int | None = None
 
 
 def piece(graph: Graph, tensor: str, index: int, count: int) -> Cut | None:
-    """What a tensor is the equal piece number `index` of; None: it is no such piece."""
+    """The Cut that a tensor is piece number `index` of `count` of; None: it is none."""
     name, _, port = tensor.rpartition(":")
     node = graph.nodes[name]
     if node.op in {"Split", "SplitV"}:
@@ -40,12 +40,13 @@ def _split(graph, node, count):
     """The value of a split into `count` equal pieces."""
     inputs = graph.inputs(node)
     if node.op == "Split":
-        axis, of = inputs
-        return Cut(of) if is_last_axis(graph, axis) and node.attr["num_split"].i == count else None
-    of, sizes, axis = inputs
+        axis, source = inputs
+        equal = node.attr["num_split"].i == count
+        return Cut(source) if equal and is_last_axis(graph, axis) else None
+    source, sizes, axis = inputs
     sizes = graph.constant(sizes)
     equal = sizes is not None and len(sizes) == count and len(set(sizes.tolist())) == 1
-    return Cut(of) if equal and is_last_axis(graph, axis) else None
+    return Cut(source) if equal and is_last_axis(graph, axis) else None
 
 
 def _columns(graph, node):

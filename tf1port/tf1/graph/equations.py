@@ -1,7 +1,7 @@
-"""What a graph computes where a cell's kernel is used, read off its operations; nothing is run.
+"""The uses of a cell's kernel in a graph, read from its operations; nothing is run.
 
-A graph uses a cell where it matches the cell's equations (tf1port.tf1.graph.cell_patterns); what
-computes anything else is no known cell.
+A graph uses a cell where it matches the cell's equations (tf1port.tf1.graph.cell_patterns);
+anything else is no known cell.
 """
 
 from typing import NamedTuple
@@ -16,13 +16,13 @@ __all__ = ["ACTIVATIONS", "Constants", "read_uses"]
 
 
 class Constants(NamedTuple):
-    """What of a cell stands in the graph alone; None: the cell has no such thing."""
+    """The constants of a cell, which only the graph has; None: the cell has no such constant."""
 
     activation: str = "tanh"
     forget_bias: float | None = None
     cell_clip: float | None = None
     projection_clip: float | None = None
-    straight_through: bool = False  # the gradient of a clip, which a block cell does not know
+    straight_through: bool = False  # a block cell's gradient ignores its clip
 
 
 def read_uses(graph: Graph, cell):
@@ -31,23 +31,23 @@ def read_uses(graph: Graph, cell):
     Returns: pairs of Constants and Step or Run.
 
     Raises:
-        UnknownCell: the kernel is used in a way that no known cell uses it in.
+        UnknownCell: the kernel is used in no known way.
     """
-    found = []
+    uses = []
     for role in ("kernel", "gates/kernel"):
         if role in cell.variables:
             for node in graph.uses(cell.variables[role], {"MatMul", *_BLOCKS}):
                 reader = _BLOCKS.get(node.op, _step)
-                found.append(reader(graph, cell, node, _names(graph, cell, node)))
-    return found
+                uses.append(reader(graph, cell, node, _names(graph, cell, node)))
+    return uses
 
 
 def _names(graph, cell, node):
-    """What the names in a cell's equations stand for, around a node that takes its kernel."""
+    """The match's names of a cell's equations around a node whose input is its kernel."""
     matcher, equations = Matcher(graph, cell.variables), _equations(cell, node.op)
     find = matcher.match if node.op in _BLOCKS else matcher.around
     match = find(equations, f"{node.name}:0")
-    if match is None or not _is_of_whole(graph, cell, match.names):
+    if match is None or not _covers_all_gates(graph, cell, match.names):
         raise UnknownCell(
             f"{node.name} uses the kernel of {cell.scope} in another way than a cell of the family "
             f"{cell.family}: {matcher.mismatch}"
@@ -56,7 +56,7 @@ def _names(graph, cell, node):
 
 
 def _equations(cell, op) -> Pattern:
-    """The equations of a cell whose kernel an op takes."""
+    """The equations of a cell whose kernel is an input of an op."""
     peepholes, projected = (role in cell.variables for role in ("w_f_diag", "projection/kernel"))
     if op in {"LSTMBlockCell", "BlockLSTM"}:
         return cell_patterns.lstm_block(op, peepholes=peepholes)
@@ -75,8 +75,8 @@ _PATTERNS = {
 }
 
 
-def _is_of_whole(graph, cell, names):
-    """Whether slices, where they cut the gates out of a product, leave nothing of it."""
+def _covers_all_gates(graph, cell, names):
+    """Whether slices that cut the gates out of a product cover all of its columns."""
     if "width" not in names:
         return True
     shape = graph.shape_of(cell.variables.get("kernel") or cell.variables["gates/kernel"])
@@ -94,16 +94,16 @@ def _step(graph, cell, node, names):
 
 
 def _lstm_block(graph, cell, node, names):
-    """LSTMBlockCell gives i, c', f, o, ci, co, h'."""
+    """LSTMBlockCell has the outputs i, c', f, o, ci, co, h'."""
     states = [graph.origin(names[name]) for name in ("h", "c")]
     step = Step(names["x"], states[0], f"{node.name}:6", states[1], f"{node.name}:1")
     return _block_constants(node), step
 
 
 def _block_lstm(graph, cell, node, names):
-    """BlockLSTM gives the same as sequences [T, B, U], of x [T, B, F]."""
+    """BlockLSTM has the same outputs as sequences [T, B, U], of x [T, B, F]."""
     if "steps" in names and (graph.shape(names["x"]) or [None])[0] != names["steps"]:
-        raise UnknownCell(f"{node.name} stops after {names['steps']:g} steps, whatever it takes")
+        raise UnknownCell(f"{node.name} stops after {names['steps']:g} steps, whatever its input")
     run = Run(
         cell.scope,
         (),
@@ -118,7 +118,7 @@ def _block_lstm(graph, cell, node, names):
 
 
 def _gru_block(graph, cell, node, names):
-    """GRUBlockCell gives r, u, the candidate, h'."""
+    """GRUBlockCell has the outputs r, u, the candidate, h'."""
     return Constants("tanh"), Step(names["x"], graph.origin(names["h"]), f"{node.name}:3")
 
 

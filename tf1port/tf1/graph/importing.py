@@ -1,4 +1,4 @@
-"""A tf.Graph that parts of a third party's graph are imported into as they are asked for."""
+"""A tf.Graph into which subgraphs of a third-party graph are imported on request."""
 
 import re
 from typing import Any
@@ -13,21 +13,20 @@ from tf1port.tf1.graph.upcasting import flows_of, subgraph_def, upcast_type
 
 
 class Imported:
-    """What was asked for of a graph, what that needs, and nothing else.
+    """The requested nodes of a graph and what they depend on, and nothing else.
 
-    What comes out of a queue, a dataset or a reader is a placeholder there, unless the graph is
-    trusted.
+    The outputs of queues, datasets and readers are placeholders there, unless the graph is trusted.
 
     Args:
         graph: tf1port.tf1.graph.index.Graph.
-        upcast: float64 stands where the graph has float32.
+        upcast: float32 is upcast to float64.
         fed: full names of tensors that are always fed: they are placeholders as well.
-        running: it is for a session; else its shapes alone are looked at.
-        controls: what is waited for is imported as well.
+        running: it is for a session; else for its shapes alone.
+        controls: control inputs are imported as well.
 
     Attributes:
         graph: the tf.Graph. The names of all nodes are reserved in it; yet a node may have another
-            one there, where its own is that of a scope.
+            one there, if its own is also that of a scope.
         operations: {name of a node: tf.Operation}, in the order of their import.
     """
 
@@ -48,14 +47,14 @@ class Imported:
         self.operations: dict[str, Any] = {}
 
     def add(self, names):
-        """Imports what tensors or operations need that is not there; returns the new nodes' names.
+        """Imports tensors or operations with their dependencies; returns the new nodes' names.
 
         Raises:
             UserError: an op does not exist here, or is not to be trusted.
         """
         new = behind(self._source.nodes, names, cut=self._there, controls=self._controls)
         if new:
-            part = subgraph_def(
+            subgraph = subgraph_def(
                 self._source,
                 new,
                 upcast=self._upcast,
@@ -64,12 +63,12 @@ class Imported:
                 running=self._running,
             )
             with self.graph.as_default():
-                self.operations |= import_subgraph(part, self._given(part))
+                self.operations |= import_subgraph(subgraph, self._given(subgraph))
             self._there.update(new)
         return list(new)
 
     def tensor(self, name):
-        """The tensor of a full name or of an op's first output; raises KeyError for no such one."""
+        """A tensor by its full name or an op's first output; raises KeyError if there is none."""
         name = full_name(name)
         if name in self._cut:
             return self._placeholder(name)
@@ -77,13 +76,13 @@ class Imported:
         return self._tensor(name)
 
     def operation(self, name):
-        """The operation of a name; raises KeyError for no such one."""
+        """An operation by its name; raises KeyError if there is none."""
         self.add([name])
         return self.operations[name]
 
     @property
     def fed(self):
-        """The placeholders that stand for what a queue, a dataset or a reader gives."""
+        """The placeholders for the outputs of queues, datasets and readers."""
         return [tensor.op for tensor in self._placeholders.values()]
 
     def _tensor(self, name):
@@ -92,19 +91,19 @@ class Imported:
             raise KeyError(name)
         return outputs[port]
 
-    def _given(self, part):
-        """What is there already of the inputs of a part, by their names."""
-        given = {}
-        for name in {full_name(name) for node in part.node for name in node.input}:
+    def _given(self, subgraph):
+        """The inputs of a subgraph that are imported already: {name: tensor}."""
+        input_map = {}
+        for name in {full_name(name) for node in subgraph.node for name in node.input}:
             if name in self._cut:
-                given[name] = self._placeholder(name)
+                input_map[name] = self._placeholder(name)
             elif node_name(name) in self._there:
                 is_control = name.startswith("^")
-                given[name] = self._marker(name[1:]) if is_control else self._tensor(name)
-        return given
+                input_map[name] = self._marker(name[1:]) if is_control else self._tensor(name)
+        return input_map
 
     def _marker(self, name):
-        """A tensor that is there once an operation is done."""
+        """A tensor that is computed after an operation."""
         if name not in self._markers:
             with self.graph.as_default():
                 with tf1.control_dependencies([self.operations[name]]):
@@ -119,20 +118,20 @@ class Imported:
         if name not in self._placeholders:
             node, port = self._source.nodes[node_name(name)], int(name.rpartition(":")[2])
             dtype = output_type(node, port) or tf1.float32.as_datatype_enum
-            own = re.sub("[^A-Za-z0-9_./]", "_", f"in_place_of/{node.name}")
+            placeholder_name = re.sub("[^A-Za-z0-9_./]", "_", f"in_place_of/{node.name}")
             shapes = _written_shapes(node)
             shape = shapes[port] if port < len(shapes) else self._source.shape(name)
             with self.graph.as_default():
                 self._placeholders[name] = tf1.placeholder(
-                    upcast_type(dtype) if self._upcast else dtype, shape, name=own
+                    upcast_type(dtype) if self._upcast else dtype, shape, name=placeholder_name
                 )
         return self._placeholders[name]
 
 
 def check_needed(graph, names):
-    """Refuses a graph that does more than compute to make some tensors, if it is not trusted.
+    """Refuses an untrusted graph that does more than compute on the way to some tensors.
 
-    What comes out of a queue or a dataset is taken as fed.
+    The outputs of queues and datasets count as fed.
 
     Args:
         graph: tf1port.tf1.graph.index.Graph.
@@ -146,29 +145,29 @@ def check_needed(graph, names):
 
 
 def sources(graph):
-    """The tensors of a graph that come out of a queue, a dataset or a reader."""
+    """The outputs of the queues, datasets and readers of a graph."""
     nodes = [node for node in graph.nodes.values() if is_source(node.op)]
     return {name for node in nodes for name in (f"{node.name}:0", *graph.outputs(node))}
 
 
 def _of_datasets(graph):
-    """The tensors that a dataset gives, whose shapes are written down, unlike those of others."""
+    """The outputs of datasets, whose shapes are attributes of their nodes, unlike any others."""
     nodes = [node for node in graph.nodes.values() if node.op.startswith("IteratorGetNext")]
     return {f"{node.name}:{port}" for node in nodes for port in range(len(_written_shapes(node)))}
 
 
 def _written_shapes(node):
-    """The shapes of the outputs of what a dataset gives; none of any other node."""
+    """The shapes of the outputs of a dataset's node; none for any other node."""
     return node.attr["output_shapes"].list.shape if "output_shapes" in node.attr else []
 
 
 def _reserve(graph, names):
-    """Keeps names and scopes of a graph free: what is imported later has to have them."""
-    taken = set()
+    """Reserves names and scopes in a graph, for the nodes that are imported later."""
+    reserved = set()
     for name in names:
         end = len(name)
-        while end > 0 and name[:end] not in taken:
-            taken.add(name[:end])
+        while end > 0 and name[:end] not in reserved:
+            reserved.add(name[:end])
             end = name.rfind("/", 0, end)
-    for name in sorted(taken):
+    for name in sorted(reserved):
         graph.unique_name(name)

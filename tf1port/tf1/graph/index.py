@@ -91,11 +91,11 @@ class Graph:
         """Whether a node is what TF1 makes of a partitioned variable of its name."""
         if self.nodes[name].op != "Identity":
             return False
-        joint = self.node(self.origin(name + ":0"))
-        if joint is None or joint.op not in {"Concat", "ConcatV2"}:
+        concatenation = self.node(self.origin(name + ":0"))
+        if concatenation is None or concatenation.op not in {"Concat", "ConcatV2"}:
             return False
-        parts = [self.variable(tensor) for tensor in self.operands(joint)]
-        return parts == [f"{name}/part_{number}" for number in range(len(parts))]
+        partitions = [self.variable(tensor) for tensor in self.operands(concatenation)]
+        return partitions == [f"{name}/part_{number}" for number in range(len(partitions))]
 
     def inputs(self, node):
         """The tensors that a node takes, without control dependencies."""
@@ -182,14 +182,14 @@ class Graph:
 
     def behind(self, tensor, *, through):
         """All tensors that lead to one by way of nodes of the ops `through`, the nearest first."""
-        found, queue = {tensor: None}, deque([tensor])
+        tensors, queue = {tensor: None}, deque([tensor])
         while queue:
             node = self.node(queue.popleft())
             if node is not None and node.op in through:
-                further = [name for name in self.inputs(node) if name not in found]
-                found.update(dict.fromkeys(further))
+                further = [name for name in self.inputs(node) if name not in tensors]
+                tensors.update(dict.fromkeys(further))
                 queue.extend(dict.fromkeys(further))
-        return list(found)
+        return list(tensors)
 
     def shape(self, tensor):
         """The sizes of a tensor as far as the graph knows them, None for any; None: not even how
@@ -239,9 +239,9 @@ def scalar(array):
 
 def _variable(node):
     """A variable in place of a node."""
-    made = tf1.NodeDef(name=node.name, op="VariableV2")
-    made.attr["dtype"].CopyFrom(node.attr["T"])
-    return made
+    variable = tf1.NodeDef(name=node.name, op="VariableV2")
+    variable.attr["dtype"].CopyFrom(node.attr["T"])
+    return variable
 
 
 def _is(node, op):
@@ -250,4 +250,4 @@ def _is(node, op):
 
 def is_backward(name):
     """Whether a node's name is below the scope that tf.gradients makes."""
-    return any(re.fullmatch(r"gradients(_\d+)?", part) for part in name.split("/"))
+    return any(re.fullmatch(r"gradients(_\d+)?", component) for component in name.split("/"))

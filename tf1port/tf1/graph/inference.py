@@ -16,9 +16,9 @@ _RANDOM = re.compile("(Stateless)?RandomUniform(V2)?$")
 _SHIFTING = {"Mul", "Add", "AddV2", "Sub"}
 _APPLY = {"Mul", "Select", "SelectV2"}
 _ARITHMETIC: dict[str, Callable[..., float]] = {
-    "Sub": lambda one, other: one - other,
-    "RealDiv": lambda one, other: one / other if other else float("inf"),
-    "Div": lambda one, other: one / other if other else float("inf"),
+    "Sub": lambda a, b: a - b,
+    "RealDiv": lambda a, b: a / b if b else float("inf"),
+    "Div": lambda a, b: a / b if b else float("inf"),
     "Reciprocal": lambda value: 1 / value if value else float("inf"),
 }
 _OF_RATES = {*_ARITHMETIC, "Cast", "Identity", "Enter", "Switch", "Merge"}
@@ -60,12 +60,12 @@ def outside_of_training(graph):
     """The Outside of a tf1port.tf1.graph.index.Graph."""
     merges = conditions(graph)
     flags, random = _flags(graph, merges)
-    found = list(_dropouts(graph))
-    nodes = {name: identity for name, identity, *_ in found}
-    scaling = {name for *_, name in found if name is not None}
+    dropouts = list(_dropouts(graph))
+    nodes = {name: identity for name, identity, *_ in dropouts}
+    scaling = {name for *_, name in dropouts if name is not None}
     dropped = sorted(nodes)
     always = {
-        name for name, _, rates, _ in found if all(_number(graph, r) is not None for r in rates)
+        name for name, _, rates, _ in dropouts if all(_number(graph, r) is not None for r in rates)
     }
     same: dict[str, str] = {}
     training: dict[str, str] = {}
@@ -110,7 +110,7 @@ def _rates(graph, mask, random):
     behind = graph.behind(f"{mask.name}:0", through={"Floor", "GreaterEqual", "Add", "AddV2"})
     inner = {"Floor", "GreaterEqual", "Add", "AddV2", "Mul"}  # of the random numbers' own range
     makers = {name: graph.node(name) for name in behind if name not in random}
-    return [name for name, one in makers.items() if one is not None and one.op not in inner]
+    return [name for name, node in makers.items() if node is not None and node.op not in inner]
 
 
 def _scales_up(graph, node, rates):
@@ -122,12 +122,12 @@ def _scales_up(graph, node, rates):
     of_rates = {graph.origin(t) for r in rates for t in graph.behind(r, through=_OF_RATES)}
     if any(graph.constant(name) is None for name in of_scale & of_rates):
         return True
-    held, kept = _number(graph, scale), [_number(graph, rate) for rate in rates]
-    if held is None or None in kept or not kept:
+    scale_value, rate_values = _number(graph, scale), [_number(graph, rate) for rate in rates]
+    if scale_value is None or None in rate_values or not rate_values:
         return False
-    shares = [share for rate in kept for share in (rate, 1 - rate) if share > 0]
+    shares = [share for rate in rate_values for share in (rate, 1 - rate) if share > 0]
     scales = [1 / share if node.op == "Mul" else share for share in shares]
-    return any(abs(held - scale) <= 1e-6 * abs(held) for scale in scales)
+    return any(abs(scale_value - scale) <= 1e-6 * abs(scale_value) for scale in scales)
 
 
 def _number(graph, tensor):
@@ -140,24 +140,24 @@ def _number(graph, tensor):
         return float(value) if value.size == 1 else None
     if node.op not in _ARITHMETIC:
         return None
-    parts = [_number(graph, name) for name in graph.inputs(node)]
-    return None if None in parts else _ARITHMETIC[node.op](*parts)
+    values = [_number(graph, name) for name in graph.inputs(node)]
+    return None if None in values else _ARITHMETIC[node.op](*values)
 
 
 def conditions(graph):
     """Every Merge of a tf.cond: the node, its predicate, the tensors if that is (false, true)."""
-    found = []
+    merges = []
     for node in graph.nodes.values():
         sides = graph.inputs(node) if node.op == "Merge" else []
         makers = [graph.node(side) for side in sides]
-        if len(sides) != 2 or any(one is None or one.op in _LOOPING for one in makers):
+        if len(sides) != 2 or any(maker is None or maker.op in _LOOPING for maker in makers):
             continue
         first, second = ({pair for pair, _ in _behind(graph, side)[0]} for side in sides)
         for predicate, port in sorted(first):
             if (predicate, not port) in second:
-                found.append((node, predicate, sides[::-1] if port else sides))
+                merges.append((node, predicate, sides[::-1] if port else sides))
                 break
-    return found
+    return merges
 
 
 def _behind(graph, tensor):
@@ -180,23 +180,23 @@ def _behind(graph, tensor):
 
 def _flags(graph, merges):
     """The predicates that say whether a graph is training, and those of random numbers."""
-    told: dict[str, set[bool]] = {}
+    candidates: dict[str, set[bool]] = {}
     random = set()
     for _, predicate, sides in merges:
         if _is_of_data(graph, predicate):
             continue
-        nodes = [_behind(graph, side)[1] for side in sides]
-        noisy = [any(_RANDOM.match(node.op) for node in of) for of in nodes]
-        fused = [{by_batch(n) for n in of if n.op in FUSED} for of in nodes]
+        branches = [_behind(graph, side)[1] for side in sides]
+        noisy = [any(_RANDOM.match(node.op) for node in branch) for branch in branches]
+        fused = [{by_batch(node) for node in branch if node.op in FUSED} for branch in branches]
         for outside in (False, True):
             if noisy[not outside] and not noisy[outside]:
-                told.setdefault(predicate, set()).add(outside)
+                candidates.setdefault(predicate, set()).add(outside)
                 random.add(predicate)
             elif (fused[not outside], fused[outside]) == ({True}, {False}) or (
                 _is_variable(graph, sides[outside]) and _is_moment(graph, sides[not outside])
             ):
-                told.setdefault(predicate, set()).add(outside)
-    flags = {predicate: values.pop() for predicate, values in told.items() if len(values) == 1}
+                candidates.setdefault(predicate, set()).add(outside)
+    flags = {name: values.pop() for name, values in candidates.items() if len(values) == 1}
     return flags, random & flags.keys()
 
 
@@ -247,7 +247,7 @@ def _averaged(graph, flags):
 
     Returns: {tensor of the moment: tensor that reads the variable}.
     """
-    found = {}
+    averages = {}
     for node in graph.nodes.values():
         if node.op not in _UPDATES:
             continue
@@ -260,8 +260,8 @@ def _averaged(graph, flags):
             if graph.variable(average) and _is_moment(graph, moment):
                 maker = graph.node(moment)
                 if maker.op != "Merge":
-                    found[moment] = _read(graph, graph.inputs(gap)[0])
-    return found
+                    averages[moment] = _read(graph, graph.inputs(gap)[0])
+    return averages
 
 
 def by_batch(node):
@@ -279,23 +279,23 @@ def _decided(graph, averaged):
     for node in graph.nodes.values():
         moments = [averaged.get(f"{node.name}:{port}") for port in (1, 2)]
         if node.op in FUSED and by_batch(node) and all(moments):
-            made = tf1.NodeDef()
-            made.CopyFrom(node)
-            made.attr["is_training"].b = False
-            made.input[:] = [*graph.inputs(node)[:3], *moments]
-            yield node.name, made
+            decided = tf1.NodeDef()
+            decided.CopyFrom(node)
+            decided.attr["is_training"].b = False
+            decided.input[:] = [*graph.inputs(node)[:3], *moments]
+            yield node.name, decided
 
 
 def _redirect(graph, node, nodes, same):
     """Puts a copy of a node into `nodes` that takes other tensors, where it does."""
     node = nodes.get(node.name, node)
     inputs = [name if name.startswith("^") else graph.full(name) for name in node.input]
-    taken = [_last(same, name) for name in inputs]
-    if taken != inputs and node.op not in _SWITCHES:
-        made = tf1.NodeDef()
-        made.CopyFrom(node)
-        made.input[:] = taken
-        nodes[node.name] = made
+    redirected = [_last(same, name) for name in inputs]
+    if redirected != inputs and node.op not in _SWITCHES:
+        copy = tf1.NodeDef()
+        copy.CopyFrom(node)
+        copy.input[:] = redirected
+        nodes[node.name] = copy
 
 
 def _last(same, name):
@@ -306,6 +306,6 @@ def _last(same, name):
 
 def _identity(node, tensor):
     """An Identity of a tensor in place of a node."""
-    made = tf1.NodeDef(name=node.name, op="Identity", input=[tensor])
-    made.attr["T"].CopyFrom(node.attr["T"])
-    return made
+    identity = tf1.NodeDef(name=node.name, op="Identity", input=[tensor])
+    identity.attr["T"].CopyFrom(node.attr["T"])
+    return identity

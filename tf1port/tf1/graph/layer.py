@@ -1,4 +1,4 @@
-"""What a layer around the cells is to a graph."""
+"""A layer around the cells, with its tensors in the graph."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -10,8 +10,8 @@ class Layer(NamedTuple):
 
     kind: a key of tf1port.keras_model.plain_layers.KINDS, or a class of keras.layers from a map.
     variables: by Keras' role.
-    inputs, output: the tensors that it takes and makes; of a map's layer "" where nobody says them.
-    options: of Keras' layer, as far as no variable's shape tells them.
+    inputs, output: its tensors; "" if unknown, in a layer of a map.
+    options: of Keras' layer, but for those that follow from the variables' shapes.
     last_only: only the last step of its output goes on.
     name, permuted: of a layer of a map: its name, and by role how a variable's axes are permuted
         for Keras.

@@ -1,6 +1,6 @@
-"""Layers as the operations of a graph, each read from the one op at its heart.
+"""Layers as the operations of a graph, each read from its central op.
 
-What counts is the structure of the operations and that they take variables, whatever the names.
+Layers are recognised by the structure of the operations and their variables, not by names.
 """
 
 import numpy as np
@@ -18,13 +18,13 @@ _GATHERS = {"Gather", "GatherV2", "ResourceGather"}
 
 
 def read_layer(graph, node):
-    """The layer at whose heart a node is; None where it is of none that is known."""
+    """The layer whose central op a node is; None if it is of no known layer."""
     reader = _READERS.get(node.op)
     return reader(graph, node) if reader else None
 
 
 def embedding(graph, tensor):
-    """The embedding that makes a tensor; None where none does."""
+    """The embedding whose output a tensor is; None if there is none."""
     node = graph.node(tensor)
     if node is None or node.op not in _GATHERS or not graph.variable(graph.inputs(node)[0]):
         return None
@@ -33,13 +33,13 @@ def embedding(graph, tensor):
 
 
 def activation(graph, tensor):
-    """The activation that takes a tensor, as a layer; None where none does."""
+    """The activation whose input a tensor is, as a layer; None if there is none."""
     nodes = graph.consumers(tensor, ACTIVATIONS)
     return activation_of(graph, nodes[0]) if nodes else None
 
 
 def activation_of(graph, node):
-    """A node of an activation as a layer."""
+    """The node of an activation as a layer."""
     options = {"activation": ACTIVATIONS[node.op]}
     return Layer("activation", {}, _out(node), graph.inputs(node)[0], options)
 
@@ -59,7 +59,7 @@ def _dense(graph, node):
 
 
 def _matrix(graph, tensor):
-    """The variable that is multiplied by; tf.tensordot reshapes it and transposes nothing."""
+    """The variable behind a matrix; tf.tensordot reshapes it, with an identity transpose."""
     node = graph.node(graph.origin(tensor))
     while node is not None and node.op in {"Reshape", "Transpose"}:
         tensor, how = graph.inputs(node)
@@ -70,7 +70,7 @@ def _matrix(graph, tensor):
 
 
 def products(graph, kernel):
-    """The products with a variable of a dense layer; none of None."""
+    """The products with a dense layer's kernel; [] if that is None."""
     tensors = [f"{kernel}:0"] if kernel else []
     return graph.ahead(tensors, through=RESHAPED | {"Transpose"}, ops={"MatMul"})
 
@@ -81,10 +81,10 @@ def _conv1d(graph, node):
 
 
 def _activated(graph, layer):
-    """A layer with the activation of what it makes."""
-    over = activation(graph, layer.output)
-    options = {**layer.options, **(over.options if over else {"activation": "linear"})}
-    return layer._replace(output=over.output if over else layer.output, options=options)
+    """A layer with the activation of its output."""
+    following = activation(graph, layer.output)
+    options = {**layer.options, **(following.options if following else {"activation": "linear"})}
+    return layer._replace(output=following.output if following else layer.output, options=options)
 
 
 def _is_set(node, *names):

@@ -1,4 +1,4 @@
-"""The network around a graph's cells: their order, what leads to them, what is made of them."""
+"""The network of a graph's cells: their order, the layers before and after them."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
@@ -21,9 +21,9 @@ _Below = dict[int, bool]  # the layers below one, and whether time is reversed b
 
 
 class RecurrentLayer(NamedTuple):
-    """A cell with what its graph knows of it and its longest run over time.
+    """A cell with its constants and its longest run over time in the graph.
 
-    backward: the run takes the sequence from its end.
+    backward: the run reads the sequence in reverse order.
     other_runs: how many more runs of the cell give other results, as in a graph to test beside one
         to train.
     """
@@ -36,7 +36,7 @@ class RecurrentLayer(NamedTuple):
 
     @property
     def residual(self) -> bool:
-        """Whether the sum of what the cell takes and what it makes goes on."""
+        """Whether the output is the sum of the cell's inputs and outputs."""
         return self.run is not None and self.run.residual
 
     @property
@@ -48,7 +48,7 @@ class RecurrentLayer(NamedTuple):
 
 
 class Level(NamedTuple):
-    """What takes one sequence: a cell, or cells one upon the other in each of two directions."""
+    """The layers of one input sequence: a cell, or a stack of cells in each of two directions."""
 
     forward: tuple[RecurrentLayer, ...]
     backward: tuple[RecurrentLayer, ...] = ()
@@ -60,24 +60,24 @@ class Level(NamedTuple):
 
     @property
     def firsts(self) -> list[RecurrentLayer]:
-        """The first cell of each direction, which take what the level takes."""
+        """The first cell of each direction, whose input is the level's."""
         return [direction[0] for direction in self if direction]
 
     @property
     def tops(self) -> list[RecurrentLayer]:
-        """The last cell of each direction, whose outputs side by side are the level's."""
+        """The last cell of each direction; their outputs concatenated are the level's."""
         return [direction[-1] for direction in self if direction]
 
 
 class Network(NamedTuple):
-    """What a checkpoint's graph computes.
+    """The network that a checkpoint's graph computes.
 
-    before: the layers that make the inputs of the first level.
+    before: the layers that compute the inputs of the first level.
     levels: from the inputs up.
     after: the layers from the last level up.
-    takes: "steps" where `after` takes the outputs of all steps, "last" those of the last one,
-        "state" the final state, which is another thing where sequences have lengths or are read
-        backwards.
+    takes: the input of `after`: "steps", the outputs of all steps; "last", those of the last one;
+        "state", the final state, which differs from "last" where sequences have lengths or are
+        reversed.
     """
 
     before: list[Layer]
@@ -92,21 +92,21 @@ class Network(NamedTuple):
 
     @property
     def variables(self) -> list[str]:
-        """The names of all variables that have found their place."""
-        found = [name for layer in self.before + self.after for name in layer.variables.values()]
-        found += [name for layer in self.recurrent for name in layer.cell.variables.values()]
-        return found
+        """The names of all variables of the network."""
+        names = [name for layer in self.before + self.after for name in layer.variables.values()]
+        names += [name for layer in self.recurrent for name in layer.cell.variables.values()]
+        return names
 
     @property
     def head_kernel(self) -> str | None:
-        """The variable of the first product found behind the cells; None: there is none."""
+        """The variable of the first product after the cells; None: there is none."""
         dense = (layer for layer in self.after if layer.kind == "dense")
         kernels = (layer.variables["kernel"] for layer in dense)
         return next((name for name in kernels if name), None)
 
     @property
     def shortest(self) -> int:
-        """The least number of steps that leaves one behind the layers after the cells."""
+        """The least number of steps for which the layers after the cells have an output step."""
         return shortest(self.after)
 
     @property
@@ -116,13 +116,13 @@ class Network(NamedTuple):
 
     @property
     def top(self) -> list[int]:
-        """The positions in `recurrent` of the cells whose outputs the last level gives."""
+        """The positions in `recurrent` of the cells whose outputs are the last level's."""
         scopes = [layer.cell.scope for layer in self.recurrent]
         return [scopes.index(layer.cell.scope) for layer in self.levels[-1].tops]
 
 
 def find_network(graph: Graph, cells: Sequence[Cell]) -> Network:
-    """The network that a graph makes of its cells (tf1port.tf1.checkpoint.cell_names.Cell).
+    """The network of a graph with these cells (tf1port.tf1.checkpoint.cell_names.Cell).
 
     Raises:
         UnknownCell: a cell is not used in the graph, or not in a known way, or the cells are no
@@ -165,7 +165,7 @@ def _layers(graph: Graph, cells: Sequence[Cell]) -> list[RecurrentLayer]:
 
 
 def _hidden(graph: Graph, cell: Cell) -> str:
-    """Why nothing in a graph is seen to use a cell."""
+    """Why no use of a cell is found in a graph, as a message."""
     functions = graph.ahead(
         [name + ":0" for name in cell.variables.values()], through=PASSING, ops=_FUNCTIONS
     )
@@ -179,18 +179,18 @@ def _hidden(graph: Graph, cell: Cell) -> str:
 
 
 def _ends(run: Run) -> list[tuple[Any, str]]:
-    """What dense layers may take of a run: pairs of a tensor and what it would be."""
+    """The tensors of a run that may be inputs of layers, each with its meaning (`takes`)."""
     if run.steps and not run.looped:
         ends = [(run.steps[0].output, "steps"), (run.steps[-1].output, "last")]
         if run.lengths is not None:
             ends.insert(0, (run.steps[-1].new_h, "state"))
         return ends[-1:] if len(run.steps) == 1 else ends
-    found = [(run.final_h, "state"), (run.outputs, "steps"), (run.outputs, "last")]
-    return [(tensor, what) for tensor, what in found if tensor is not None]
+    ends = [(run.final_h, "state"), (run.outputs, "steps"), (run.outputs, "last")]
+    return [(tensor, takes) for tensor, takes in ends if tensor is not None]
 
 
 def _levels(graph: Graph, layers: list[RecurrentLayer]) -> list[Level]:
-    """The levels from the inputs up: each takes what the one before makes."""
+    """The levels from the inputs up: the input of each is the output of the one below."""
     below = [_below(graph, layers, index) for index in range(len(layers))]
     levels: list[Level] = []
     done: set[int] = set()
@@ -198,12 +198,12 @@ def _levels(graph: Graph, layers: list[RecurrentLayer]) -> list[Level]:
         top = done - {source for index in done for source in below[index]}
         ready = [i for i in range(len(layers)) if i not in done and below[i].keys() <= done]
         ways = [_chain(i, below, done) if len(ready) == 2 else [i] for i in ready]
-        turned = [_is_turned(graph, layers, way[0], below) for way in ways]
-        if sorted(turned) not in ([False], [False, True]) or any(
+        reversed_ = [_is_reversed(graph, layers, way[0], below) for way in ways]
+        if sorted(reversed_) not in ([False], [False, True]) or any(
             top - below[index].keys() for index in ready
         ):
-            _refuse(layers, turned)
-        ways.sort(key=lambda way: turned[ready.index(way[0])])
+            _refuse(layers, reversed_)
+        ways.sort(key=lambda way: reversed_[ready.index(way[0])])
         both = [
             tuple(layers[index]._replace(backward=back) for index in way)
             for way, back in zip(ways, (False, True), strict=False)
@@ -213,17 +213,17 @@ def _levels(graph: Graph, layers: list[RecurrentLayer]) -> list[Level]:
     return levels
 
 
-def _refuse(layers: list[RecurrentLayer], turned: list[bool]) -> NoReturn:
+def _refuse(layers: list[RecurrentLayer], reversed_: list[bool]) -> NoReturn:
     scopes = ", ".join(layer.cell.scope for layer in layers)
-    if turned == [True]:
+    if reversed_ == [True]:
         raise UnknownCell(
-            f"inputs are taken backwards alone, which convert does not know: {scopes}"
+            f"inputs are read in reverse alone, which convert does not support: {scopes}"
         )
     raise UnknownCell(f"these cells are not stacked one upon the other: {scopes}")
 
 
 def _chain(first: int, below: list[_Below], done: set[int]) -> list[int]:
-    """A layer and those stacked upon it alone, as MultiRNNCell in one of two directions."""
+    """A layer and those stacked upon it, as MultiRNNCell in one of two directions."""
     chain = [first]
     while True:
         over = [i for i, sources in enumerate(below) if sources.keys() == {chain[-1]}]
@@ -233,34 +233,36 @@ def _chain(first: int, below: list[_Below], done: set[int]) -> list[int]:
 
 
 def _below(graph: Graph, layers: list[RecurrentLayer], index: int) -> _Below:
-    """The layers that a layer takes its inputs from, and whether they are turned between."""
-    made = {
+    """The layers below a layer, and whether time is reversed between them."""
+    makers = {
         tensor: i
         for i, layer in enumerate(layers)
         for tensor in layer.own_run.results
         if i != index
     }
-    ways = _turns(graph, layers[index].own_run.first_inputs)
-    return {made[tensor]: turned for tensor, turned in ways.items() if tensor in made}
+    ways = _time_reversals(graph, layers[index].own_run.first_inputs)
+    return {makers[tensor]: reversed_ for tensor, reversed_ in ways.items() if tensor in makers}
 
 
-def _turns(graph: Graph, tensor: str) -> dict[str, bool]:
-    """All tensors that lead to one by being moved about, and whether time is reversed between."""
-    found, queue = {tensor: False}, [tensor]
+def _time_reversals(graph: Graph, tensor: str) -> dict[str, bool]:
+    """All tensors that one is moved from, each with whether time is reversed between."""
+    reversals, queue = {tensor: False}, [tensor]
     for other in queue:  # it grows
         node = graph.node(other)
         if node is None or node.op not in MOVING:
             continue
-        turned = found[other] ^ node.op.startswith("Reverse")
+        reversed_ = reversals[other] ^ node.op.startswith("Reverse")
         for name in graph.inputs(node):
-            if name not in found:
-                found[name] = turned
+            if name not in reversals:
+                reversals[name] = reversed_
                 queue.append(name)
-    return found
+    return reversals
 
 
-def _is_turned(graph: Graph, layers: list[RecurrentLayer], index: int, below: list[_Below]) -> bool:
-    """Whether a layer takes its sequence from the end."""
+def _is_reversed(
+    graph: Graph, layers: list[RecurrentLayer], index: int, below: list[_Below]
+) -> bool:
+    """Whether a layer reads its sequence in reverse order."""
     run = layers[index].own_run
     for other, layer in enumerate(layers):  # unrolled, the steps are in another order at once
         pair = other != index and below[other].keys() == below[index].keys()
@@ -268,6 +270,6 @@ def _is_turned(graph: Graph, layers: list[RecurrentLayer], index: int, below: li
         if pair and graph.origin(run.steps[-1].x) == graph.origin(layer.own_run.steps[0].x):
             return layers[index].cell.direction == "bw"
     if below[index]:
-        source, turned = next(iter(below[index].items()))
-        return turned ^ _is_turned(graph, layers, source, below)
-    return any(_turns(graph, run.first_inputs).values())
+        source, reversed_ = next(iter(below[index].items()))
+        return reversed_ ^ _is_reversed(graph, layers, source, below)
+    return any(_time_reversals(graph, run.first_inputs).values())

@@ -16,7 +16,8 @@ _BROADCAST = {"Reshape", "ExpandDims", "Squeeze", "Cast"}
 def decomposed(graph, node):
     """x s + (beta - m s) with s = gamma / sqrt(v + epsilon), from its first product.
 
-    By variables m and v it is a batch's, by moments of x over the last axis a layer's.
+    A batch normalization if m and v are variables, a layer normalization if they are moments of x
+    over the last axis.
     """
     for scale in graph.inputs(node):
         inputs, scaled = graph.other(node, scale), _scale(graph, scale)
@@ -27,10 +28,10 @@ def decomposed(graph, node):
             variance, epsilon, gamma = scaled
             mean, beta = shift
             learned = {"gamma": gamma, "beta": beta}
-            found = _by_averages(graph, mean, variance, epsilon, learned)
-            found = found or _by_moments(graph, inputs, mean, variance, epsilon, learned)
-            if found:
-                kind, variables, options = found
+            layer = _by_averages(graph, mean, variance, epsilon, learned)
+            layer = layer or _by_moments(graph, inputs, mean, variance, epsilon, learned)
+            if layer:
+                kind, variables, options = layer
                 return Layer(kind, variables, _out(add), inputs, options)
     return None
 
@@ -113,14 +114,14 @@ def _by_moments(graph, inputs, mean, variance, epsilon, learned):
 
 
 def _mean_of(graph, tensor):
-    """What a tensor is the mean of over its last axis, which it keeps; else None."""
+    """The input of a mean over the last axis, which is kept; None: the tensor is no such mean."""
     node = graph.node(graph.origin(tensor))
     if node is None or node.op != "Mean" or not _is_set(node, "keep_dims"):
         return None
-    of, axes = graph.inputs(node)
-    axis, sizes = graph.constant(axes), graph.shape(of)
+    source, axes = graph.inputs(node)
+    axis, sizes = graph.constant(axes), graph.shape(source)
     last = [-1] if sizes is None else [-1, len(sizes) - 1]
-    return of if np.size(axis) == 1 and np.isin(axis, last).all() else None
+    return source if np.size(axis) == 1 and np.isin(axis, last).all() else None
 
 
 def fused(graph, node):
@@ -144,7 +145,7 @@ def fused(graph, node):
 
 
 def _momentum(graph, variables):
-    """The share that moving averages keep at a step; None where that cannot be read.
+    """The momentum of the moving averages; None where it cannot be read.
 
     Where nothing updates them, it is TF1's default.
     """
@@ -157,12 +158,12 @@ def _momentum(graph, variables):
             for name in graph.inputs(change) if change is not None and change.op == "Mul" else ():
                 decay = _number(graph, name)
                 if decay is not None and graph.variable(target) == variable:
-                    return float(f"{1 - decay:.6g}")  # the graph has a rounded 1 - momentum
+                    return float(f"{1 - decay:.6g}")  # the graph stores a rounded 1 - momentum
     return None if updated else 0.99
 
 
 def _number(graph, tensor):
-    """The number that a tensor is in training; None: it is none that the graph holds."""
+    """The constant value of a tensor in training; None: it is not constant."""
     tensor = graph.outside.training.get(tensor, tensor)
     node = graph.node(tensor)
     if node is None:
@@ -176,7 +177,7 @@ def _number(graph, tensor):
 
 
 def _variable(graph, tensor):
-    """The variable that a tensor is read from, also if it is made to fit by its shape."""
+    """The variable that a tensor is read from, also through a reshape or a cast."""
     node = graph.node(graph.origin(tensor))
     while node is not None and node.op in _BROADCAST:
         tensor = graph.inputs(node)[0]
@@ -193,7 +194,7 @@ def _is_set(node, *names):
 
 
 def _shortest(array):
-    """The Python float of the fewest digits that is the one number of an array in its dtype."""
+    """The shortest Python float that rounds to the one number of an array."""
     return float(str(np.reshape(array, ())[()]))
 
 

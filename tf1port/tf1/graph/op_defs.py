@@ -1,4 +1,4 @@
-"""What TensorFlow's own definitions say of the ops that it knows."""
+"""TensorFlow's own definitions of its ops."""
 
 import functools
 
@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf1
 
 @functools.cache
 def op_def(op):
-    """The OpDef of an op by its name; None of one that is not registered here."""
+    """The OpDef of an op by its name; None if it is not registered here."""
     graph_def = tf1.GraphDef()
     graph_def.node.add(name="op", op=op)
     try:
@@ -15,11 +15,12 @@ def op_def(op):
             meta = tf1.train.export_meta_graph(graph_def=graph_def)
     except (ValueError, KeyError, TypeError):  # of no such op
         return None
-    return next((one for one in meta.meta_info_def.stripped_op_list.op if one.name == op), None)
+    definitions = meta.meta_info_def.stripped_op_list.op
+    return next((definition for definition in definitions if definition.name == op), None)
 
 
 def is_stateful(op):
-    """Whether an op does more than compute its outputs; False of one that is not registered."""
+    """Whether an op does more than compute its outputs; False if it is not registered."""
     definition = op_def(op)
     return definition is not None and definition.is_stateful
 
@@ -32,9 +33,9 @@ def output_type(node, port):
         if argument.type_list_attr:
             types += _attr(node, argument.type_list_attr).list.type
             continue
-        one = _attr(node, argument.type_attr).type if argument.type_attr else argument.type
+        dtype = _attr(node, argument.type_attr).type if argument.type_attr else argument.type
         count = _attr(node, argument.number_attr).i if argument.number_attr else 1
-        types += [one] * count
+        types += [dtype] * count
     return types[port] if port < len(types) else None
 
 

@@ -1,4 +1,4 @@
-"""The optimizer ops of a TF1 graph: their arguments, what they change, their slots."""
+"""The optimizer ops of a TF1 graph: their arguments, variables and slots."""
 
 import re
 from typing import NamedTuple
@@ -7,10 +7,10 @@ from tf1port.tf1.graph.index import is_backward
 
 
 class Kind(NamedTuple):
-    """A TF1 optimizer: its op's arguments in order, and what Keras calls them.
+    """A TF1 optimizer: its op's arguments in order, and their names in Keras.
 
-    slots: Keras' name of a slot by TF1's argument. options: Keras' option by argument. fixed:
-    options that Keras has and TF1 has not, at the value that makes the two equal.
+    slots: Keras' name of a slot by TF1's argument. options: Keras' option by argument.
+    fixed: options that Keras alone has, at the value that makes the two equal.
     """
 
     keras: str
@@ -106,40 +106,40 @@ class Applied(NamedTuple):
 
 
 def trains(graph_def):
-    """Whether a GraphDef has an op of an optimizer, known or not, or gradients of its own."""
+    """Whether a GraphDef has an op of any optimizer, or gradients."""
     return any(_ANY_APPLY.match(node.op) or is_backward(node.name) for node in graph_def.node)
 
 
 def find_applied(graph):
-    """The Applied of every variable that an optimizer in a graph changes, by its name."""
-    found = {}
+    """The Applied of every variable that an optimizer updates, by the variable's name."""
+    applied = {}
     for node in graph.nodes.values():
         match = _APPLY.match(node.op)
         if match:
             kind = KINDS[match[1]]
             arguments = dict(zip(kind.arguments.split(), graph.inputs(node), strict=True))
-            found[graph.variable(arguments["var"])] = Applied(match[1], arguments, node.name)
-    return found
+            applied[graph.variable(arguments["var"])] = Applied(match[1], arguments, node.name)
+    return applied
 
 
 def unsupported_reason(graph, learning):
-    """Why no single optimizer of Keras does what a graph does to some variables; None: one does.
+    """Why no single Keras optimizer trains variables as the graph does; None: one does.
 
     Args:
         graph: tf1port.tf1.graph.index.Graph.
-        learning: names of the variables that a model of them would train.
+        learning: names of the trainable variables of the model.
     """
-    applied: dict[str, dict[str, list[str]]] = {}  # the ops by variable and what of it they change
+    applied: dict[str, dict[str, list[str]]] = {}  # ops by variable and tensor
     for node in graph.nodes.values():
         match = _APPLY.match(node.op)
         if match:
-            target = graph.origin(graph.inputs(node)[0])  # which may be a part of a variable
-            of_it = applied.setdefault(graph.variable(target), {})
-            of_it.setdefault(target, []).append(match[1])
+            target = graph.origin(graph.inputs(node)[0])  # which may be a partition of a variable
+            targets = applied.setdefault(graph.variable(target), {})
+            targets.setdefault(target, []).append(match[1])
     trained = {name for name in learning if name in applied or trained_by_rows(graph, name)}
     if not trained:
-        others = [node for name in sorted(learning) for node in _trainers(graph, name)]
-        return f"{others[0].name} ({others[0].op}) is none that is known" if others else None
+        trainers = [node for name in sorted(learning) for node in _trainers(graph, name)]
+        return f"{trainers[0].name} ({trainers[0].op}) is not a known one" if trainers else None
     for name in sorted(learning):
         several = [ops for ops in applied.get(name, {}).values() if len(ops) > 1]
         if several:
@@ -154,44 +154,48 @@ def unsupported_reason(graph, learning):
 
 
 def _trainers(graph, variable):
-    """The nodes that may train a variable: those of optimizers, and what changes it by itself."""
+    """The nodes that may train a variable: those of optimizers, and other updates of it."""
     ops = {node.op for node in graph.nodes.values() if _ANY_APPLY.match(node.op)}
     return [*graph.uses(variable, ops), *_writers(graph, variable)]
 
 
 def _writers(graph, variable):
-    """The nodes that change a variable by what it is, but for optimizers' own."""
-    found = []
+    """The nodes that update a variable from its own value, but for optimizers' ops."""
+    writers = []
+    ops = {node.op for node in graph.nodes.values()}
     for node in graph.uses(variable, _WRITING):
         target, value = graph.origin(graph.inputs(node)[0]), graph.inputs(node)[-1]
         if target != f"{variable}:0":
             continue
-        own = f"{variable}:0" in graph.behind(value, through={n.op for n in graph.nodes.values()})
-        if own or not node.op.startswith("Assign") or node.op not in _SETTING:
-            found.append(node)
-    return found
+        reads_itself = f"{variable}:0" in graph.behind(value, through=ops)
+        if reads_itself or not node.op.startswith("Assign") or node.op not in _SETTING:
+            writers.append(node)
+    return writers
 
 
 def trained_by_rows(graph, variable):
-    """Whether an optimizer changes single rows of a table, without an op of its own for it."""
+    """Whether an optimizer updates single rows of a table, by several plain ops."""
     return any(_is_of_rows(node) for node in _writers(graph, variable))
 
 
 def _is_of_rows(node):
     """Whether a node is of an optimizer's update of single rows."""
-    return any(part.startswith("update_") for part in node.name.split("/")) and (
+    return any(component.startswith("update_") for component in node.name.split("/")) and (
         "Scatter" in node.op or node.op.startswith("AssignSub")
     )
 
 
-def slot_variables(graph, optimizer, held):
+def slot_variables(graph, optimizer, inventory):
     """The variables of the slots that Keras has as well: {slot: {variable: name}}.
 
     Args:
-        graph: Graph. optimizer: OptimizerSpec. held: the checkpoint's Inventory.
+        graph: Graph. optimizer: OptimizerSpec. inventory: of the checkpoint.
     """
     own = {
-        one for part in optimizer.sources.values() for of in part.values() for one in of.values()
+        name
+        for layers in optimizer.sources.values()
+        for roles in layers.values()
+        for name in roles.values()
     }
     applied = {
         name: one
@@ -201,25 +205,25 @@ def slot_variables(graph, optimizer, held):
     if not applied:
         return {}
     kind = KINDS[next(iter(applied.values())).kind]
-    names = slot_names(graph, applied, kind, held)
+    names = slot_names(graph, applied, kind, inventory)
     return {
-        slot: {variable: of[argument] for variable, of in names.items() if argument in of}
+        slot: {variable: slots[argument] for variable, slots in names.items() if argument in slots}
         for argument, slot in kind.slots.items()
         if optimizer.options.get(slot) != 0
     }
 
 
-def slot_names(graph, applied, kind, held):
+def slot_names(graph, applied, kind, inventory):
     """The variables of the slots, {variable: {argument: name}}.
 
-    A gradient of rows alone, an embedding's, goes another way than through one op: there the names
-    tell, which TF1 numbers in the order of the op's arguments.
+    A gradient of single rows, an embedding's, is applied by several ops: there the names count,
+    which TF1 numbers in the order of the op's arguments.
     """
-    found = {}
-    for variable, slots in held.slots.items():
-        found[variable] = dict(
+    names = {}
+    for variable, slots in inventory.slots.items():
+        names[variable] = dict(
             zip(kind.slots, [slots[name] for name in sorted(slots)], strict=False)
         )
     for variable, (_, arguments, _) in applied.items():
-        found[variable] = {argument: graph.variable(arguments[argument]) for argument in kind.slots}
-    return found
+        names[variable] = {argument: graph.variable(arguments[argument]) for argument in kind.slots}
+    return names

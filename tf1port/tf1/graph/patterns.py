@@ -1,8 +1,8 @@
-"""Patterns of operations: what a formula looks like in a graph, drawn as a tree, as data alone.
+"""Patterns of operations: a formula as it is in a graph, a tree of frozen dataclasses.
 
 A pattern is written as the formula is: `sigmoid(x @ Variable("kernel") + Variable("bias"))`. It
-says what a graph computes a tensor with, from the result back to the inputs, however TF1 spelled
-it: sums in any order and of any nesting, products either way round, gates split off or sliced out.
+describes how a graph computes a tensor, from the result back to the inputs, in all of TF1's
+spellings: sums in any order and nesting, products in either order, gates split or sliced.
 tf1port.tf1.graph.matcher compares one with a graph. Tensors are of rank 2.
 """
 
@@ -31,7 +31,7 @@ SPLITS = frozenset({"Split", "SplitV", "Slice", "StridedSlice"})
 
 @dataclass(frozen=True)
 class Pattern:
-    """What a tensor may be computed by."""
+    """A way to compute a tensor."""
 
     def __add__(self, other: Pattern | float) -> Sum:
         """A sum of both, or of all terms where one is a sum itself."""
@@ -50,15 +50,16 @@ class Pattern:
         return op("MatMul", self, other, transpose_a=False, transpose_b=False)
 
     def called(self, name: str) -> Called:
-        """The same with a name, by which a match tells the tensor."""
+        """The same with a name, by which a match has the tensor."""
         return Called(self, name)
 
     @cached_property
     def inner(self) -> tuple[Pattern, ...]:
-        """The patterns that this one is drawn of."""
+        """The patterns that this one consists of."""
         values = [getattr(self, field.name) for field in fields(self)]
-        parts = [value if isinstance(value, tuple) else (value,) for value in values]
-        return tuple(one for part in parts for one in part if isinstance(one, Pattern))
+        groups = [value if isinstance(value, tuple) else (value,) for value in values]
+        members = (value for group in groups for value in group)
+        return tuple(value for value in members if isinstance(value, Pattern))
 
     @property
     def roots(self) -> frozenset[str]:
@@ -67,7 +68,7 @@ class Pattern:
 
     @cached_property
     def ops(self) -> frozenset[str]:
-        """All ops that the pattern may be made of."""
+        """All ops that the pattern may consist of."""
         return self.roots.union(*(pattern.ops for pattern in self.inner))
 
 
@@ -92,9 +93,9 @@ class Number(Pattern):
 
 @dataclass(frozen=True)
 class Constant(Pattern):
-    """A scalar constant, whose value a match tells by its name: the same wherever it is drawn.
+    """A scalar constant, whose value a match has by its name: the same at each occurrence.
 
-    sign: -1 where its negative stands in the graph. positive: its value is above zero.
+    sign: -1 where the graph has the negative of it. positive: its value is above zero.
     """
 
     name: str
@@ -109,21 +110,21 @@ class LastAxis(Pattern):
 
 @dataclass(frozen=True)
 class Called(Pattern):
-    """A pattern with a name, which stands for one and the same tensor wherever it is drawn."""
+    """A pattern with a name, which is one and the same tensor at each occurrence."""
 
-    of: Pattern
+    operand: Pattern
     name: str
 
 
 @dataclass(frozen=True)
 class Op(Pattern):
-    """An op of this kind, of one output, and what it takes: in this order, or in any.
+    """An op of this kind with one output, and its inputs: in this order, or in any.
 
     attrs: values that its attributes have; one that a file leaves out counts as False.
     """
 
     kind: str
-    takes: tuple[Pattern, ...]
+    inputs: tuple[Pattern, ...]
     commutes: bool = False
     attrs: Mapping[str, object] = field(default_factory=dict, hash=False)
 
@@ -136,7 +137,7 @@ class Op(Pattern):
 class Sum(Pattern):
     """A sum of terms, in any order and of any nesting.
 
-    A Constant among them is what all scalar constants besides the other terms amount to, 0.0 where
+    A Constant among them is the sum of all scalar constants besides the other terms, 0.0 where
     there are none.
     """
 
@@ -151,10 +152,10 @@ class Sum(Pattern):
 class Piece(Pattern):
     """One of `count` equal pieces [B, U] that a tensor [B, count U] is cut into, from the left.
 
-    Where slices cut it, a match tells U as the number "width".
+    For slices, a match has U as the number "width".
     """
 
-    of: Pattern
+    operand: Pattern
     index: int
     count: int
 
@@ -167,14 +168,14 @@ class Piece(Pattern):
 class Activated(Pattern):
     """One of ACTIVATIONS of a tensor, or the tensor itself ("linear").
 
-    A match tells which as the word "activation": the same wherever one is drawn.
+    A match has its name as "activation": the same at each occurrence.
     """
 
-    of: Pattern
+    operand: Pattern
 
     @property
     def roots(self) -> frozenset[str]:
-        return self.of.roots | ACTIVATIONS.keys()
+        return self.operand.roots | ACTIVATIONS.keys()
 
 
 @dataclass(frozen=True)
@@ -189,41 +190,42 @@ def named(name: str) -> Called:
     return AnyTensor().called(name)
 
 
-def op(kind: str, *takes: Pattern, **attrs: object) -> Op:
-    """An op that takes what is drawn, in this order."""
-    return Op(kind, takes, attrs=attrs)
+def op(kind: str, *inputs: Pattern, **attrs: object) -> Op:
+    """An op with these inputs, in this order."""
+    return Op(kind, inputs, attrs=attrs)
 
 
-def sigmoid(of: Pattern) -> Op:
+def sigmoid(operand: Pattern) -> Op:
     """The logistic function."""
-    return op("Sigmoid", of)
+    return op("Sigmoid", operand)
 
 
-def mean(of: Pattern) -> Op:
+def mean(operand: Pattern) -> Op:
     """The mean [B, 1] of a tensor over its last axis."""
-    return op("Mean", of, LastAxis(), keep_dims=True)
+    return op("Mean", operand, LastAxis(), keep_dims=True)
 
 
-def side_by_side(one: Pattern, other: Pattern) -> Either:
-    """Two tensors put together along the last axis."""
-    return Either((op("ConcatV2", one, other, LastAxis()), op("Concat", LastAxis(), one, other)))
+def side_by_side(first: Pattern, second: Pattern) -> Either:
+    """Two tensors concatenated along the last axis."""
+    current = op("ConcatV2", first, second, LastAxis())
+    return Either((current, op("Concat", LastAxis(), first, second)))
 
 
-def pieces(of: Pattern, count: int) -> tuple[Piece, ...]:
+def pieces(operand: Pattern, count: int) -> tuple[Piece, ...]:
     """All equal pieces of a tensor, from the left."""
-    return tuple(Piece(of, index, count) for index in range(count))
+    return tuple(Piece(operand, index, count) for index in range(count))
 
 
-def clipped(of: Pattern, limit: str) -> Either:
+def clipped(operand: Pattern, limit: str) -> Either:
     """A tensor clipped from -limit to limit, a Constant of that name; or as it is."""
     high, low = Constant(limit, positive=True), Constant(limit, sign=-1, positive=True)
-    from_above = _two("Maximum", _two("Minimum", of, high), low)
-    from_below = _two("Minimum", _two("Maximum", of, low), high)
-    return Either((from_above, from_below, op("ClipByValue", of, low, high), of))
+    from_above = _two("Maximum", _two("Minimum", operand, high), low)
+    from_below = _two("Minimum", _two("Maximum", operand, low), high)
+    return Either((from_above, from_below, op("ClipByValue", operand, low, high), operand))
 
 
-def _two(kind: str, one: Pattern, other: Pattern) -> Op:
-    return Op(kind, (one, other), commutes=True)
+def _two(kind: str, first: Pattern, second: Pattern) -> Op:
+    return Op(kind, (first, second), commutes=True)
 
 
 def _terms(pattern: Pattern | float) -> tuple[Pattern, ...]:

@@ -53,9 +53,9 @@ def check_single_use(graph: Graph, scope, runs):
     Raises:
         UnknownCell: something takes what two of the runs make, or one run takes another's results.
     """
-    first, *others = runs
+    first, *further = runs
     reached = _reached(graph, first.results)
-    for run in others:
+    for run in further:
         taken = {first.first_inputs, *first.initial}, {run.first_inputs, *run.initial}
         follows = {_node(tensor) for tensor in taken[1]} & reached
         also = _reached(graph, run.results)
@@ -77,10 +77,10 @@ def is_zero(graph: Graph, tensor):
         if node.name in seen:
             continue
         seen.add(node.name)
-        parts = _zero_if(graph, node)
-        if parts is None:
+        sources = _zero_if(graph, node)
+        if sources is None:
             return False
-        queue += parts
+        queue += sources
     return True
 
 
@@ -108,12 +108,12 @@ def _check_initial(graph, layer, layers):
     for tensor in run.initial if run is not None else ():
         if is_zero(graph, tensor):
             continue
-        made = {_node(name): other for other in layers for name in _finals(other.run)}
+        makers = {_node(name): maker for maker in layers for name in _finals(maker.run)}
         behind = {_node(name) for name in graph.behind(tensor, through=MOVING)}
-        givers = [made[name].cell.scope for name in behind if name in made]
-        what = f"the final state of {givers[0]}" if givers else tensor
+        sources = [makers[name].cell.scope for name in behind if name in makers]
+        actual = f"the final state of {sources[0]}" if sources else tensor
         raise UnknownCell(
-            f"the initial state of {layer.cell.scope} is not zero, it is {what}: convert makes "
+            f"the initial state of {layer.cell.scope} is not zero, it is {actual}: convert makes "
             "layers that start from zeros"
         )
 
@@ -128,10 +128,10 @@ def check_selections(graph: Graph, layer):
         UnknownCell: there are some.
     """
     steps = [(step.new_h, step.new_c, step.output) for step in layer.run.steps]
-    made = [name for names in steps for name in names if name is not None]
-    found = graph.ahead(made, through=SELECTING, ops={"Select", "SelectV2", "Merge"})
+    outputs = [name for names in steps for name in names if name is not None]
+    selections = graph.ahead(outputs, through=SELECTING, ops={"Select", "SelectV2", "Merge"})
     merged = {merge.name: predicate for merge, predicate, _ in conditions(graph)}
-    for select in found:
+    for select in selections:
         predicate = merged.get(select.name) or graph.origin(graph.inputs(select)[0])
         if select.op == "Merge" and select.name not in merged:
             continue  # of the loop itself
@@ -148,8 +148,8 @@ def _is_past_the_end(graph, node, lengths):
         return False
     sides = [set(graph.behind(name, through=_OF_LENGTHS)) for name in graph.inputs(node)]
     ends = [lengths in {graph.origin(name) for name in side} for side in sides]
-    others = [name for name, end in zip(graph.inputs(node), ends, strict=True) if not end]
-    return len(others) == 1 and _is_counter(graph, others[0])
+    counters = [name for name, end in zip(graph.inputs(node), ends, strict=True) if not end]
+    return len(counters) == 1 and _is_counter(graph, counters[0])
 
 
 def _is_counter(graph, tensor):
@@ -185,9 +185,9 @@ def _check_feedback(graph, layer):
 
 def _check_directions(graph, level):
     """Refuses two directions of one level that read different sequences."""
-    sources = [set(graph.behind(one.run.first_inputs, through=MOVING)) for one in level.firsts]
+    sources = [set(graph.behind(layer.run.first_inputs, through=MOVING)) for layer in level.firsts]
     if len(sources) == 2 and not sources[0] & sources[1]:
-        scopes = " and ".join(one.cell.scope for one in level.firsts)
+        scopes = " and ".join(layer.cell.scope for layer in level.firsts)
         raise UnknownCell(
             f"{scopes} take different sequences, one of them reversed: they are not the two "
             "directions of one layer"
@@ -210,8 +210,8 @@ def _check_between(graph, layer, below):
     steps: dict[str, object] = {}
     states: dict[str, Any] = {}
     for top in below.tops:
-        made = [top.run.outputs, *(step.output for step in top.run.steps)]
-        steps.update((name, top) for name in made if name is not None)
+        outputs = [top.run.outputs, *(step.output for step in top.run.steps)]
+        steps.update((name, top) for name in outputs if name is not None)
         if top.run.looped:
             states.update((name, top) for name in _finals(top.run))
     tensors = [step.x for step in run.steps] if run.inputs is None else [run.inputs]
@@ -246,13 +246,13 @@ def _check_way(graph, tensor, steps, states, *, scope, refused):
 
 def _reached(graph, tensors):
     """The names of the nodes that some tensors lead to, but for those of summaries."""
-    found, queue = set(), list(tensors)
+    reached, queue = set(), list(tensors)
     while queue:
         for node in graph.consumers(queue.pop()):
-            if node.name not in found and node.op not in _SUMMARIES | _SIZES:
-                found.add(node.name)
+            if node.name not in reached and node.op not in _SUMMARIES | _SIZES:
+                reached.add(node.name)
                 queue += graph.outputs(node)
-    return found
+    return reached
 
 
 def _node(tensor):

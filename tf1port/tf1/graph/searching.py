@@ -1,4 +1,4 @@
-"""What a search of a third party's graph runs into becomes one line."""
+"""The errors of a search of a third-party graph, each as one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from tf1port.tf1.graph.unrolls import UnknownCell
 
 @contextmanager
 def searching(meta: str) -> Iterator[None]:
-    """Within it a graph is searched, which has its limit of time.
+    """A context in which a graph is searched, with a time limit.
 
     Args:
         meta: the file of the graph.
@@ -24,7 +24,7 @@ def searching(meta: str) -> Iterator[None]:
 
 @contextmanager
 def guarded(meta: str) -> Iterator[None]:
-    """Within it a graph is read, or what was read of it is used.
+    """A context in which a graph is read, or results read from it are used.
 
     Raises:
         UserError: a cell is not known, or the graph's nodes do not fit each other.

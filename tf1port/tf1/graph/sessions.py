@@ -1,4 +1,4 @@
-"""Sessions on parts of a third party's graph: with a limit of time, and faults on one line."""
+"""Sessions on subgraphs of a third-party graph: with a time limit, errors on one line."""
 
 import re
 import textwrap
@@ -9,21 +9,21 @@ from tf1port import limits
 from tf1port.errors import UserError, printable
 from tf1port.tf1.graph.pruning import full_name
 
-_LONGEST = 300  # characters of what TensorFlow says: it may list a whole signature
+_LONGEST = 300  # characters of TensorFlow's message: it may list a whole signature
 # An op that does not exist here, or inputs that an op does not take.
 UNIMPORTABLE = (ValueError, TypeError, tf1.errors.OpError)
 _PLACES = re.compile("defined at|^Node: |^Detected at node|^<stack traces|^File ")
 
 
 def session(graph):
-    """A session on a tf.Graph that is run a few times: no rewriting of it first."""
+    """A session on a tf.Graph that is run a few times, so without graph optimization."""
     config = tf1.ConfigProto()
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     return tf1.Session(graph=graph, config=config)
 
 
 def run(session, fetches, feed=None):
-    """What a session makes of tensors and operations.
+    """The values of tensors and operations in a session.
 
     Raises:
         UserError: a placeholder is not fed, TensorFlow cannot run it, or it takes too long.
@@ -43,29 +43,33 @@ def run(session, fetches, feed=None):
         raise UserError(f"the graph does not run here: {reason(error)}") from None
 
 
-def import_subgraph(part, given):
+def import_subgraph(subgraph, input_map):
     """Imports a GraphDef into the default tf.Graph; returns {name of a node: tf.Operation}.
 
     Args:
-        given: {name: tensor} that stand for inputs; those that nothing takes are left out.
+        input_map: {name: tensor} in place of inputs; unused ones are ignored.
 
     Raises:
         UserError: an op does not exist here, or does not take its inputs.
     """
-    used = {full_name(name) for node in part.node for name in node.input}
-    given = {name: tensor for name, tensor in given.items() if name in used}
+    used = {full_name(name) for node in subgraph.node for name in node.input}
+    input_map = {name: tensor for name, tensor in input_map.items() if name in used}
     try:
-        names = [node.name for node in part.node]
+        names = [node.name for node in subgraph.node]
         with limits.step("importing the graph"):
-            made = tf1.import_graph_def(part, input_map=given, return_elements=names, name="")
+            operations = tf1.import_graph_def(
+                subgraph, input_map=input_map, return_elements=names, name=""
+            )
     except UNIMPORTABLE as error:
         raise UserError(f"the graph cannot be imported: {reason(error)}") from None
-    return dict(zip(names, made, strict=True))
+    return dict(zip(names, operations, strict=True))
 
 
 def reason(error):
-    """What TensorFlow says of an error, on one line."""
+    """TensorFlow's message of an error, on one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not line.endswith("error:") and not _PLACES.search(line)]
-    line = (told or lines or [type(error).__name__])[0]
+    informative = [
+        line for line in lines if not line.endswith("error:") and not _PLACES.search(line)
+    ]
+    line = (informative or lines or [type(error).__name__])[0]
     return printable(textwrap.shorten(line, _LONGEST, placeholder=" …"))

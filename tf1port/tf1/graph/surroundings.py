@@ -1,7 +1,7 @@
-"""The layers around a graph's cells: which stand before them, which after.
+"""The layers around a graph's cells: those before them, those after.
 
-Layers are found by reachability: one that takes what was only moved about since a cell made it is a
-layer over that cell, whatever its name.
+Layers are found by reachability: one whose input is a cell's output, at most reshaped or reordered,
+is a layer over that cell, whatever its name.
 """
 
 from tf1port.tf1.graph.equations import ACTIVATIONS
@@ -24,82 +24,82 @@ _PASSED = MOVING | set(ACTIVATIONS)
 
 
 def layers_before(graph, tensor):
-    """The layers that make what the first cell takes, from the inputs of the graph on."""
-    found: list[Layer] = []
+    """The layers that compute the input of the first cell, from the graph's inputs on."""
+    layers: list[Layer] = []
     while True:
-        made = _layers_behind(graph, tensor)
+        by_output = _layers_behind(graph, tensor)
         for source in graph.behind(tensor, through=_PASSED):
-            layer = embedding(graph, source) or made.get(source)
+            layer = embedding(graph, source) or by_output.get(source)
             if layer is not None:
                 break
         else:
-            return found
-        layers = _with_activation(graph, layer)
-        found = [*layers, *found]
-        if layers[0].kind == "embedding":
-            return found
-        tensor = layers[0].inputs
+            return layers
+        read = _with_activation(graph, layer)
+        layers = [*read, *layers]
+        if read[0].kind == "embedding":
+            return layers
+        tensor = read[0].inputs
 
 
 def _layers_behind(graph, tensor):
-    """The layers that lead to a tensor, by what they make; of two that make the same, the nearer.
+    """The layers that lead to a tensor, by output; of two with the same output, the nearer.
 
     All are read at once: a search from each tensor on the way would look at the graph again.
     """
-    found: dict[str, Layer] = {}
+    by_output: dict[str, Layer] = {}
     for name in graph.behind(tensor, through=_PASSED | _WITHIN):
         node = graph.node(name)
         layer = read_layer(graph, node) if node is not None else None
         if layer is not None:
-            found.setdefault(layer.output, layer)
-    return found
+            by_output.setdefault(layer.output, layer)
+    return by_output
 
 
 def _with_activation(graph, layer):
-    """A layer, and the activation over it where it has none of its own."""
-    over = None if "activation" in layer.options else activation(graph, layer.output)
-    return [layer, over] if over and layer.kind != "embedding" else [layer]
+    """A layer, and the activation of its output where it has none of its own."""
+    following = None if "activation" in layer.options else activation(graph, layer.output)
+    return [layer, following] if following and layer.kind != "embedding" else [layer]
 
 
 def layers_after(graph, ends, *, kernels):
-    """The layers over the last cell, and what they take of it.
+    """The layers over the last cell, and which of its outputs is their input.
 
     Args:
-        ends: pairs of a tensor and what it would be, to be tried in turn: the final "state", the
-            outputs of all "steps", the "last" ones picked from those.
+        ends: pairs of a tensor and its meaning, tried in turn: the final "state", the outputs of
+            all "steps", the "last" of them.
         kernels: the variables of the cells themselves.
     """
     for tensor, takes in ends:
-        # Outputs that a fused op makes are multiplied by a mask of the lengths.
+        # The outputs of a fused op are multiplied by a mask of the lengths.
         through = MOVING | {"Mul"} if takes != "steps" else MOVING - _SELECTING
-        found = layers_over(graph, tensor, through=through, kernels=kernels) if tensor else []
-        if found and takes == "steps":
-            return found + _picking(graph, found, kernels=kernels), takes
-        if found:
-            return found, takes
+        layers = layers_over(graph, tensor, through=through, kernels=kernels) if tensor else []
+        if layers and takes == "steps":
+            return layers + _picking(graph, layers, kernels=kernels), takes
+        if layers:
+            return layers, takes
     return [], "steps"
 
 
 def layers_over(graph, tensor, *, kernels, through=MOVING - _SELECTING):
-    """The layers over a tensor, one upon the other.
+    """The layers stacked over a tensor.
 
     Args:
         kernels: the variables of the cells themselves.
         through: the ops that may stand between.
     """
-    found: list[Layer] = []
-    while layers := _next_layers(graph, tensor, through=through, kernels=kernels):
-        found += layers
-        tensor = found[-1].output
-    return found + _with_activation(graph, found[-1])[1:] if found else []
+    layers: list[Layer] = []
+    while further := _next_layers(graph, tensor, through=through, kernels=kernels):
+        layers += further
+        tensor = layers[-1].output
+    return layers + _with_activation(graph, layers[-1])[1:] if layers else []
 
 
-def _picking(graph, found, *, kernels):
-    """Marks the last of some layers over all steps as picked from, and gives those over that."""
-    over = layers_over(graph, found[-1].output, through=MOVING, kernels=kernels)
-    if over:
-        found[-1] = found[-1]._replace(last_only=True)
-    return over
+def _picking(graph, layers, *, kernels):
+    """The layers over the last step of other layers, the last of which is marked last_only."""
+    layers_of_last = layers_over(graph, layers[-1].output, through=MOVING, kernels=kernels)
+    if layers_of_last:
+        layers[-1] = layers[-1]._replace(last_only=True)
+    return layers_of_last
 
 
 def _next_layers(graph, tensor, *, through, kernels):
@@ -108,9 +108,9 @@ def _next_layers(graph, tensor, *, through, kernels):
     if layer is not None:
         return [layer]
     for node in graph.ahead([tensor], through=through, ops=ACTIVATIONS):
-        over = _weighted(graph, node.name + ":0", through=through, kernels=kernels)
-        if over is not None:
-            return [activation_of(graph, node), over]
+        following = _weighted(graph, node.name + ":0", through=through, kernels=kernels)
+        if following is not None:
+            return [activation_of(graph, node), following]
     return []
 
 

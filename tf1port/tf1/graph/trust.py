@@ -1,7 +1,7 @@
 """Which ops of a third party's graph may run: those that compute, and those that keep its state.
 
 An op that TensorFlow defines as stateless computes its outputs from its inputs, but for the ones
-that are named here. One that is stateful is let through by the families of ops named here alone:
+that are named here. Of the stateful ones only the families named here are allowed:
 variables and their updates, arrays and stacks of loops, tables, random numbers, control flow.
 """
 
@@ -32,28 +32,28 @@ _HARMFUL = re.compile(
     r"|Debug|ImmutableConst$|InitializeTableFrom|GenerateVocabRemapping$|FixedUnigram|RecordInput$"
     r"|SymbolicGradient$|(En|De)codeProto|Infeed|Outfeed|Prelinearize|TPU|.*TPU|Xla|_"
 )
-# What never ends where nothing fills it.
+# Ops that wait forever where nothing fills a queue.
 _WAITING = re.compile(
     r"(\w*Queue(V2)?|Queue\w+|Barrier\w*|\w*Accumulator\w*|\w*Iterator\w*|Batch|Unbatch(Grad)?"
     r"|BatchFunction|(Ordered)?(Map)?(Stage|Unstage)\w*|OrderedMap\w+|Map(Clear|Peek|\w*Size)"
     r"|Mutex\w*|ConsumeMutexLock)$"
 )
-# What gives data that it has from elsewhere, and may be fed instead.
+# Ops whose outputs are external data, and may be fed instead.
 _SOURCE = re.compile(
     r"(QueueDequeue(Many|UpTo)?(V2)?|IteratorGetNext(Sync)?|ReaderRead(UpTo)?(V2)?)$"
 )
 _SHOWN = 3  # nodes that a refusal names
 _MOST_CALLS = 100_000  # of functions within a function
-_MOST_BYTES = 2**31  # of a constant: a file holds no more, but may say that one number fills more
+_MOST_BYTES = 2**31  # of a constant: a file has no more, but may repeat one number
 
 
 def waits(op):
-    """Whether an op waits for another one, that may never come, to fill a queue."""
+    """Whether an op waits for another one, which may never run, to fill a queue."""
     return bool(_WAITING.match(op))
 
 
 def is_source(op):
-    """Whether an op gives the data of a queue, a dataset or a reader."""
+    """Whether an op's outputs are the data of a queue, a dataset or a reader."""
     return bool(_SOURCE.match(op))
 
 
@@ -66,13 +66,13 @@ def check(nodes, functions, *, running=True):
     """Refuses a part of a graph that does more than compute.
 
     Args:
-        nodes: NodeDefs, without what is not needed. functions: FunctionDefs that they call.
-        running: queues are refused as well; else the part is looked at alone.
+        nodes: the NodeDefs that are needed. functions: the FunctionDefs that they call.
+        running: queues are refused as well; else only shapes are inferred.
 
     Raises:
         UserError: it does; it names the nodes.
     """
-    nodes = [*nodes, *(node for one in functions for node in one.node_def)]
+    nodes = [*nodes, *(node for function in functions for node in function.node_def)]
     for node in nodes:
         check_size(node)
     waiting = [node for node in nodes if waits(node.op)]
@@ -80,18 +80,18 @@ def check(nodes, functions, *, running=True):
     if harmful:
         raise UserError(
             f"the graph runs Python or touches files ({_named(harmful)}): "
-            "say --trust if you know where it comes from"
+            "pass --trust if you know where it comes from"
         )
     if waiting and running:
         raise UserError(
             f"the graph waits for a queue ({_named(waiting)}): "
-            "say --trust if you know what fills it"
+            "pass --trust if you know what fills it"
         )
     _check_calls(functions)
 
 
 def check_size(node):
-    """Refuses a constant that a few bytes of a file make into more than a machine holds."""
+    """Refuses a constant that is far larger in memory than in the file."""
     if node.op != "Const" or "value" not in node.attr:
         return
     tensor = node.attr["value"].tensor
@@ -103,16 +103,16 @@ def check_size(node):
 
 
 def _check_calls(functions):
-    """Refuses functions that call themselves, or each other too often: each call is written out.
+    """Refuses functions that call themselves, or each other too often: each call is inlined.
 
-    TensorFlow would go on until it breaks, or for years.
+    TensorFlow would fail, or run for years.
     """
     calls = {
-        one.signature.name: [name for node in one.node_def for name in called(node)]
-        for one in functions
+        function.signature.name: [name for node in function.node_def for name in called(node)]
+        for function in functions
     }
-    sizes: dict[str, int] = {}  # in nodes, all calls written out
-    for _ in calls:  # in each round go those that call nothing but what has gone
+    sizes: dict[str, int] = {}  # in nodes, all calls inlined
+    for _ in calls:  # each round sizes the functions whose calls are all sized
         gone = [n for n in calls.keys() - sizes if calls.keys() & {*calls[n]} <= sizes.keys()]
         if not gone:
             break
@@ -122,17 +122,17 @@ def _check_calls(functions):
     if huge:
         raise UserError(
             f"the graph's function {printable(huge[0])} makes {sizes[huge[0]]:.2g} calls: "
-            "say --trust if you know that it ends"
+            "pass --trust if you know that it ends"
         )
     if circular:
         raise UserError(
             f"the graph's function {printable(circular[0])} calls itself: "
-            "say --trust if you know that it ends"
+            "pass --trust if you know that it ends"
         )
 
 
 def check_acyclic(nodes):
-    """Refuses nodes that go in a circle, but for the loops of tf.while_loop.
+    """Refuses a cyclic graph, but for the loops of tf.while_loop.
 
     Args:
         nodes: {name: NodeDef}.
@@ -143,10 +143,10 @@ def check_acyclic(nodes):
     waiting: dict[str, int] = {}
     users: dict[str, list[str]] = {name: [] for name in nodes}
     for name, node in nodes.items():
-        before = [one for one in map(node_name, node.input) if _comes_first(nodes, one, node)]
+        before = [i for i in map(node_name, node.input) if _comes_first(nodes, i, node)]
         waiting[name] = len(before)
-        for one in before:
-            users[one].append(name)
+        for source in before:
+            users[source].append(name)
     ready = [name for name, count in waiting.items() if not count]
     for name in ready:  # it grows
         for user in users[name]:
@@ -160,18 +160,19 @@ def check_acyclic(nodes):
 
 
 def _comes_first(nodes, name, node):
-    """Whether a node waits for one of its inputs: the first round of a loop for no other round."""
+    """Whether an input must be computed before a node: not the back edge of a loop."""
     turns = {"NextIteration", "RefNextIteration"}, {"Merge", "RefMerge"}
     return name in nodes and not (nodes[name].op in turns[0] and node.op in turns[1])
 
 
 def _in_circle(nodes, left):
-    """One of the nodes that are their own inputs, of those that are left."""
+    """A node that lies on a cycle, among those that are left."""
     name, seen = min(left), set()
     while name not in seen:
         seen.add(name)
         inputs = map(node_name, nodes[name].input)
-        name = next(one for one in inputs if one in left and _comes_first(nodes, one, nodes[name]))
+        node = nodes[name]
+        name = next(i for i in inputs if i in left and _comes_first(nodes, i, node))
     return name
 
 

@@ -97,8 +97,8 @@ class Run:
     @property
     def results(self):
         """The tensors that the run gives to what comes after it."""
-        made = [self.outputs, self.final_h, *(step.output for step in self.steps)]
-        return [tensor for tensor in made if tensor is not None]
+        tensors = [self.outputs, self.final_h, *(step.output for step in self.steps)]
+        return [tensor for tensor in tensors if tensor is not None]
 
 
 def find_runs(graph: Graph, scope, steps):
@@ -112,12 +112,12 @@ def find_runs(graph: Graph, scope, steps):
     lengths = {_lengths(graph, step) for step in unrolled} or {None}
     raw = {step.new_h for step in unrolled}
     zeros = {f"{node.name}:0" for node in graph.nodes.values() if node.op in _ZEROS}
-    unrolled = [_kept(graph, step, zeros) for step in unrolled]
+    unrolled = [_with_selected_states(graph, step, zeros) for step in unrolled]
     padded = not raw & {step.written for step in unrolled}
     following = {step.h: step for step in unrolled}
-    made = {step.new_h for step in unrolled}
+    handed_on = {step.new_h for step in unrolled}
     for step in unrolled:
-        if step.h in made:
+        if step.h in handed_on:
             continue
         chain = [step]
         while chain[-1].new_h in following:
@@ -135,7 +135,7 @@ def _residual(graph, step):
     return None
 
 
-def _kept(graph, step, zeros):
+def _with_selected_states(graph, step, zeros):
     """A step with the states that it hands on, where a row that has ended keeps its former ones."""
     new_h = _selected(graph, step.new_h, {step.h})
     if new_h == step.new_h:
@@ -145,22 +145,22 @@ def _kept(graph, step, zeros):
     return step._replace(new_h=new_h, new_c=new_c, written=written)
 
 
-def _selected(graph, tensor, others):
+def _selected(graph, tensor, alternatives):
     """What comes of a tensor by selecting, row by row, between it and one of some others."""
-    found: dict[str, object] = {tensor: None}  # in their order
-    rest: dict[str, set[str]] = {}
+    selected: dict[str, object] = {tensor: None}  # in their order
+    pending: dict[str, set[str]] = {}
     queue = [tensor]
     while queue:  # from one to the next, not along all the steps that come after
         for node in graph.ahead([queue.pop()], through=PASSING, ops=_SELECTS):
-            if f"{node.name}:0" not in found:
+            if f"{node.name}:0" not in selected:
                 choices = {graph.origin(name) for name in graph.inputs(node)[1:]}
-                rest[f"{node.name}:0"] = choices
-        for name, choices in [*rest.items()]:  # one of them may wait for the other
-            own = choices & found.keys()
-            if own and choices - own <= others:
-                found[name] = rest.pop(name)
+                pending[f"{node.name}:0"] = choices
+        for name, choices in [*pending.items()]:  # one of them may wait for the other
+            reached = choices & selected.keys()
+            if reached and choices - reached <= alternatives:
+                selected[name] = pending.pop(name)
                 queue.append(name)
-    return next(reversed(found))
+    return next(reversed(selected))
 
 
 def _is_looped(graph, step):
@@ -196,25 +196,24 @@ def _state(graph, scope, tensor, new):
     """
     switch, (enter, _) = graph.node(tensor), _merged(graph, tensor)
     next_one = following(graph, tensor)
-    if graph.origin(new) not in map(graph.origin, _kept_of(graph, next_one)):
+    if graph.origin(new) not in map(graph.origin, _selection_sources(graph, next_one)):
         raise UnknownCell(f"{scope} computes {new}, and {next_one} is what its next step takes")
     exits = graph.consumers(switch.name + ":0", {"Exit"})  # none in a graph that was pruned
     return graph.inputs(enter)[0], f"{exits[0].name}:0" if exits else None
 
 
-def _kept_of(graph, tensor):
+def _selection_sources(graph, tensor):
     """What a tensor is selected of, or what is left of it by a mask that is drawn at random."""
-    found, queue = {tensor: None}, [tensor]
+    sources, queue = {tensor: None}, [tensor]
     while queue:
         for name in graph.behind(queue.pop(), through=SELECTING):
             node = graph.node(name)
             dropped = node is not None and node.op in _DROPPING and _is_dropped(graph, node)
-            new = [
-                one for one in [name, *(graph.inputs(node) if dropped else ())] if one not in found
-            ]
-            found.update(dict.fromkeys(new))
-            queue.extend(one for one in new if one != name)
-    return list(found)
+            tensors = [name, *(graph.inputs(node) if dropped else ())]
+            new = [tensor for tensor in tensors if tensor not in sources]
+            sources.update(dict.fromkeys(new))
+            queue.extend(source for source in new if source != name)
+    return list(sources)
 
 
 def _is_dropped(graph, node):
@@ -223,7 +222,7 @@ def _is_dropped(graph, node):
         name for tensor in graph.inputs(node) for name in graph.behind(tensor, through=_OF_MASKS)
     ]
     makers = [graph.node(name) for name in factors]
-    return any(one is not None and "RandomUniform" in one.op for one in makers) or any(
+    return any(maker is not None and "RandomUniform" in maker.op for maker in makers) or any(
         graph.shape(name) == [] for name in graph.inputs(node)
     )
 

@@ -1,4 +1,4 @@
-"""Parts of a graph as a GraphDef of their own, with float64 in the place of float32 if wanted."""
+"""Subgraphs as a GraphDef of their own, float32 upcast to float64 on request."""
 
 import tensorflow as tf2
 import tensorflow.compat.v1 as tf1
@@ -18,20 +18,20 @@ def subgraph_def(graph, needed, *, upcast, flows=None, present=(), running=True)
     Args:
         graph: tf1port.tf1.graph.index.Graph.
         needed: names of nodes.
-        upcast: float64 stands where the graph has float32.
-        flows: what flows_of says of the graph, where that is known.
-        present: names of nodes that are there already, to be waited for.
+        upcast: float32 is upcast to float64.
+        flows: the result of flows_of, where that is known.
+        present: names of imported nodes, which stay as control inputs.
         running: as for tf1port.tf1.graph.trust.check.
 
     Raises:
         UserError: it does more than compute, and the graph is not trusted.
     """
     flows = flows_of(graph) if upcast and flows is None else flows
-    part = tf1.GraphDef()
-    part.versions.CopyFrom(graph.graph_def.versions)
+    subgraph = tf1.GraphDef()
+    subgraph.versions.CopyFrom(graph.graph_def.versions)
     for name, node in graph.nodes.items():
         if name in needed:
-            copy = part.node.add()
+            copy = subgraph.node.add()
             copy.CopyFrom(node)
             copy.device = ""
             copy.attr.pop("_class", None)
@@ -42,11 +42,11 @@ def subgraph_def(graph, needed, *, upcast, flows=None, present=(), running=True)
             if upcast:
                 _upcast_node(copy, flow=name in flows)
     library = graph.graph_def.library
-    part.library.function.extend(functions_of(part.node, library))
-    part.library.gradient.extend(gradients_of(part.library.function, library))
+    subgraph.library.function.extend(functions_of(subgraph.node, library))
+    subgraph.library.gradient.extend(gradients_of(subgraph.library.function, library))
     if not graph.trust:
-        check(part.node, part.library.function, running=running)
-    return part
+        check(subgraph.node, subgraph.library.function, running=running)
+    return subgraph
 
 
 def _is_any(name, needed, present):
@@ -54,47 +54,47 @@ def _is_any(name, needed, present):
 
 
 def upcast_type(dtype):
-    """The enum of float64 for that of float32, any other for itself."""
+    """The enum of float64 for that of float32, any other unchanged."""
     return _UPCAST.get(dtype, dtype)
 
 
 def flows_of(graph):
-    """The nodes that hand on a TensorArray's flow: a float32 that means nothing, in any graph."""
+    """The names of the nodes that pass a TensorArray's flow on, a float32 without a meaning."""
     arrays = [node for node in graph.nodes.values() if node.op.startswith("TensorArray")]
-    made = ("TensorArrayV3", "TensorArrayGradV3")
-    tensors = [f"{node.name}:1" for node in arrays if node.op in made]
+    creating = ("TensorArrayV3", "TensorArrayGradV3")
+    tensors = [f"{node.name}:1" for node in arrays if node.op in creating]
     writing = ("TensorArrayWrite", "TensorArrayScatter")
     tensors += [f"{node.name}:0" for node in arrays if node.op.startswith(writing)]
-    found: set[str] = set()
+    flows: set[str] = set()
     while tensors:
         nodes = graph.ahead(tensors, through=_HANDING, ops=_HANDING | {"StackPushV2"})
-        kept = _stacks(graph, [node for node in nodes if node.op == "StackPushV2"])
-        tensors = [f"{node.name}:0" for node in kept if node.name not in found]
-        found.update(node.name for node in [*nodes, *kept])
-    queue = [name for name in found if graph.nodes[name].op in _HANDING]  # a loop starts from zero
+        stacks = _stacks(graph, [node for node in nodes if node.op == "StackPushV2"])
+        tensors = [f"{node.name}:0" for node in stacks if node.name not in flows]
+        flows.update(node.name for node in [*nodes, *stacks])
+    queue = [name for name in flows if graph.nodes[name].op in _HANDING]  # a loop starts from zero
     for name in queue:
         for tensor in graph.inputs(graph.nodes[name]):
             node = graph.node(tensor)
-            if node is not None and node.op in {"Enter", "Const"} and node.name not in found:
-                found.add(node.name)
+            if node is not None and node.op in {"Enter", "Const"} and node.name not in flows:
+                flows.add(node.name)
                 queue.append(node.name)
-    return found
+    return flows
 
 
 def _stacks(graph, pushes):
-    """The stacks that a loop keeps things on for its gradients, and where these come off again."""
+    """The stacks that a loop pushes values on for its gradients, and the ops that pop them."""
     stacks = [graph.node(graph.origin(graph.inputs(push)[0])) for push in pushes]
     handles = [f"{stack.name}:0" for stack in stacks]
     return [*stacks, *graph.ahead(handles, through=PASSING, ops={"StackPopV2"})]
 
 
 def _upcast_node(node, *, flow):
-    """Makes float64 of every float32 that a node names or holds, but of a flow."""
+    """Upcasts the types and constants of a node to float64; those of a flow stay as they are."""
     for name, value in () if flow else node.attr.items():
         if value.HasField("type"):
             value.type = _UPCAST.get(value.type, value.type)
         for index, kind in enumerate(value.list.type if value.HasField("list") else ()):
             value.list.type[index] = _UPCAST.get(kind, kind)
         if name == "value" and value.tensor.dtype in _UPCAST:
-            wider = tf2.make_ndarray(value.tensor).astype("float64")
-            value.tensor.CopyFrom(tf2.make_tensor_proto(wider))
+            upcast = tf2.make_ndarray(value.tensor).astype("float64")
+            value.tensor.CopyFrom(tf2.make_tensor_proto(upcast))

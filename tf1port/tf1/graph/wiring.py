@@ -1,4 +1,4 @@
-"""How a graph uses its cells: constants that no checkpoint holds, and runs over time."""
+"""How a graph uses its cells: constants that are not in a checkpoint, and runs over time."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from tf1port.tf1.graph.unrolls import Run, UnknownCell, find_runs
 
 @dataclass
 class Wiring:
-    """The runs of every cell over time, and what their graph knows of it, by the cell's scope."""
+    """The runs of every cell over time, and its constants in the graph, by the cell's scope."""
 
     constants: dict[str, Constants] = field(default_factory=dict)
     runs: dict[str, list[Run]] = field(default_factory=dict)
@@ -19,19 +19,19 @@ def find_wiring(graph: Graph, cells):
     """Finds the runs and constants of cells (tf1port.tf1.checkpoint.cell_names.Cell) in a graph.
 
     Raises:
-        UnknownCell: a kernel is used in a way that no known cell uses it in.
+        UnknownCell: a kernel is used in no known way.
     """
     wiring = Wiring()
     for cell in cells:
-        found = read_uses(graph, cell)
-        constants = {constants for constants, _ in found}
+        uses = read_uses(graph, cell)
+        constants = {constants for constants, _ in uses}
         if len(constants) > 1:
             raise UnknownCell(
                 f"{cell.scope} is used in several ways: {sorted(map(str, constants))}"
             )
-        if found:
+        if uses:
             wiring.constants[cell.scope] = constants.pop()
-            steps = [use for _, use in found if not isinstance(use, Run)]
-            fused = [use for _, use in found if isinstance(use, Run)]
+            steps = [use for _, use in uses if not isinstance(use, Run)]
+            fused = [use for _, use in uses if isinstance(use, Run)]
             wiring.runs[cell.scope] = fused + find_runs(graph, cell.scope, steps)
     return wiring

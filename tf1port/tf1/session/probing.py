@@ -37,29 +37,29 @@ def with_observed_head(graph, network: Network, read):
     convolved = any(layer.kind == "conv1d" for layer in network.after)
     for takes in ["steps"] if convolved else (network.takes, "last", "state", "steps"):
         if order(graph, network._replace(takes=takes), outputs) is not None:
-            return _picked(graph, network._replace(takes=takes), read), None
+            return _cut_at_last_step(graph, network._replace(takes=takes), read), None
     return without, None
 
 
-def _picked(graph, network, read):
+def _cut_at_last_step(graph, network, read):
     """The network up to where it takes another step than the last of what a layer makes."""
     after, names = network.after, network.variables
     for index in [i for i, layer in enumerate(after) if layer.last_only]:
         layers = [*after[:index], after[index]._replace(last_only=False)]
         below, over = network._replace(after=layers), network._replace(after=after[index + 1 :])
-        outputs, taken = _run(graph, below, read), _run(graph, over, read, names=names).head_rows
-        if network.takes != "steps" or not _is_last(graph, below, outputs, taken):
+        outputs, rows = _run(graph, below, read), _run(graph, over, read, names=names).head_rows
+        if network.takes != "steps" or not _is_last(graph, below, outputs, rows):
             return below
     return network
 
 
-def _is_last(graph, network, outputs, taken):
+def _is_last(graph, network, outputs, rows):
     """Whether rows are those of the last step of what the last layer of a network makes."""
-    made, sizes = outputs.head, top(network, outputs)[0].shape[:2]
+    sequence, sizes = outputs.head, top(network, outputs)[0].shape[:2]
     rows_first = order(graph, network, outputs) is _ORDERS["steps"][0]
-    if made.ndim != 3 and made.size == np.prod(sizes) * made.shape[-1]:
-        made = made.reshape(*(sizes if rows_first else sizes[::-1]), made.shape[-1])
-    return np.array_equal(made[:, -1] if rows_first else made[-1], taken)
+    if sequence.ndim != 3 and sequence.size == np.prod(sizes) * sequence.shape[-1]:
+        sequence = sequence.reshape(*(sizes if rows_first else sizes[::-1]), sequence.shape[-1])
+    return np.array_equal(sequence[:, -1] if rows_first else sequence[-1], rows)
 
 
 def _fitting(layers, read):
@@ -68,10 +68,10 @@ def _fitting(layers, read):
     for index, layer in enumerate(layers):
         shapes = {role: np.shape(read(name)) for role, name in layer.variables.items()}
         kernel = shapes.get("kernel")
-        taken = kernel[-2] if kernel else next(iter(shapes.values()), (width,))[0]
-        if width is not None and taken != width:
+        input_width = kernel[-2] if kernel else next(iter(shapes.values()), (width,))[0]
+        if width is not None and input_width != width:
             return layers[:index]
-        width = kernel[-1] if kernel else taken
+        width = kernel[-1] if kernel else input_width
     return layers
 
 
@@ -89,10 +89,10 @@ def order(graph, network, outputs):
         orders = orders[:1]  # which goes over the rows of each sequence
     if network.takes == "steps" and is_per_step(graph, network):
         orders = [lambda sequence, state: sequence[:, 0]]  # the first product stands for them all
-    taken = outputs.head_rows.reshape(-1, outputs.head_rows.shape[-1])
+    head_rows = outputs.head_rows.reshape(-1, outputs.head_rows.shape[-1])
     for ordered in orders:
         rows = ordered(*top(network, outputs))
-        if np.array_equal(rows, taken):
+        if np.array_equal(rows, head_rows):
             return ordered
     return None
 

@@ -63,11 +63,12 @@ class GraphRun:
             self._feeds = {
                 name: tf1.placeholder(self._type(name)) for name in dict.fromkeys(tensors)
             }
-            given, self._values = variable_feeds(graph, variables, dtype=self.dtype)
-            given = {**self._feeds, **given}
-            fetches = [name for run in self._runs for name in _made(run)] + self._head_tensors()
-            part = subgraph_of(graph, fetches, given=given, upcast=upcast)
-            sessions.import_subgraph(part, given)
+            input_map, self._values = variable_feeds(graph, variables, dtype=self.dtype)
+            input_map = {**self._feeds, **input_map}
+            fetches = [name for run in self._runs for name in _flat_run_tensors(run)]
+            fetches += self._head_tensors()
+            subgraph = subgraph_of(graph, fetches, given=input_map, upcast=upcast)
+            sessions.import_subgraph(subgraph, input_map)
         self.session = sessions.session(session_graph)
 
     def __call__(self, inputs, states, *, lengths=None, head=True):
@@ -85,7 +86,7 @@ class GraphRun:
         """
         fetches = [run_tensors(run) for run in self._runs]
         tensors = self._head_tensors() if head else []
-        fed = self._fed(inputs, states, lengths)
+        fed = self._feed(inputs, states, lengths)
         *cells, dense = sessions.run(self.session, [*fetches, tensors], fed)
         found = [
             run_outputs(layer, values, state, lengths)
@@ -94,20 +95,20 @@ class GraphRun:
         sequences, finals, steps = (list(part) for part in zip(*found, strict=True))
         return Outputs(sequences, finals, steps, *(dense or (None, None)))
 
-    def _fed(self, inputs, states, lengths):
+    def _feed(self, inputs, states, lengths):
         values = {}
         for layer in self.network.levels[0].firsts:
-            taken = reversed_sequence(inputs, lengths) if layer.backward else inputs
+            sequence = reversed_sequence(inputs, lengths) if layer.backward else inputs
             if layer.run.inputs is not None:
-                values[layer.run.inputs] = taken.swapaxes(0, 1)
+                values[layer.run.inputs] = sequence.swapaxes(0, 1)
             else:
-                values.update((step.x, taken[:, t]) for t, step in enumerate(layer.run.steps))
+                values.update((step.x, sequence[:, t]) for t, step in enumerate(layer.run.steps))
         for run, state in zip(self._runs, states, strict=True):
             values.update(zip(run.initial, state, strict=True))
             if run.lengths is not None:
                 values[run.lengths] = lengths
-        fed = {self._feeds[name]: value for name, value in values.items() if name in self._feeds}
-        return {**self._values, **fed}
+        feed = {self._feeds[name]: value for name, value in values.items() if name in self._feeds}
+        return {**self._values, **feed}
 
     def _type(self, tensor):
         """The dtype of a fed tensor: lengths have their own."""
@@ -130,14 +131,14 @@ def variable_feeds(graph, variables, *, dtype):
 
     Returns: {tensor's name: placeholder}, {placeholder: value}.
     """
-    found, values = {}, {}
+    placeholders, values = {}, {}
     for name, value in variables.items():
         placeholder = tf1.placeholder(dtype, value.shape, name="fed_variable")
         values[placeholder] = value
-        found[name + ":0"] = placeholder
+        placeholders[name + ":0"] = placeholder
         for node in graph.uses(name, {"ReadVariableOp"}):
-            found[node.name + ":0"] = placeholder
-    return found, values
+            placeholders[node.name + ":0"] = placeholder
+    return placeholders, values
 
 
 def static_sizes(graph, run):
@@ -150,7 +151,7 @@ def network_tensors(network):
     """The tensors that a network's cells and the layers around them give."""
     runs = [layer.run for layer in network.recurrent if layer.run is not None]
     layers = [layer.output for layer in (*network.before, *network.after) if layer.output]
-    return [*(name for run in runs for name in _made(run)), *layers]
+    return [*(name for run in runs for name in _flat_run_tensors(run)), *layers]
 
 
 def _first(layer):
@@ -164,7 +165,7 @@ def _states(run):
     return [*run.initial, *([] if run.lengths is None else [run.lengths])]
 
 
-def _made(run):
+def _flat_run_tensors(run):
     outputs, finals = run_tensors(run)
     return [*outputs, *finals]
 
@@ -205,7 +206,7 @@ def run_outputs(layer, fetched, initial, lengths):
 def _at(lengths, steps):
     """The states of each row after so many steps."""
     rows = np.arange(len(lengths))
-    return tuple(np.stack(parts)[lengths, rows] for parts in zip(*steps, strict=True))
+    return tuple(np.stack(states)[lengths, rows] for states in zip(*steps, strict=True))
 
 
 def subgraph_of(graph, fetches, *, given, upcast):

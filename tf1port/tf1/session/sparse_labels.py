@@ -22,15 +22,15 @@ def sparse_labels(
         classes: how many classes the logits have; the last one is the blank of a CTC loss.
     """
     tensors = {operation.name: operation.outputs[0] for operation in operations}
-    found = {}
+    feed = {}
     for name in tensors:
-        base, _, part = name.rpartition("/")
+        base, _, leaf = name.rpartition("/")
         values = tensors.get(f"{base}/{_VALUES}")
-        if part != _INDICES or values is None:
+        if leaf != _INDICES or values is None:
             continue
-        found[tensors[name]] = np.array([[row, 0] for row in range(rows)], np.int64)
+        feed[tensors[name]] = np.array([[row, 0] for row in range(rows)], np.int64)
         labels = stream.integers(max(classes - 1, 1), size=rows)
-        found[values] = labels.astype(values.dtype.as_numpy_dtype)
+        feed[values] = labels.astype(values.dtype.as_numpy_dtype)
         if f"{base}/{_SHAPE}" in tensors:
-            found[tensors[f"{base}/{_SHAPE}"]] = np.array([rows, 1], np.int64)
-    return found
+            feed[tensors[f"{base}/{_SHAPE}"]] = np.array([rows, 1], np.int64)
+    return feed

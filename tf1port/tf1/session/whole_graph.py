@@ -63,8 +63,9 @@ class WholeGraph:
     def placeholders(self):
         """The operations that have to be fed, but for those of a Saver."""
         own = self.operations.items()
-        found = [one for name, one in own if not name.startswith("save")]
-        return [one for one in found if one.type.startswith("Placeholder")] + self._part.fed
+        operations = [operation for name, operation in own if not name.startswith("save")]
+        placeholders = [op for op in operations if op.type.startswith("Placeholder")]
+        return placeholders + self._part.fed
 
     def run(self, fetches, feed=None):
         """Runs tensors and operations. Raises UserError where TensorFlow does not."""
@@ -79,7 +80,8 @@ class WholeGraph:
         """Sets variables: {name: array}."""
         pairs = [(*self._assignment(name), value) for name, value in values.items()]
         if pairs:
-            self.run([op for _, op, _ in pairs], {taken: value for taken, _, value in pairs})
+            feed = {placeholder: value for placeholder, _, value in pairs}
+            self.run([op for _, op, _ in pairs], feed)
 
     def round(self, names):
         """Rounds variables to float32, in whatever dtype they are."""
@@ -123,12 +125,12 @@ class WholeGraph:
             variable = self.operation(name)
             with self.imported.as_default():
                 (tensor,) = variable.outputs
-                taken = tf1.placeholder(tf1.as_dtype(variable.get_attr("dtype")))
+                placeholder = tf1.placeholder(tf1.as_dtype(variable.get_attr("dtype")))
                 if variable.type == "VarHandleOp":
-                    op = tf1.raw_ops.AssignVariableOp(resource=tensor, value=taken)
+                    op = tf1.raw_ops.AssignVariableOp(resource=tensor, value=placeholder)
                 else:
-                    op = tf1.raw_ops.Assign(ref=tensor, value=taken, validate_shape=False).op
-                self._assignments[name] = taken, op
+                    op = tf1.raw_ops.Assign(ref=tensor, value=placeholder, validate_shape=False).op
+                self._assignments[name] = placeholder, op
         return self._assignments[name]
 
 
@@ -139,9 +141,9 @@ def row_gradients(graph, variable):
         graph: tf1port.tf1.graph.index.Graph, with the nodes of backpropagation.
     """
     gathers = graph.uses(variable, {"Gather", "GatherV2", "ResourceGather"})
-    found = []
+    pairs = []
     for name in graph.nodes:
         for node in gathers:
             if name.endswith(f"{node.name}_grad/Reshape") and is_backward(name):
-                found.append((f"{name}:0", f"{name}_1:0"))
-    return found
+                pairs.append((f"{name}:0", f"{name}_1:0"))
+    return pairs

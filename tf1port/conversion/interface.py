@@ -73,7 +73,10 @@ class Interface:
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts and lists."""
-        return {name: list(value) for name, value in asdict(self).items()}
+        found = {name: list(value) for name, value in asdict(self).items()}
+        for one in found["placeholders"]:
+            one["shape"] = None if one["shape"] is None else list(one["shape"])
+        return found
 
 
 def shape_text(shape: Iterable[int | None] | None) -> str:

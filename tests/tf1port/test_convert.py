@@ -319,7 +319,7 @@ def test_under_an_unknown_head_the_cells_alone_are_converted(untranslated, name,
     assert main(["convert", saved.prefix, "--to", target]) == 0
     text = capsys.readouterr().out
     assert "logits/kernel takes neither the last output nor" in text
-    assert "not taken over: global_step, logits/bias, logits/kernel\n" in text
+    assert "not converted: global_step, logits/bias, logits/kernel\n" in text
     assert keras.models.load_model(target).output_shape == (None, None, graphs.U)
     assert main(["verify", saved.prefix, target]) == 0
 
@@ -398,7 +398,7 @@ def test_without_a_graph_the_cells_become_a_model(plain, copied, capsys):
     target = copied.parent / "out.keras"
     flags = ["--forget-bias", "1.0", "--activation", "tanh"]
     assert main(["convert", str(copied), "--to", str(target), *flags]) == 0
-    assert "not taken over: global_step, logits/bias, logits/kernel" in capsys.readouterr().out
+    assert "not converted: global_step, logits/bias, logits/kernel" in capsys.readouterr().out
     model = keras.models.load_model(target)
     outputs = np.array(model(graphs.batch(Case(), 0)[0]))[:, -1]
     made = outputs @ plain.values["logits/kernel"] + plain.values["logits/bias"]

@@ -89,7 +89,7 @@ def test_a_matrix_that_lies_the_other_way_round(saved, tmp_path, capsys):
     assert code == 0
     text = capsys.readouterr().out
     assert "kernel             W, transposed [1, 0]" in text
-    assert "not taken over: nothing" in text
+    assert "not converted: nothing" in text
     assert same(saved, target)
     told = verified(capsys, saved.prefix, target, path, "--steps", "5")
     assert (told["passed"], told["notes"]) == (True, [])
@@ -144,7 +144,7 @@ def test_a_head_that_is_not_compared_is_said_to_be(saved, tmp_path, capsys):
 
 
 REFUSED = {
-    "no TOML": ("takes = ", "is no TOML"),
+    "no TOML": ("takes = ", "is not valid TOML"),
     "an unknown key": (LAST + "pool = 1\n", "unknown key pool"),
     "another unknown key": ("heads = 1\n" + LAST, "unknown key heads"),
     "no layers": ('takes = "last"\n', "no [[after]]"),
@@ -156,12 +156,12 @@ REFUSED = {
     "an unknown variable": (LAST.replace('"W"', '"V"'), "the checkpoint has no variable V"),
     "a shape": (LAST.replace(", transpose = [1, 0]", ""), "W gives [2, 4]"),
     "units": (LAST.replace("units = 2", "units = 3"), "is [4, 3], W gives [4, 2]"),
-    "axes": (LAST.replace("[1, 0]", "[1, 1]"), "is no order of axes"),
+    "axes": (LAST.replace("[1, 0]", "[1, 1]"), "is not a permutation of axes"),
     "more axes": (LAST.replace("[1, 0]", "[1, 0, 2]"), "transpose [1, 0, 2]"),
     "a weight too few": (LAST.replace(', bias = "b"', ""), "has the weights bias, kernel"),
     "a weight of the cells": (
         LAST.replace('"b"', '"basic_rnn_cell/bias"'),
-        "is taken already",
+        "is used already",
     ),
     "a tensor": (LAST.replace("Relu:0", "Elu:0"), "the graph has no tensor Elu:0"),
     "a name twice": (LAST + LAST.replace('takes = "last"', ""), "layers of one name"),
@@ -239,7 +239,7 @@ def test_convolutions_in_two_dimensions_are_described(tmp_path, capsys):
     saved = nets.save(planes, tmp_path)
     code, target, path = converted(saved, PLANES, tmp_path)
     assert code == 0
-    assert "not taken over: nothing" in capsys.readouterr().out
+    assert "not converted: nothing" in capsys.readouterr().out
     assert same(saved, target)
     assert main(["verify", saved.prefix, target, "--map", path]) == 0
     wrong = PLANES.replace('"relu"', '"linear"')

@@ -16,7 +16,7 @@ def test_a_run_is_carried_whole(words, tmp_path, capsys):
     assert legacy(["train", *words, *flags]) == 0
     capsys.readouterr()
     assert main(["convert", run, "--to", model]) == 0
-    assert "not taken over: nothing" in capsys.readouterr().out
+    assert "not converted: nothing" in capsys.readouterr().out
     assert "to logits [B, 10]." in (tmp_path / "model.py").read_text()
     assert main(["verify", run, model, "--steps", "3"]) == 0
     told = capsys.readouterr().out

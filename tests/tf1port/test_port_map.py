@@ -76,7 +76,7 @@ def test_a_file_that_is_missing_or_no_toml_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"^cannot read .*map.toml: No such file"):
         load_map(str(path))
     path.write_text("[layers")
-    with pytest.raises(UserError, match=r"map.toml is no TOML: "):
+    with pytest.raises(UserError, match=r"map.toml is not valid TOML: "):
         load_map(str(path))
     path.write_text("[layers]\nlstm = 3\n[inputs]\nx = 'a'")
     with pytest.raises(UserError, match=r"map.toml: \[layers\] lstm is 3"):

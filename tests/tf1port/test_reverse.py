@@ -101,7 +101,7 @@ def test_a_model_that_was_trained_on_comes_back_changed(converted, tmp_path):
     [
         (lambda folder: (folder / "m.json").unlink(), "there is no"),
         (lambda folder: (folder / "m.json").write_text("{}"), "is damaged"),
-        (lambda folder: (folder / "m.keras").write_text("no model"), "is damaged or no .keras"),
+        (lambda folder: (folder / "m.keras").write_text("no model"), "is damaged or not a .keras"),
         (lambda folder: (folder / "m.keras").unlink(), "there is no"),
     ],
 )

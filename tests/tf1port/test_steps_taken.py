@@ -82,7 +82,7 @@ def test_powers_that_tell_two_counts_are_not_taken(tmp_path):
     prefix = recounted(ADAM, tmp_path, stem="model-50", global_step=None, **powers)
     optimizer = conversion.read(prefix).blueprint.optimizer
     assert optimizer.iterations == 50
-    assert "two counts of steps, 30 and 70: neither is taken" in optimizer.notes[0]
+    assert "two counts of steps, 30 and 70: neither is used" in optimizer.notes[0]
 
 
 def test_a_power_that_was_multiplied_up_outweighs_one_that_was_not(tmp_path):

@@ -22,9 +22,9 @@ from tf1port.tf1.graph import sessions, trust
 from tf1port.tf1.graph.files import load_graph
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.pruning import functions_of
+from tf1port.tf1.graph.training_ops import find_loss
 from tf1port.tf1.graph.trust import check_acyclic, is_harmless, waits
 from tf1port.tf1.session.recurrent_subgraph import GraphRun
-from tf1port.tf1.session.training import find_loss
 from tf1port.tf1.session.whole_graph import WholeGraph
 
 SHARD = ".data-00000-of-00001"

@@ -188,11 +188,11 @@ def test_each_option_of_a_layer_is_compared_or_inert_with_a_reason(kind):
     spec, seen = Spec(made, {}, {}), set()
     config = keras.saving.serialize_keras_object(made.make())
     for place, other, layer in changed(config):
-        lines = list(layers._of_layer(spec, layer))
+        lines = list(layers.layer_differences(spec, layer))
         assert bool(lines) != is_inert(place), f"{place} {other}: {lines}"
         seen |= {place[-1]} if lines else set()
     assert seen >= wanted
-    assert list(layers._of_layer(spec, made.make())) == []
+    assert list(layers.layer_differences(spec, made.make())) == []
 
 
 def test_another_class_of_layer_is_seen():
@@ -201,7 +201,7 @@ def test_another_class_of_layer_is_seen():
 
     spec = Spec(LAYERS["LSTM"][0], {}, {})
     for other in (LSTM(4, name="layer"), keras.layers.GRU(4, name="layer")):
-        assert list(layers._of_layer(spec, other))
+        assert list(layers.layer_differences(spec, other))
 
 
 BESIDES = {

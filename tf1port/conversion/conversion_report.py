@@ -1,4 +1,4 @@
-"""What a conversion did: as a map for programs, as a diagram for people."""
+"""The report of a conversion: as a map for programs, as a diagram for people."""
 
 import os
 
@@ -8,7 +8,7 @@ from tf1port.keras_model.expressions import Call
 
 
 def report(conversion):
-    """The map, for JSON: each TF1 variable, where it went and what was done to it; the rest."""
+    """The map, for JSON: for each TF1 variable its layer, role and conversion; and all options."""
     blueprint, shapes = conversion.blueprint, conversion.checkpoint.shapes
     result = {
         "checkpoint": os.path.basename(conversion.checkpoint.prefix),
@@ -72,7 +72,7 @@ def _optimizer(conversion):
 
 
 def diagram(conversion):
-    """The wiring that was found, from the inputs down, as lines of text."""
+    """The layers of the model, from the inputs down, as lines of text."""
     if isinstance(conversion, Translated):
         return translated_diagram(conversion)
     blueprint = conversion.blueprint
@@ -93,7 +93,7 @@ def diagram(conversion):
         if level is not None:
             lines.append(f"  |   {_run_kind(runs[level.cells[0].cell.scope])}{spec.operation}")
         if spec.residual:
-            lines.append("  |   what it takes is added to what it makes")
+            lines.append("  |   its input is added to its output")
         if blueprint.last_step_only(spec):
             lines += ["  |", "the outputs of the last step"]
     if blueprint.optimizer is not None:
@@ -103,11 +103,11 @@ def diagram(conversion):
         lines += [f"  after {optimizer.iterations} steps; slots: {slots}"]
         lines += [f"  {note}" for note in optimizer.notes]
     lines += ["", *conversion.notes]
-    return [*lines, "not taken over: " + (", ".join(blueprint.unused) or "nothing")]
+    return [*lines, "not converted: " + (", ".join(blueprint.unused) or "nothing")]
 
 
 def _incomplete(conversion):
-    """What the model is not of, said first; nothing where it is of the whole program."""
+    """The lines on what the model lacks, which come first; none if it is complete."""
     lines = conversion.left_out
     return (
         ["INCOMPLETE, the model does not have", *(f"  {line}" for line in lines), ""]
@@ -125,7 +125,7 @@ def _levels(conversion):
 
 
 def _run_kind(run):
-    """How a graph runs a cell."""
+    """A label of how a graph runs a cell over time."""
     if run is None:
         return ""
     if run.looped:
@@ -138,5 +138,5 @@ def _arguments(options):
 
 
 def _plain(value):
-    """An argument of a constructor as text, if it is a layer or a cell."""
+    """An argument of a constructor; a layer or a cell as text."""
     return value.text if isinstance(value, Call) else value

@@ -1,7 +1,6 @@
-"""A TF1 checkpoint as a `.keras` model, with its source and a map of what went where.
+"""Converts a TF1 checkpoint into a `.keras` model, with its source and a map of its variables.
 
-What was read of a graph is compared with the graph before anything is written: a model that
-computes something else is refused.
+The model is compared with the graph before anything is written, and refused if it differs.
 """
 
 import dataclasses
@@ -26,7 +25,7 @@ from tf1port.progress import progress
 from tf1port.tf1.graph.searching import guarded
 
 _CHUNK = 2**22  # bytes that are copied at a time
-_CHECKED = 2**25  # bytes of weights up to which a model is compared, which takes it in float64
+_CHECKED = 2**25  # bytes of weights up to which a model is compared (it is upcast to float64)
 _UNCOMPARED = f"outputs, which convert compares up to {_CHECKED >> 20} MB of weights: verify does"
 
 
@@ -52,7 +51,7 @@ def convert(path: str, target: str, **options: Any) -> Conversion | Translated:
     """
     paths = _paths(target)
     planned = _planned(path, options)
-    planned.conversion.checkpoint.check()  # what no layer takes as well
+    planned.conversion.checkpoint.check()  # variables that belong to no layer as well
     try:
         with ExitStack() as stack:  # all three or none
             keras_file, source, map_file = (stack.enter_context(replacing(path)) for path in paths)
@@ -67,9 +66,9 @@ def convert(path: str, target: str, **options: Any) -> Conversion | Translated:
 
 
 def _planned(path: str, options: Mapping[str, Any]) -> Planned:
-    """The plan of a stack where that is the whole program, else the one that leaves less out.
+    """The plan of a stack where that is complete, else the plan that leaves less out.
 
-    What is made of the outputs beside a loss, such as predictions, is no reason against a stack.
+    Ops on the outputs beside a loss, such as predictions, are no reason against a stack.
     """
     stack: Planned | None = None
     fault: UserError | None = None
@@ -97,7 +96,7 @@ def _planned(path: str, options: Mapping[str, Any]) -> Planned:
 
 
 def _noted(planned: Planned, note: str) -> Planned:
-    """The same with a note on what was not taken over."""
+    """The same plan with a note."""
     conversion = planned.conversion
     if isinstance(conversion, Translated):
         return planned
@@ -109,7 +108,7 @@ def _is_whole(conversion: Conversion | Translated) -> bool:
 
 
 def _refusal(fault: UserError | None, error: UserError) -> UserError:
-    """Why neither a stack nor a translation is made of a graph."""
+    """The error where a graph becomes neither a stack nor a translation."""
     if fault is None or str(fault) == str(error):
         return error
     return UserError(f"{fault}; nor is it translated op by op: {error}")
@@ -157,7 +156,7 @@ def _translated(path: str, options: Mapping[str, Any]) -> Planned:
 
 
 def _checked(conversion: Conversion, model: keras.Model) -> Conversion:
-    """The conversion with what could not be compared. Raises UserError where the model differs."""
+    """The conversion with lines on what was not compared. Raises UserError if the model differs."""
     from tf1port.conversion.end_to_end import end_to_end
     from tf1port.keras_model import layer_weights
 
@@ -185,7 +184,7 @@ def _checked(conversion: Conversion, model: keras.Model) -> Conversion:
 
 
 def _save(model: keras.Model, path: str) -> None:
-    """Writes a `.keras` file by way of a folder: otherwise Keras makes it in memory first."""
+    """Writes a `.keras` file by way of a folder, as Keras would build the archive in memory."""
     prefix = f".part-{os.getpid()}-"
     with tempfile.TemporaryDirectory(prefix=prefix, dir=os.path.dirname(path) or ".") as folder:
         keras.saving.save_model(model, folder, zipped=False)

@@ -1,9 +1,9 @@
-"""The graph as it stands against the Keras model: what is fed at its inputs, what leaves it.
+"""Compares the outputs of the unmodified graph with those of the Keras model, end to end.
 
-Nothing of how the graph was read is used but where its inputs and outputs are: its own placeholders
-are fed, it starts from its own states, and runs whatever lies between. Only dropout is left out.
-Twice: with the checkpoint's values, and with all variables drawn anew on both sides, as zero
-biases or states that were never trained would hide a piece that the model has not.
+Of what convert read only the names of the input and output tensors are used: the graph's own
+placeholders are fed and it starts from its own initial states. Only dropout is left out. It is
+run twice: with the checkpoint's values, and with random values of all variables on both sides, as
+biases of zero or untrained states would hide an op that the model lacks.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ from tf1port.numerics.differences import difference
 from tf1port.numerics.precision import floatx
 
 ROUNDINGS = 8  # times Keras' own rounding, where the graph knows float32 alone
-_OWN_REASON = f"{ROUNDINGS} times what Keras' float32 parts from its float64"
+_OWN_REASON = f"{ROUNDINGS} times the difference of Keras' float32 from its float64"
 QUANTITY = "outputs, end to end"
 
 
@@ -31,9 +31,9 @@ def end_to_end(conversion: Conversion, model, weights, unproved, *, computed=Non
     Args:
         model: the Keras model as its file has it.
         weights: its weights by layer and role.
-        unproved: takes a line for each thing that could not be compared.
-        computed: takes "inputs" and "lengths" where the model takes what the graph makes of what it
-            is fed, not that itself.
+        unproved: a line is appended for each comparison that was not possible.
+        computed: "inputs" and "lengths" are added where the inputs of the model are not the values
+            that the graph is fed, but computed from them.
         seed: of the random inputs and variables.
     """
     try:
@@ -70,7 +70,7 @@ def end_to_end(conversion: Conversion, model, weights, unproved, *, computed=Non
 
 
 def _runnable(conversion):
-    """A GraphAsItStands in float64, or in float32 where its ops do not know that."""
+    """An OriginalGraph in float64, or in float32 where an op has no float64 kernel."""
     if conversion.graph is None:
         raise UserError("there is no .meta beside the checkpoint")
     if conversion.ends is None:
@@ -82,7 +82,7 @@ def _runnable(conversion):
     size = cases.sizes(conversion)[0]
     for upcast in (True, False) if conversion.blueprint.dtype == "float32" else (False,):
         try:
-            run = OriginalGraph(conversion, widened=upcast)
+            run = OriginalGraph(conversion, upcast=upcast)
             run(np.random.default_rng(0), *size)
         except UserError:
             if not upcast:
@@ -93,7 +93,7 @@ def _runnable(conversion):
 
 
 class _Sides:
-    """The Keras model in the dtype of a graph, and in float64 beside it."""
+    """The Keras model in the dtype of a graph, and upcast to float64."""
 
     def __init__(self, conversion, model, upcast, dtype):
         self.blueprint, self.dtype, self._upcast = conversion.blueprint, dtype, upcast

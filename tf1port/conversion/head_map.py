@@ -27,13 +27,13 @@ _KEYS = {"layer", "name", "options", "output", "weights"}
 
 
 def read_map(path, *, trust=False):
-    """What a map says: what is taken of the last cell, and tf1port.tf1.graph.layer.Layers.
+    """Reads a map: the output of the last cell that is used, and tf1port.tf1.graph.layer.Layers.
 
     Args:
         trust: its layers may run code and read files.
 
     Raises:
-        UserError: it cannot be read, or says something that no map says.
+        UserError: it cannot be read, or has unknown keys or values.
     """
     entries = read_toml(path)
     _check_keys(entries, {"takes", "after"}, place=path)
@@ -65,7 +65,7 @@ def _layer(entry, place, trust):
         _check_trusted(kind, options, place)
     for key in ("name", "output"):
         if not isinstance(entry.get(key, ""), str):
-            raise UserError(f"{place}: {key} = {entry[key]!r} is no text")
+            raise UserError(f"{place}: {key} = {entry[key]!r} is not a string")
     weights = entry.get("weights", {})
     if not isinstance(weights, dict):
         raise UserError(f'{place}: weights are variables by role, such as kernel = "W"')
@@ -82,21 +82,21 @@ def _layer(entry, place, trust):
 
 
 def _check_trusted(kind, options, place):
-    """Refuses a layer that runs code or reads files, itself or by what its options describe."""
+    """Refuses a layer that runs code or reads files, itself or through its options."""
     if runs_code(kind):
         raise UserError(
-            f"{place}: {kind} runs code or reads files: say --trust if you know what it does"
+            f"{place}: {kind} runs code or reads files: pass --trust if you know what it does"
         )
     for config in configurations(options):
         if not is_stock_option(config):
             raise UserError(
                 f"{place}: the options of {kind} describe a {config['class_name']}, which may run "
-                "code: say --trust if you know what it does"
+                "code: pass --trust if you know what it does"
             )
 
 
 def _weight(entry, place):
-    """The variable of a weight, and the order in which Keras has its axes; None: the same."""
+    """The variable of a weight, and its axes in Keras' order; None: the same order."""
     if isinstance(entry, str):
         return entry, None
     if not isinstance(entry, dict) or not isinstance(entry.get("variable"), str):
@@ -107,7 +107,9 @@ def _weight(entry, place):
         return entry["variable"], None
     are_ints = isinstance(axes, list) and all(type(axis) is int for axis in axes)
     if not are_ints or sorted(axes) != list(range(len(axes))):
-        raise UserError(f"{place}: transpose = {axes!r} is no order of axes, such as [1, 0]")
+        raise UserError(
+            f"{place}: transpose = {axes!r} is not a permutation of axes, such as [1, 0]"
+        )
     return entry["variable"], tuple(axes)
 
 
@@ -118,7 +120,7 @@ def _check_keys(entry, known, *, place):
 
 
 def with_map(network, path, *, graph, shapes, trust=False):
-    """The network with the layers of a map in place of those that were found after its cells.
+    """The network with the layers of a map in place of those that were read after its cells.
 
     Args:
         network: tf1port.tf1.graph.network.Network.
@@ -128,8 +130,8 @@ def with_map(network, path, *, graph, shapes, trust=False):
         trust: as for read_map.
 
     Raises:
-        UserError: as read_map; it names variables or tensors that are not there, or nothing that
-            was not found without it.
+        UserError: as read_map; it names variables or tensors that do not exist, or its layers are
+            found without it.
     """
     takes, layers = read_map(path, trust=trust)
     names = [name for layer in layers for name in layer.variables.values()]
@@ -147,7 +149,7 @@ def with_map(network, path, *, graph, shapes, trust=False):
     used = network._replace(after=[]).variables
     repeated = sorted({name for name in names if name in used or names.count(name) > 1})
     if repeated:
-        raise UserError(f"{path}: {repeated[0]} is taken already, by another layer or a cell")
+        raise UserError(f"{path}: {repeated[0]} is used already, by another layer or a cell")
     return network._replace(after=layers, takes=takes)
 
 
@@ -157,7 +159,7 @@ def _has(graph, tensor):
 
 
 def check_layers(blueprint, path):
-    """Whether the layers of a map fit each other and their weights.
+    """Checks that the layers of a map fit each other and their weights.
 
     Raises:
         UserError: they do not; it names the first one.

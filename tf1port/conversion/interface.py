@@ -13,12 +13,13 @@ from typing import Any
 
 import tensorflow.compat.v1 as tf1
 
-from tf1port.tf1.graph.ends import PLACEHOLDERS, behind, is_fed, is_loss
+from tf1port.tf1.graph.dependencies import PLACEHOLDERS, behind, is_fed
 from tf1port.tf1.graph.files import load_graph
 from tf1port.tf1.graph.index import PASSING, VARIABLES, Graph, is_backward
+from tf1port.tf1.graph.losses import is_loss
 from tf1port.tf1.graph.op_defs import output_type
 from tf1port.tf1.graph.searching import searching
-from tf1port.tf1.session.training import find_losses, find_train_op
+from tf1port.tf1.graph.training_ops import find_losses, find_train_op
 
 _SAME = PASSING | {"Reshape", "Squeeze", "ExpandDims"}
 _ASIDE = {"NoOp", "HistogramSummary", "ScalarSummary", "MergeSummary", "SaveV2", "Save", "Print"}

@@ -1,7 +1,7 @@
-"""A TF1 graph as it stands, from what it is fed to its outputs, run on random inputs.
+"""Runs a TF1 graph as it stands, from its placeholders to its outputs, on random inputs.
 
-Of how it was read only its ends are used: its placeholders are fed and it starts from its own
-states. Dropout alone is left out.
+Of what convert read only the names of the input and output tensors are used: the placeholders are
+fed, and the graph starts from its own initial states. Dropout alone is left out.
 """
 
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf1
 
 from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.partitions import axis
-from tf1port.tf1.graph.ends import behind
+from tf1port.tf1.graph.dependencies import behind
 from tf1port.tf1.graph.index import VARIABLES
 from tf1port.tf1.session.recurrent_subgraph import run_outputs, run_tensors
 from tf1port.tf1.session.whole_graph import WholeGraph
@@ -21,10 +21,10 @@ _LAYOUTS = ("batch first", "time first", "square")
 
 
 class RunResult(NamedTuple):
-    """What a run of the graph took and gave.
+    """A run of the graph.
 
-    inputs: what the model is to be given, one array per way to lay it out. lengths: [B] or None.
-    outputs: the array that the model's output should be, in the graph's layout.
+    inputs: the inputs for the model, one array per candidate layout. lengths: [B] or None.
+    outputs: the expected output of the model, in the graph's layout.
     """
 
     inputs: list[np.ndarray]
@@ -33,19 +33,19 @@ class RunResult(NamedTuple):
 
 
 class OriginalGraph:
-    """A session on what leads from the inputs of a graph to its outputs.
+    """A session on the subgraph from the placeholders of a graph to its outputs.
 
     Attributes:
-        computed: of "inputs" and "lengths" those that were not, in some run, what was fed: then the
-            graph moves, picks or converts them before the model takes them.
+        computed: those of "inputs" and "lengths" that differed from the fed values in some run:
+            the graph rearranges, selects or converts them before the layers of the model.
 
     Raises:
-        UserError: an op does not exist here, or not in float64; or is not to be trusted.
+        UserError: an op does not exist here, or not in float64, or is not trusted.
     """
 
-    def __init__(self, conversion, *, widened):
+    def __init__(self, conversion, *, upcast):
         self.conversion, self.ends = conversion, conversion.ends
-        self.dtype = "float64" if widened else conversion.blueprint.dtype
+        self.dtype = "float64" if upcast else conversion.blueprint.dtype
         run = conversion.network.levels[0].forward[0].run
         self.computed: set[str] = set()
         self._cell_inputs = [run.inputs] if run.inputs else [step.x for step in run.steps]
@@ -54,7 +54,7 @@ class OriginalGraph:
         targets += [run.lengths] if run.lengths else []
         self._session = WholeGraph(
             inference(conversion.graph),
-            upcast=widened,
+            upcast=upcast,
             targets=targets,
             trust=conversion.graph.trust,
             aliases=conversion.graph.aliases,
@@ -71,7 +71,7 @@ class OriginalGraph:
         )
 
     def assign(self, variables, stream=None):
-        """Sets the network's variables, and with a stream all others of real numbers at random."""
+        """Sets the network's variables; with a stream also perturbs all other float variables."""
         values = {}
         for name, value in variables.items():
             values.update(_by_stored_name(self._session.graph, name, value))
@@ -86,10 +86,10 @@ class OriginalGraph:
         self._session.assign(present)
 
     def __call__(self, stream, batch, steps):
-        """Runs random inputs of a size, laid out in the first way that the graph takes.
+        """Runs random inputs of a size, in the first layout that the graph accepts.
 
         Raises:
-            UserError: it takes none.
+            UserError: it accepts none.
         """
         faults = []
         for layout in _LAYOUTS:
@@ -136,11 +136,11 @@ class OriginalGraph:
         return RunResult(candidates, lengths, self._as_array(outputs, lengths))
 
     def _value_fed(self, feed, entry):
-        """What was fed at an entry; None where it is none that is fed."""
+        """The value that was fed to an entry; None where the entry is computed."""
         return feed.get(self._session.tensor(entry.tensor)) if entry.fed else None
 
     def _random_feed(self, name, stream, sizes, *, batch, steps):
-        """Random numbers for a tensor that is fed; None: it has a default of its own."""
+        """Random numbers for a placeholder; None: it has a default value."""
         tensor = self._session.tensor(name)
         kind, dtype = tensor.op.type, tensor.dtype.as_numpy_dtype
         is_input = name == self.ends.inputs.tensor
@@ -149,7 +149,7 @@ class OriginalGraph:
             return None
         if lengths is not None and name == lengths.tensor and tensor.shape.rank is None:
             return np.resize(self._random_lengths(steps), batch).astype(dtype)
-        # Where the graph does not even say how many axes there are: a sequence, or ids of one.
+        # A placeholder of unknown rank is a sequence [B, T, F], or ids [B, T].
         features = self.conversion.blueprint.features
         rank = 3 if is_input and features is not None else 2
         shape_known = tensor.shape.as_list() if tensor.shape.rank is not None else [None] * rank
@@ -167,18 +167,18 @@ class OriginalGraph:
             return np.zeros(shape, bool)
         if np.issubdtype(dtype, np.floating):
             return np.asarray(stream.normal(size=shape) if shape else stream.uniform(), dtype)
-        if not shape:  # a size that is fed
+        if not shape:  # a batch size
             return np.asarray(batch, dtype)
         return self._ids(stream, shape).astype(dtype)
 
     def _random_lengths(self, steps):
-        """A full row, a short one and a middling one; an empty one where that makes sense."""
+        """The lengths of a full row, a short one (empty if possible) and one of medium length."""
         network = self.conversion.network
         shortest = 1 if network.after and network.takes != "steps" else 0
         return [steps, max(shortest, network.shortest - 1), (steps + 1) // 2]
 
     def _ids(self, stream, shape):
-        """Whole numbers below the size of every table; zeros at the ends where lengths count."""
+        """Ids below the size of every embedding; padded with zeros where lengths are computed."""
         before = self.conversion.blueprint.before
         tables = [spec.options["input_dim"] for spec in before if spec.kind == "Embedding"]
         count = min(tables, default=2)
@@ -190,7 +190,7 @@ class OriginalGraph:
         return np.where(np.arange(shape[1]) < some[:, None], ids, 0)
 
     def _model_inputs(self, cells, entry):
-        """What the model is to take, in each way that the sizes admit."""
+        """The inputs of the model, in each layout that fits the sizes."""
         if not self.conversion.network.before:
             return [cells]
         batch, steps = cells.shape[:2]
@@ -211,7 +211,7 @@ class OriginalGraph:
         return candidates
 
     def _as_array(self, outputs, lengths):
-        """The outputs as one array: of a head as they are, of cells [B, T, U]."""
+        """The outputs as one array: those of a head unchanged, those of cells as [B, T, U]."""
         if self.conversion.network.compared:
             return outputs[0] if len(outputs) == 1 else np.stack(outputs, axis=1)
         sequences, values = [], list(outputs)
@@ -225,9 +225,9 @@ class OriginalGraph:
 
 
 def inference(graph):
-    """The GraphDef of a tf1port.tf1.graph.index.Graph without dropout, and otherwise as it stands.
+    """The GraphDef of a tf1port.tf1.graph.index.Graph without dropout, otherwise unmodified.
 
-    One that normalizes by the moments of its batch whatever it is fed takes its moving averages.
+    A batch normalization that has no switch for inference uses its moving averages.
     """
     outside = graph.outside
     names = outside.nodes if outside.fixed else outside.dropped
@@ -240,7 +240,7 @@ def inference(graph):
 
 
 def _is_any_of(array, candidates):
-    """Whether an array is one of some others, of the same kind of numbers."""
+    """Whether an array equals one of the candidates, with the same kind of dtype."""
     return any(
         candidate is not None
         and candidate.dtype.kind == array.dtype.kind
@@ -250,14 +250,14 @@ def _is_any_of(array, candidates):
 
 
 def perturbed(value, stream, *, role=""):
-    """Other values of about the same size: none is left where it was, nor zero."""
+    """Random values of about the same scale, all different from the given ones and from zero."""
     noise = stream.normal(0, 0.1, value.shape)
     noise = np.abs(noise) if role.endswith(_POSITIVE) else noise
     return value * stream.uniform(0.5, 1.5, value.shape) + noise
 
 
 def _by_stored_name(graph, name, value):
-    """A variable's value by the names under which a graph has it: parts of it, or itself."""
+    """A variable's value by the names of its variables in a graph: its partitions, or itself."""
     names: list[str] = []
     while f"{name}/part_{len(names)}" in graph.nodes:
         names.append(f"{name}/part_{len(names)}")

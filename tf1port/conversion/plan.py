@@ -1,4 +1,4 @@
-"""What a TF1 checkpoint and the graph beside it hold, and the Keras model that is planned of it."""
+"""Reads a TF1 checkpoint and the graph beside it, and plans the Keras model."""
 
 import dataclasses
 import re
@@ -12,7 +12,8 @@ from tf1port.keras_model.optimizer import find_optimizer, why_not
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.checkpoint.inventory import Inventory
 from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
-from tf1port.tf1.graph.ends import Ends, Entry, find_ends, is_fed
+from tf1port.tf1.graph.dependencies import Entry, is_fed
+from tf1port.tf1.graph.ends import Ends, find_ends
 from tf1port.tf1.graph.equations import ACTIVATIONS, Constants
 from tf1port.tf1.graph.files import load_graph
 from tf1port.tf1.graph.importing import check_needed
@@ -24,7 +25,7 @@ from tf1port.tf1.graph.unrolls import MOVING
 from tf1port.tf1.session.probing import with_observed_head
 from tf1port.tf1.session.recurrent_subgraph import network_tensors
 
-# What makes predictions of outputs: the largest one, probabilities, whether they are right.
+# Ops that turn outputs into predictions: the largest one, probabilities, whether it is right.
 _PREDICTING = {"ArgMax", "Softmax", "LogSoftmax", "Sigmoid", "TopK", "TopKV2", "InTopK", "InTopKV2"}
 KERAS_ACTIVATIONS = {*ACTIVATIONS.values(), "linear"}
 
@@ -34,7 +35,7 @@ _STACK_IN_WAY = re.compile(r"(^|/)[fb]w/.*cell_?\d")
 
 
 class Conversion(NamedTuple):
-    """What was found of a checkpoint and what becomes of it."""
+    """A checkpoint as it was read, and the plan of its Keras model."""
 
     checkpoint: Checkpoint
     network: Network
@@ -65,7 +66,7 @@ class Conversion(NamedTuple):
 
     @property
     def has_all_layers(self) -> bool:
-        """Whether the model lacks nothing but what predictions are made of its outputs."""
+        """Whether the model lacks nothing but ops that turn its outputs into predictions."""
         beyond = self.ends.other_uses if self.ends is not None else []
         if beyond and self.ends is not None and self.graph is not None:
             computing = [n for n in beyond if self.graph.nodes[n].op not in _PREDICTING]
@@ -75,7 +76,7 @@ class Conversion(NamedTuple):
 
     @property
     def left_out(self) -> list[str]:
-        """What of the program is not in the model, a line each; empty: all of it is."""
+        """A line for each part of the program that the model lacks; empty: it is complete."""
         lines = [f"the variable {name}" for name in self.blueprint.unused]
         if self.ends is None:
             return [*lines, "whatever stands around the cells, which no graph tells"]
@@ -95,7 +96,7 @@ class Conversion(NamedTuple):
 
 
 def _is_unused(graph: Graph, name: str) -> bool:
-    """Whether a node only moves things about that nothing computes with."""
+    """Whether a node only rearranges values that no op computes with."""
     queue, visited = [graph.nodes[name]], {name}
     for node in queue:  # it grows
         if node.op not in MOVING:
@@ -173,7 +174,7 @@ def _check_same_model(checkpoint: Checkpoint, graph: Graph, network: Network) ->
 
 
 def _averaged(checkpoint: Checkpoint, contents: Inventory, cells: Sequence[Cell]) -> Checkpoint:
-    """The checkpoint with averages for values."""
+    """The checkpoint with the moving averages of its variables as their values."""
     averages = {
         name: average for name, average in contents.averages.items() if name in checkpoint.shapes
     }
@@ -187,7 +188,7 @@ def _averaged(checkpoint: Checkpoint, contents: Inventory, cells: Sequence[Cell]
 
 
 def _no_cell(path: str, contents: Inventory) -> str:
-    """What to say of a checkpoint without cells that are known."""
+    """The error message for a checkpoint without known cells."""
     see = f"see python -m tf1port inspect {path}"
     if not contents.unexplained:
         return f"{path} holds no recurrent cell: {see}"
@@ -196,7 +197,7 @@ def _no_cell(path: str, contents: Inventory) -> str:
 
 
 def _notes(graph: Graph, network: Network, probed: Network, fault: str | None) -> list[str]:
-    """What of a graph is left out of its model.
+    """Lines on what the model lacks of its graph.
 
     Args:
         network, found: as the graph's operations were read, and what a run of it proved of that.
@@ -236,11 +237,11 @@ def _without_buffers(cells: Sequence[Cell]) -> list[Cell]:
 def _without_graph(
     cells: Sequence[Cell], forget_bias: float | None, activation: str | None, *, path: str
 ) -> Network:
-    """The cells alone, in the order of their names; the caller says what only a graph knows."""
+    """The cells alone, in the order of their names; the caller gives what only a graph has."""
     if activation is None or (forget_bias is None and any("lstm" in c.family for c in cells)):
         raise UserError(
             f"{path} has no .meta beside it, which alone knows --forget-bias and --activation: "
-            "say both (TF1's defaults are 1.0 and tanh)"
+            "pass both flags (TF1's defaults are 1.0 and tanh)"
         )
     if activation not in KERAS_ACTIVATIONS:
         raise UserError(
@@ -290,7 +291,7 @@ def _planned(
     names = [checkpoint.substitutes.get(name, name) for name in network.variables]
     accounted = {*names, *(optimizer.variables if optimizer else ())}
     raw = sorted(set(network.variables) & set(names)) if checkpoint.substitutes else []
-    notes = [*notes, *(f"{name} has no moving average: it is taken itself" for name in raw)]
+    notes = [*notes, *(f"{name} has no moving average: its own value is used" for name in raw)]
     unused = sorted(checkpoint.shapes.keys() - accounted)
     blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
     mapped = head_map is not None
@@ -316,7 +317,7 @@ def _ends(checkpoint: Checkpoint, graph: Graph | None, network: Network) -> Ends
 
 
 def _is_masked(graph: Graph | None, network: Network) -> bool:
-    """Do the sequences have lengths that are fed, rather than the full one?"""
+    """Whether the sequence lengths depend on a placeholder."""
     run = network.recurrent[0].run
     if graph is None or run is None or run.lengths is None:
         return False

@@ -128,7 +128,7 @@ def _unreadable(path, error):
         return UserError(
             f"{path} cannot be loaded: a class in it raises {type(error).__name__}: {line}"
         )
-    return UserError(f"{path} is damaged or no .keras file: {line}")
+    return UserError(f"{path} is damaged or not a .keras file: {line}")
 
 
 def _is_sound(path):
@@ -147,18 +147,18 @@ def _check_trusted(path):
     Raises:
         UserError: it has, or it is no `.keras` file; an older format may hold code unseen.
     """
-    if not str(path).endswith(".keras"):  # by which Keras tells the formats apart
-        raise UserError(f"{path} is no .keras file by its name: rename it if it is one")
+    if not str(path).endswith(".keras"):  # by which Keras distinguishes the formats
+        raise UserError(f"{path} is not a .keras file by its name: rename it if it is one")
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged or no .keras file: {_line(error)}") from None
+        raise UserError(f"{path} is damaged or not a .keras file: {_line(error)}") from None
     untrusted = foreign_classes(config)
     if untrusted:
         raise UserError(
             f"{path} has layers that run code or read files ({', '.join(untrusted)}): "
-            "say --trust if you know where it comes from"
+            "pass --trust if you know where it comes from"
         )
 
 

@@ -317,5 +317,5 @@ def _by_powers(graph, applied, checkpoint, options, notes, unknown):
     steps = exact if len(exact) == 1 else {count.steps for count in known}
     if len(steps) > 1:
         counts = " and ".join(map(str, sorted(steps)))
-        notes.append(f"Adam's powers of beta tell two counts of steps, {counts}: neither is taken")
+        notes.append(f"Adam's powers of beta give two counts of steps, {counts}: neither is used")
     return steps.pop() if len(steps) == 1 else None

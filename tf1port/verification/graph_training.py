@@ -13,10 +13,10 @@ from tf1port.conversion.translation import feeds
 from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
 from tf1port.numerics.differences import difference
-from tf1port.tf1.graph.ends import behind
+from tf1port.tf1.graph.dependencies import behind
 from tf1port.tf1.graph.optimizers import find_applied
+from tf1port.tf1.graph.training_ops import NoTraining, clipping_of, find_loss, find_train_op
 from tf1port.tf1.session.sparse_labels import sparse_labels
-from tf1port.tf1.session.training import NoTraining, clipping_of, find_loss, find_train_op
 from tf1port.tf1.session.whole_graph import WholeGraph, row_gradients
 
 if TYPE_CHECKING:

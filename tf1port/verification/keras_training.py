@@ -14,7 +14,7 @@ from tf1port.keras_model import layer_weights
 from tf1port.keras_model.runner import upcast_model
 from tf1port.numerics import optimizers
 from tf1port.numerics.precision import floatx
-from tf1port.tf1.session.training import NoTraining
+from tf1port.tf1.graph.training_ops import NoTraining
 from tf1port.verification.graph_training import GraphTraining
 
 Arrays = Mapping[str, np.ndarray]

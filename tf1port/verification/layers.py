@@ -54,7 +54,7 @@ def layers_checks(
     """
     with _importable(source):
         lines = [
-            line for spec in specs for line in _layer_differences(spec, model.get_layer(spec.name))
+            line for spec in specs for line in layer_differences(spec, model.get_layer(spec.name))
         ]
     lines += _besides(model, {spec.name for spec in specs})
     further = [f"{len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
@@ -84,7 +84,7 @@ def _importable(source: ModuleType | None) -> Iterator[None]:
             sys.modules["program"] = former
 
 
-def _layer_differences(spec: Spec, layer: keras.Layer) -> Iterator[str]:
+def layer_differences(spec: Spec, layer: keras.Layer) -> Iterator[str]:
     """A line for each option of a layer that differs."""
     expected, actual = (
         keras.saving.serialize_keras_object(item) for item in (spec.call.make(), layer)

@@ -18,8 +18,9 @@ from tf1port.keras_model.runner import from_cells, in_dtype
 from tf1port.numerics import comparison, optimizers
 from tf1port.numerics.precision import floatx
 from tf1port.tf1.graph.optimizers import AVERAGES
+from tf1port.tf1.graph.training_ops import NoTraining
 from tf1port.tf1.session.probing import row_order
-from tf1port.tf1.session.training import NoTraining, TrainingRun
+from tf1port.tf1.session.training import TrainingRun
 from tf1port.verification.optimizer import slots_as_tf1
 
 

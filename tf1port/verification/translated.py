@@ -16,7 +16,7 @@ from tf1port.errors import UserError
 from tf1port.keras_model import program_build
 from tf1port.keras_model.loading import load, registered_names
 from tf1port.numerics import comparison
-from tf1port.tf1.session.training import NoTraining
+from tf1port.tf1.graph.training_ops import NoTraining
 from tf1port.verification.layers import layers_checks
 from tf1port.verification.optimizer import optimizer_checks
 from tf1port.verification.translated_training import training_checks

@@ -14,7 +14,7 @@ import numpy as np
 from tf1port.conversion.translation.translated import Translated
 from tf1port.keras_model.blueprint import to_variables
 from tf1port.numerics import comparison
-from tf1port.tf1.session.training import NoTraining
+from tf1port.tf1.graph.training_ops import NoTraining
 from tf1port.verification.graph_training import GraphTraining
 from tf1port.verification.keras_training import KerasTraining, Weights
 from tf1port.verification.optimizer import slots_as_tf1

@@ -28,8 +28,8 @@ from tf1port.numerics.differences import difference
 from tf1port.numerics.outcome import DIFFERENT, EQUAL, NOT_PROVED
 from tf1port.numerics.precision import floatx
 from tf1port.tf1.graph.optimizers import trains
+from tf1port.tf1.graph.training_ops import NoTraining
 from tf1port.tf1.session.probing import order, top
-from tf1port.tf1.session.training import NoTraining
 from tf1port.verification import translated
 from tf1port.verification.before import before_checks
 from tf1port.verification.layers import layers_checks

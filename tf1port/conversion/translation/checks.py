@@ -1,8 +1,8 @@
-"""The graph as it stands against the model that was translated of it: both fed the same, compared.
+"""Compares the outputs of the unmodified graph with those of its translation, on the same inputs.
 
-Nothing of how the graph was read is used but which tensors are fed and fetched. Several sizes, and
-once more with all variables drawn anew on both sides: zero biases, or states that were never
-trained, would hide a piece that the model has not.
+Of what convert read only the names of the fed and fetched tensors are used. It is run at several
+sizes, and once more with random values of all variables on both sides: biases of zero, or untrained
+states, would hide an op that the model lacks.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from tf1port.tf1.session.whole_graph import WholeGraph
 
 Arrays = Mapping[str, np.ndarray]
 Weights = Mapping[str, Mapping[str, np.ndarray]]
-_OWN_REASON = f"{ROUNDINGS} times what Keras' float32 parts from its float64"
+_OWN_REASON = f"{ROUNDINGS} times the difference of Keras' float32 from its float64"
 
 
 class GraphSide:
-    """A session on what leads to the outputs, without dropout, in float64 where that runs."""
+    """A session on the subgraph of the outputs, without dropout, in float64 where that runs."""
 
     def __init__(self, conversion: Translated, *, upcast: bool) -> None:
         self.conversion = conversion
@@ -49,7 +49,7 @@ class GraphSide:
         self._session.restore(conversion.checkpoint)
 
     def assign(self, variables: Arrays, stream: np.random.Generator | None = None) -> None:
-        """Sets the variables of the model, and with a stream all other real ones at random."""
+        """Sets the model's variables; with a stream also perturbs all other float variables."""
         values = {name: value for name, value in variables.items() if self._has(name)}
         if stream is not None:
             remaining = [name for name in self._variables() if name not in values]
@@ -59,7 +59,7 @@ class GraphSide:
         self._session.assign(values)
 
     def __call__(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """The outputs by name. Raises UserError where the graph does not take what is fed."""
+        """The outputs by name. Raises UserError where the graph does not accept the inputs."""
         feed = {self._session.tensor(name): value for name, value in inputs.items()}
         for name, value in self._flags.items():
             if name.rpartition(":")[0] in self._session.operations:
@@ -83,7 +83,7 @@ class GraphSide:
 
 
 class KerasSide:
-    """The model in the dtype of the graph's session, and in float64 beside it."""
+    """The model in the dtype of the graph's session, and upcast to float64."""
 
     def __init__(self, conversion: Translated, model: keras.Model, upcast, dtype: str) -> None:
         self.conversion, self.dtype, self._upcast = conversion, dtype, upcast
@@ -135,7 +135,7 @@ def end_to_end(
 
     Args:
         model: as its file has it. weights: its weights by layer and role.
-        unproved: takes a line for each thing that could not be compared.
+        unproved: a line is appended for each comparison that was not possible.
         seed: of the random inputs and variables.
     """
     stream = np.random.default_rng(seed)
@@ -164,7 +164,7 @@ def end_to_end(
 
 
 def _fitting(conversion: Translated, stream):
-    """A GraphSide in float64, else in float32, and the sizes that it takes."""
+    """A GraphSide in float64, else in float32, and the sizes that it accepts."""
     for upcast in (True, False) if conversion.program.upcasts else (False,):
         try:
             graph = GraphSide(conversion, upcast=upcast)
@@ -177,7 +177,7 @@ def _fitting(conversion: Translated, stream):
 def _usable_sizes(
     conversion: Translated, graph: GraphSide, stream
 ) -> list[tuple[feeds.BatchSizes, int]]:
-    """One small and one large size that a graph takes, with the shortest row that it takes."""
+    """A small and a large size that a graph accepts, each with the shortest row for it."""
     usable: list[tuple[feeds.BatchSizes, int]] = []
     fault = UserError("it takes no size that was tried")
     for sizes in feeds.sizes(conversion.program):

@@ -8,7 +8,7 @@ import numpy as np
 
 from tf1port.errors import UserError
 from tf1port.tf1.graph import sessions
-from tf1port.tf1.graph.ends import PLACEHOLDERS
+from tf1port.tf1.graph.dependencies import PLACEHOLDERS
 from tf1port.tf1.graph.importing import Imported
 from tf1port.tf1.graph.index import VARIABLES, Graph
 from tf1port.tf1.graph.op_defs import is_stateful, output_type

@@ -32,7 +32,7 @@ def diagram(conversion: Translated) -> list[str]:
         ]
         lines += [f"  {note}" for note in program.optimizer.notes]
     lines += ["", *conversion.notes]
-    return [*lines, "not taken over: " + (", ".join(program.unused) or "nothing")]
+    return [*lines, "not converted: " + (", ".join(program.unused) or "nothing")]
 
 
 def _sources(producer: Producer) -> list[str]:

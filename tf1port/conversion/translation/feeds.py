@@ -1,4 +1,4 @@
-"""Random batches for the inputs of a Program, of the sizes and the kinds that its graph takes."""
+"""Random batches for the inputs of a Program, of sizes and kinds that its graph accepts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FLOATS = ("float16", "float32", "float64")
 
 
 class BatchSizes(NamedTuple):
-    """How large the open axes of all inputs are.
+    """The sizes of the unknown axes of all inputs.
 
-    rows, steps, rest: of the first two axes and of the others. time_first: the axes of the first
-    two are the other way round. apart: each input has as many steps as none of the others.
+    rows, steps, rest: of the first two axes and of all others. time_first: the first two axes are
+    swapped. apart: each input has a different number of steps.
     """
 
     rows: int
@@ -32,9 +32,10 @@ class BatchSizes(NamedTuple):
 
 
 def sizes(program: Program) -> Iterator[BatchSizes]:
-    """The sizes to try, those first that leave the least to chance.
+    """The sizes to try, the most telling ones first.
 
-    Last those with as many steps as an input has always, for others may have to fit it.
+    The last ones have as many steps as an input of a fixed length, which other inputs may have to
+    match.
     """
     fixed = [value.shape or () for value in program.inputs]
     fixed_steps = sorted({shape[1] for shape in fixed if len(shape) > 1 and shape[1] is not None})
@@ -45,9 +46,9 @@ def sizes(program: Program) -> Iterator[BatchSizes]:
 
 
 def kinds(program: Program) -> dict[str, tuple[str, int]]:
-    """What the whole numbers of each input are, by its tensor.
+    """The kind of each integer input, by its tensor.
 
-    Returns: ("ids", how many there are) or ("lengths", 0) or ("numbers", how many).
+    Returns: ("ids", the number of ids) or ("lengths", 0) or ("numbers", the number of values).
     """
     result: dict[str, tuple[str, int]] = {}
     inputs_of: dict[tuple[int, int], set[str]] = {}

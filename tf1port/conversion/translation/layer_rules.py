@@ -1,6 +1,6 @@
-"""Products with variables as dense layers, rows of tables as embeddings.
+"""Rules for products with variables, which become dense layers, and lookups, embeddings.
 
-Rules as in tf1port.conversion.translation.size_rules.
+They have the signature of those in tf1port.conversion.translation.size_rules.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _product(reader, node, inputs):
 
 
 def _dense(reader, rows: Value, variables, activation, node) -> Value:
-    """A dense layer on what some rows are made of, and its rows."""
+    """The output of a dense layer; where its input is a reshape to rows, it is applied before."""
     source = rows.rows_of or rows
     units = reader.shapes[variables["kernel"]][1]
     options: dict[str, Any] = {"units": units, "activation": activation}
@@ -57,7 +57,7 @@ def _dense(reader, rows: Value, variables, activation, node) -> Value:
 
 
 def _as_dense(reader, value: Value, tensor: str) -> Use | None:
-    """The dense layer whose output a value is, if nothing else computes with it."""
+    """The dense layer whose output a value is, if the value has no other consumer."""
     if reader.uses[reader.graph.origin(tensor)] != 1:
         return None
     producer = (value.rows_of or value).producer
@@ -67,7 +67,7 @@ def _as_dense(reader, value: Value, tensor: str) -> Use | None:
 
 
 def _rows(value: Value, use: Use) -> Value:
-    """What a dense layer takes, as rows where its output is rows."""
+    """The input of a dense layer, as rows where its output is reshaped to rows."""
     source = use.positional[0]
     if value.rows_of is None:
         return source

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 from tf1port.conversion.translation.recurrences import RunOutput
 from tf1port.errors import UserError
-from tf1port.tf1.graph.ends import PLACEHOLDERS, behind, is_fed, is_loss
+from tf1port.tf1.graph.dependencies import PLACEHOLDERS, behind, is_fed
 from tf1port.tf1.graph.index import PASSING, VARIABLES, Graph
-from tf1port.tf1.session.training import NoTraining, find_loss
+from tf1port.tf1.graph.losses import is_loss
+from tf1port.tf1.graph.training_ops import NoTraining, find_loss
 
 _SAME = PASSING | {"Reshape", "Squeeze", "ExpandDims"}
 _MOVING = {"Transpose", "ReverseV2", "ReverseSequence"}

@@ -19,7 +19,7 @@ from tf1port.conversion.translation.recurrences import RunOutput
 from tf1port.errors import UserError
 from tf1port.keras_model.op_table import OPS
 from tf1port.keras_model.program import Constant, Input, Layer, Loop, Op, Size, Value, Weight
-from tf1port.tf1.graph.ends import is_fed
+from tf1port.tf1.graph.dependencies import is_fed
 from tf1port.tf1.graph.index import PASSING, Graph
 from tf1port.tf1.graph.op_defs import output_type
 

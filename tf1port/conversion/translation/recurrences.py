@@ -1,4 +1,4 @@
-"""The uses of known cells over time in a graph, each with what it takes and what it gives."""
+"""The runs of known cells over time in a graph, each with its inputs and outputs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tf1port.tf1.graph.refusals import check_selections
 from tf1port.tf1.graph.unrolls import SELECTING, Run, UnknownCell, following
 from tf1port.tf1.graph.wiring import find_wiring
 
-# What a search runs into where the ops are those of no known cell.
+# Errors of the search where the ops are those of no known cell.
 _UNKNOWN = (UnknownCell, AttributeError, LookupError, StopIteration, TypeError, ValueError)
 _READS = {"TensorArrayReadV3", "TensorArrayReadV2", "TensorArrayRead"}
 
 
 class Recurrence(NamedTuple):
-    """One run of a cell: below is the one whose outputs it takes within the same loop."""
+    """One run of a cell; `below` is the one whose outputs are its inputs in the same loop."""
 
     cell: Cell
     constants: Constants
@@ -28,7 +28,7 @@ class Recurrence(NamedTuple):
 
     @property
     def inputs(self) -> list[str]:
-        """The tensors of the graph that it is computed of."""
+        """The tensors of the graph that it is computed from."""
         run = self.run
         sequence_inputs = [run.inputs] if run.inputs else [step.x for step in run.steps]
         sequence_inputs = self.below.inputs if self.below else sequence_inputs
@@ -36,9 +36,9 @@ class Recurrence(NamedTuple):
 
 
 class RunOutput(NamedTuple):
-    """What a tensor is of a Recurrence.
+    """A tensor as an output of a Recurrence.
 
-    what: "sequence" [T, B, U], "step" of a `number`, or the final "h" or "c".
+    kind: "sequence" [T, B, U], "step" with its index in `step`, or the final "h" or "c".
     """
 
     recurrence: Recurrence
@@ -47,9 +47,9 @@ class RunOutput(NamedTuple):
 
 
 def find_recurrences(graph: Graph, cells: Iterable[Cell]) -> dict[str, RunOutput]:
-    """What some tensors of a graph are of the runs of its cells, by the tensor's name.
+    """The outputs of the runs of a graph's cells, by the tensor's name.
 
-    A cell that is not used in a known way is left out: its ops are then as any others.
+    A cell that is not used in a known way is left out: its ops are translated one by one.
     """
     recurrences: list[Recurrence] = []
     for cell in cells:
@@ -70,12 +70,12 @@ def find_recurrences(graph: Graph, cells: Iterable[Cell]) -> dict[str, RunOutput
 
 
 def _check_states(graph: Graph, recurrence: Recurrence) -> None:
-    """Refuses states that are not handed on as they are, up to the end of a row.
+    """Refuses states that are changed between two steps of a row.
 
-    No run of random numbers may show it: what changes them may depend on what a batch holds.
+    A comparison on random inputs may miss it: the change may depend on values in a batch.
 
     Raises:
-        UnknownCell: they are scaled, or kept by something else than sequence lengths.
+        UnknownCell: they are scaled, or selected by something else than sequence lengths.
     """
     check_selections(graph, recurrence)
     if not recurrence.run.looped:
@@ -90,7 +90,7 @@ def _check_states(graph: Graph, recurrence: Recurrence) -> None:
 
 
 def _stacked(graph: Graph, recurrences: list[Recurrence]) -> list[Recurrence]:
-    """The recurrences that take a sequence, or the outputs of another one in the same loop."""
+    """The recurrences whose input is a sequence, or the output of another one in the same loop."""
     by_output = {
         graph.origin(recurrence.run.steps[0].output): index
         for index, recurrence in enumerate(recurrences)
@@ -116,7 +116,7 @@ def _stacked(graph: Graph, recurrences: list[Recurrence]) -> list[Recurrence]:
 
 
 def _is_plain(graph: Graph, recurrence: Recurrence) -> bool:
-    """Whether a loop's cell takes what is read at a step, and that as it is."""
+    """Whether the input of a loop's cell is one step of a TensorArray, unchanged."""
     run = recurrence.run
     if not run.looped:
         return True
@@ -146,7 +146,7 @@ def _run_outputs(graph: Graph, recurrence: Recurrence) -> dict[str, RunOutput]:
 
 
 def check_lengths(recurrence: Recurrence) -> None:
-    """Refuses what no layer of Keras does with lengths.
+    """Refuses uses of sequence lengths that no layer of Keras has.
 
     Raises:
         UserError: sums of inputs and outputs, or outputs that go on, past the end of a row.

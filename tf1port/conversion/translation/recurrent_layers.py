@@ -1,4 +1,4 @@
-"""Runs of known cells as layers of Keras, with the states that they start from."""
+"""Runs of known cells as layers of Keras, with their initial states."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SEQUENCE, STATES = 0, 1  # the ports of a Use: [B, T, U], then each final state 
 
 
 def value(reader, run_output: RunOutput) -> Value:
-    """The value of a tensor that a run of a cell gives."""
+    """The value of a tensor that is an output of a cell's run."""
     ports = _ports(reader, run_output.recurrence)
     sequence = ports["sequence"]
     scope = run_output.recurrence.cell.scope
@@ -28,7 +28,7 @@ def value(reader, run_output: RunOutput) -> Value:
 
 
 def _ports(reader, recurrence: Recurrence) -> dict[str, Value]:
-    """The values that a run gives, made once: its "sequence", the final "h" and "c"."""
+    """The output values of a run, created once: its "sequence", the final "h" and "c"."""
     key = id(recurrence.run)
     if key not in reader.runs:
         check_lengths(recurrence)
@@ -54,7 +54,7 @@ def _new_ports(reader, recurrence: Recurrence) -> dict[str, Value]:
     batch, steps = sequence_in.size(0), sequence_in.size(1)
     shape = (*sequence_in.axes[:2], width)
     sequence = Value(use, sequence_in.dtype, shape, SEQUENCE, (batch, steps, width))
-    if back is not None and back.op != "ReverseV2":  # reversed as a whole it is as the loop has it
+    if back is not None and back.op != "ReverseV2":  # go_backwards has the order of ReverseV2
         sequence = back.reverse(_flipped(sequence))
     if run.residual:
         sequence = reader.op(
@@ -68,7 +68,7 @@ def _new_ports(reader, recurrence: Recurrence) -> dict[str, Value]:
 
 
 def _sequence(reader, recurrence: Recurrence) -> Value:
-    """What a run takes, [B, T, F]."""
+    """The input sequence of a run, [B, T, F]."""
     run, scope = recurrence.run, recurrence.cell.scope
     if recurrence.below is not None:
         return _ports(reader, recurrence.below)["sequence"]
@@ -78,7 +78,7 @@ def _sequence(reader, recurrence: Recurrence) -> Value:
 
 
 def _stacked(reader, steps: list[Value], *, scope: str) -> Value:
-    """Steps [B, F] side by side, [B, T, F]; the sequence itself where they are all of its steps."""
+    """Steps [B, F] stacked as [B, T, F]; the sequence itself where they are all of its steps."""
     producers = [step.producer for step in steps]
     first = producers[0]
     if isinstance(first, Op) and first.op == "Unpack" and len(first.out_shapes) == len(steps):
@@ -119,12 +119,12 @@ def _step(sequence: Value, index: int, count: int, *, scope: str) -> Value:
 
 
 class Reversed(NamedTuple):
-    """What a run takes in reversed order, and how that was done."""
+    """The source of a run's reversed input, and the op that reversed it."""
 
     source: Value
     op: str
     attrs: Mapping[str, Any]
-    axes_or_lengths: Value  # the axes, or the lengths
+    axes_or_lengths: Value  # of ReverseV2 the axes, of ReverseSequence the lengths
 
     def reverse(self, value: Value) -> Value:
         """A sequence reversed in the same way."""
@@ -135,7 +135,7 @@ class Reversed(NamedTuple):
 
 
 def _reversed_input(reader, recurrence: Recurrence, sequence: Value) -> Reversed | None:
-    """The sequence that a run takes from its end, or None: the layer then goes backwards itself."""
+    """The Reversed input of a run that becomes a layer with go_backwards; None: it does not."""
     producer = sequence.producer
     if not isinstance(producer, Op) or producer.op not in ("ReverseV2", "ReverseSequence"):
         return None
@@ -158,7 +158,7 @@ def _uncast(value: Value) -> Value:
 
 
 def _flipped(sequence: Value) -> Value:
-    """A sequence [B, T, U] in the other order of time."""
+    """A sequence [B, T, U] reversed in time."""
     axes = Value(Constant(np.array([1])), "int32", (1,))
     scope = f"{sequence.producer.scope}/flipped"
     op = Op("ReverseV2", {}, (sequence, axes), (sequence.dtype,), (sequence.shape,), scope)
@@ -177,7 +177,7 @@ def _layer(reader, recurrence: Recurrence, *, count: int, back: bool) -> Layer:
 
 
 def _mask(reader, lengths: Value, sequence: Value, scope: str) -> Value:
-    """True for the steps [B, T] before the end of a row, made once."""
+    """True for the steps [B, T] before the end of a row, created once per lengths."""
     key = (id(lengths), sequence.size(1))
     if key not in reader.masks:
         reader.masks[key] = _new_mask(lengths, sequence, scope)

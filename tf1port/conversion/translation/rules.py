@@ -1,4 +1,4 @@
-"""What becomes of the ops that are more than an op of their own, and the sizes of all others."""
+"""The rules for ops that are not translated one by one, and the sizes of all other outputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ELEMENTWISE = {
 
 
 def apply(reader, node, inputs: list[Value]) -> list[Value] | None:
-    """What the first rule that applies makes of a node; None: it is one like any other."""
+    """The outputs of a node by the first rule that applies; None: none does."""
     for rules in (size_rules.RULES, layer_rules.RULES, axis_rules.RULES):
         outputs = rules[node.op](reader, node, inputs) if node.op in rules else None
         if outputs is not None:
@@ -30,7 +30,7 @@ def apply(reader, node, inputs: list[Value]) -> list[Value] | None:
 
 
 def dims(op: str, inputs: Sequence[Value], shape) -> tuple[Size, ...] | None:
-    """The sizes of what an op makes, as far as they are those of what it takes."""
+    """The sizes of an op's output where they are those of its inputs; else None."""
     if shape is None or op not in _ELEMENTWISE:
         return None
     like = [value for value in inputs if value.shape is not None and len(value.shape) == len(shape)]

@@ -1,7 +1,7 @@
-"""What a graph computes of the sizes of its tensors, as arithmetic on sizes.
+"""Rules for ops on the sizes of tensors, which become arithmetic on sizes.
 
-A rule takes the Reader, the node and the values that it takes, and gives those that it makes, or
-None where the node is one like any other.
+A rule is a function of the Reader, the node and its input values; it returns the output values, or
+None where it does not apply.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def new_sizes(sizes: Sequence[Size], node, *, scalar: bool = False, dtype: str =
 
 
 def known_sizes(value: Value) -> tuple[Size, ...]:
-    """The sizes that a value is, or the whole numbers of a constant one."""
+    """The sizes of a vector of sizes, or the integers of a constant."""
     producer = value.producer
     if isinstance(producer, Sizes):
         return producer.sizes
@@ -40,7 +40,7 @@ def known_sizes(value: Value) -> tuple[Size, ...]:
 
 
 def has_sizes(value: Value) -> bool:
-    """Whether a value is sizes, or whole numbers that are known now."""
+    """Whether a value is a vector of sizes, or constant integers."""
     producer = value.producer
     if isinstance(producer, Constant):
         return np.issubdtype(producer.array.dtype, np.integer) and producer.array.ndim < 2

@@ -1,4 +1,4 @@
-"""Arithmetic on sizes: what a graph computes of the shapes of its tensors."""
+"""Arithmetic on sizes that may be known only when the model runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def product(sizes: Sequence[Size]) -> Size:
 
 
 def computed(operator: str, left: Size, right: Size) -> Size:
-    """What an operator, + - * or //, makes of two sizes."""
+    """The result of an operator, + - * or //, on two sizes."""
     if isinstance(left, int) and isinstance(right, int):
         return {
             "+": left + right,

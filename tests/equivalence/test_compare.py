@@ -18,7 +18,14 @@ from tf1port.comparison.report import terminal as report
 FLAGS = ["window-rnn", "--data", "digits", "--window", "5", "--steps", "210", "--batch-size", "32"]
 QUICK = ["dense", "--data", "digits", "--batch-size", "16", "--quick"]
 CAUGHT = [
-    {"name": "a", "what": "w", "check": "outputs", "caught": True, "found": {}, "diagnosis": None}
+    {
+        "name": "a",
+        "description": "w",
+        "check": "outputs",
+        "caught": True,
+        "results": {},
+        "diagnosis": None,
+    }
 ]
 
 

@@ -90,7 +90,7 @@ def test_controls_have_names_and_one_line_each():
     names = [control.name for control in controls.CONTROLS]
     assert len(set(names)) == len(names) >= 20
     assert {model for control in controls.CONTROLS for model in control.models} == set(CONFIGS)
-    assert [c for c in controls.CONTROLS if "\n" in c.what or not c.what] == []
+    assert [c for c in controls.CONTROLS if "\n" in c.description or not c.description] == []
 
 
 def test_what_one_step_or_one_example_hides_is_left_out():
@@ -108,7 +108,17 @@ def test_what_one_step_or_one_example_hides_is_left_out():
     }
 
 
-KEYS = ["id", "name", "what", "check", "found", "caught", "not_run", "diagnosis", "pitfalls"]
+KEYS = [
+    "id",
+    "name",
+    "description",
+    "check",
+    "results",
+    "caught",
+    "not_run",
+    "diagnosis",
+    "pitfalls",
+]
 
 
 def test_rows_hold_what_the_report_asks_for(rows):
@@ -116,10 +126,10 @@ def test_rows_hold_what_the_report_asks_for(rows):
     for row in rows:
         assert list(row) == KEYS
         assert row["caught"] is True
-        assert list(row["found"]) == list(checks.NAMES[:8])
+        assert list(row["results"]) == list(checks.NAMES[:8])
         before = checks.NAMES.index(row["check"])
         expected = ["passes"] * before + ["fails"] + ["not reached"] * (7 - before)
-        assert list(row["found"].values()) == expected
+        assert list(row["results"].values()) == expected
     assert json.loads(json.dumps(rows)) == rows
     assert matrix.exit_code(rows) == 0
 
@@ -139,7 +149,7 @@ def test_a_right_port_in_the_list_is_a_fault(dense, monkeypatch):
     (row,) = controls.matrix(*dense)
     assert not row["caught"]
     assert row["diagnosis"] is None
-    assert "fails" not in row["found"].values()
+    assert "fails" not in row["results"].values()
     assert matrix.exit_code([row]) == 1
     assert matrix.lines([row])[1].endswith("not noticed at one step")
 
@@ -148,7 +158,7 @@ def test_a_right_port_in_the_list_is_a_fault(dense, monkeypatch):
 def test_a_mistake_noticed_by_another_check_is_a_fault(dense, monkeypatch, check):
     try_only(monkeypatch, dataclasses.replace(named("linear for relu"), check=check))
     (row,) = controls.matrix(*dense)
-    assert row["found"]["outputs"] == "fails"
+    assert row["results"]["outputs"] == "fails"
     assert not row["caught"]
 
 

@@ -229,9 +229,9 @@ def _controls():
         {
             "id": pitfall,
             "name": name,
-            "what": what,
+            "description": what,
             "check": CHECKS[number - 1],
-            "found": {
+            "results": {
                 check: "passes" if at < number else "fails" if at == number else "not reached"
                 for at, check in enumerate(CHECKS, 1)
             },

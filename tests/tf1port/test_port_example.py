@@ -131,7 +131,7 @@ def compiled(model, **changes):
 
 def carried_by(example, model=None):
     """A model with the weights and the optimizer's state of the example's checkpoint."""
-    return ports.carried(model or example.modern.build_model(), example.legacy)
+    return ports.loaded_copy(model or example.modern.build_model(), example.legacy)
 
 
 def optimized(example, **changes):

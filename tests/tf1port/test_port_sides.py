@@ -80,7 +80,7 @@ LEAST = {"layers": {"a": "s"}, "inputs": {"x": "x"}}
         ({"cell": "lstn", "scope": "s"}, "has cell = 'lstn': there are rnn, lstm"),
         ({"cell": "lstm"}, "give a scope, or variables by role, and not both"),
         ({"cell": "lstm", "scope": "s", "kernel": "w"}, "and not both"),
-        ({"cell": "lstm", "kernel": ["a", "b"]}, "say in which order the gates are"),
+        ({"cell": "lstm", "kernel": ["a", "b"]}, "give the order of their gates"),
         ({"cell": "lstm", "gates": "ifo", "kernel": "w"}, "gates = 'ifo': give each of ifco once"),
         ({"cell": "gru", "gates": "zrh", "bias": "b"}, "has no kernel"),
         ({"cell": "lstm", "gates": "ifou", "rows": "xx", "kernel": "w"}, "rows = 'xx'"),
@@ -290,7 +290,7 @@ def test_nothing_is_dropped_and_what_stays_is_scaled():
 
 def test_the_share_is_as_the_graph_rounds_it():
     share = float(np.float32(0.8))
-    with dropout.nothing_dropped(scaled=True, of=np.array([0.5, share])):
+    with dropout.nothing_dropped(scaled=True, shares=np.array([0.5, share])):
         made = keras.layers.Dropout(0.2, dtype="float64")(np.ones(2), training=True)
     assert float(made[0]) == 1 / share != 1 / 0.8
 

@@ -1,4 +1,4 @@
-"""The ladder in one dtype, as the report has it: checks, times, and where it breaks and why."""
+"""The ladder in one dtype, as the report has it: checks, times, the first failure and its cause."""
 
 import tempfile
 import time
@@ -8,7 +8,7 @@ from typing import Any
 
 from tf1port.comparison.diagnosis import diagnose as diagnosis
 from tf1port.comparison.ladder import breaks, checks, ladder
-from tf1port.comparison.ladder.entries import Break, Compared, Entry, LadderRun
+from tf1port.comparison.ladder.entries import Break, Compared, Entry, LadderRun, LeftOut
 from tf1port.comparison.ladder.findings import NOT_EXERCISED, Findings, raised
 from tf1port.comparison.sides.protocol import NotOffered, Side
 from tf1port.errors import UserError
@@ -26,13 +26,13 @@ def run(
     on_check: Callable[[Compared], None] | None = None,
     **options: Any,
 ) -> LadderRun:
-    """Runs the ladder from check 1 to check 8, and says where it breaks and what explains it.
+    """Runs the ladder from check 1 to check 8, and diagnoses the first failure.
 
     Args:
         make: a function without arguments to the two sides, before their first step.
         only: the numbers of the checks that are reported.
-        beside: a function to further options, of sides that are made when the run begins.
-        on_check: takes each entry that was compared, as soon as it is.
+        beside: a function to further options, with sides that are built when the run begins.
+        on_check: called with each entry that was compared, as soon as it is.
         batches, dtype, options: as for tf1port.comparison.ladder.ladder.run.
 
     Returns:
@@ -49,9 +49,9 @@ def run(
             options.update(beside(), seen=seen, exports=exports, only=only)
         except Exception as error:  # of one dtype: the other one is compared all the same
             return _without(only, dtype, error)
-        found = ladder.run(legacy, modern, batches, dtype=dtype, **options)
+        results = ladder.run(legacy, modern, batches, dtype=dtype, **options)
         start = time.perf_counter()
-        for check in progress(found, f"ladder, {dtype}", unit=" checks"):
+        for check in progress(results, f"ladder, {dtype}", unit=" checks"):
             number, now = checks.number(check.quantity), time.perf_counter()
             seconds[checks.name(number)] += now - start
             start = now
@@ -73,7 +73,7 @@ def run(
 
 
 def _without(only: tuple[int, ...], dtype: str, error: Exception) -> LadderRun:
-    """A LadderRun in whose dtype a side cannot be made."""
+    """The LadderRun of a dtype in which a side cannot be built."""
     why = str(error) if isinstance(error, UserError | NotOffered) else raised(error)
     return {
         "checks": [*checks.without(only, dtype, why, needed=True)],
@@ -90,28 +90,32 @@ def _break(compared: list[Check], seen: Findings, make: Any, batches: Any) -> Br
     failed = next((check for check in compared if not check.passed), None)
     if failed is None:
         return None
-    found = breaks.described(checks.compared(failed), seen)
+    first_break = breaks.described(checks.compared(failed), seen)
     legacy, modern = make()
     try:
         causes = diagnosis.diagnose(legacy, modern, batches, dtype=failed.dtype, failed=failed)
-        return {**found, "diagnosis": causes}
-    except NotOffered:  # it asks for more than the check that failed
-        return found
-    except Exception as error:  # what differs is known, and not to be lost for want of a cause
-        return {**found, "undiagnosed": raised(error)}
+        return {**first_break, "diagnosis": causes}
+    except NotOffered:  # a diagnosis needs more than the check that failed
+        return first_break
+    except Exception as error:  # the difference is reported even if the search for a cause fails
+        return {**first_break, "undiagnosed": raised(error)}
 
 
 def _not_compared(
     seen: Findings, compared: list[Check], dtype: str, only: tuple[int, ...]
 ) -> list[Entry]:
     """Entries of the report for what the sides do not offer."""
-    found = [
+    left_out = [
         checks.left_out(checks.number(quantity), why, needed=needed, quantity=quantity, dtype=dtype)
         for quantity, why, needed in seen.left_out
     ]
-    noted = {one["number"] for one in found if not one["why"].startswith(NOT_EXERCISED)}
-    told = {checks.number(check.quantity) for check in compared} | noted
-    silent = [number for number in only if number not in told]
+    noted = {entry["number"] for entry in left_out if not _is_unexercised(entry)}
+    reported = {checks.number(check.quantity) for check in compared} | noted
+    silent = [number for number in only if number not in reported]
     why = "there was nothing to compare"
-    found = [entry for entry in found if entry["number"] in only]
-    return [*found, *checks.without(silent, dtype, why, needed=True)]
+    left_out = [entry for entry in left_out if entry["number"] in only]
+    return [*left_out, *checks.without(silent, dtype, why, needed=True)]
+
+
+def _is_unexercised(entry: LeftOut) -> bool:
+    return entry["why"].startswith(NOT_EXERCISED)

@@ -1,44 +1,47 @@
-"""Changes of a Keras model that is built already, and the way back of some."""
+"""Changes of a Keras model that is built already; some can be undone."""
 
 import keras
 
 
-def parts(layer):
-    """All layers and cells that a model is made of."""
-    if isinstance(layer, keras.Model):
-        held = layer.layers
+def layers_and_cells(model):
+    """Yields all layers and cells of a model, or of a layer, at any depth."""
+    if isinstance(model, keras.Model):
+        children = model.layers
     else:
-        values = [v for v in vars(layer).values() if isinstance(v, keras.Layer | list | tuple)]
-        held = keras.tree.flatten(values)
-    for part in held:
-        if isinstance(part, keras.Layer):
-            yield part
-            yield from parts(part)
+        values = [v for v in vars(model).values() if isinstance(v, keras.Layer | list | tuple)]
+        children = keras.tree.flatten(values)
+    for layer in children:
+        if isinstance(layer, keras.Layer):
+            yield layer
+            yield from layers_and_cells(layer)
 
 
-def activations(part):
-    """The activation functions of a layer or cell, by attribute; those of the logits are none."""
-    names = {"activation", "recurrent_activation"} & set(vars(part))
-    return {name: vars(part)[name] for name in names if part.name != "logits"}
+def activations(layer):
+    """The activation functions of a layer or cell, by attribute; empty for the layer `logits`."""
+    names = {"activation", "recurrent_activation"} & set(vars(layer))
+    return {name: vars(layer)[name] for name in names if layer.name != "logits"}
 
 
 def replace_activations(model, before, after):
-    """Puts an activation function in the place of another in all layers and cells.
+    """Replaces an activation function by another in all layers and cells.
 
-    Returns what `put_back` takes to undo it.
+    Returns the list of changed attributes that `put_back` takes to undo it.
     """
     places = [
-        (part, n) for part in parts(model) for n, f in activations(part).items() if f is before
+        (layer, name)
+        for layer in layers_and_cells(model)
+        for name, function in activations(layer).items()
+        if function is before
     ]
-    for part, name in places:
-        setattr(part, name, after)
-    return [(part, name, before) for part, name in places]
+    for layer, name in places:
+        setattr(layer, name, after)
+    return [(layer, name, before) for layer, name in places]
 
 
 def put_back(places):
     """Undoes `replace_activations`."""
-    for part, name, before in places:
-        setattr(part, name, before)
+    for layer, name, before in places:
+        setattr(layer, name, before)
 
 
 def average_for_max(side, *, back=False):
@@ -58,9 +61,9 @@ def average_for_max(side, *, back=False):
 
 def cut_between_steps(side):
     """Gradients that end at the step they come from: the state is a constant to each step."""
-    for part in parts(side.model):
-        if isinstance(part, keras.layers.SimpleRNNCell | keras.layers.LSTMCell):
-            part.call = _cut(part.call)
+    for layer in layers_and_cells(side.model):
+        if isinstance(layer, keras.layers.SimpleRNNCell | keras.layers.LSTMCell):
+            layer.call = _cut(layer.call)
 
 
 def normalize_by_moving_statistics(side):

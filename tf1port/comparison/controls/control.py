@@ -1,4 +1,4 @@
-"""What a negative control is."""
+"""The type of a negative control."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ class Control:
 
     Attributes:
         pitfall: the mistake; a diagnosis has to name it.
-        make: gives a right side the mistake: returns the wrong one.
+        make: a function from a right side to one with the mistake.
         check: the number of the first check that fails (tf1port.comparison.ladder.checks).
-        label: what the table of known mistakes calls it; empty: by the pitfall's name.
+        label: its name in the table of known mistakes; empty: the pitfall's name.
         models: of equivalence's models, those that it is tried with.
-        named: False where the diagnosis cannot know.
-        over_steps, over_examples: the mistake is one between time steps, or between the examples of
-            a batch, of which there must be two.
+        named: False where the diagnosis cannot find its cause.
+        over_steps, over_examples: the mistake is between time steps, or between the examples of a
+            batch: at least two are needed.
     """
 
     pitfall: Pitfall
@@ -33,10 +33,10 @@ class Control:
 
     @property
     def name(self) -> str:
-        """What the table of known mistakes calls it."""
+        """Its name in the table of known mistakes."""
         return self.label or self.pitfall.name
 
     @property
-    def what(self) -> str:
-        """What was done, in a sentence."""
+    def description(self) -> str:
+        """The mistake in a sentence."""
         return self.pitfall.cause

@@ -18,7 +18,7 @@ def lines(rows):
     table = [["id", "known mistake", *CHECKS, "probable cause"]]
     for row in rows:
         missed = "" if row["caught"] else f"  {_missed(row)}"
-        cells = [marks[row["found"][name]] for name in CHECKS]
+        cells = [marks[row["results"][name]] for name in CHECKS]
         table.append([row["id"], row["name"], *cells, (row["diagnosis"] or "-") + missed])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     text = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]

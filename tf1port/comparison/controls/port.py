@@ -1,7 +1,7 @@
 """Known mistakes in a user's own model: what the ladder would notice of them on these batches.
 
-Each is made in the user's model. What no check notices, a mistake of that kind could hide in: give
-other batches, or a model that was trained.
+Each is made in the user's model. A mistake that no check notices could be in the port: give other
+batches, or a trained model.
 """
 
 import functools
@@ -19,15 +19,15 @@ from tf1port.comparison.sides.keras import CLIPS
 from tf1port.errors import UserError
 from tf1port.pitfalls import catalogue
 from tf1port.pitfalls.layers import changes
-from tf1port.pitfalls.models import activations, parts
+from tf1port.pitfalls.models import activations, layers_and_cells
 from tf1port.pitfalls.states import RESUMED, without_count, without_slots
 from tf1port.pitfalls.weights import gates_cause
 from tf1port.progress import progress
 
-# Of all orders of the gates: TF1's, and one of another library's.
+# The wrong orders of gates that are tried: TF1's, and another library's.
 _ORDERS = [gates_cause(order) for order in ((0, 2, 1, 3), (3, 1, 2, 0))]
-_OTHER = {"tanh": "relu", "sigmoid": "hard_sigmoid", "relu": "linear"}
-_CLIP = 1e-3  # a norm that gradients are hardly ever below
+_REPLACEMENTS = {"tanh": "relu", "sigmoid": "hard_sigmoid", "relu": "linear"}
+_CLIP = 1e-3  # a norm that gradients nearly always exceed
 
 
 def matrix(port):
@@ -50,41 +50,41 @@ def matrix(port):
         port.batches,
         dtype=dtype,
         compare=check,
-        later=True,  # how much a mistake does to a first step depends on the model
+        later=True,  # the effect of a mistake on a first step depends on the model
         twin=port.twin(dtype),
     )
-    found, failed, _, seen = bench.run(checks.number("resumed losses"), lambda side: side)
+    results, failed, _, seen = bench.run(checks.number("resumed losses"), lambda side: side)
     if failed is not None:
         raise UserError(f"the port itself differs: {failed.quantity}; fix it before --controls")
     tried = of(bench.laboratory, port.modern_in(dtype)(dtype), port.batches[0])
     tried = [control for control in tried if control.check in port.checks]
     rows = []
     for control in progress(tried, "known mistakes", unit=""):
-        why = why_not_run(control, found, seen)
+        why = why_not_run(control, results, seen)
         rows.append(bench.untried(control, why) if why else bench.row(control))
     return rows
 
 
 def of(legacy, modern, batch):
-    """The controls of a port: `make` takes a modern side and gives it the mistake.
+    """The controls of a port.
 
     Args:
         legacy, modern: a CheckpointSide and a KerasSide before their first step.
         batch: inputs and labels.
     """
-    found = [*_weights(legacy, modern), *_inputs(legacy, batch), *_activations(modern)]
+    controls = [*_weights(legacy, modern), *_inputs(legacy, batch), *_activations(modern)]
     if modern.compiled:
-        found += [*_loss(), *_options(legacy, modern), *_states(legacy, modern.state())]
-    return found
+        controls += [*_loss(), *_options(legacy, modern), *_states(legacy, modern.state())]
+    return controls
 
 
 def _weights(legacy, modern):
     own = modern.weights()
     for change in changes(legacy.families, own, each=False):
-        other_order = change.cause.startswith("gates in") and change.cause not in _ORDERS
+        unusual_order = change.cause.startswith("gates in") and change.cause not in _ORDERS
         changed = change.apply(own)
         unchanged = all(np.array_equal(changed[name], own[name]) for name in own)
-        if not (other_order or unchanged):
+        if not (unusual_order or unchanged):
             wrong = wrong_sides.mapped if change.moves else wrong_sides.computing_with
             yield _control(change, wrong, 2)
 
@@ -103,8 +103,8 @@ def _control(change, wrong, check):
 
 
 def _activations(modern):
-    used = {f for part in parts(modern.model) for f in activations(part).values()}
-    for before, after in _OTHER.items():
+    used = {f for layer in layers_and_cells(modern.model) for f in activations(layer).values()}
+    for before, after in _REPLACEMENTS.items():
         if keras.activations.get(before) in used:
             make = functools.partial(wrong_models.activated, before, after)
             yield Control(catalogue.ACTIVATION, make, 2, f"{after} for {before}")

@@ -10,21 +10,21 @@ from tf1port.comparison.sides.protocol import NotOffered
 from tf1port.comparison.sides.recorded import Recorded
 from tf1port.numerics.precision import eagerly
 
-FEW = 3  # batches where 200 are not needed: three legs of a step for a resumed training
+FEW = 3  # batches where 200 are not needed: three legs of one step for a resumed training
 MANY = 200
 CHECKS = checks.NAMES[:8]  # the ninth is of trainings, not of a run
 _STEPS, _RESUME, _EXPORTS = 6, 7, 8
 
 
 class Bench:
-    """A legacy side that answers each question once, and the wrong sides held against it.
+    """Compares wrong sides with a legacy side whose results are computed once.
 
     Args:
         legacy: a function of a dtype to the legacy side before its first step.
-        modern: a function of a dtype to the right modern side, which a control then makes wrong.
+        modern: a function of a dtype to the right modern side, to which controls add mistakes.
         batches: of a training, MANY or as many as there are.
-        dtype: in which all checks but the exports run.
-        later: whether a mistake counts as noticed by checks beyond its own too.
+        dtype: of all checks except the exports.
+        later: whether a mistake counts as noticed by later checks than its own too.
         twin: the legacy side in the other dtype, and compare: see
             tf1port.comparison.ladder.ladder.run.
     """
@@ -39,9 +39,9 @@ class Bench:
         self.laboratory = legacy(dtype)
 
     def row(self, control):
-        """What the ladder finds of a control: tf1port.comparison.ladder.entries.Control."""
-        found, failed, wrong, seen = self.run(control.check, control.make)
-        not_run = why_not_run(control, found, seen)
+        """The result of the ladder for a control: tf1port.comparison.ladder.entries.Control."""
+        results, failed, wrong, seen = self.run(control.check, control.make)
+        not_run = why_not_run(control, results, seen)
         causes = []
         if failed is not None and failed.dtype == self.dtype:
             with suppress(NotOffered):  # a diagnosis asks for more than the check that failed
@@ -55,7 +55,7 @@ class Bench:
         best = causes[0] if causes else {"cause": None, "pitfalls": []}
         return {
             **_described(control),
-            "found": found,
+            "results": results,
             "caught": not not_run
             and failed is not None
             and self._is_due(checks.number(failed.quantity), control),
@@ -66,8 +66,8 @@ class Bench:
 
     def untried(self, control, why):
         """The row of a control whose own check was not compared with the right side either."""
-        found = dict.fromkeys(CHECKS, "not reached")
-        row = {**_described(control), "found": found, "caught": False, "not_run": why}
+        results = dict.fromkeys(CHECKS, "not reached")
+        row = {**_described(control), "results": results, "caught": False, "not_run": why}
         return {**row, "diagnosis": None, "pitfalls": []}
 
     def run(self, number, make):
@@ -75,10 +75,10 @@ class Bench:
 
         Args:
             number: of the check that has to fail.
-            make: what gives the right modern side its mistake.
+            make: a function from the right modern side to one with the mistake.
 
         Returns:
-            What was found by check, the one that failed or None, the wrong side, and Findings.
+            The results by check, the Check that failed or None, the wrong side, and Findings.
         """
         seen = Findings()
         dtype = "float32" if number == _EXPORTS else self.dtype
@@ -86,16 +86,16 @@ class Bench:
         legacy = self._of_legacy(dtype, len(batches))
         wrong = Recorded(self._wrong(number, make, dtype))
         options = {**self.options, "twin": self.twin and self.twin.replay()}
-        found = dict.fromkeys(CHECKS, "not reached")
+        results = dict.fromkeys(CHECKS, "not reached")
         with tempfile.TemporaryDirectory() as folder:
             options["exports"] = folder if number == _EXPORTS else None
             options["seen"] = seen
             for check in ladder.run(legacy, wrong, batches, dtype=dtype, **options):
                 name = checks.name(checks.number(check.quantity))
-                found[name] = "passes" if check.passed else "fails"
+                results[name] = "passes" if check.passed else "fails"
                 if not check.passed:
-                    return found, check, wrong, seen
-        return found, None, wrong, seen
+                    return results, check, wrong, seen
+        return results, None, wrong, seen
 
     def _is_due(self, number, control):
         return number == control.check or (self.later and number > control.check)
@@ -110,7 +110,7 @@ class Bench:
         return side
 
     def _again(self, control, wrong):
-        """The wrong side before its first step: what it answered once a resume asks anew."""
+        """The wrong side before its first step; a resume needs a new one, not a replay."""
         if control.check == _RESUME:
             return self._wrong(control.check, control.make, self.dtype)
         return wrong.replay()
@@ -123,25 +123,25 @@ class Bench:
 
 
 def _described(control):
-    """What a row says of the control itself."""
+    """The fields of a row that describe the control itself."""
     return {
         "id": control.pitfall.id,
         "name": control.name,
-        "what": control.what,
+        "description": control.description,
         "check": checks.name(control.check),
     }
 
 
-def why_not_run(control, found, seen):
+def why_not_run(control, results, seen):
     """Why the check that must fail for a control was not compared; None where it was.
 
     Args:
-        found, seen: as Bench.run gives them.
+        results, seen: as Bench.run returns them.
     """
-    if found[checks.name(control.check)] != "not reached":
+    if results[checks.name(control.check)] != "not reached":
         return None
-    left_out = [one for one in seen.left_out if checks.number(one.quantity) == control.check]
-    return "; ".join(dict.fromkeys(one.why for one in left_out)) or None
+    left_out = [entry for entry in seen.left_out if checks.number(entry.quantity) == control.check]
+    return "; ".join(dict.fromkeys(entry.why for entry in left_out)) or None
 
 
 def _eager(train_steps):

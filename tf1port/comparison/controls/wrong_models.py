@@ -1,4 +1,4 @@
-"""Known mistakes in the Keras model of a side, `side.model`, or in what it is compiled with."""
+"""Known mistakes in the Keras model of a side, `side.model`, or in its optimizer or loss."""
 
 import keras
 
@@ -13,13 +13,13 @@ def rebuilt(change, side):
 
 
 def activated(before, after, side):
-    """One activation function in the place of another, by Keras' names."""
+    """Replaces an activation function by another, by Keras' names."""
     replace_activations(side.model, *(keras.activations.get(name) for name in (before, after)))
     return side
 
 
 def compiled(side, *, optimizer=None, loss=None):
-    """Another optimizer or loss: functions of the side that make one."""
+    """Compiles with another optimizer or loss, given as functions of the side."""
     options = {"optimizer": side.model.optimizer, "loss": side.model.loss}
     if optimizer is not None:
         options["optimizer"] = optimizer(side)
@@ -31,10 +31,10 @@ def compiled(side, *, optimizer=None, loss=None):
 
 
 def softmax_twice(side):
-    """The loss of probabilities that are taken for logits."""
+    """A loss that treats probabilities as logits."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=side.dtype)
 
-    # Keras would notice a softmax, and take the logits from before it.
+    # Keras would detect a softmax, and use the logits before it.
     def of_probabilities(labels, logits):
         return loss(labels, keras.ops.exp(keras.ops.log_softmax(logits)))
 
@@ -42,34 +42,34 @@ def softmax_twice(side):
 
 
 def ruled(pitfall, side):
-    """An update rule that is not TF1's: of a key of tf1port.pitfalls.updates.WRONG."""
+    """An update rule that is not TF1's, by a key of tf1port.pitfalls.updates.WRONG."""
     return compiled(side, optimizer=lambda side: RuledAdam(WRONG[pitfall], side.config))
 
 
 def optimized(changes, side):
-    """Other options of the optimizer, by name; its slots start anew."""
+    """Other options of the optimizer, by name; its slots are reset."""
 
-    def other(side):
+    def changed(side):
         own = side.model.optimizer
         return _kind(own).from_config({**own.get_config(), **changes})
 
-    return compiled(side, optimizer=other)
+    return compiled(side, optimizer=changed)
 
 
 def with_softmax(side):
-    """Probabilities in the place of logits."""
+    """Probabilities instead of logits."""
     outputs = keras.layers.Softmax(name="probabilities")(side.model.output)
     side.model = keras.Model(side.model.input, outputs)
 
 
 def with_new_logits(side):
-    """The last layer as it is before any weights are loaded."""
+    """Resets the last layer to its weights before any are loaded."""
     layer = side.model.get_layer("logits")
     for variable in layer.trainable_variables:
         variable.assign(keras.ops.zeros_like(variable))
 
 
 def _kind(optimizer):
-    """The class of Keras that an optimizer is of, or derives from."""
+    """The Keras class of an optimizer, or its base class in Keras."""
     classes = type(optimizer).__mro__
     return next(c for c in classes if getattr(keras.optimizers, c.__name__, None) is c)

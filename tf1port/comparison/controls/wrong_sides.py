@@ -10,7 +10,7 @@ from tf1port.pitfalls.weights import forget_bias_added, undone
 
 
 class Wrong:
-    """A side that does what another one does, but for what a subclass defines."""
+    """A side that delegates to the right one, except for the methods of a subclass."""
 
     right: Any = None
 
@@ -46,12 +46,12 @@ def loaded(change, side):
 
 
 def computing_with(change, side):
-    """The right weights at hand, and others to compute with."""
-    kept = side.weights()
+    """Reports the right weights, and computes with changed ones."""
+    right = side.weights()
 
     class Computing(Wrong):
         def weights(self):
-            return kept
+            return right
 
     return Computing(loaded(change, side))
 
@@ -73,14 +73,14 @@ def reading(change, side):
 
 
 class StatesExchanged(Wrong):
-    """Keras' (h, c) taken for TF1's (c, h)."""
+    """Keras' (h, c) mistaken for TF1's (c, h)."""
 
     def forward(self, inputs):
         return sequences.states_exchanged(self.right.forward(inputs))
 
 
 class MaskIgnored(Wrong):
-    """Runs over the padding of short sequences."""
+    """Processes the padding of short sequences as steps."""
 
     def forward_lengths(self, inputs, lengths):
         return self.right.forward_lengths(inputs, sequences.whole(lengths, lengths.max()))
@@ -90,14 +90,14 @@ class LastRepeated(Wrong):
     """Outputs beyond a length repeat the last one, as Keras' default."""
 
     def forward_lengths(self, inputs, lengths):
-        found = dict(self.right.forward_lengths(inputs, lengths))
-        for name in sequences.of_layers(found):
-            found[name] = sequences.last_repeated(found[name], lengths)
-        return found
+        outputs = dict(self.right.forward_lengths(inputs, lengths))
+        for name in sequences.of_layers(outputs):
+            outputs[name] = sequences.last_repeated(outputs[name], lengths)
+        return outputs
 
 
 class Summed(Wrong):
-    """The sum over the batch for its mean."""
+    """The sum over the batch instead of its mean."""
 
     def gradients(self, inputs, labels):
         loss, gradients = self.right.gradients(inputs, labels)
@@ -112,7 +112,7 @@ class OneMore(Wrong):
 
 
 class AveragedTwice(Wrong):
-    """Gradients divided by the size of the batch once more."""
+    """Gradients divided by the batch size twice."""
 
     def gradients(self, inputs, labels):
         loss, gradients = self.right.gradients(inputs, labels)

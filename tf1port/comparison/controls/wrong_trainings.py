@@ -18,13 +18,13 @@ class StatisticsFrozen(Wrong):
         before = self.right.weights()
         losses = self.right.train_steps(batches)
         state = self.right.state()
-        kept = {name: before[name] for name in statistics(before)}
-        self.right.restore(state._replace(weights={**state.weights, **kept}))
+        frozen = {name: before[name] for name in statistics(before)}
+        self.right.restore(state._replace(weights={**state.weights, **frozen}))
         return losses
 
 
 def forgetting(change, side):
-    """Loses a part of its state whenever it goes on training: `change(state)`."""
+    """Changes its state, by `change(state)`, at each call of `train_steps`."""
 
     class Forgetting(Wrong):
         def train_steps(self, batches):
@@ -35,7 +35,7 @@ def forgetting(change, side):
 
 
 def resuming(change, side):
-    """Goes on from another state than it is given: `change(state, own)`."""
+    """Restores another state than the given one: `change(state, own)`."""
 
     class Resuming(Wrong):
         def restore(self, state):
@@ -45,23 +45,23 @@ def resuming(change, side):
 
 
 def with_option(name, value, side):
-    """Another option of the optimizer, of a side that can be made again."""
+    """Another option of the optimizer, for a side that can be rebuilt."""
     return side.again({name: value})
 
 
 def begun(change, side):
-    """Another state of the optimizer from the start, whenever the side is made."""
+    """Another state of the optimizer from the start, also when the side is rebuilt."""
 
     class Begun(Wrong):
-        def again(self, *changed, **others):
-            return begun(change, self.right.again(*changed, **others))
+        def again(self, *args, **kwargs):
+            return begun(change, self.right.again(*args, **kwargs))
 
     side.restore(change(side.state()))
     return Begun(side)
 
 
 def exporting(change, side):
-    """Exports another model than its own: `change(side)` before it does."""
+    """Exports a changed model: `change(side)` is called before the export."""
 
     class Exporting(Wrong):
         def export(self, folder):

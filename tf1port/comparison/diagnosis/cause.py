@@ -1,4 +1,4 @@
-"""What a difference may come from: a pitfall of the catalogue, in the words of the case at hand."""
+"""A possible cause of a difference: a pitfall of the catalogue, described for the case at hand."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ from tf1port.pitfalls.catalogue import Pitfall
 
 
 class Cause(NamedTuple):
-    """A pitfall, and what to call it where its name is not enough.
+    """A pitfall, with a description of its own where its name is not enough.
 
-    rounding: what it may leave of the difference where the graph rounds what was solved for.
+    rounding: the difference that may remain because the graph rounds a number that was solved for.
     """
 
     pitfall: Pitfall

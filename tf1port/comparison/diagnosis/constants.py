@@ -1,6 +1,6 @@
-"""Constants that differ as data: what a step, or a batch, need not show.
+"""Constants that differ, though a step or a batch need not show it.
 
-Every function yields attempts: a Cause, or several, and nothing that is left of the difference.
+Every function yields attempts: a Cause, or several, and two empty dicts: no difference remains.
 """
 
 from tf1port.comparison.diagnosis import rates
@@ -21,34 +21,34 @@ def all_of(evidence):
 
 
 def _cells(evidence):
-    """A clip that one side has, or of another size."""
+    """A clip of the cell state that one side lacks, or that differs."""
     legacy = evidence.legacy.cell_constants()
     modern = evidence.live.cell_constants({name.rpartition(" of ")[2] for name in legacy})
-    words = _words("constants of cells", legacy, modern, evidence.dtype)
-    if words:
-        yield Cause(catalogue.CELL_CLIP, "; ".join(words.values())), {}, {}
+    differences = _differences("constants of cells", legacy, modern, evidence.dtype)
+    if differences:
+        yield Cause(catalogue.CELL_CLIP, "; ".join(differences.values())), {}, {}
 
 
 def _optimizer(evidence):
-    """Options of the optimizer, or its rate at some steps."""
+    """Options of the optimizer that differ, or its rate at some steps."""
     legacy, modern = rates.of_optimizers(evidence)
-    words = _words("optimizer", legacy, modern, evidence.dtype)
-    later = [name for name in words if name.startswith(RATE)]
-    for name in later[1:]:  # the first says enough
-        del words[name]
-    found: dict[Pitfall, list[str]] = {}
-    for name, said in words.items():
+    differences = _differences("optimizer", legacy, modern, evidence.dtype)
+    later = [name for name in differences if name.startswith(RATE)]
+    for name in later[1:]:  # the first one suffices
+        del differences[name]
+    by_pitfall: dict[Pitfall, list[str]] = {}
+    for name, lines in differences.items():
         option = "learning_rate" if name.startswith(RATE) else name
-        found.setdefault(pitfall_of(evidence, option), []).append(said)
-    if found:
-        yield [Cause(pitfall, "; ".join(said)) for pitfall, said in found.items()], {}, {}
+        by_pitfall.setdefault(pitfall_of(evidence, option), []).append(lines)
+    if by_pitfall:
+        yield [Cause(pitfall, "; ".join(lines)) for pitfall, lines in by_pitfall.items()], {}, {}
 
 
-def _words(quantity, legacy, modern, dtype):
-    """What differs, in words by name."""
-    found = {}
+def _differences(quantity, legacy, modern, dtype):
+    """Descriptions of the constants that differ, by name."""
+    places = {}
     for name in legacy.keys() & modern.keys():
-        one = constants.check(quantity, {name: legacy[name]}, {name: modern[name]}, dtype)
-        if not one.passed:
-            found[name] = one.place
-    return {name: found[name] for name in legacy if name in found}
+        result = constants.check(quantity, {name: legacy[name]}, {name: modern[name]}, dtype)
+        if not result.passed:
+            places[name] = result.place
+    return {name: places[name] for name in legacy if name in places}

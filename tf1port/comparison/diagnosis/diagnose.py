@@ -1,8 +1,8 @@
 """Which known mistake explains a gap between the sides.
 
-Each known mistake is made on the legacy side, or made good on the modern one: the other modules
-here. It explains the gap if then the check that failed would have passed and hardly anything of the
-gap is left. A mistake that nobody knows of is explained by none.
+The other modules here make each known mistake on the legacy side, or correct it on the modern one.
+It explains the gap if the check that failed would then pass and hardly any gap remains. An unknown
+mistake is explained by none.
 """
 
 from typing import Any
@@ -23,32 +23,32 @@ from tf1port.comparison.diagnosis.cause import Cause
 from tf1port.comparison.diagnosis.evidence import Evidence
 from tf1port.numerics.differences import difference
 
-# What may be left of a gap that is explained: where a check fails by rounding, there is no more to
-# a gap than what a change of hardly anything may close by chance.
-LEFT = 0.01
+# The share of a gap that may remain once it is explained. It is small because a gap of rounding
+# alone may be closed by chance, by any small change.
+RESIDUAL = 0.01
 
 
 def diagnose(legacy, modern, batches, *, dtype, failed):
     """Looks for the mistakes that explain why a check failed.
 
     Args:
-        legacy, modern: two sides as they were when the ladder began; `legacy` is put back to that
-            after it, `modern` may be a replay (tf1port.comparison.sides.recorded).
+        legacy, modern: two sides as they were when the ladder began; `legacy` is restored to that
+            at the end, `modern` may be a replay (tf1port.comparison.sides.recorded).
         batches: the batches of the ladder.
         dtype: "float32" or "float64", of both sides.
         failed: the first check that failed, a tf1port.numerics.comparison.Check.
 
     Returns:
-        What explains it: dicts of "cause", "pitfalls" (their ids), "max_abs" (what is left of the
-        gap) and "explains" (True). Best first: what was solved for, such as a learning rate, comes
-        after the mistakes that have nothing to solve for, as it explains more easily. Empty where
-        nothing known does. None names a mistake that the sides cannot have.
+        The explanations: dicts of "cause", "pitfalls" (their ids), "max_abs" (the gap that remains)
+        and "explains" (True). Best first: a mistake with a number that is solved for, such as a
+        learning rate, fits more easily and comes after those without. Empty where no known mistake
+        fits. None names a mistake that the sides cannot have.
     """
     evidence = Evidence(legacy, modern, batches, dtype=dtype, failed=failed)
-    bound = min(failed.bound, LEFT * failed.max_abs) if failed.max_abs else failed.bound
+    bound = min(failed.bound, RESIDUAL * failed.max_abs) if failed.max_abs else failed.bound
     try:
         if _vanished(evidence, failed.bound):
-            return _explaining(layers.kept(evidence), evidence.traits, bound)
+            return _explaining(layers.retained_state(evidence), evidence.traits, bound)
         # What takes longer comes where nothing else explains it.
         for attempts in (
             variables.all_of,
@@ -65,16 +65,16 @@ def diagnose(legacy, modern, batches, *, dtype, failed):
             outputs.heads,
             outputs.pairs,
         ):
-            found = _explaining(attempts(evidence), evidence.traits, bound)
-            if found:
-                return found
+            causes = _explaining(attempts(evidence), evidence.traits, bound)
+            if causes:
+                return causes
         return []
     finally:
         evidence.put_back()
 
 
 def _vanished(evidence, bound):
-    """Whether sides that were asked for nothing before do not differ at all."""
+    """Whether sides that were not called before do not differ at all."""
     if not evidence.at_once:
         return False
     pair = evidence.ask(evidence.legacy), evidence.ask(evidence.modern)
@@ -82,20 +82,24 @@ def _vanished(evidence, bound):
 
 
 def _explaining(attempts, traits, bound):
-    """The attempts that succeed: each is a Cause, or several, and two dicts that it makes equal."""
-    found: list[dict[str, Any]] = []
-    for cause, expected, actual in attempts:
-        causes = [cause] if isinstance(cause, Cause) else cause
-        if not all(one.pitfall.applies(traits) for one in causes):
+    """The attempts that succeed, as `diagnose` returns them.
+
+    Args:
+        attempts: triples of a Cause, or several, and two dicts of arrays that it should make equal.
+    """
+    explanations: list[dict[str, Any]] = []
+    for attempt, expected, actual in attempts:
+        causes = [attempt] if isinstance(attempt, Cause) else attempt
+        if not all(cause.pitfall.applies(traits) for cause in causes):
             continue
-        left = 0.0
+        gap = 0.0
         if expected or actual:  # not slots of plain gradient descent
             with np.errstate(all="ignore"):
-                left = difference(expected, actual).max_abs
-        if left <= max(bound, *(one.rounding for one in causes)):
-            words = "; ".join(map(str, causes))
-            ids = [one.pitfall.id for one in causes]
-            if any(one["pitfalls"] == ids for one in found):
+                gap = difference(expected, actual).max_abs
+        if gap <= max(bound, *(cause.rounding for cause in causes)):
+            text = "; ".join(map(str, causes))
+            ids = [cause.pitfall.id for cause in causes]
+            if any(known["pitfalls"] == ids for known in explanations):
                 continue
-            found.append({"cause": words, "pitfalls": ids, "max_abs": left, "explains": True})
-    return found
+            explanations.append({"cause": text, "pitfalls": ids, "max_abs": gap, "explains": True})
+    return explanations

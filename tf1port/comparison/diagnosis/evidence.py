@@ -1,4 +1,4 @@
-"""What a diagnosis knows: two sides before their first step, and how to ask them for one quantity.
+"""The input of a diagnosis: two sides before their first step, and how to compute one quantity.
 
 Quantities are those of tf1port/numerics/tolerances.py.
 """
@@ -19,7 +19,7 @@ OUTPUTS = {"outputs", "logits"}
 
 
 class Evidence:
-    """The sides, and what is measured of them once.
+    """The sides, and values of theirs that are computed once.
 
     Attributes:
         quantity, bound: of the check that failed.
@@ -41,7 +41,7 @@ class Evidence:
 
     @property
     def linear_weights(self):
-        """The weights as the graph's own variables hold them, in Keras' layout: no forget bias."""
+        """The values of the graph's own variables in Keras' layout, without the forget bias."""
         weight_map = getattr(self.legacy, "weight_map", None)
         if weight_map is None:
             return self.weights
@@ -55,12 +55,12 @@ class Evidence:
             return {}
         entries = self.legacy.map.layers.items()
         scopes = {n: e if isinstance(e, str) else getattr(e, "scope", None) for n, e in entries}
-        found = {name: program.recurrent(scope) for name, scope in scopes.items() if scope}
-        return {name: layer.constants for name, layer in found.items() if layer}
+        layers = {name: program.recurrent(scope) for name, scope in scopes.items() if scope}
+        return {name: layer.constants for name, layer in layers.items() if layer}
 
     @property
     def shares(self):
-        """What dropout of the graph may leave, of 1."""
+        """The keep probabilities that the graph's dropout may have."""
         own = getattr(self.legacy, "shares", None)
         return [float(share) for share in own()] if own else []
 
@@ -85,7 +85,7 @@ class Evidence:
 
     @property
     def image_changes(self):
-        """The Changes of what the model is fed."""
+        """The Changes of the model's inputs."""
         own = getattr(self.legacy, "input_changes", None)
         return image_changes.of(self.config.model) if own is None else own
 
@@ -96,7 +96,7 @@ class Evidence:
 
     @property
     def at_once(self):
-        """Whether the quantity is one that a side tells without a step of training."""
+        """Whether the quantity takes no training step."""
         return self.quantity in VARIABLES | OUTPUTS | {"outputs of lengths", "loss", "gradients"}
 
     @property
@@ -113,10 +113,10 @@ class Evidence:
 
     @property
     def series(self):
-        """The modern side's losses [steps], trained as the ladder does: the first step apart."""
+        """The modern side's losses [steps], trained as by the ladder: the first step by itself."""
         if self._series is None:
-            parts = self.batches[:1], self.batches[1:]
-            self._series = np.concatenate([self.modern.train_steps(part) for part in parts])
+            pieces = self.batches[:1], self.batches[1:]
+            self._series = np.concatenate([self.modern.train_steps(piece) for piece in pieces])
         return self._series
 
     @property
@@ -129,20 +129,20 @@ class Evidence:
         return self._stepped
 
     def after_a_step(self, side):
-        """The arrays of the quantity, slots or weights, of a side as it stands."""
+        """The arrays of the quantity, slots or weights, in a side's present state."""
         return side.slots() if self.quantity == "slots" else side.weights()
 
     def put_back(self):
-        """The legacy side as it was."""
+        """Restores the legacy side's state at the start."""
         self.legacy.restore(self.start)
 
     def ask(self, side, *, images=None):
-        """The arrays of the quantity, of a side as it stands, up to the gradients."""
+        """The arrays of the quantity, up to the gradients, in a side's present state."""
         images = self.images if images is None else images
         if self.quantity in VARIABLES:
             return side.weights()
         if self.quantity == "outputs of lengths":
-            return side.forward_lengths(*lengths.sweep(images))
+            return side.forward_lengths(*lengths.repeated(images))
         if self.quantity in OUTPUTS:
             outputs = dict(side.forward(images))
             logits = outputs.pop("logits", None)

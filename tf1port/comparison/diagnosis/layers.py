@@ -1,7 +1,7 @@
-"""Known mistakes in a Keras model's layers, made good one by one on the evidence of a failed check.
+"""Known mistakes in a Keras model's layers, corrected one by one on the evidence of a failed check.
 
-Every function yields pairs of a Cause and a context manager within which the live model is right
-if it is the one. Sides that are no Keras model have none of them.
+Every function yields pairs of a Cause and a context manager within which the live model has that
+mistake corrected. Sides that are no Keras model yield none.
 """
 
 import copy
@@ -15,26 +15,26 @@ from tf1port.comparison.diagnosis import repairs
 from tf1port.comparison.diagnosis.cause import Cause
 from tf1port.comparison.diagnosis.evidence import OUTPUTS
 from tf1port.pitfalls import catalogue
-from tf1port.pitfalls.models import activations, average_for_max, parts
+from tf1port.pitfalls.models import activations, average_for_max, layers_and_cells
 
-RIGHT = ("tanh", "sigmoid", "relu", "linear", "hard_sigmoid")  # activations that may be meant
-EPSILONS = (1e-3, 1e-5, 1e-6, 1e-12, 1e-8)  # of normalizations: TF1's and Keras' own, and others'
+RIGHT = ("tanh", "sigmoid", "relu", "linear", "hard_sigmoid")  # activations the graph may have
+EPSILONS = (1e-3, 1e-5, 1e-6, 1e-12, 1e-8)  # of normalizations: defaults of TF1, Keras and others
 _DROPOUTS = ("rate", "dropout", "recurrent_dropout")
 
 
 def all_of(evidence):
-    """All attempts: a Cause, and two dicts of arrays that are equal if it is the one."""
+    """All attempts: a Cause, and two dicts of arrays that are equal if it explains the gap."""
     if not is_keras(evidence.live):
         return
-    found = []
+    repairs_to_try = []
     if evidence.quantity in OUTPUTS:
-        found += [_activations, _normalizations, _cell_clips, _dropped]
+        repairs_to_try += [_activations, _normalizations, _cell_clips, _dropped]
     if evidence.quantity in OUTPUTS | {"outputs of lengths", "loss"}:
-        found += [_recurrent, _stateful]
+        repairs_to_try += [_recurrent, _stateful]
     if evidence.quantity == "loss":
-        found += [_rates, _in_training]
-    expected = evidence.ask(evidence.legacy) if found else {}
-    for repairs_of in found:
+        repairs_to_try += [_rates, _in_training]
+    expected = evidence.ask(evidence.legacy) if repairs_to_try else {}
+    for repairs_of in repairs_to_try:
         for cause, repaired in repairs_of(evidence):
             with repaired:
                 actual = evidence.ask(evidence.live)
@@ -50,19 +50,19 @@ def is_keras(side):
 
 def _of(evidence, kind):
     """The layers and cells of a kind, each once."""
-    found = {id(part): part for part in parts(evidence.live.model) if isinstance(part, kind)}
-    return list(found.values())
+    layers = layers_and_cells(evidence.live.model)
+    return list({id(layer): layer for layer in layers if isinstance(layer, kind)}.values())
 
 
 def _activations(evidence):
     """Another activation function than the graph's: in one layer, or wherever it is used."""
     places = [
-        (part, name, function)
-        for part in _of(evidence, keras.Layer)
-        for name, function in activations(part).items()
+        (layer, name, function)
+        for layer in _of(evidence, keras.Layer)
+        for name, function in activations(layer).items()
     ]
     for wrong in sorted({f for _, _, f in places}, key=keras.activations.serialize):
-        own = [(part, name) for part, name, function in places if function is wrong]
+        own = [(layer, name) for layer, name, function in places if function is wrong]
         groups = [own, *([one] for one in own if len(own) > 1)]
         for right in RIGHT:
             if keras.activations.get(right) is not wrong:
@@ -74,9 +74,9 @@ def _activations(evidence):
 @contextmanager
 def _activated(places, name):
     with ExitStack() as stack:
-        for part, attribute in places:
+        for layer, attribute in places:
             value = {attribute: keras.activations.get(name)}
-            stack.enter_context(repairs.attributes([part], **value))
+            stack.enter_context(repairs.attributes([layer], **value))
         yield
 
 
@@ -105,7 +105,7 @@ def _cell_clips(evidence):
 
 def _dropped(evidence):
     """Dropout that drops outside of training."""
-    layers = [one for one in _of(evidence, keras.Layer) if _dropping(one)]
+    layers = [layer for layer in _of(evidence, keras.Layer) if _dropping(layer)]
     if layers:
         yield Cause(catalogue.DROPOUT_ON), _rated(layers, lambda rate: 0.0)
 
@@ -123,15 +123,15 @@ def _recurrent(evidence):
 
 
 def _stateful(evidence):
-    """Layers that go on from the state of the batch before."""
+    """Layers that start from the state of the previous batch."""
     layers = stateful(evidence)
     if layers:
         words = f"stateful=True: {', '.join(layer.name for layer in layers)} keeps its state"
         yield Cause(catalogue.STATEFUL, words), repairs.attributes(layers, stateful=False)
 
 
-def kept(evidence):
-    """Attempts where only what a side was asked before makes the difference."""
+def retained_state(evidence):
+    """Attempts where only the state that a layer keeps from an earlier call makes a difference."""
     for cause, _ in _stateful(evidence):
         yield cause, {}, {}
 
@@ -144,15 +144,15 @@ def stateful(evidence):
 
 
 def _rates(evidence):
-    """Dropout at another rate: what stays is scaled by it, whatever is dropped."""
-    layers = [one for one in _of(evidence, keras.Layer) if _dropping(one)]
+    """Dropout at another rate: kept units are scaled by it, whichever are dropped."""
+    layers = [layer for layer in _of(evidence, keras.Layer) if _dropping(layer)]
     if not layers:
         return
     yield Cause(catalogue.DROPOUT_RATE), _rated(layers, lambda rate: 1 - rate)
     yield Cause(catalogue.DROPOUT_OTHER, "dropout that is not the graph's"), _rated(layers, _none)
     own = {1 - value for layer in layers for value in _own_rates(layer).values()}
     for share in [share for share in evidence.shares if own != {1 - share}]:
-        for group in [layers, *([one] for one in layers if len(layers) > 1)]:
+        for group in [layers, *([chosen] for chosen in layers if len(layers) > 1)]:
             words = f"dropout has another rate than {1 - share:.6g}"
             repaired = _rated(group, functools.partial(_constant, 1 - share))
             yield Cause(catalogue.DROPOUT_OTHER, words), repaired
@@ -187,7 +187,7 @@ def _rated(layers, change):
 
 
 def _in_training(evidence):
-    """A normalization that takes its moving statistics in training as well."""
+    """A normalization that uses its moving statistics in training as well."""
     layers = _of(evidence, keras.layers.BatchNormalization)
     for layer in layers:
         yield Cause(catalogue.INFERENCE_MODE), repairs.calling(layer, training=True)
@@ -196,7 +196,8 @@ def _in_training(evidence):
 def _pooling(evidence):
     """Average pooling where it should be max pooling."""
     model = evidence.live.model
-    if not any(isinstance(part, keras.layers.AveragePooling2D) for part in parts(model)):
+    layers = layers_and_cells(model)
+    if not any(isinstance(layer, keras.layers.AveragePooling2D) for layer in layers):
         return
     side = copy.copy(evidence.live)
     average_for_max(side, back=True)

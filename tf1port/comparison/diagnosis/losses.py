@@ -1,6 +1,6 @@
 """Known mistakes in the loss and in the gradients, tried on the evidence of a failed check.
 
-Every function yields attempts: a Cause, and two dicts of arrays that are equal if it is the one.
+Every function yields attempts: a Cause, and two dicts of arrays, equal if it explains the gap.
 """
 
 import keras
@@ -15,8 +15,8 @@ from tf1port.numerics.precision import floatx
 from tf1port.pitfalls import catalogue
 from tf1port.pitfalls import weights as weight_changes
 
-_ROUNDED = 1e-4  # of a difference: what constants in float32 leave of it
-_TINY = 1e-9  # of a gradient: what of a difference is no penalty of its weight
+_ROUNDED = 1e-4  # the share of a gap that constants in float32 may leave
+_TINY = 1e-9  # relative to a gradient: a smaller difference is no penalty of its weight
 
 
 def all_of(evidence):
@@ -29,7 +29,7 @@ def all_of(evidence):
 
 
 def _factors(evidence):
-    """The sum over the batch for its mean, or the mean for the sum."""
+    """The sum over the batch instead of its mean, or the reverse."""
     actual, loss = evidence.ask(evidence.modern), evidence.ask(evidence.legacy)["loss"]
     labels = np.asarray(evidence.labels)
     for count in sorted({len(labels), *labels.shape[1:2], labels.size} - {1}):
@@ -38,7 +38,7 @@ def _factors(evidence):
 
 
 def _of_logits(evidence):
-    """Another loss of the right logits."""
+    """A different loss of the same logits."""
     actual, labels = evidence.ask(evidence.modern), evidence.labels
     logits = evidence.forward.get("logits")
     if logits is None or logits.ndim != 2 or np.shape(labels) != logits.shape[:1]:
@@ -51,7 +51,7 @@ def _of_logits(evidence):
 
 
 def _training_logits(evidence):
-    """Logits [B, C] as in training: a normalization takes the batch's own statistics."""
+    """Logits [B, C] as in training: a normalization uses the batch's own statistics."""
     outputs, weights = evidence.forward, evidence.weights
     if "normalization" not in outputs:
         return outputs["logits"]
@@ -70,24 +70,24 @@ def _cross_entropy(logits, labels):
 
 
 def _keras_losses(evidence):
-    """Options of a Keras loss: made right in the live model, and held against the gradients too."""
+    """Options of a Keras loss, corrected in the live model; the gradients are compared too."""
     own = _description(evidence.live)
     if own is None:
         return
     options, expected = own["config"], _both(evidence, evidence.legacy)
     if "from_logits" in options:
-        taken = options["from_logits"]
-        pitfall = catalogue.SOFTMAX_TWICE if taken else catalogue.LOGITS_UNSCALED
-        other = _changed(own, evidence.dtype, from_logits=not taken)
-        yield Cause(pitfall), expected, _with_loss(evidence, other)
-    for cause, other in _smoothings(evidence, own, np.mean(expected["loss"])):
-        made = _with_loss(evidence, other)
+        from_logits = options["from_logits"]
+        pitfall = catalogue.SOFTMAX_TWICE if from_logits else catalogue.LOGITS_UNSCALED
+        loss = _changed(own, evidence.dtype, from_logits=not from_logits)
+        yield Cause(pitfall), expected, _with_loss(evidence, loss)
+    for cause, loss in _smoothings(evidence, own, np.mean(expected["loss"])):
+        actual = _with_loss(evidence, loss)
         gap = difference(expected, _both(evidence, evidence.live)).max_abs
-        yield cause._replace(rounding=_ROUNDED * gap), expected, made
+        yield cause._replace(rounding=_ROUNDED * gap), expected, actual
 
 
 def _smoothings(evidence, own, right):
-    """Losses whose labels are smoothed as the graph's must be, as the value of the loss says."""
+    """Losses with the label smoothing that the value of the graph's loss implies."""
     options = own["config"]
     if options.get("label_smoothing"):
         words = f"labels are smoothed by {options['label_smoothing']:g}, the graph's are not"
@@ -95,8 +95,8 @@ def _smoothings(evidence, own, right):
         yield cause, _changed(own, evidence.dtype, label_smoothing=0.0)
     if own["class_name"] != "SparseCategoricalCrossentropy" and "label_smoothing" not in options:
         return
-    ends = [_smoothed(own, share, evidence.dtype) for share in (0.0, 1.0)]
-    none, all_ = (np.mean(_with_loss(evidence, one)["loss"]) for one in ends)
+    extremes = [_smoothed(own, share, evidence.dtype) for share in (0.0, 1.0)]
+    none, all_ = (np.mean(_with_loss(evidence, loss)["loss"]) for loss in extremes)
     share = float((right - none) / (all_ - none)) if all_ != none else 0.0
     if 0 < share < 1:
         words = f"labels are not smoothed by {share:.4g}"
@@ -111,7 +111,7 @@ def _smoothed(own, share, dtype):
 
 
 def _description(side):
-    """The loss of a Keras model as a description of Keras'; None of another one."""
+    """The serialized Keras loss of a side's model; None where it has none."""
     if not is_keras(side):
         return None
     loss = getattr(side.model, "loss", None)
@@ -129,9 +129,9 @@ def _changed(description, dtype, **options):
         return keras.losses.deserialize({**description, "config": options})
 
 
-def _with_loss(evidence, other):
+def _with_loss(evidence, loss):
     """The loss and gradients of the live model, compiled with another loss."""
-    with repairs.loss(evidence.live, other):
+    with repairs.loss(evidence.live, loss):
         return _both(evidence, evidence.live)
 
 
@@ -141,36 +141,36 @@ def _both(evidence, side):
 
 
 def _penalties(evidence):
-    """Half the sum of squares of some weights, times a factor, that one of the losses has more."""
+    """An L2 penalty of some weights that only one of the losses has."""
     expected, actual = (_both(evidence, side) for side in (evidence.legacy, evidence.modern))
     for weights in (evidence.linear_weights, evidence.weights):  # of the graph's, of the port's
         yield from _penalty(expected, actual, weights)
 
 
 def _penalty(expected, actual, weights):
-    found = {}
+    factors = {}
     for name in expected.keys() & actual.keys() & weights.keys():
         rest = np.float64(expected[name]) - actual[name]
         size = np.abs(expected[name]).max(initial=0.0) + np.abs(actual[name]).max(initial=0.0)
         if np.abs(rest).max(initial=0.0) > _TINY * size:
-            found[name] = np.vdot(rest, weights[name]) / np.vdot(weights[name], weights[name])
-    if not found:
+            factors[name] = np.vdot(rest, weights[name]) / np.vdot(weights[name], weights[name])
+    if not factors:
         return
-    penalty = sum(factor * np.sum(weights[name] ** 2) for name, factor in found.items()) / 2
-    made = {name: actual[name] + factor * weights[name] for name, factor in found.items()}
-    made = {**actual, **made, "loss": actual["loss"] + penalty}
-    yield Cause(catalogue.PENALTY, _penalty_words(found)), expected, made
+    penalty = sum(factor * np.sum(weights[name] ** 2) for name, factor in factors.items()) / 2
+    corrected = {name: actual[name] + factor * weights[name] for name, factor in factors.items()}
+    corrected = {**actual, **corrected, "loss": actual["loss"] + penalty}
+    yield Cause(catalogue.PENALTY, _penalty_text(factors)), expected, corrected
 
 
-def _penalty_words(factors):
+def _penalty_text(factors):
     names, largest = sorted(factors), max(factors.values(), key=abs)
     many = f"{names[0]} and {len(names) - 1} more" if len(names) > 2 else " and ".join(names)
-    which = "lacks" if largest > 0 else "has, and the graph's has not,"
-    return f"the loss {which} {abs(largest):.4g} times half the sum of squares of {many}"
+    verb = "lacks" if largest > 0 else "has, and the graph's has not,"
+    return f"the loss {verb} {abs(largest):.4g} times half the sum of squares of {many}"
 
 
 def _gradients(evidence):
-    """Right gradients that were changed afterwards."""
+    """Correct gradients that were changed afterwards."""
     expected, actual = evidence.ask(evidence.legacy), evidence.ask(evidence.modern)
     factor, size = ratio(actual, expected), len(evidence.labels)
     divided = round(1 / factor, 6) == size if factor else False

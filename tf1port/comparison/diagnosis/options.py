@@ -1,7 +1,7 @@
-"""What the optimizer of a Keras model should have had, tried out on the evidence of a failed step.
+"""The graph's optimizer options, tried in a Keras model on the evidence of a failed step.
 
-For sides that can be made anew with another optimizer (tf1port.comparison.sides.keras). Every
-function yields attempts: a Cause, and two dicts of arrays that are equal if it is the one.
+For sides that can be rebuilt with another optimizer (tf1port.comparison.sides.keras). Every
+function yields attempts: a Cause, and two dicts of arrays, equal if it explains the gap.
 """
 
 import numpy as np
@@ -28,23 +28,23 @@ OPTIONS = {
 STEPPED = {"slots", "stepped weights"}
 
 _ROUNDED = 1e-6  # of a slot to which a bias was added in float32
-# What Keras' optimizers may do besides, where the graph's does not.
-_UNSAID = dict.fromkeys(("clipnorm", "global_clipnorm", "clipvalue"))
-_UNSAID |= {"amsgrad": False, "nesterov": False, "weight_decay": 0.0, "momentum": 0.0}
+# Options of Keras' optimizers that are off where the graph's optimizer has no such option.
+_OFF = dict.fromkeys(("clipnorm", "global_clipnorm", "clipvalue"))
+_OFF |= {"amsgrad": False, "nesterov": False, "weight_decay": 0.0, "momentum": 0.0}
 
 
 def all_of(evidence):
-    """All attempts for the quantities of one step that change a single thing."""
+    """All attempts for the quantities of one step that change a single option."""
     yield from _attempts(evidence, _single)
 
 
 def states(evidence):
-    """Attempts with a part of the optimizer's state that was not taken over."""
+    """Attempts with the slots, or the step count, that were not loaded."""
     yield from _attempts(evidence, _states)
 
 
 def together(evidence):
-    """All options that are wrong at once, or all of the state."""
+    """Attempts with all wrong options corrected at once, or with all of the optimizer's state."""
     yield from _attempts(evidence, _together)
 
 
@@ -74,17 +74,17 @@ def _attempts(evidence, candidates):
         yield cause, evidence.stepped, evidence.after_a_step(side)
 
 
-def same(one, other):
+def same(first, second):
     """Whether two options are the same, as float32 if they are numbers."""
-    if isinstance(one, float) and isinstance(other, float):
-        return np.float32(one) == np.float32(other)
-    return one == other
+    if isinstance(first, float) and isinstance(second, float):
+        return np.float32(first) == np.float32(second)
+    return first == second
 
 
 def _wrong(evidence):
-    """Pairs of own and right values of the optimizer's options that differ, by name."""
-    rights, options = {**_UNSAID, **evidence.config.options}, evidence.live.options
-    if options.get("weight_decay") is None:  # which AdamW, unlike Adam, does not take
+    """Pairs of actual and expected values of the optimizer's options that differ, by name."""
+    rights, options = {**_OFF, **evidence.config.options}, evidence.live.options
+    if options.get("weight_decay") is None:  # AdamW, unlike Adam, accepts no None
         options["weight_decay"] = 0.0
     pairs = {n: (_clip(own), _clip(rights[n])) for n, own in options.items() if n in rights}
     return {name: pair for name, pair in pairs.items() if not same(*pair)}
@@ -97,29 +97,29 @@ def _clip(value):
 
 def _by_pitfall(evidence, wrong):
     """The options that differ as lists of names, those of one pitfall together."""
-    found: dict[Pitfall, list[str]] = {}
+    groups: dict[Pitfall, list[str]] = {}
     for name in wrong:
-        found.setdefault(pitfall_of(evidence, name), []).append(name)
-    return found
+        groups.setdefault(pitfall_of(evidence, name), []).append(name)
+    return groups
 
 
 def pitfall_of(evidence, name):
-    """The pitfall of an option that is wrong; a rate that changes by itself has one of its own."""
+    """The pitfall of a wrong option; a learning rate with a schedule has one of its own."""
     if name == "learning_rate" and rates.is_scheduled(evidence):
         return catalogue.SCHEDULE
     return OPTIONS.get(name, catalogue.OTHER_OPTION)
 
 
 def _cause(pitfall, names, wrong):
-    return Cause(pitfall, "; ".join(_said(name, *wrong[name]) for name in names))
+    return Cause(pitfall, "; ".join(_difference(name, *wrong[name]) for name in names))
 
 
-def _said(name, own, right):
+def _difference(name, own, right):
     return f"{name} is {_text(own)}, not {_text(right)}"
 
 
 def _single(evidence):
-    """Pairs of a cause and the side without that fault."""
+    """Pairs of a cause and the side with that mistake corrected."""
     live, start = evidence.live, evidence.start
     right = getattr(evidence.legacy, "optimizer", None)
     if right is not None and live.optimizer_kind != right.kind:
@@ -137,7 +137,7 @@ def _single(evidence):
 
 
 def _states(evidence):
-    """Pairs of a cause and the side with more of the right state."""
+    """Pairs of a cause and the side with the slots, or the step count, of the graph."""
     live, start = evidence.live, evidence.start
     own = live.again().state()
     for pitfall, state in (
@@ -154,7 +154,7 @@ def _restored(live, state):
 
 
 def _together(evidence):
-    """Pairs of several Causes at once, or of a larger one, and the side without those faults."""
+    """Pairs of several Causes at once, or of a larger one, and the side with them corrected."""
     start = evidence.start
     state = evidence.live.again().state()._replace(slots=start.slots, count=start.count)
     yield Cause(catalogue.OPTIMIZER_STATE), _restored(evidence.live, state)

@@ -1,6 +1,6 @@
 """Known mistakes up to the outputs, tried on the evidence of a failed check.
 
-Every function yields attempts: a Cause, and two dicts of arrays that are equal if it is the one.
+Every function yields attempts: a Cause, and two dicts of arrays, equal if it explains the gap.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from tf1port.numerics.differences import difference
 from tf1port.pitfalls import catalogue
 from tf1port.pitfalls import sequences as output_changes
 
-PAIRED = 40  # mistakes at most, of which any two are tried together
+PAIRED = 40  # up to so many possible mistakes any two are tried together
 
 
 def single(evidence):
@@ -36,14 +36,14 @@ def pairs(evidence):
     actual = evidence.ask(evidence.modern)
     if len(evidence.changes) > PAIRED:
         return
-    for one, other in itertools.combinations(evidence.changes, 2):
-        changed = other.apply(one.apply(evidence.weights))
-        causes = [of_change(one), of_change(other)]
+    for first, second in itertools.combinations(evidence.changes, 2):
+        changed = second.apply(first.apply(evidence.weights))
+        causes = [of_change(first), of_change(second)]
         yield causes, evidence.with_weights(changed), actual
 
 
 def _weights(evidence):
-    """Weights that were changed on their way."""
+    """Weights that were converted with a mistake."""
     actual = evidence.ask(evidence.modern)
     for change in evidence.changes:
         expected = evidence.with_weights(change.apply(evidence.weights))
@@ -51,7 +51,7 @@ def _weights(evidence):
 
 
 def _images(evidence):
-    """Other images than those fed."""
+    """Inputs changed by a mistake, such as reversed steps."""
     actual = evidence.ask(evidence.modern)
     for change in evidence.image_changes:
         expected = evidence.ask(evidence.legacy, images=change.apply(evidence.images))
@@ -59,7 +59,7 @@ def _images(evidence):
 
 
 def _initial(evidence):
-    """A state of zeros in the place of the graph's own."""
+    """An initial state of zeros instead of the graph's own."""
     if not hasattr(evidence.legacy, "cells"):  # no graph of a third party
         return
     with zero_states(evidence.legacy) as starts:
@@ -69,13 +69,13 @@ def _initial(evidence):
 
 
 def _states(evidence):
-    """c and h taken for each other."""
+    """c and h exchanged."""
     expected = output_changes.states_exchanged(evidence.ask(evidence.legacy))
     yield Cause(catalogue.STATES), expected, evidence.ask(evidence.modern)
 
 
 def _epsilons(evidence):
-    """Another epsilon in the normalization, solved for in its outputs."""
+    """A different epsilon in the normalization, solved for from its outputs."""
     name, actual = "normalization", evidence.ask(evidence.modern)
     if name not in actual:
         return
@@ -92,21 +92,21 @@ def _epsilons(evidence):
 
 
 def _lengths(evidence):
-    """Padding that is run over, or filled with the last output."""
-    swept, of_each = lengths_.sweep(evidence.images)
+    """Padding that is processed as steps, or outputs filled with the last one."""
+    inputs, lengths = lengths_.repeated(evidence.images)
     expected, actual = (
-        side.forward_lengths(swept, of_each) for side in (evidence.legacy, evidence.modern)
+        side.forward_lengths(inputs, lengths) for side in (evidence.legacy, evidence.modern)
     )
-    whole = output_changes.whole(of_each, int(of_each.max()))
-    ignored = evidence.legacy.forward_lengths(swept, whole)
+    whole = output_changes.whole(lengths, int(lengths.max()))
+    ignored = evidence.legacy.forward_lengths(inputs, whole)
     yield Cause(catalogue.MASK), ignored, actual
     for name in output_changes.of_layers(expected):
-        expected[name] = output_changes.last_repeated(expected[name], of_each)
+        expected[name] = output_changes.last_repeated(expected[name], lengths)
     yield Cause(catalogue.LAST_REPEATED), expected, actual
 
 
 def heads(evidence):
-    """Attempts with another output of a recurrent layer than the graph's last layer takes."""
+    """Attempts where the last layer's input is another output of a recurrent layer."""
     if evidence.quantity != "logits":
         return
     logits = evidence.forward["logits"]
@@ -115,40 +115,43 @@ def heads(evidence):
         if logits.ndim != 2 or kernel.ndim != 2 or kernel.shape[1] != logits.shape[1]:
             continue
         bias = evidence.weights.get(name.replace("kernel", "bias"), 0.0)
-        taken = {
+        candidates = {
             of: value @ kernel + bias
-            for of, value in _taken(evidence.forward).items()
+            for of, value in _head_inputs(evidence.forward).items()
             if value.shape[1] == len(kernel)
         }
-        rights = [of for of, made in taken.items() if _same(made, logits, evidence.bound)]
+        bound = evidence.bound
+        rights = [of for of, value in candidates.items() if _same(value, logits, bound)]
         for right in rights[:1]:
-            for wrong, made in taken.items():
+            for wrong, candidate in candidates.items():
                 words = f"the output takes {wrong}, the graph's {right}"
                 cause = Cause(_of_head(right, wrong), words)
-                yield cause, {"logits": made}, evidence.ask(evidence.modern)
+                yield cause, {"logits": candidate}, evidence.ask(evidence.modern)
 
 
-def _taken(outputs):
-    """What a last layer may take of recurrent ones, each [B, H]."""
-    found = {name: value for name, value in outputs.items() if name[-2:] in ("/c", "/h")}
+def _head_inputs(outputs):
+    """The possible inputs of a last layer from recurrent ones, each [B, H], by description."""
+    inputs = {name: value for name, value in outputs.items() if name[-2:] in ("/c", "/h")}
     for name in output_changes.of_layers(outputs):
         steps = outputs[name]
-        found[f"the last step of {name}"] = steps[:, -1]
-        found[f"the first step of {name}"] = steps[:, 0]
-        found[f"the mean of {name}"] = steps.mean(axis=1)
-        found[f"the sum of {name}"] = steps.sum(axis=1)
-        found[f"the largest of {name}"] = steps.max(axis=1)
-    return found
+        inputs[f"the last step of {name}"] = steps[:, -1]
+        inputs[f"the first step of {name}"] = steps[:, 0]
+        inputs[f"the mean of {name}"] = steps.mean(axis=1)
+        inputs[f"the sum of {name}"] = steps.sum(axis=1)
+        inputs[f"the largest of {name}"] = steps.max(axis=1)
+    return inputs
 
 
 def _of_head(right, wrong):
-    """The pitfall of taking one of `_taken` for another."""
-    ends = {right[-2:], wrong[-2:]}
-    if ends == {"/c", "/h"}:
+    """The pitfall of a last layer with one of `_head_inputs` instead of another."""
+    suffixes = {right[-2:], wrong[-2:]}
+    if suffixes == {"/c", "/h"}:
         return catalogue.STATES
     last = any(of.startswith("the last step") for of in (right, wrong))
-    return catalogue.LAST_STEP if last and "/h" in ends else catalogue.HEAD
+    return catalogue.LAST_STEP if last and "/h" in suffixes else catalogue.HEAD
 
 
-def _same(one, other, bound):
-    return one.shape == other.shape and difference({"": one}, {"": other}).max_abs <= bound
+def _same(expected, actual, bound):
+    if expected.shape != actual.shape:
+        return False
+    return difference({"": expected}, {"": actual}).max_abs <= bound

@@ -7,7 +7,7 @@ _DIGITS = 6  # to which a rate that float32 rounds is the same
 
 
 def of_optimizers(evidence):
-    """The constants of both optimizers by name, their rates among them; none where not offered."""
+    """The constants of both optimizers by name, including their rates; empty if not offered."""
     sides = evidence.legacy, evidence.live
     if not all(hasattr(side, "optimizer_constants") for side in sides):
         return {}, {}
@@ -18,9 +18,9 @@ def of_optimizers(evidence):
 
 
 def is_scheduled(evidence):
-    """Whether the rate of a side changes by itself."""
-    for found in of_optimizers(evidence):
-        values = [value for name, value in found.items() if name.startswith(RATE)]
+    """Whether the learning rate of a side follows a schedule."""
+    for options in of_optimizers(evidence):
+        values = [value for name, value in options.items() if name.startswith(RATE)]
         if len({f"{value:.{_DIGITS}g}" for value in values}) > 1:
             return True
     return False

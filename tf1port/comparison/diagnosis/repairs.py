@@ -1,4 +1,4 @@
-"""Mistakes in a live Keras model made good for a while: context managers, which put all back."""
+"""Corrects mistakes in a live Keras model within a context; each is undone at its end."""
 
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +11,7 @@ from tf1port.numerics.precision import floatx
 
 @contextmanager
 def attributes(layers, **values):
-    """Other values of attributes of some layers or cells."""
+    """Sets attributes of some layers or cells."""
     before = [(layer, {name: getattr(layer, name) for name in values}) for layer in layers]
     _set((layer, values) for layer in layers)
     try:
@@ -22,9 +22,9 @@ def attributes(layers, **values):
 
 @contextmanager
 def calling(layer, **options):
-    """A layer that is called with other options than its model gives it."""
+    """Calls a layer with other keyword arguments than its model passes."""
     own = layer.call
-    layer.call = lambda *args, **given: own(*args, **{**given, **options})
+    layer.call = lambda *args, **kwargs: own(*args, **{**kwargs, **options})
     try:
         yield
     finally:
@@ -48,10 +48,10 @@ def clipped(cells, bound):
 
 
 @contextmanager
-def loss(side, other):
-    """A side whose model is compiled with another loss."""
+def loss(side, replacement):
+    """Compiles a side's model with another loss."""
     own = side.model.loss
-    _compile(side, other)
+    _compile(side, replacement)
     try:
         yield
     finally:
@@ -60,24 +60,24 @@ def loss(side, other):
 
 @contextmanager
 def zero_states(side):
-    """A tf1port.comparison.sides.checkpoint.CheckpointSide whose cells start from zeros.
+    """Runs the cells of a CheckpointSide from initial states of zeros.
 
-    Yields a dict that holds the states that they would start from, once it has run.
+    Yields a dict that holds the graph's own initial states by tensor name, once it has run.
     """
     whole = side.whole
-    found: dict[str, Any] = {}
-    names = [name for one in side.cells.layers.values() for name in one.own_run.initial]
+    initial: dict[str, Any] = {}
+    names = [name for layer in side.cells.layers.values() for name in layer.own_run.initial]
     tensors = [side.tensor(name) for name in dict.fromkeys(names)]
     own = whole.run
 
     def run(fetches, feed=None):
-        found.update(zip(names, own(tensors, feed), strict=False))
-        zeros = {t: np.zeros_like(found[n]) for n, t in zip(found, tensors, strict=True)}
+        initial.update(zip(names, own(tensors, feed), strict=False))
+        zeros = {t: np.zeros_like(initial[n]) for n, t in zip(initial, tensors, strict=True)}
         return own(fetches, {**(feed or {}), **zeros})
 
     whole.run = run
     try:
-        yield found
+        yield initial
     finally:
         del whole.run
 
@@ -98,11 +98,11 @@ class Smoothed(keras.losses.Loss):
         super().__init__(reduction=options["reduction"], dtype=dtype)
         self.from_logits, self.share = options["from_logits"], share
 
-    def call(self, labels, made):
-        labels = keras.ops.reshape(labels, keras.ops.shape(made)[:-1])
-        rows = keras.ops.one_hot(labels, made.shape[-1], dtype=made.dtype)
+    def call(self, labels, predictions):
+        labels = keras.ops.reshape(labels, keras.ops.shape(predictions)[:-1])
+        rows = keras.ops.one_hot(labels, predictions.shape[-1], dtype=predictions.dtype)
         return keras.losses.categorical_crossentropy(
-            rows, made, from_logits=self.from_logits, label_smoothing=self.share
+            rows, predictions, from_logits=self.from_logits, label_smoothing=self.share
         )
 
 

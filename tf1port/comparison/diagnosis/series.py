@@ -1,6 +1,6 @@
-"""Known mistakes of trainings that many steps show, tried on the evidence of a failed check.
+"""Known mistakes in training that show over many steps, tried on the evidence of a failed check.
 
-Every function yields attempts: a Cause, and two dicts of arrays that are equal if it is the one.
+Every function yields attempts: a Cause, and two dicts of arrays, equal if it explains the gap.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ def all_of(evidence):
 
 
 def _series(evidence):
-    """Losses of many steps, the first of them apart, as the ladder trains."""
+    """Losses of many steps, the first by itself, as the ladder trains."""
     first, rest = evidence.batches[:1], evidence.batches[1:]
     actual = evidence.series
     for pitfall, batches, forget in (
@@ -43,7 +43,7 @@ def _series(evidence):
 
 
 def _trained(evidence, batches, actual):
-    """Losses [steps] of the legacy side as it stands; infinite once they are others."""
+    """Losses [steps] of the legacy side from its present state; infinite once they differ."""
     losses = np.full_like(actual, np.inf)
     for step, batch in enumerate(batches):
         losses[step] = evidence.legacy.train_steps([batch])[0]
@@ -59,7 +59,7 @@ def _simulations(evidence):
     rules: list[Any]
     if config.optimizer == "adam":
         rules = [_AMSGrad(config)]
-    else:  # Keras may hold the momentum in float32 or float64
+    else:  # Keras may keep the momentum in float32 or float64
         rules = [_Momentum(config, share) for share in (0.9, float(np.float32(0.9)))]
         rules.append(_UnroundedDescent(config))
     for rule in rules:
@@ -68,7 +68,7 @@ def _simulations(evidence):
 
 
 def _simulated(evidence, rule, actual):
-    """Losses [steps] by the legacy side's gradients and a rule; infinite once they are others."""
+    """Losses [steps] by legacy's gradients and an update rule; infinite once they differ."""
     losses, weights = np.full_like(actual, np.inf), dict(evidence.weights)
     for step, batch in enumerate(evidence.batches):
         evidence.legacy.restore(evidence.start._replace(weights=weights))
@@ -124,7 +124,7 @@ class _AMSGrad:
 
 
 def _resumed(evidence):
-    """The modern side's first losses after it took over a state of the legacy side's."""
+    """The modern side's first losses after it restored a state of the legacy side."""
     leg = min(RESUMED_STEPS, len(evidence.batches) // 3)
     if evidence.dtype == "float32":
         leg = min(leg, evidence.config.float32_horizon // 3)

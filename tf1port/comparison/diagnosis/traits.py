@@ -1,9 +1,9 @@
-"""What two sides have, by which the catalogue says what mistakes they can suffer from."""
+"""The features of two sides, by which the catalogue selects the mistakes that they can have."""
 
 import keras
 import numpy as np
 
-from tf1port.pitfalls.models import parts
+from tf1port.pitfalls.models import layers_and_cells
 from tf1port.pitfalls.states import statistics
 
 _ADAMS = {"Adam", "AdamW", "Adamax", "Nadam"}
@@ -13,21 +13,21 @@ _POOLS = ("MaxPooling", "AveragePooling")
 def traits(evidence):
     """The keys of tf1port.pitfalls.catalogue.TRAITS that apply to either side."""
     weights, inputs = evidence.weights, evidence.images
-    found = _of_weights(weights) | _of_families(evidence) | _of_optimizer(evidence)
-    found |= {_kind(layer) for layer in _layers(evidence.live)} - {None}
+    names = _of_weights(weights) | _of_families(evidence) | _of_optimizer(evidence)
+    names |= {_kind(layer) for layer in _layers(evidence.live)} - {None}
     if isinstance(inputs, dict):
         masks = [name for name, value in inputs.items() if value.dtype.kind == "b"]
-        found |= {"lengths"} if masks else set()
-        found |= {"streams"} if len(inputs) - len(masks) > 1 else set()
+        names |= {"lengths"} if masks else set()
+        names |= {"streams"} if len(inputs) - len(masks) > 1 else set()
     if not hasattr(evidence.legacy, "input_changes"):  # a model of equivalence
-        found |= {"images"} | ({"lengths"} if "recurrent" in found else set())
+        names |= {"images"} | ({"lengths"} if "recurrent" in names else set())
     if np.asarray(evidence.labels).dtype.kind in "iu":
-        found.add("classes")
-    return found
+        names.add("classes")
+    return names
 
 
 def _of_weights(weights):
-    """What the names and shapes of weights tell."""
+    """The traits that follow from the names and shapes of weights."""
     roles = {name: name.rpartition("/")[2] for name in weights}
     recurrent = [name for name, role in roles.items() if role == "recurrent_kernel"]
     kernels = {name: weights[name].ndim for name, role in roles.items() if role == "kernel"}
@@ -58,20 +58,20 @@ def _of_families(evidence):
 
 
 def _of_optimizer(evidence):
-    found = {"adam", "slots"} if evidence.config.optimizer == "adam" else set()
+    names = {"adam", "slots"} if evidence.config.optimizer == "adam" else set()
     if evidence.start.slots:
-        found.add("slots")
+        names.add("slots")
     kind = getattr(evidence.live, "optimizer_kind", None)
-    return found | ({"adam", "slots"} if kind in _ADAMS else {"slots"} if kind else set())
+    return names | ({"adam", "slots"} if kind in _ADAMS else {"slots"} if kind else set())
 
 
 def _layers(side):
     model = getattr(side, "model", None)
-    return parts(model) if isinstance(model, keras.Model) else []
+    return layers_and_cells(model) if isinstance(model, keras.Model) else []
 
 
 def _kind(layer):
-    """The trait that a Keras layer brings along; None without one."""
+    """The trait of a Keras layer; None where it has none."""
     if isinstance(layer, keras.layers.LSTM | keras.layers.LSTMCell):
         return "lstm"
     if isinstance(layer, keras.layers.GRU | keras.layers.GRUCell):

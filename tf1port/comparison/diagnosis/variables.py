@@ -1,6 +1,6 @@
 """Known mistakes in the variables of a port, tried on the evidence of a failed check.
 
-Every function yields attempts: a Cause, and two dicts of arrays that are equal if it is the one.
+Every function yields attempts: a Cause, and two dicts of arrays, equal if it explains the gap.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ _AVERAGE = "/ExponentialMovingAverage"
 
 
 def all_of(evidence):
-    """All attempts for the variables but what outputs.py tries there as well."""
+    """All attempts for the variables, besides those of outputs.py."""
     if evidence.quantity in VARIABLES:
         actual = evidence.ask(evidence.modern)
         for attempts in (_dtypes, _biases, _averages, _reset_after):
@@ -25,7 +25,7 @@ def all_of(evidence):
 
 
 def _dtypes(evidence, actual):
-    """Another dtype of everything."""
+    """A different dtype of all weights."""
     for dtype in {value.dtype.name for value in actual.values()} - {evidence.dtype}:
         expected = {name: value.astype(dtype) for name, value in evidence.weights.items()}
         yield Cause(catalogue.DTYPE, f"{dtype} for {evidence.dtype}"), expected
@@ -33,20 +33,20 @@ def _dtypes(evidence, actual):
 
 def _biases(evidence, actual):
     """A forget bias of another size, in all LSTMs or in one."""
-    weights, found = evidence.weights, {}
+    weights, amounts = evidence.weights, {}
     for layer in evidence.lstms:
         name = f"{layer}/bias"
         if name in actual and actual[name].shape == weights[name].shape:
             units = len(actual[name]) // 4
             gaps = (actual[name] - weights[name])[units : 2 * units]
-            found[name] = float(np.median(gaps))
-    found = {name: amount for name, amount in found.items() if abs(amount) > 1e-3}
-    if not found or {round(amount, 6) for amount in found.values()} == {-1}:
-        return  # which is one of the changes
-    changed = {name: _in_forget_gate(weights[name], amount) for name, amount in found.items()}
+            amounts[name] = float(np.median(gaps))
+    amounts = {name: amount for name, amount in amounts.items() if abs(amount) > 1e-3}
+    if not amounts or {round(amount, 6) for amount in amounts.values()} == {-1}:
+        return  # the missing forget bias is one of the changes
+    changed = {name: _in_forget_gate(weights[name], amount) for name, amount in amounts.items()}
     own = getattr(evidence.config, "forget_bias", None)
-    amount = max(found.values(), key=abs)
-    twice = {round(one, 6) for one in found.values()} == {own}
+    amount = max(amounts.values(), key=abs)
+    twice = {round(value, 6) for value in amounts.values()} == {own}
     words = "forget bias added twice" if twice else f"forget bias larger by {amount:.4g}"
     cause = Cause(catalogue.FORGET_BIAS_TWICE, words, rounding=_ROUNDED)
     yield cause, {**weights, **changed}
@@ -58,32 +58,32 @@ def _in_forget_gate(bias, amount):
 
 
 def _averages(evidence, actual):
-    """Moving averages for the weights that the graph computes with, or the other way round."""
+    """Moving averages instead of the weights that the graph uses, or the reverse."""
     program = getattr(evidence.legacy, "program", None)
     if program is None:  # no checkpoint of a third party
         return
-    held = program.checkpoint
-    others = {name: _other_name(name) for name in evidence.legacy.weight_map.variables}
-    arrays = {name: held.read(other) for name, other in others.items() if other in held.shapes}
-    found = cast(evidence.legacy.weight_map.to_keras(arrays), evidence.dtype)
-    if found:
-        yield Cause(catalogue.AVERAGES), {**evidence.weights, **found}
+    checkpoint = program.checkpoint
+    pairs = [(name, _counterpart(name)) for name in evidence.legacy.weight_map.variables]
+    arrays = {name: checkpoint.read(c) for name, c in pairs if c in checkpoint.shapes}
+    averages = cast(evidence.legacy.weight_map.to_keras(arrays), evidence.dtype)
+    if averages:
+        yield Cause(catalogue.AVERAGES), {**evidence.weights, **averages}
 
 
-def _other_name(name):
-    """The variable that holds the average of one, or that one is the average of."""
+def _counterpart(name):
+    """The name of a variable's moving average, or of the variable that an average is of."""
     return name.removesuffix(_AVERAGE) if name.endswith(_AVERAGE) else name + _AVERAGE
 
 
 def _reset_after(evidence, actual):
     """The two rows of biases that Keras' GRU has with reset_after=True."""
     weights = evidence.weights
-    found = {
+    biases = {
         name: actual[name]
         for name, value in weights.items()
         if name.endswith("/bias") and np.shape(actual.get(name)) == (2, *value.shape)
     }
-    if found:
-        layers = ", ".join(name.removesuffix("/bias") for name in found)
+    if biases:
+        layers = ", ".join(name.removesuffix("/bias") for name in biases)
         cause = Cause(catalogue.RESET_AFTER, f"reset_after=True: {layers}")
-        yield cause, {**weights, **found}
+        yield cause, {**weights, **biases}

@@ -1,1 +1,1 @@
-"""The checks, in their order, and what they found."""
+"""The checks, in their order, and their results."""

@@ -7,24 +7,24 @@ from tf1port.numerics.tolerances import tolerance
 
 QUANTITY, RISING = "test accuracy", "test accuracy, still rising"
 ALPHA = 0.05
-POWER = 0.95  # how often equal sides have to pass, for a failure to say that they are not equal
+POWER = 0.95  # how often equal sides have to pass, for a failure to mean that they are not equal
 
 
 def judged(accuracies, *, margin, quantity=QUANTITY):
-    """The part of `bands` that the final accuracies of both sides' trainings tell.
+    """The fields of the report's `bands` that follow from both sides' final accuracies.
 
     Args:
         accuracies: two and more by side, "legacy" and "modern".
     """
-    found = equivalence(
+    result = equivalence(
         *(accuracies[side] for side in ("legacy", "modern")), margin=margin, alpha=ALPHA
     )
-    told = {"quantity": quantity, **accuracies, "margin": margin, "alpha": ALPHA}
-    return {**told, **found._asdict(), "interval": list(found.interval)}
+    settings = {"quantity": quantity, **accuracies, "margin": margin, "alpha": ALPHA}
+    return {**settings, **result._asdict(), "interval": list(result.interval)}
 
 
 def compared(bands):
-    """The entry of what was tested: the ends of the interval are compared with the margin."""
+    """The report's entry: the farther end of the interval is compared with the margin."""
     low, high = bands["interval"]
     place = f"difference {bands['difference']:+.4f}, interval {low:+.4f} to {high:+.4f}"
     reach, reason = max(abs(low), abs(high)), tolerance(bands["quantity"], "float32").reason
@@ -42,7 +42,7 @@ def strength(bands):
 
 
 def _weakness(bands):
-    """What is to be said of trainings that are too few to tell; nothing of others."""
+    """A note on trainings that are too few for the test's power; empty for enough of them."""
     often = strength(bands)
     if often >= POWER:
         return ""

@@ -14,13 +14,13 @@ def described(entry: Compared, seen: Findings | None = None) -> Break:
 
     Args:
         entry: of the report's checks.
-        seen: Findings of the run that it comes from, if it comes from one.
+        seen: Findings of the ladder run that the entry comes from, if any.
 
     Returns:
         A Break, in which `step` is a time step, counted from 0, on check 2, and a training step,
         counted from 1, on check 6.
     """
-    found: Break = {
+    first_break: Break = {
         "number": entry["number"],
         "check": entry["check"],
         "dtype": entry["dtype"],
@@ -32,28 +32,28 @@ def described(entry: Compared, seen: Findings | None = None) -> Break:
         "diagnosis": [],
     }
     if entry["check"] == "outputs" and seen:
-        found["layer"], found["step"] = _layer(entry, seen)
+        first_break["layer"], first_break["step"] = _layer(entry, seen)
     elif entry["check"] == "gradients":
-        found["gradient"] = _array(entry["place"])
+        first_break["gradient"] = _array(entry["place"])
     elif entry["quantity"].startswith("losses") and seen:
-        found["step"] = _parting(entry, seen.losses)
-    return found
+        first_break["step"] = _first_step_beyond(entry, seen.losses)
+    return first_break
 
 
 def _layer(failed: Compared, seen: Findings) -> tuple[str | None, int | None]:
-    """The earliest layer and time step that the heat map shows above the bound, or the worst.
+    """The earliest layer and time step of the heat map above the bound, or else the worst element.
 
-    A layer that comes before it and of which only the last state is known goes first.
+    An earlier layer of which only the final state is compared takes precedence.
     """
     bound, order = float(failed["bound"]), [*seen.gaps]
-    found = first_gap(seen.heat, bound)
+    first = first_gap(seen.heat, bound)
     lowest = next((name for name, gap in seen.gaps.items() if not gap <= bound), None)
-    if found is None:
+    if first is None:
         return _array(failed["place"]) or None, _time_step(failed["place"])
-    if lowest is None or order.index(lowest) >= order.index(found[0]):
-        return found
+    if lowest is None or order.index(lowest) >= order.index(first[0]):
+        return first
     layer = re.sub("/[ch]$", "", lowest)
-    return found if layer == found[0] else (layer, None)
+    return first if layer == first[0] else (layer, None)
 
 
 def _array(place: str) -> str:
@@ -67,9 +67,9 @@ def _time_step(place: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _parting(failed: Compared, losses: dict[str, Any]) -> int | None:
+def _first_step_beyond(failed: Compared, losses: dict[str, Any]) -> int | None:
     """The first training step, counted from 1, whose losses are farther apart than the bound."""
-    other = losses["exact" if "TF1's" in failed["quantity"] else "modern"]
-    gap = np.abs(np.asarray(losses["legacy"], np.float64) - np.asarray(other, np.float64))
+    actual = losses["exact" if "TF1's" in failed["quantity"] else "modern"]
+    gap = np.abs(np.asarray(losses["legacy"], np.float64) - np.asarray(actual, np.float64))
     apart = np.flatnonzero(~(gap <= failed["bound"]))
     return int(apart[0]) + 1 if len(apart) else None

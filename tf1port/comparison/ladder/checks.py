@@ -76,7 +76,7 @@ def compared(check: Check) -> Compared:
 
 
 def without(numbers: Iterable[int], dtype: str, why: str, *, needed: bool) -> list[LeftOut]:
-    """The entries of a dtype in which nothing is compared; exports are in float32 alone."""
+    """The entries of a dtype in which nothing is compared; there are exports in float32 alone."""
     last = 8 if dtype == "float32" else 7
     return [
         left_out(number, why, needed=needed, dtype=dtype) for number in numbers if number <= last
@@ -86,13 +86,13 @@ def without(numbers: Iterable[int], dtype: str, why: str, *, needed: bool) -> li
 def left_out(
     number: int, why: str, *, needed: bool, quantity: str | None = None, dtype: str | None = None
 ) -> LeftOut:
-    """A check, or a part of it, that was not compared, as an entry of the report.
+    """A check, or one quantity or dtype of it, that was not compared, as an entry of the report.
 
     Args:
         needed: whether the claim needs it: then nothing is proved without.
-        quantity, dtype: of the part; None: all of the check, both dtypes.
+        quantity, dtype: that was not compared; None: all of the check, both dtypes.
     """
-    found: LeftOut = {
+    entry: LeftOut = {
         "number": number,
         "check": name(number),
         "applies": False,
@@ -100,21 +100,21 @@ def left_out(
         "why": why,
     }
     if quantity is not None:
-        found["quantity"] = quantity
+        entry["quantity"] = quantity
     if dtype is not None:
-        found["dtype"] = dtype
-    return found
+        entry["dtype"] = dtype
+    return entry
 
 
-def selected(words: Iterable[str]) -> tuple[str, ...]:
+def selected(names: Iterable[str]) -> tuple[str, ...]:
     """The checks and dtypes that are named, as `one step` or `one-step`: a tuple of names.
 
     Raises:
         UserError: there is none of a name.
     """
-    known = (*NAMES, *DTYPES)
-    found = tuple(word.strip().replace("-", " ") for word in words)
-    for word in found:
-        if word not in known:
-            raise UserError(f"--only names {word!r}: give some of {', '.join(known)}")
-    return found
+    valid = (*NAMES, *DTYPES)
+    chosen = tuple(word.strip().replace("-", " ") for word in names)
+    for word in chosen:
+        if word not in valid:
+            raise UserError(f"--only names {word!r}: give some of {', '.join(valid)}")
+    return chosen

@@ -1,4 +1,4 @@
-"""The entries of a report: a quantity that was compared, or a part of a check that was not."""
+"""The entries of a report: a quantity that was compared, or that was not, and why."""
 
 from typing import Literal, NotRequired, TypedDict
 
@@ -37,9 +37,9 @@ Entry = Compared | LeftOut
 
 
 class Cause(TypedDict):
-    """A known mistake, and what is left of the difference where it is made good."""
+    """A known mistake, and the difference that remains once it is corrected."""
 
-    cause: str  # in words, with its ids
+    cause: str  # its description, with its ids
     pitfalls: list[str]  # ids of tf1port.pitfalls.catalogue
     max_abs: Number
     explains: bool
@@ -61,13 +61,13 @@ class Break(TypedDict):
 
 
 class Control(TypedDict):
-    """What came of a known mistake that was made on purpose."""
+    """The result for a known mistake that was made on purpose."""
 
     id: str  # of tf1port.pitfalls.catalogue
     name: str
-    what: str
+    description: str
     check: str  # the check that must fail
-    found: dict[str, str]  # "passes", "fails" or "not reached" by check
+    results: dict[str, str]  # "passes", "fails" or "not reached" by check
     caught: bool
     not_run: NotRequired[str | None]  # why its check was not compared
     diagnosis: str | None
@@ -90,7 +90,7 @@ class Gradient(TypedDict):
 
 
 class LadderRun(TypedDict):
-    """What the checks of one dtype found."""
+    """The results of the checks of one dtype."""
 
     checks: list[Entry]
     heat: Heat

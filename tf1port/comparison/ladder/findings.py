@@ -1,4 +1,4 @@
-"""What a run of the ladder sees besides its checks: gaps by layer, step and parameter; losses."""
+"""Details of a ladder run besides its checks: gaps by layer, step and parameter; losses."""
 
 import re
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ class Findings:
 
     @contextmanager
     def offered(self, *quantities):
-        """Takes note of quantities that a side turns out not to offer, or raises at."""
+        """Records quantities as left out that a side does not offer within this, or that raise."""
         try:
             yield
         except NotOffered as why:
@@ -55,20 +55,20 @@ class Findings:
         except Exception as error:
             self._leave_out(quantities, raised(error), needed=True)
 
-    def note(self, quantity: str, what: str) -> None:
-        """Takes note of what the batches do not show, though the claim does not need it."""
-        self._leave_out([quantity], f"{NOT_EXERCISED}: {what}", needed=False)
+    def note(self, quantity: str, reason: str) -> None:
+        """Records a feature that the batches do not exercise; the claim does not need it."""
+        self._leave_out([quantity], f"{NOT_EXERCISED}: {reason}", needed=False)
 
     def _leave_out(self, quantities, why, *, needed):
-        found = [LeftOut(quantity, why, needed) for quantity in quantities]
-        new = [one for one in found if one not in self.left_out]  # by the other side already
+        entries = [LeftOut(quantity, why, needed) for quantity in quantities]
+        new = [entry for entry in entries if entry not in self.left_out]  # by the other side
         noted = why.startswith(NOT_EXERCISED)  # of a quantity that is compared besides
-        self.left_out += [one for one in new if noted or one.quantity not in self.compared]
+        self.left_out += [entry for entry in new if noted or entry.quantity not in self.compared]
 
     def see_layers(self, legacy, modern):
-        """Takes every layer's output; layers with a time axis alone where there are such.
+        """Records the gaps of every layer's output; of sequences [B, T, H] alone if there are any.
 
-        The modern side gives them in the order in which they are computed.
+        The modern side's outputs are in the order in which they are computed.
         """
         names = [*(name for name in modern if name in legacy), *(legacy.keys() - modern.keys())]
         self.gaps = {
@@ -85,33 +85,34 @@ class Findings:
             self._add(name, _steps(pair) if sequences else [pair])
 
     def see_states(self, legacy, modern, *, lengths):
-        """Takes final states after lengths [N] of 1 to T: those of a length are one time step."""
+        """Records the gaps of final states [N, H] for lengths [N], a length as one time step."""
         self.heat, self.gaps = {"layers": [], "max_abs": []}, {}
         rows = [np.flatnonzero(lengths == length) for length in range(1, lengths.max() + 1)]
         for name in legacy:
             if name in modern and len(legacy[name]) == len(modern[name]):
-                pairs = [(legacy[name][which], modern[name][which]) for which in rows]
+                pairs = [(legacy[name][selected], modern[name][selected]) for selected in rows]
                 self._add(name.replace("/state", ""), pairs)
 
     def see_gradients(self, legacy, modern, *, dtype):
-        """Takes named gradients."""
+        """Records the gaps of named gradients."""
         bound = tolerance("gradients", dtype).bound
         for name in legacy:
-            found = difference({name: legacy[name]}, {n: modern[n] for n in (name,) if n in modern})
-            self.gradients.append({"name": name, "max_abs": found.max_abs, "bound": bound})
+            gap = difference({name: legacy[name]}, {n: modern[n] for n in (name,) if n in modern})
+            self.gradients.append({"name": name, "max_abs": gap.max_abs, "bound": bound})
 
     def _add(self, layer, pairs):
-        gaps = [difference({layer: one}, {layer: other}).max_abs for one, other in pairs]
+        gaps = [difference({layer: pair[0]}, {layer: pair[1]}).max_abs for pair in pairs]
         self.heat["layers"].append(layer)
         self.heat["max_abs"].append(gaps)
 
 
 def raised(error: Exception) -> str:
-    """An exception in one line; of Keras', which names the layer first, with its reason."""
+    """An exception as one line; of a Keras error, which names the layer first, with its reason."""
     text = re.sub("\x1b\\[[0-9;]*m", "", f"raised {type(error).__name__}: {error}")
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     if "Exception encountered when calling" in lines[0]:
-        end = next((n for n, one in enumerate(lines) if one.startswith("Arguments received")), 2)
+        ends = (n for n, line in enumerate(lines) if line.startswith("Arguments received"))
+        end = next(ends, 2)
         lines[0] = " ".join([lines[0], *lines[1:end][-1:]])
     return lines[0].rstrip(": ")
 

@@ -27,26 +27,26 @@ _EXACT_LOSSES, _EXACT_WEIGHTS = "losses of 200 steps, TF1's powers", "weights, T
 def run(legacy, modern, batches, *, dtype, exact=None, twin=None, only=checks.ALL, **options):
     """Compares two sides (tf1port.comparison.sides.protocol.Side), which should be equal.
 
-    What a side does not offer (NotOffered), or raises at, is noted in `seen` and the
-    others go on.
+    A check that a side does not offer (NotOffered), or that raises, is noted in `seen`; the other
+    checks run.
 
     Args:
-        legacy, modern: the two sides; both are trained by this.
+        legacy, modern: the two sides; both are trained.
         batches: list of (images [B, T, F] float32, labels [B] int64), one per step.
         dtype: "float32" or "float64", of both sides.
         exact: a third side like `modern` whose optimizer has TF1's powers of beta. Without it
             `modern` needs them itself to pass check 7 in float64, if it trains by Adam (D8).
-        twin: a side like `legacy` in the other dtype, for a `compare` that knows what to do of it.
-        only: the numbers of the checks to run; those that are computed with them come too.
+        twin: a side like `legacy` in the other dtype, whose arrays are passed to `compare` too.
+        only: the numbers of the checks to run; checks that share their computation run too.
         seen: Findings to fill in.
         exports: an empty folder for the SavedModels of both sides, of float32; None: no check 8.
-        compare: makes a Check of a quantity and the arrays of both sides, and of the twin.
+        compare: a function of a quantity and the arrays of both sides, and the twin's, to a Check.
 
     Yields:
-        The checks in order, also those beyond one that fails.
+        The Checks in order; a failure does not end them.
     """
     ladder = _Ladder((legacy, modern) if twin is None else (legacy, modern, twin), dtype, **options)
-    for numbers, part in (
+    for numbers, results in (
         ({1}, ladder.variables()),
         ({2}, ladder.outputs(batches[0][0])),
         ({3, 4}, ladder.loss_and_gradients(batches[0])),
@@ -55,7 +55,7 @@ def run(legacy, modern, batches, *, dtype, exact=None, twin=None, only=checks.AL
         ({8}, ladder.exported(batches[0][0])),
     ):
         if numbers & set(only):
-            yield from part
+            yield from results
 
 
 def loss_checks(*series, dtype, config, where="", compare=None):
@@ -73,7 +73,7 @@ def loss_checks(*series, dtype, config, where="", compare=None):
 
 
 def _horizons(config, dtype):
-    """The quantities of the losses by the numbers of steps that they are of."""
+    """The quantities of loss series by their numbers of steps."""
     horizons: tuple[int, ...] = (config.float32_horizon if dtype == "float32" else STEPS,)
     if config.optimizer == "adam" and dtype == "float32":
         horizons = (50, STEPS)
@@ -91,12 +91,12 @@ class _Ladder:
         self._check = functools.partial(compare, dtype=dtype)
 
     def compare(self, quantity, *arrays):
-        """A Check, of which `seen` takes note."""
-        return self._take(self._check(quantity, *arrays))
+        """A Check, recorded in `seen`."""
+        return self._record(self._check(quantity, *arrays))
 
-    def _take(self, made):
-        self.seen.compared.add(made.quantity)
-        return made
+    def _record(self, result):
+        self.seen.compared.add(result.quantity)
+        return result
 
     def variables(self):
         stored = "weights with forget bias" if hasattr(self.config, "forget_bias") else "weights"
@@ -105,72 +105,73 @@ class _Ladder:
 
     def outputs(self, images):
         with self.seen.offered("outputs", "logits"):
-            found = [dict(side.forward(images)) for side in self.sides]
-            self.seen.see_layers(*found[:2])
-            logits = [forward.pop("logits", None) for forward in found]
+            forwards = [dict(side.forward(images)) for side in self.sides]
+            self.seen.see_layers(*forwards[:2])
+            logits = [forward.pop("logits", None) for forward in forwards]
             with self.seen.offered("outputs"):
-                if found[0] or found[1]:
-                    yield self.compare("outputs", *found)
-            if any(each is None for each in logits):
+                if forwards[0] or forwards[1]:
+                    yield self.compare("outputs", *forwards)
+            if any(value is None for value in logits):
                 raise NotOffered(_NO_LOGITS)
-            yield self.compare("logits", *({"logits": each} for each in logits))
+            yield self.compare("logits", *({"logits": value} for value in logits))
         with self.seen.offered("outputs of lengths"):
-            found, of_each = self._of_lengths(images)
-            self.seen.see_states(*map(lengths_.states, found[:2]), lengths=of_each)
-            yield self.compare("outputs of lengths", *found)
+            forwards, lengths = self._lengths_outputs(images)
+            self.seen.see_states(*map(lengths_.states, forwards[:2]), lengths=lengths)
+            yield self.compare("outputs of lengths", *forwards)
         yield from self._cell_constants()
 
-    def _of_lengths(self, images):
-        """What the sides make of all lengths, and these: without 0 where the graph takes none."""
+    def _lengths_outputs(self, images):
+        """The sides' outputs for all lengths, and the lengths [N]: no 0 where the graph fails."""
 
-        def answers(shortest):
-            repeated, lengths = lengths_.sweep(images, shortest=shortest)
-            return self._answers(lambda side: side.forward_lengths(repeated, lengths)), lengths
+        def outputs_from(shortest):
+            inputs, lengths = lengths_.repeated(images, shortest=shortest)
+            return self._of_sides(lambda side: side.forward_lengths(inputs, lengths)), lengths
 
         with suppress(UserError):
-            found, lengths = answers(0)
-            if all(map(lengths_.is_finite, found[0].values())):
-                return found, lengths
+            outputs, lengths = outputs_from(0)
+            if all(map(lengths_.is_finite, outputs[0].values())):
+                return outputs, lengths
         self.seen.note("outputs of lengths", "the graph does not take sequences of no steps")
-        return answers(1)
+        return outputs_from(1)
 
     def _cell_constants(self):
-        """Clips of cells as data: the states of a few batches may not reach them."""
+        """The cells' clips as constants: the states of a few batches may not reach them."""
         quantity, (legacy, modern) = "constants of cells", self.sides[:2]
         with self.seen.offered(quantity):
-            own = legacy.cell_constants() if hasattr(legacy, "cell_constants") else {}
-            if not own or not hasattr(modern, "cell_constants"):
+            expected = legacy.cell_constants() if hasattr(legacy, "cell_constants") else {}
+            if not expected or not hasattr(modern, "cell_constants"):
                 return
-            others = modern.cell_constants({name.rpartition(" of ")[2] for name in own})
-            for name, value in own.items():
-                if value is not None and others.get(name) is constants.UNKNOWN:
+            actual = modern.cell_constants({name.rpartition(" of ")[2] for name in expected})
+            for name, value in expected.items():
+                if value is not None and actual.get(name) is constants.UNKNOWN:
                     self.seen.note(
                         quantity, f"{name}, {value:g}: the model's cell does not say its"
                     )
-            yield self._take(constants.check(quantity, own, others, self.dtype))
+            yield self._record(constants.check(quantity, expected, actual, self.dtype))
 
     def _optimizer_constants(self, batch):
-        """The optimizers' options and rates as data: a clip, or a decay, may be for later."""
+        """The optimizers' options and rates: a few steps may reach no clip and no decay."""
         legacy, modern = self.sides[:2]
         if not (hasattr(legacy, "optimizer_constants") and hasattr(modern, "optimizer_constants")):
             return
         with self.seen.offered("optimizer"):
             numbers = [*legacy.turning_points(), *modern.turning_points()]
             counts = constants.counts(numbers)
-            own, other = (side.optimizer_constants(batch, counts) for side in (legacy, modern))
-            if not any(name.startswith(constants.RATE) for name in own):
+            sides = legacy, modern
+            expected, actual = (side.optimizer_constants(batch, counts) for side in sides)
+            if not any(name.startswith(constants.RATE) for name in expected):
                 self.seen.note(
                     "optimizer", "the learning rate of later steps, which is fed or unknown"
                 )
-            yield self._take(constants.check("optimizer", own, other, self.dtype))
+            yield self._record(constants.check("optimizer", expected, actual, self.dtype))
 
     def _note_dropout(self):
-        """Takes note of dropout that the graph, as it is fed, does not do in training."""
+        """Notes dropout of the graph that is off in training by the map's feeds."""
         legacy, modern = self.sides[:2]
         rates = getattr(modern, "dropout_rates", [])
         if (rates or getattr(legacy, "may_drop", False)) and not getattr(modern, "drops", True):
-            held = ", ".join(f"{rate:g}" for rate in rates) or "none"
-            why = f"the model's rates: {held}; give the program's own keep_prob in [feed_training]"
+            text = ", ".join(f"{rate:g}" for rate in rates) or "none"
+            why = f"the model's rates: {text}; give the program's own keep_prob in [feed_training]"
             self.seen.note("dropout", why)
 
     def loss_and_gradients(self, batch):
@@ -178,8 +179,8 @@ class _Ladder:
             losses, gradients = zip(*(side.gradients(*batch) for side in self.sides), strict=True)
             yield self.compare("loss", *({"loss": loss} for loss in losses))
             with self.seen.offered("accuracy"):
-                accuracies = self._answers(lambda side: side.accuracy(*batch))
-                yield self.compare("accuracy", *({"accuracy": each} for each in accuracies))
+                accuracies = self._of_sides(lambda side: side.accuracy(*batch))
+                yield self.compare("accuracy", *({"accuracy": value} for value in accuracies))
             self.seen.see_gradients(*gradients[:2], dtype=self.dtype)
             yield self.compare("gradients", *gradients)
         self._note_dropout()
@@ -218,12 +219,15 @@ class _Ladder:
         with self.seen.offered(_EXACT_LOSSES):
             _check_count(batches, STEPS)
             series = [losses[0], third, *losses[2:]]
-            yield self.compare(_EXACT_LOSSES, *({"step": each} for each in series))
+            yield self.compare(_EXACT_LOSSES, *({"step": values} for values in series))
         sides = [self.sides[0], exact, *self.sides[2:]]
         yield self.compare(_EXACT_WEIGHTS, *(side.weights() for side in sides))
 
     def resumed(self, batches, *, modern):
-        """Legacy trains, modern goes on from its state, then legacy from modern's: as alone."""
+        """Legacy trains, modern resumes from its state, then legacy from modern's.
+
+        The losses and the final state must be those of legacy training alone.
+        """
         leg = min(RESUMED, len(batches) // 3)
         if self.dtype == "float32":
             leg = min(leg, self.config.float32_horizon // 3)
@@ -240,21 +244,21 @@ class _Ladder:
         losses = [legacy.train_steps(first)]
         state = legacy.state()
         alone = [*losses, legacy.train_steps([*second, *third])]
-        ends = [legacy.state()]
+        finals = [legacy.state()]
         modern.restore(state)
         losses.append(modern.train_steps(second))
         legacy.restore(modern.state())
         losses.append(legacy.train_steps(third))
-        series = [np.concatenate(each) for each in (alone, losses)]
-        ends.append(legacy.state())
+        series = [np.concatenate(legs_losses) for legs_losses in (alone, losses)]
+        finals.append(legacy.state())
         for twin in twins:
             twin.restore(start)
             series.append(twin.train_steps([*first, *second, *third]))
-            ends.append(twin.state())
-        yield self.compare("resumed losses", *({"step": each} for each in series))
-        yield self.compare("resumed weights", *(end.weights for end in ends))
-        if ends[0].slots:
-            yield self.compare("resumed slots", *(end.slots for end in ends))
+            finals.append(twin.state())
+        yield self.compare("resumed losses", *({"step": legs_losses} for legs_losses in series))
+        yield self.compare("resumed weights", *(final.weights for final in finals))
+        if finals[0].slots:
+            yield self.compare("resumed slots", *(final.slots for final in finals))
 
     def exported(self, images):
         """The SavedModels against their models and each other, all with legacy's weights."""
@@ -268,10 +272,10 @@ class _Ladder:
                     modern.restore(legacy.state())
                 target = os.path.join(self.exports, name)
                 side.export(target)
-                own = side.forward(images).get("logits")
-                if own is None:
+                expected = side.forward(images).get("logits")
+                if expected is None:
                     raise NotOffered(_NO_LOGITS)
-                logits[f"{name}'s"] = own
+                logits[f"{name}'s"] = expected
                 answers[f"{name}'s"] = exported(target)(images)
         if len(answers) == 2:
             logits["of both"], answers["of both"] = answers["legacy's"], answers["modern's"]
@@ -282,20 +286,25 @@ class _Ladder:
     def _weights(self, quantity):
         return self.compare(quantity, *(side.weights() for side in self.sides))
 
-    def _answers(self, ask):
-        """What each side answers. What applies to one of them alone is missing in the other."""
-        found, missing = [], []
+    def _of_sides(self, question):
+        """The answer of each side to a question, a function of a side.
+
+        Raises:
+            NotOffered: it applies to one side alone.
+            NotApplicable: it applies to neither.
+        """
+        answers, missing = [], []
         for side in self.sides:
             try:
-                found.append(ask(side))
+                answers.append(question(side))
             except NotApplicable as why:
                 missing.append(why)
         if missing:
-            raise NotOffered(f"of one side alone: {missing[0]}") if found else missing[0]
-        return found
+            raise NotOffered(f"of one side alone: {missing[0]}") if answers else missing[0]
+        return answers
 
 
-def _check_count(batches, wanted):
+def _check_count(batches, needed):
     """Raises NotOffered where there are fewer batches than wanted."""
-    if len(batches) < wanted:
-        raise NotOffered(f"{len(batches)} steps are too few: give {wanted}")
+    if len(batches) < needed:
+        raise NotOffered(f"{len(batches)} steps are too few: give {needed}")

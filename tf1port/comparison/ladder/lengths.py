@@ -1,4 +1,4 @@
-"""Split off from equivalence/lengths.py."""
+"""Inputs repeated for every sequence length, to compare states at each of them."""
 
 import keras
 import numpy as np
@@ -6,12 +6,12 @@ import numpy as np
 from tf1port.comparison.sides.protocol import NotApplicable
 
 
-def sweep(images, *, examples=16, shortest=0):
-    """The first images once for every length: by them the whole course of the states is seen.
+def repeated(images, *, examples=16, shortest=0):
+    """Repeats the first examples once for every length: final states then cover every step.
 
     Args:
         images: [B, T, F], or a dict of such arrays.
-        examples: n, of which there may be fewer in the batch.
+        examples: n, how many are repeated; fewer if the batch is smaller.
         shortest: the least length.
 
     Returns:
@@ -26,17 +26,17 @@ def sweep(images, *, examples=16, shortest=0):
         raise NotApplicable("the inputs have no time steps")
     count, steps = first.shape[:2]
     lengths = np.arange(shortest, steps + 1, dtype=np.int32)
-    repeated = keras.tree.map_structure(
+    inputs = keras.tree.map_structure(
         lambda array: np.concatenate([array[:examples]] * len(lengths)), images
     )
-    return repeated, np.repeat(lengths, min(examples, count))
+    return inputs, np.repeat(lengths, min(examples, count))
 
 
 def is_finite(array):
-    """Whether an array holds numbers alone: a mean over no steps is none."""
+    """Whether all of an array is finite: a mean over no steps is not."""
     return bool(np.all(np.isfinite(array)))
 
 
 def states(outputs):
-    """The final states alone, `layer/state`, of what a side computes over different lengths."""
+    """The final states alone, named `layer/state`, of a side's outputs."""
     return {name: value for name, value in outputs.items() if "/" in name}

@@ -1,6 +1,6 @@
-"""What a comparison comes to: equal, different or not proved; as a sentence, an exit code, counts.
+"""The outcome of a comparison: equal, different or not proved; as a verdict and as counts.
 
-The sentence claims what was compared, and no more.
+The verdict claims what was compared, and no more.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,13 +19,12 @@ def outcome(entries: Sequence[Entry], controls: _Controls = None) -> Outcome:
 
     Args:
         entries: of the report's checks.
-        controls: rows of equivalence.controls.matrix; one that is not noticed counts as a check
-        that failed.
+        controls: rows of the known mistakes; one that is not noticed counts as a failed check.
     """
-    found = counts(entries)
-    if found["different"] or missed(controls):
+    totals = counts(entries)
+    if totals["different"] or missed(controls):
         return DIFFERENT
-    if found["not compared"] or not found["equal"] or untried(controls):
+    if totals["not compared"] or not totals["equal"] or untried(controls):
         return NOT_PROVED
     return EQUAL
 
@@ -42,7 +41,7 @@ def counts(entries: Sequence[Entry]) -> dict[str, int]:
 
 def verdict(
     entries: Sequence[Entry],
-    found: Break | None,
+    first_break: Break | None,
     *,
     controls: _Controls = None,
     mode: str = "full",
@@ -51,53 +50,55 @@ def verdict(
 
     Args:
         entries, controls: as for `outcome`.
-        found: `breaks` of the report.
+        first_break: the report's `breaks`.
         mode: of the report.
     """
     rows = controls or []
-    if found:
-        return f"FAIL: {difference(found, entries)}; probable cause: {cause(found)}"
+    if first_break:
+        return f"FAIL: {difference(first_break, entries)}; probable cause: {cause(first_break)}"
     if names := missed(rows):
         are = "is" if len(names) == 1 else "are"
         many = f"{len(names)} of {len(rows)} known mistakes {are} not noticed"
         return f"FAIL: {many}: {', '.join(names)}"
-    held = counts(entries)
-    said = f"equal on {held['equal']} of {sum(held.values())} checks{_claim(entries, mode)}"
+    totals = counts(entries)
+    claim = f"equal on {totals['equal']} of {sum(totals.values())} checks{_claim(entries, mode)}"
     if rows:
-        said += f"; {len(rows) - len(untried(rows))} of {len(rows)} known mistakes are noticed"
-    said += "".join(f"; {line}" for line in _unexercised(entries))
+        claim += f"; {len(rows) - len(untried(rows))} of {len(rows)} known mistakes are noticed"
+    claim += "".join(f"; {line}" for line in _unexercised(entries))
     if outcome(entries, rows) == EQUAL:
-        return f"PASS: {said}"
+        return f"PASS: {claim}"
     missing = "; ".join([*not_compared(entries), *_untried(rows)]) or "nothing was there to compare"
-    return f"NOT PROVED: {said}; not compared: {missing}"
+    return f"NOT PROVED: {claim}; not compared: {missing}"
 
 
-def difference(found: Break | Compared, entries: Iterable[Entry]) -> str:
-    """`breaks` of the report or an entry that fails, in words: quantity, place, gap, bound."""
-    failed = next(entry for entry in entries if entry["applies"] and _same(entry, found))
+def difference(failure: Break | Compared, entries: Iterable[Entry]) -> str:
+    """The report's `breaks` or an entry that fails as text: quantity, place, gap, bound."""
+    failed = next(entry for entry in entries if entry["applies"] and _same(entry, failure))
     gap = f"{failed['max_abs']:.2g} > {failed['bound']:.2g}"
-    one = failed["quantity"].partition(",")[0].endswith(("loss", "accuracy", "optimizer"))
-    differ, place = "differs" if one else "differ", failed["place"]
+    singular = failed["quantity"].partition(",")[0].endswith(("loss", "accuracy", "optimizer"))
+    differ, place = "differs" if singular else "differ", failed["place"]
     at = f" at {place.removesuffix('[]')} ({failed['dtype']})"
     if not place.endswith("]"):  # of no element
         at = f" ({failed['dtype']}): {place}"
     return f"{failed['quantity']} {differ}{at}: {gap}"
 
 
-def _same(entry: Compared, found: Break | Compared) -> bool:
-    ours = entry["quantity"], entry["dtype"], entry["place"]
-    return ours == (found["quantity"], found["dtype"], found["place"])
+def _same(entry: Compared, failure: Break | Compared) -> bool:
+    own = entry["quantity"], entry["dtype"], entry["place"]
+    return own == (failure["quantity"], failure["dtype"], failure["place"])
 
 
-def cause(found: Break) -> str:
-    """The mistake that explains `breaks` of the report best."""
-    causes = [one["cause"] for one in found.get("diagnosis") or [] if one["explains"]]
-    searched = f" (the search {found['undiagnosed']})" if found.get("undiagnosed") else ""
+def cause(first_break: Break) -> str:
+    """The mistake that explains the report's `breaks` best."""
+    diagnosis = first_break.get("diagnosis") or []
+    causes = [cause["cause"] for cause in diagnosis if cause["explains"]]
+    raised = first_break.get("undiagnosed")
+    searched = f" (the search {raised})" if raised else ""
     return causes[0] if causes else f"unknown{searched}"
 
 
 def not_compared(entries: Iterable[Entry]) -> list[str]:
-    """What the claim needs and was not compared: a line for what shares a reason."""
+    """What the claim needs and was not compared: one line per reason."""
     groups: dict[Any, list[str]] = {}
     for entry in _missing(entries):
         name = entry.get("quantity", entry["check"])
@@ -119,12 +120,12 @@ def untried(controls: _Controls) -> list[str]:
 
 
 def _unexercised(entries: Iterable[Entry]) -> list[str]:
-    """What the batches did not show: "not exercised: dropout (its rate …)"."""
+    """What the batches did not exercise: "not exercised: dropout (its rate …)"."""
     start = f"{NOT_EXERCISED}: "
     lines = [
-        f"{start}{one.get('quantity', one['check'])} ({one['why'].removeprefix(start)})"
-        for one in entries
-        if not one["applies"] and one["why"].startswith(start)
+        f"{start}{entry.get('quantity', entry['check'])} ({entry['why'].removeprefix(start)})"
+        for entry in entries
+        if not entry["applies"] and entry["why"].startswith(start)
     ]
     return list(dict.fromkeys(lines))
 
@@ -143,16 +144,16 @@ def _missing(entries: Iterable[Entry]) -> list[LeftOut]:
 
 
 def _claim(entries: Sequence[Entry], mode: str) -> str:
-    """Which part of the ladder is claimed, in parentheses; empty where it is all of it."""
+    """The checks and dtypes that are claimed, in parentheses; empty where all are."""
     claimed = [entry for entry in entries if entry["applies"] or entry["needed"]]
     numbers = tuple(sorted({entry["number"] for entry in claimed}))
     dtypes = {entry["dtype"] for entry in claimed if entry["number"] < 9 and "dtype" in entry}
-    words = ""
+    scope = ""
     if numbers != checks.ALL:
         many = len(numbers) > 3 and numbers == checks.ALL[: len(numbers)]
-        words = f"checks 1 to {len(numbers)}" if many else ", ".join(map(checks.name, numbers))
+        scope = f"checks 1 to {len(numbers)}" if many else ", ".join(map(checks.name, numbers))
     if len(dtypes) == 1:
-        words = f"{words or 'all checks'} in {min(dtypes)}"
+        scope = f"{scope or 'all checks'} in {min(dtypes)}"
     quick = "nothing was trained to its end" if mode == "quick" else ""
-    said = "; ".join(filter(None, [words, quick]))
-    return f" (claim: {said})" if said else ""
+    claim = "; ".join(filter(None, [scope, quick]))
+    return f" (claim: {claim})" if claim else ""

@@ -1,4 +1,4 @@
-"""Batches for a port: from a file of the user's, or random numbers of the shapes that it takes."""
+"""Batches for a port: from a user's file, or random numbers of the right shapes."""
 
 from typing import Any
 
@@ -7,21 +7,21 @@ import numpy as np
 from tf1port.comparison.sides import naming
 from tf1port.errors import UserError
 
-BATCH, TIME, STEPS = 8, 6, 200  # where nothing else is said
+BATCH, TIME, STEPS = 8, 6, 200  # defaults
 
 
 def batches(port_map, drawing, *, steps=STEPS):
     """A list of (inputs by name, labels), in Keras' layout, one pair per training step.
 
-    Labels are drawn as well where the map names no placeholder for them: Keras' losses take some.
+    Labels are drawn even if the map names no placeholder for them: Keras' losses need them.
 
     Args:
         port_map: tf1port.comparison.port.port_map.PortMap.
         drawing: Drawing.
-        steps: how many; a file's examples are gone through again and again.
+        steps: how many; a file's examples are repeated.
 
     Raises:
-        UserError: the file has not what the model takes.
+        UserError: the file lacks arrays, or examples, that the model needs.
     """
     if "file" in port_map.data:
         return _of_file(port_map, drawing.batch, steps=steps)
@@ -32,43 +32,43 @@ def _of_file(port_map, size, *, steps):
     path = port_map.data["file"]
     try:
         with np.load(path, allow_pickle=False) as file:
-            held = dict(file)
+            arrays = dict(file)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path}: {error}; write it with np.savez") from None
-    wanted = [*port_map.inputs, "labels"]
-    missing = [name for name in wanted if name not in held]
+    names = [*port_map.inputs, "labels"]
+    missing = [name for name in names if name not in arrays]
     if missing:
-        raise UserError(f"{path} has no array {missing[0]}: it has {', '.join(sorted(held))}")
-    count = min(len(held[name]) for name in wanted)
+        raise UserError(f"{path} has no array {missing[0]}: it has {', '.join(sorted(arrays))}")
+    count = min(len(arrays[name]) for name in names)
     if count < size:
         raise UserError(f"{path} has {count} examples, fewer than one batch of {size}")
-    found = []
+    pairs = []
     for step in range(steps):
         start = step * size % (count - count % size)
-        inputs = {name: held[name][start : start + size] for name in port_map.inputs}
-        found.append((inputs, held["labels"][start : start + size]))
-    return found
+        inputs = {name: arrays[name][start : start + size] for name in port_map.inputs}
+        pairs.append((inputs, arrays["labels"][start : start + size]))
+    return pairs
 
 
 class Drawing:
-    """Draws batches, once what the graph and the model leave open is settled.
+    """Draws batches, with defaults for sizes that neither graph nor model determines.
 
     Args:
         port_map: tf1port.comparison.port.port_map.PortMap.
-        model: the Keras model that takes them.
+        model: the Keras model that is called on them.
         calling: tf1port.comparison.sides.calling.Calling of it.
         spec: a function from a Source to the shape, None where open, and the dtype in the graph.
-        fixed: the batch size and the number of steps that its cells take, where they take no other.
+        fixed: the batch size and the number of steps of its cells; None where they are not fixed.
         seed: of the random numbers.
 
     Raises:
-        UserError: there is no telling a shape.
+        UserError: a shape is unknown.
     """
 
     def __init__(self, port_map, model, calling, spec, *, fixed=(None, None), seed=0):
         self._map, self._model, self._spec = port_map, model, spec
         self._stream = np.random.default_rng(seed)
-        self._made: list[Any] = []  # what the model makes of a batch, once it is known
+        self._outputs: list[Any] = []  # the model's output for a batch, once it is known
         self._specs = {}
         for name in calling.names:
             self._specs[name] = _input_spec(name, port_map.inputs[name], calling, spec)
@@ -88,9 +88,9 @@ class Drawing:
         """Inputs by name."""
         return {name: self._input(name) for name in self._specs}
 
-    def know(self, made):
-        """Takes what the model makes of a batch: labels are of its shape."""
-        self._made = [np.asarray(made)]
+    def set_output(self, output):
+        """Sets the model's output for a batch: labels get its shape."""
+        self._outputs = [np.asarray(output)]
 
     def draw(self):
         """Inputs by name and labels."""
@@ -113,14 +113,14 @@ class Drawing:
         return self._stream.integers(min(self._tables, default=2), size=shape).astype(dtype)
 
     def _labels(self):
-        """Classes where loss or placeholder take such, else numbers of the shape of the outputs."""
-        if self._made:
-            shape = tuple(self._made[0].shape)
+        """Classes where loss or placeholder are for such, else numbers of the outputs' shape."""
+        if self._outputs:
+            shape = tuple(self._outputs[0].shape)
         else:
             shape = self._settled(tuple(self._model.output_shape))
         source = self._map.labels
-        asked, dtype = (None, "") if source is None or source.sparse else self._spec(source)
-        rank = None if asked is None else len(asked)
+        label_shape, dtype = (None, "") if source is None or source.sparse else self._spec(source)
+        rank = None if label_shape is None else len(label_shape)
         if source is not None and (source.one_hot or source.sparse):
             return self._stream.integers(shape[-1], size=shape[:-1])
         if _is(self._model.loss, "sparse") or (dtype.startswith("int") and rank != len(shape)):
@@ -134,12 +134,12 @@ class Drawing:
         return self._stream.normal(size=shape).astype("float32")
 
     def _settled(self, shape):
-        """A shape [B, T, ...] without open sizes."""
+        """A shape [B, T, ...] with all sizes known."""
         return tuple(n or (self.batch, self.time)[min(axis, 1)] for axis, n in enumerate(shape))
 
 
 def _input_spec(name, source, calling, spec):
-    """The shape, with None for what is open, and the dtype of an input of the model."""
+    """The shape, with None for unknown sizes, and the dtype of an input of the model."""
     shape, dtype = spec(source)
     if source.lengths:
         shape = shape if source.unmasked or shape is None else (*shape, None)
@@ -161,6 +161,6 @@ def _first(sizes):
 
 
 def _is(loss, word):
-    """Whether a loss is of a kind by its name."""
+    """Whether the name of a loss contains a word."""
     name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
     return word in str(name)

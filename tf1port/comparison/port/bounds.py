@@ -1,4 +1,4 @@
-"""How far a port may differ: as the table allows, and as the graph differs from itself."""
+"""How far a port may differ: by the table of tolerances, and by the graph's own rounding."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,11 @@ from tf1port.numerics import comparison
 from tf1port.numerics.comparison import Check
 from tf1port.numerics.differences import difference
 
-# How many times its own rounding, measured against the other dtype, a right port may differ.
+# A right port may differ by so many times the legacy side's rounding, measured in the other dtype.
 ROUNDINGS = 8
-_OWN = f"{ROUNDINGS} times what the legacy side itself parts from itself in the other dtype"
-_PER_DTYPE = {"float32": 1.0, "float64": 2.0**-29}  # of the rounding in float32
-# Of the values: TF1's own sequence_loss divides by the weights of its examples plus 1e-12.
+_OWN = f"{ROUNDINGS} times the legacy side's own difference between its two dtypes"
+_PER_DTYPE = {"float32": 1.0, "float64": 2.0**-29}  # relative to the rounding in float32
+# Relative to the values: TF1's own sequence_loss divides by the weights of its examples plus 1e-12.
 _SHARE = {"float32": 0.0, "float64": 4e-12}
 
 Arrays = Mapping[str, np.ndarray]
@@ -24,20 +24,20 @@ def check(
 ) -> Check:
     """A Check whose bound grows with the values' size and with the legacy side's own rounding.
 
-    A third party's cells may be chaotic and its losses sums: two right computations differ by what
-    one of them differs from itself in more digits, or so.
+    A third party's cells may be chaotic and its losses sums: two right computations differ by about
+    as much as one of them differs between float32 and float64.
 
     Args:
         twin: the arrays of the legacy side in the other dtype.
     """
-    found = comparison.check(quantity, legacy, modern, dtype=dtype)
+    result = comparison.check(quantity, legacy, modern, dtype=dtype)
     size = max([np.abs(value).max(initial=0.0) for value in legacy.values()], default=0.0)
-    bounds = {found.reason: found.bound * max(1.0, size)}
-    if not quantity.startswith("weights"):  # which are the same, however they are trained
+    bounds = {result.reason: result.bound * max(1.0, size)}
+    if not quantity.startswith("weights"):  # weights at the start do not depend on training
         bounds["relative to the largest value"] = _SHARE[dtype] * size
-    if twin:  # not where it holds nothing, as the slots of plain gradient descent
+    if twin:  # not where it is empty, as the slots of plain gradient descent
         own = difference(*(cast(of, "float64") for of in (legacy, twin))).max_abs
         if np.isfinite(own):
             bounds[_OWN] = ROUNDINGS * own * _PER_DTYPE[dtype]
     reason = max(bounds, key=bounds.__getitem__)
-    return found._replace(bound=float(bounds[reason]), reason=reason)
+    return result._replace(bound=float(bounds[reason]), reason=reason)

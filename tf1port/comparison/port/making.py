@@ -1,4 +1,4 @@
-"""Makes the sides of a port: a TF1 program and a Keras model, as a map says what corresponds."""
+"""Builds the sides of a port from a TF1 program, a Keras model and the map between them."""
 
 import dataclasses
 from typing import Any
@@ -26,16 +26,16 @@ _SQUASHED = {"categorical_crossentropy": "softmax", "binary_crossentropy": "sigm
 
 
 class Making:
-    """What both sides of a port are made from.
+    """Builds both sides of a port.
 
     Args:
-        program: what was trained.
-        model: the port of it, of any kind of Keras model.
-        port_map: what corresponds.
+        program: the TF1 program.
+        model: its port, a Keras model of any kind.
+        port_map: which of their layers and tensors correspond.
         seed: of random batches. steps: of training.
 
     Attributes:
-        map: with what the model's inputs say of it.
+        map: the port_map, completed by the model's inputs.
         first: the legacy side in the checkpoint's own dtype.
         batches: as for tf1port.comparison.port.port.Port.
 
@@ -51,37 +51,37 @@ class Making:
         check_layers(port_map, model)
         self.map = _settled(port_map, calling, program)
         own = program.dtype(WeightMap(port_map.layers, program).variables)
-        found = find_cells(program, self.map, _backward(model, self.map))
-        self._cells = Cells(found)
-        fixed = cells_.sizes(program.graph, found)
+        cells = find_cells(program, self.map, _backward(model, self.map))
+        self._cells = Cells(cells)
+        fixed = cells_.sizes(program.graph, cells)
         drawing = Drawing(self.map, model, calling, program.spec, fixed=fixed, seed=seed)
         self.example = drawing.inputs()
-        made = _called(model, calling, self.example)
-        if made is not None:
-            drawing.know(made)
-        self._head = _head(model, self.map, made)
+        output = _called(model, calling, self.example)
+        if output is not None:
+            drawing.set_output(output)
+        self._head = _head(model, self.map, output)
         self.batches = batches(self.map, drawing, steps=steps)
         self.example = self.batches[0][0]
         self.first = self.legacy(own)
         self._options: dict[str, Any] = {}
 
     def load_weights(self) -> None:
-        """Gives the model the legacy side's weights and optimizer state."""
-        self.model = carried(self.model, self.first, example=self.example)
+        """Loads the legacy side's weights and optimizer state into the model."""
+        self.model = loaded_copy(self.model, self.first, example=self.example)
 
     def settle(self) -> None:
-        """Finds out which outputs both sides give, and whether dropout is at work in training."""
+        """Determines the outputs of both sides, and whether dropout is active in training."""
         self._options = self._dropout()
         side = self.modern(self.first.dtype)
         try:
-            given = side.forward(self.example)
-        except Exception:  # it is the outcome of the check of outputs, and not to be told here
+            outputs = side.forward(self.example)
+        except Exception:  # the check of outputs will report it
             return
-        missing = [name for name in self.map.outputs if name not in given]
+        missing = [name for name in self.map.outputs if name not in outputs]
         if missing:
-            known = ", ".join(sorted(given))
+            known = ", ".join(sorted(outputs))
             raise UserError(f"[outputs] names {missing[0]}: the model gives {known}")
-        self._cells = self._cells.keep(given)
+        self._cells = self._cells.keep(outputs)
         self.first.cells = self._cells
 
     def legacy(self, dtype: str) -> CheckpointSide:
@@ -109,7 +109,7 @@ class Making:
         )
 
     def _dropout(self):
-        """How Keras' dropout has to be, for it to be compared with the graph's."""
+        """The options of a KerasSide by which its dropout is comparable with the graph's."""
         if not self.first.may_drop:
             return {"scaled": True}
         try:
@@ -119,7 +119,7 @@ class Making:
         return {"scaled": scaled, "shares": self.first.shares()}
 
 
-def carried(model: keras.Model, legacy: CheckpointSide, *, example: Any = None) -> keras.Model:
+def loaded_copy(model: keras.Model, legacy: CheckpointSide, *, example: Any = None) -> keras.Model:
     """A copy of the model with the legacy side's weights and optimizer state."""
     side = KerasSide(model, legacy.config, port_map=legacy.map, dtype=legacy.dtype, example=example)
     side.restore(legacy.state())
@@ -130,15 +130,15 @@ def check_layers(port_map: PortMap, model: keras.Model) -> None:
     """Raises UserError where the map names other layers than the model has."""
     layers = {layer.name for layer in model.layers}
     named = set(getattr(model, "output_names", ()))
-    for section, known in (("layers", layers), ("outputs", layers | named)):
+    for section, names in (("layers", layers), ("outputs", layers | named)):
         for name in getattr(port_map, section):
-            if name.partition("/")[0] not in known:
-                own = ", ".join(sorted(known))
+            if name.partition("/")[0] not in names:
+                own = ", ".join(sorted(names))
                 raise UserError(f"[{section}] names {name}: the model has {own}")
 
 
 def _settled(port_map, calling, program):
-    """The map, where an input is lengths on both sides rather than a mask and lengths."""
+    """The map, with `unmasked` set for inputs that are lengths on both sides, not a mask on one."""
     inputs = {}
     for name, source in port_map.inputs.items():
         shape, _ = program.spec(source)
@@ -149,49 +149,49 @@ def _settled(port_map, calling, program):
 
 
 def _called(model, calling, inputs):
-    """What the model makes of inputs, first of several outputs; None where it does not run."""
+    """The model's first output for inputs; None where it does not run."""
     try:
         with dropout.nothing_dropped(scaled=True):
             return np.asarray(calling_.outputs(model(calling(inputs), training=False))[0])
     except UserError:
         raise
-    except Exception:  # it is the outcome of the check of outputs
+    except Exception:  # the check of outputs will report it
         return None
 
 
-def _head(model, port_map, made):
-    """The Head of a model that makes such an array, or None."""
+def _head(model, port_map, output):
+    """The Head of a model with such an output, or with an unknown one (None)."""
     layers = naming.layers(model, port_map.layers)
-    ends = [name for name in getattr(model, "output_names", ())[:1] if name in layers]
-    names = ends or [name for name in layers if name in port_map.layers]
+    outputs = [name for name in getattr(model, "output_names", ())[:1] if name in layers]
+    names = outputs or [name for name in layers if name in port_map.layers]
     last = layers[names[-1]] if names else None
     activation = getattr(last, "activation", None)
     return Head(
         names[-1] if names else None,
         keras.activations.serialize(activation) if callable(activation) else "linear",
-        None if made is None else made.ndim,
-        None if made is None else _squashed(model.loss, made),
+        None if output is None else output.ndim,
+        None if output is None else _squashed(model.loss, output),
     )
 
 
-def _squashed(loss, made):
-    """Whether outputs are probabilities that a loss takes as such: "softmax", "sigmoid" or None."""
+def _squashed(loss, outputs):
+    """The kind of probabilities, if the loss takes such: "softmax", "sigmoid" or None."""
     if isinstance(loss, list | tuple | dict):
-        losses = [one for one in keras.tree.flatten(loss) if one is not None]
+        losses = [part for part in keras.tree.flatten(loss) if part is not None]
         loss = losses[0] if losses else None
     name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
     config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
     if config.get("from_logits", False):
         return None
     kind = next((kind for end, kind in _SQUASHED.items() if str(name).endswith(end)), None)
-    sums = made.sum(axis=-1) if made.ndim else made
+    sums = outputs.sum(axis=-1) if outputs.ndim else outputs
     if kind == "softmax" and not np.allclose(sums, 1, atol=1e-4):
         return None
-    return kind if np.all((made >= 0) & (made <= 1)) else None
+    return kind if np.all((outputs >= 0) & (outputs <= 1)) else None
 
 
 def _backward(model, port_map):
     """The names of the recurrent layers that read a sequence from its end."""
     layers = naming.layers(model, port_map.layers)
-    ways = [directions(path, layer) for path, layer in layers.items()]
-    return {name for way in ways for name, one in way.items() if one.go_backwards}
+    recurrent = [directions(path, layer) for path, layer in layers.items()]
+    return {name for way in recurrent for name, layer in way.items() if layer.go_backwards}

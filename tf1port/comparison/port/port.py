@@ -31,17 +31,17 @@ _NO_ACCURACIES = "no accuracies of independent trainings: [accuracies] of the ma
 
 
 class Port(NamedTuple):
-    """What is compared.
+    """Two sides to be compared, and how.
 
     legacy, modern: functions from a dtype to a Side (tf1port.comparison.sides.protocol) before its
-        first step. exact: the same of a modern side with TF1's powers of beta (D8), or None.
-    batches: list of (inputs, labels), in the form that both sides take, one per training step.
+        first step. exact: such a function of a modern side with TF1's powers of beta (D8), or None.
+    batches: list of (inputs, labels), as both sides accept them, one per training step.
     dtypes: of "float32" and "float64". With both, the legacy side's own rounding is measured, and
         a gap of eight times that passes.
     facts: {name: value} for the report.
-    missing: {dtype: NotOffered} of a dtype in which a side cannot be: why. Of one that is neither
-        there nor in `dtypes` nothing is claimed.
-    only: names of the checks, and of the dtypes, of which something is claimed; empty: of all.
+    missing: {dtype: NotOffered}: why a side cannot run in a dtype. Of a dtype that is neither here
+        nor in `dtypes` nothing is claimed.
+    only: names of the checks, and of the dtypes, that are claimed; empty: all.
     accuracies: final accuracies of independent trainings, two and more by side, "legacy" and
         "modern", and "margin", within which they are to be equivalent; None: no check 9.
     """
@@ -64,19 +64,20 @@ class Port(NamedTuple):
 
     @property
     def claimed(self):
-        """The dtypes of which something is claimed."""
+        """The dtypes that are claimed."""
         named = checks.selected(self.only)
         return tuple(dtype for dtype in checks.DTYPES if dtype in named) or checks.DTYPES
 
     def modern_in(self, dtype):
-        """The function to the modern side that is held against legacy in a dtype.
+        """The function to the modern side that is compared with legacy in a dtype.
 
-        After some steps of Adam Keras' own powers of beta show in a single one already (D8).
+        In float64 Keras' own powers of beta differ from TF1's within one step of Adam, if the
+        checkpoint is of a later step (D8).
         """
         return self.exact if self.exact is not None and dtype == "float64" else self.modern
 
     def twin(self, dtype):
-        """The legacy side in the other dtype than this; None where there is no other."""
+        """The legacy side in the other dtype; None where there is only one."""
         others = [dtype_ for dtype_ in self.dtypes if dtype_ != dtype]
         return self.legacy(others[0]) if others else None
 
@@ -100,9 +101,9 @@ def load(
         it.
         keras_file: path of a `.keras` file, or a keras.Model.
         map_file: path of the TOML file of tf1port.comparison.port.port_map.
-        load_weights: give the model the checkpoint's weights and optimizer state first: what is
-            proved then is its code alone.
-        trust: also take a graph whose ops run Python or touch files.
+        load_weights: load the checkpoint's weights and optimizer state into the model first: only
+            its code is proved then.
+        trust: also accept a graph whose ops run Python or access files.
         seed: of random batches.
         steps: of training.
         only: as of a Port.
@@ -147,12 +148,12 @@ def prove(
     command: str = "",
     on_check: Callable[[Compared], None] | None = None,
 ) -> Report:
-    """LadderRuns the ladder in every dtype of a Port.
+    """Runs the ladder in every dtype of a Port.
 
     Args:
-        port: what is compared.
-        name, command: what the report calls it, and how to make it again.
-        on_check: takes each entry that was compared, as soon as it is.
+        port: the two sides to be compared.
+        name, command: its name in the report, and the command that reproduces it.
+        on_check: called with each entry that was compared, as soon as it is.
     """
     began = time.perf_counter()
     claimed = [dtype for dtype in port.dtypes if dtype in port.claimed]
@@ -180,7 +181,7 @@ def prove(
 
 
 def _left_out(port):
-    """Entries of the report for what is not claimed, and for the dtypes that a side lacks."""
+    """Entries of the report for checks that are not claimed, and for dtypes that a side lacks."""
     unclaimed = [number for number in checks.ALL if number not in port.checks]
     entries = [checks.left_out(number, _BY_NAME, needed=False) for number in unclaimed]
     for dtype in checks.DTYPES:
@@ -222,7 +223,7 @@ def _run(port, dtype, on_check):
 
 
 def _dtypes(making):
-    """The dtypes in which the graph runs here, and why it does not in another."""
+    """The dtypes in which the graph runs here, and why it does not run in another."""
     if making.first.dtype == "float64":
         return ("float64",), {"float32": NotApplicable("the checkpoint is of float64")}
     try:

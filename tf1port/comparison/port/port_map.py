@@ -1,4 +1,4 @@
-"""What corresponds in a port: a TOML file that names the same things on both sides.
+"""The map of a port: a TOML file that names corresponding layers and tensors of both sides.
 
 [layers]                          # Keras layer, or a cell within one = scope of TF1's variables
 lstm = "rnn/lstm_cell"
@@ -15,13 +15,13 @@ mask = { lengths = "n" }          # a mask [..., T] of the sequence lengths [...
 h = { placeholder = "states", index = [0, 1] }       # of [layers, 2, B, U]
 c = { placeholder = "state", columns = [0, 128] }    # of [B, 256]
 
-[graph]                           # what is not found by itself, but for the labels
+[graph]                           # the labels, and tensors that are not found automatically
 labels = "y"                      # also { one_hot = "y" }, { sparse = "y", padding = -1 }
 logits = "scores/BiasAdd"
 loss = "loss"
 train = "Adam"
 
-[outputs]                         # further layers, or states of cells, to compare = tensor
+[outputs]                         # more layers, or states of cells, to compare = tensor
 hidden = "hidden/Relu"
 "decoder/h" = "decoder/while/Exit_4"
 
@@ -72,7 +72,7 @@ class PortMap:
         return self.graph.get("labels")
 
 
-_SECTIONS: dict[str, set[str]] = {  # what each may hold; empty: any names
+_SECTIONS: dict[str, set[str]] = {  # the keys that each may have; empty: any names
     "layers": set(),
     "inputs": set(),
     "outputs": set(),
@@ -86,39 +86,39 @@ _SECTIONS: dict[str, set[str]] = {  # what each may hold; empty: any names
 
 def load_map(path):
     """Reads a map. Raises UserError where the file is missing, no TOML or no such map."""
-    held = read_toml(path)
+    sections = read_toml(path)
     try:
-        made = parse_map(held)
+        port_map = parse_map(sections)
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
-    if "file" in made.data:
-        made.data["file"] = os.path.join(os.path.dirname(path), made.data["file"])
-    return made
+    if "file" in port_map.data:
+        port_map.data["file"] = os.path.join(os.path.dirname(path), port_map.data["file"])
+    return port_map
 
 
-def parse_map(held):
-    """The PortMap of what a file holds. Raises ValueError, which names the fault."""
-    for section, entries in held.items():
+def parse_map(sections):
+    """The PortMap of a file's sections. Raises ValueError, which names the fault."""
+    for section, entries in sections.items():
         if section not in _SECTIONS:
             raise ValueError(f"[{section}] is no section: there are {', '.join(_SECTIONS)}")
         if not isinstance(entries, dict):
             raise ValueError(f"{section} is a value, not a section [{section}]")
-        known = _SECTIONS[section]
-        for key in sorted(entries.keys() - known) if known else ():
-            raise ValueError(f"[{section}] has no {key}: there are {', '.join(sorted(known))}")
+        allowed = _SECTIONS[section]
+        for key in sorted(entries.keys() - allowed) if allowed else ():
+            raise ValueError(f"[{section}] has no {key}: there are {', '.join(sorted(allowed))}")
     for section in ("layers", "inputs"):
-        if not held.get(section):
+        if not sections.get(section):
             raise ValueError(f"it has no [{section}]")
-    graph = {key: _source(value, f"[graph] {key}") for key, value in held.get("graph", {}).items()}
+    graph = sections.get("graph", {}).items()
     return PortMap(
-        layers={name: _layer(name, entry) for name, entry in held["layers"].items()},
-        inputs=_sources(held, "inputs"),
-        graph=graph,
-        outputs=_sources(held, "outputs"),
-        feed=held.get("feed", {}),
-        feed_training=held.get("feed_training", {}),
-        data=_data(held.get("data", {})),
-        accuracies=_accuracies(held.get("accuracies", {})),
+        layers={name: _layer(name, entry) for name, entry in sections["layers"].items()},
+        inputs=_sources(sections, "inputs"),
+        graph={key: _source(value, f"[graph] {key}") for key, value in graph},
+        outputs=_sources(sections, "outputs"),
+        feed=sections.get("feed", {}),
+        feed_training=sections.get("feed_training", {}),
+        data=_data(sections.get("data", {})),
+        accuracies=_accuracies(sections.get("accuracies", {})),
     )
 
 
@@ -139,22 +139,22 @@ def _cell(name, entry):
     """The CellEntry of a table with `cell`."""
     place, family = f"[layers] {name}", entry["cell"]
     variables = {
-        role: tuple(_source(one, f"{place} {role}") for one in _listed(value))
+        role: tuple(_source(item, f"{place} {role}") for item in _listed(value))
         for role, value in entry.items()
         if role not in _CELL
     }
-    found = CellEntry(
+    cell = CellEntry(
         family, variables=variables, **{k: entry[k] for k in _CELL & {*entry} - {"cell"}}
     )
     if family not in FAMILIES:
         raise ValueError(f"{place} has cell = {family!r}: there are {', '.join(FAMILIES)}")
-    if bool(variables) == (found.scope is not None):
+    if bool(variables) == (cell.scope is not None):
         raise ValueError(f"{place}: give a scope, or variables by role, and not both")
-    if found.gates is not None:
-        _check_gates(place, found)
+    if cell.gates is not None:
+        _check_gates(place, cell)
     elif any(len(many) > 1 for many in variables.values()):
-        raise ValueError(f"{place} joins variables: say in which order the gates are, as gates")
-    return found
+        raise ValueError(f"{place} joins variables: give the order of their gates, as gates")
+    return cell
 
 
 def _check_gates(place, entry):
@@ -174,22 +174,22 @@ def _listed(value):
     return value if isinstance(value, list) else [value]
 
 
-def _sources(held, section):
-    entries = held.get(section, {}).items()
+def _sources(sections, section):
+    entries = sections.get(section, {}).items()
     return {name: _source(value, f"[{section}] {name}") for name, value in entries}
 
 
-MARGIN = 0.01  # within which accuracies are equivalent, where the map gives no other
+MARGIN = 0.01  # within which accuracies are equivalent, unless the map has its own
 
 _NAMES = {"variable", "placeholder", "tensor", "lengths", "one_hot", "sparse"}
-_PARTS = {"transpose", "index", "columns", "padding"}
+_OPTIONS = {"transpose", "index", "columns", "padding"}
 
 
 def _source(value, place):
     if isinstance(value, str):
         return Source(value)
     names = _NAMES & value.keys() if isinstance(value, dict) else set()
-    if len(names) != 1 or value.keys() - names - _PARTS or not isinstance(value[min(names)], str):
+    if len(names) != 1 or value.keys() - names - _OPTIONS or not isinstance(value[min(names)], str):
         raise ValueError(f"{place} is {value!r}: give a name, or a table with it and transpose")
     (key,) = names
     axes = value.get("transpose")
@@ -210,24 +210,24 @@ def _source(value, place):
     )
 
 
-def _data(held):
-    for key in held.keys() - {"file"}:
-        if not isinstance(held[key], int) or held[key] < 1:
-            raise ValueError(f"[data] {key} is {held[key]!r}: give a number above 0")
-    return dict(held)
+def _data(options):
+    for key in options.keys() - {"file"}:
+        if not isinstance(options[key], int) or options[key] < 1:
+            raise ValueError(f"[data] {key} is {options[key]!r}: give a number above 0")
+    return dict(options)
 
 
-def _accuracies(held):
-    if not held:
+def _accuracies(options):
+    if not options:
         return {}
     for side in ("legacy", "modern"):
-        values = held.get(side)
+        values = options.get(side)
         if not isinstance(values, list) or len(values) < 2 or not all(map(_is_share, values)):
             raise ValueError(f"[accuracies] {side} is {values!r}: give two and more of 0 to 1")
-    margin = held.get("margin", MARGIN)
+    margin = options.get("margin", MARGIN)
     if not _is_share(margin) or margin == 0:
         raise ValueError(f"[accuracies] margin is {margin!r}: give a number above 0, such as 0.01")
-    return {**held, "margin": margin}
+    return {**options, "margin": margin}
 
 
 def _is_share(value):

@@ -1,4 +1,4 @@
-"""What a report is made of, before it is HTML or Markdown."""
+"""The elements of a report, before they are HTML or Markdown."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tf1port.comparison.report.text import plain
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading, and what its cells are: of text, prose, number, code, mark or result."""
+    """A column's heading, and the kind of its cells: text, prose, number, code, mark or result."""
 
     title: str
     kind: str = "text"
@@ -23,7 +23,7 @@ class Table:
 
     Attributes:
         layout: "cards" (wide; each row a card on a narrow screen), "scroll" (wide; scrolls by
-            itself there), "narrow" (stands beside another block where there is room) or "facts"
+            itself there), "narrow" (beside another block where there is space) or "facts"
             (narrow, names and values: the headings are not shown).
         folded: whether it is closed until asked for.
     """
@@ -37,7 +37,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: its name in the file, what to see in it, and how it is drawn."""
+    """A figure: its name in the file, its caption, and the function that draws it."""
 
     name: str
     caption: str

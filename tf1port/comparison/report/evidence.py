@@ -1,4 +1,4 @@
-"""The sections that are drawn: training, outputs, gradients, with what to see in each."""
+"""The sections with figures: training, outputs, gradients, with a caption each."""
 
 import re
 from functools import partial
@@ -17,27 +17,27 @@ _Series = dict[str, np.ndarray]  # by kind of arithmetic
 
 
 def curves(report: Report) -> Section:
-    """Loss and accuracy of both trainings, and what they end with."""
-    found = report.get("curves") or {}
-    if not found or not any(len(curve["step"]) for curve in found.values()):
+    """Loss and accuracy of both trainings, and their final values."""
+    by_side = report.get("curves") or {}
+    if not by_side or not any(len(curve["step"]) for curve in by_side.values()):
         return Section(
             "curves", "Training", [absent(report, "training", "No training was recorded.")]
         )
     text = "Each side trains by itself; the curves are running means over the training steps."
     blocks = [
         Picture(
-            f"curve-{quantity}", _curve_caption(found, quantity),
-            partial(figures.curve, found, quantity),
+            f"curve-{quantity}", _curve_caption(by_side, quantity),
+            partial(figures.curve, by_side, quantity),
         )
         for quantity in _CURVED
     ]  # fmt: skip
-    return Section("curves", "Training", [text], [*blocks, _tests(found)])
+    return Section("curves", "Training", [text], [*blocks, _tests(by_side)])
 
 
 def loss_gap(report: Report) -> Section:
-    """How far the losses of single steps part as the training goes on."""
-    found = report.get("loss_gap") or {}
-    gaps = {kind: figures.numbers(gap) for kind, gap in found.items() if len(gap)}
+    """How far the losses of single steps differ in the course of training."""
+    series = report.get("loss_gap") or {}
+    gaps = {kind: figures.numbers(gap) for kind, gap in series.items() if len(gap)}
     drawn = {kind: gap for kind, gap in gaps.items() if len(figures.largest(gap)[0])}
     if drawn:
         text = "The difference of the two losses, step by step, on the same batches."
@@ -52,20 +52,22 @@ def loss_gap(report: Report) -> Section:
 
 def heat(report: Report) -> Section:
     """The outputs' differences, layer by time step."""
-    found = {kind: held for kind, held in (report.get("heat") or {}).items() if held["layers"]}
+    all_heat = report.get("heat") or {}
+    by_dtype = {kind: values for kind, values in all_heat.items() if values["layers"]}
     title = "Outputs, layer by time step"
-    if not found:
+    if not by_dtype:
         return Section("heat", title, ["This model has no outputs per time step."])
     text = "The largest difference over batch and units, from the same weights on the same batch."
     blocks = [
-        Picture(f"heat-{kind}", _heat_caption(kind, held), partial(figures.heat, held))
-        for kind, held in found.items()
+        Picture(f"heat-{kind}", _heat_caption(kind, values), partial(figures.heat, values))
+        for kind, values in by_dtype.items()
     ]
-    layers = list(dict.fromkeys(name for held in found.values() for name in held["layers"]))
+    layers = list(dict.fromkeys(name for values in by_dtype.values() for name in values["layers"]))
     rows = [
-        [layer, *(number(_of_layer(held, layer)) for held in found.values())] for layer in layers
+        [layer, *(number(_of_layer(values, layer)) for values in by_dtype.values())]
+        for layer in layers
     ]
-    columns = [Column("Layer", "code"), *(Column(kind, "number") for kind in found)]
+    columns = [Column("Layer", "code"), *(Column(kind, "number") for kind in by_dtype)]
     return Section(
         "heat", title, [text], [*blocks, Table("Largest of each layer", columns, rows, "narrow")]
     )
@@ -73,23 +75,23 @@ def heat(report: Report) -> Section:
 
 def gradients(report: Report) -> Section:
     """Each parameter's gradient difference and its bound."""
-    found = {kind: rows for kind, rows in (report.get("gradients") or {}).items() if rows}
-    if not found:
+    by_dtype = {kind: rows for kind, rows in (report.get("gradients") or {}).items() if rows}
+    if not by_dtype:
         return Section("gradients", "Gradients", ["No gradients were compared."])
     text = (
         "The largest difference in each parameter's gradient against its bound, on the first batch."
     )
-    equal = [kind for kind, rows in found.items() if not any(row["max_abs"] for row in rows)]
+    equal = [kind for kind, rows in by_dtype.items() if not any(row["max_abs"] for row in rows)]
     if equal:
         text += f" In {' and '.join(equal)} every one is equal to the bit."
     blocks = [
         Picture(
             f"gradients-{kind}", _gradient_caption(kind, rows), partial(figures.gradients, rows)
         )
-        for kind, rows in found.items()
+        for kind, rows in by_dtype.items()
         if kind not in equal
     ]
-    return Section("gradients", "Gradients", [text], [*blocks, _all_gradients(found)])
+    return Section("gradients", "Gradients", [text], [*blocks, _all_gradients(by_dtype)])
 
 
 def _gap_picture(gaps: _Series, drawn: _Series, report: Report) -> Picture:
@@ -100,7 +102,7 @@ def _gap_picture(gaps: _Series, drawn: _Series, report: Report) -> Picture:
     return Picture("loss-gap", caption, partial(figures.loss_gap, drawn, bounds))
 
 
-def _losses(found: list[LossRow]) -> Table:
+def _losses(losses: list[LossRow]) -> Table:
     rows = [
         [
             f"{row['steps']:,}",
@@ -108,7 +110,7 @@ def _losses(found: list[LossRow]) -> Table:
             number(row["max_abs"]),
             number(row["mean_abs"]),
         ]
-        for row in found
+        for row in losses
     ]
     names = ("Steps", "Legacy", "Modern", "Max |Δ|", "Mean |Δ|")
     columns = [Column(name, "number") for name in names]
@@ -116,7 +118,7 @@ def _losses(found: list[LossRow]) -> Table:
 
 
 def _tests(curves: _Curves) -> Table:
-    """Both sides beside each other at each step where one of them was tested."""
+    """Both sides side by side at each step where either was tested."""
     sides = [{row["step"]: row for row in curves[side]["test"]} for side in SIDES]
     rows = [
         [f"{step:,}", *(
@@ -132,51 +134,51 @@ def _tests(curves: _Curves) -> Table:
 
 def _tolerances(checks: list[Entry]) -> dict[str, set[tuple[int, Number]]]:
     """By kind of arithmetic, the pairs of a horizon in steps and its bound."""
-    found: dict[str, set[tuple[int, Number]]] = {}
+    tolerances: dict[str, set[tuple[int, Number]]] = {}
     for check in checks:
         horizon = re.fullmatch(r"losses of (\d+) (SGD )?steps(, .*)?", check.get("quantity", ""))
         if horizon and check["applies"]:
             kind = check["dtype"] + (horizon[3] or "")
-            found.setdefault(kind, set()).add((int(horizon[1]), check["bound"]))
-    return found
+            tolerances.setdefault(kind, set()).add((int(horizon[1]), check["bound"]))
+    return tolerances
 
 
 def _curve_caption(curves: _Curves, quantity: figures.Curved) -> str:
-    ends = [
+    final = [
         f"{side} {fraction(curve['test'][-1][quantity])}"
         for side, curve in curves.items()
         if curve["test"]
     ]
-    words = f"Training {quantity}, legacy solid and modern dashed."
-    return words + (f" Open marks are tests; at the end: {', '.join(ends)}." if ends else "")
+    text = f"Training {quantity}, legacy solid and modern dashed."
+    return text + (f" Open marks are tests; at the end: {', '.join(final)}." if final else "")
 
 
 def _gap_caption(kind: str, gap: np.ndarray) -> str:
-    """Where a series of differences ends up."""
+    """The largest difference of a series, and its step."""
     if not gap.any():
         return f"{kind}: equal to the bit at each of {len(gap):,} steps."
     at = int(np.argmax(np.nan_to_num(gap, nan=np.inf)))
     return f"{kind}: at most {number(gap[at])} in {len(gap):,} steps, at step {at + 1:,}."
 
 
-def _heat_caption(kind: str, held: Heat) -> str:
-    values = np.nan_to_num(figures.grid(held["max_abs"]), nan=-1.0)
+def _heat_caption(kind: str, dtype_heat: Heat) -> str:
+    values = np.nan_to_num(figures.grid(dtype_heat["max_abs"]), nan=-1.0)
     row, step = np.unravel_index(np.argmax(values), values.shape)
     if values[row, step] <= 0:
         return f"{kind}: every output is equal to the bit."
-    words = f"{kind}: largest in {held['layers'][row]} at time step {step}, "
-    words += f"{number(values[row, step])}; the stronger the color, the larger."
-    return words + (" An empty cell is equal to the bit." if (values == 0).any() else "")
+    text = f"{kind}: largest in {dtype_heat['layers'][row]} at time step {step}, "
+    text += f"{number(values[row, step])}; the stronger the color, the larger."
+    return text + (" An empty cell is equal to the bit." if (values == 0).any() else "")
 
 
-def _all_gradients(found: dict[str, list[Gradient]]) -> Table:
+def _all_gradients(by_dtype: dict[str, list[Gradient]]) -> Table:
     names = ("Parameter", "dtype", "Max-abs", "Bound", "Result")
     kinds = ("code", "text", "number", "number", "result")
     columns = [Column(*pair) for pair in zip(names, kinds, strict=True)]
     rows = [
         [row["name"], kind, number(row["max_abs"]), number(row["bound"]), result(_holds(row))]
-        for kind, held in found.items()
-        for row in held
+        for kind, gradients_ in by_dtype.items()
+        for row in gradients_
     ]
     return Table("All of them", columns, rows, folded=True)
 
@@ -195,10 +197,10 @@ def _gradient_caption(kind: str, rows: list[Gradient]) -> str:
     )
 
 
-def _of_layer(held: Heat, layer: str) -> float | None:
-    if layer not in held["layers"]:
+def _of_layer(dtype_heat: Heat, layer: str) -> float | None:
+    if layer not in dtype_heat["layers"]:
         return None
-    return float(np.max(figures.numbers(held["max_abs"][held["layers"].index(layer)])))
+    return float(np.max(figures.numbers(dtype_heat["max_abs"][dtype_heat["layers"].index(layer)])))
 
 
 def _holds(row: Gradient) -> bool:

@@ -1,4 +1,4 @@
-"""The figures of a comparison, each from its part of the report to a matplotlib Figure."""
+"""The figures of a comparison: functions from values of the report to a matplotlib Figure."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from tf1port.comparison.report import svg as paint
 from tf1port.comparison.report.form import SIDES, Bands, Curve
 from tf1port.comparison.report.text import number
 
-Curved = Literal["loss", "accuracy"]  # what a curve is of
+Curved = Literal["loss", "accuracy"]  # the quantities that have a curve
 POINTS = 300  # of a drawn series
 ROWS = 30  # of gradients drawn: those nearest to their bound
 _GAPS = [(paint.FIRST, "-"), (paint.SECOND, (0, (6, 2))), (paint.THIRD, (0, (1.5, 1.5)))]
@@ -23,16 +23,16 @@ _MARKS = {"legacy": "s", "modern": "o"}
 
 
 def curve(curves: dict[str, Curve], quantity: Curved) -> Figure:
-    """Loss or accuracy of both sides over each other, with the test values.
+    """Loss or accuracy of both sides in one figure, with the test values.
 
     Args:
         curves: "legacy" and "modern" with `step`, `loss`, `accuracy` and `test`.
         quantity: "loss" or "accuracy".
     """
     figure, axes = _panel(250)
-    for side, found in curves.items():
-        axes.plot(found["step"], numbers(found[quantity]), label=side, **paint.SIDES[side])
-        test = [(row["step"], float(row[quantity])) for row in found["test"]]
+    for side, values in curves.items():
+        axes.plot(values["step"], numbers(values[quantity]), label=side, **paint.SIDES[side])
+        test = [(row["step"], float(row[quantity])) for row in values["test"]]
         style: dict[str, Any] = {"color": paint.SIDES[side]["color"], "linestyle": "none"}
         style.update(marker=_MARKS[side], markersize=7)
         style.update(markerfacecolor=paint.PAGE, markeredgewidth=1.8)
@@ -67,19 +67,15 @@ def loss_gap(
     return figure
 
 
-def heat(found: Heat) -> Figure:
-    """Largest output difference of each layer at each time step, the darker the larger.
-
-    Args:
-        found: `layers`, names, and `max_abs` [layer][time step].
-    """
-    values = grid(found["max_abs"])
+def heat(dtype_heat: Heat) -> Figure:
+    """Largest output difference of each layer at each time step, the darker the larger."""
+    values = grid(dtype_heat["max_abs"])
     rows, steps = values.shape
     figure = Figure(figsize=(paint.WIDTH / 72, (95 + 26 * rows) / 72))
     axes, scale = figure.subplots(2, height_ratios=[rows, 0.45])
     shades, (low, high) = _shades(values)
     _cells(axes, values, shades)
-    axes.set_yticks(np.arange(rows) + 0.5, [short(name) for name in found["layers"]])
+    axes.set_yticks(np.arange(rows) + 0.5, [short(name) for name in dtype_heat["layers"]])
     every = max(1, math.ceil(steps / 10))
     axes.set_xticks(np.arange(0, steps, every) + 0.5, [str(n) for n in range(0, steps, every)])
     axes.set_xlabel("time step")
@@ -101,18 +97,18 @@ def gradients(rows: Sequence[Gradient]) -> Figure:
     """
     rows = sorted(rows, key=share, reverse=True)[:ROWS]
     figure, axes = _panel(75 + 21 * len(rows))
-    found, bounds = (numbers(row[key] for row in rows) for key in ("max_abs", "bound"))
-    positive = np.concatenate([found, bounds])
+    gaps, bounds = (numbers(row[key] for row in rows) for key in ("max_abs", "bound"))
+    positive = np.concatenate([gaps, bounds])
     positive = positive[np.isfinite(positive) & (positive > 0)]
-    left = positive.min() / 10 if len(positive) else 1e-18
-    drawn = np.clip(np.nan_to_num(found, nan=np.inf), left, positive.max(initial=1e-18) * 10)
+    least = positive.min() / 10 if len(positive) else 1e-18
+    drawn = np.clip(np.nan_to_num(gaps, nan=np.inf), least, positive.max(initial=1e-18) * 10)
     for at, (value, bound) in enumerate(zip(drawn, bounds, strict=True)):
-        good = found[at] <= bound
+        good = gaps[at] <= bound
         color = paint.SECOND if good else paint.FAIL
-        axes.plot([value, max(bound, left)], [at, at], color=color, lw=1.2, alpha=0.5)
-        fill = "none" if found[at] == 0 else "full"
+        axes.plot([value, max(bound, least)], [at, at], color=color, lw=1.2, alpha=0.5)
+        fill = "none" if gaps[at] == 0 else "full"
         axes.plot(value, at, "o" if good else "X", color=color, markersize=6, fillstyle=fill)
-        axes.plot(max(bound, left), at, "|", color=paint.INK, markersize=11, markeredgewidth=1.6)
+        axes.plot(max(bound, least), at, "|", color=paint.INK, markersize=11, markeredgewidth=1.6)
     axes.set_yticks(range(len(rows)), [short(row["name"]) for row in rows])
     axes.set(
         xscale="log", xlabel="largest |Δ gradient|, and its bound", ylim=(len(rows) - 0.4, -0.6)
@@ -158,36 +154,36 @@ def interval(bands: Bands) -> Figure:
 
 
 def numbers(values: Iterable[Number]) -> np.ndarray:
-    """A series as float64, also where a number is text because it was not finite."""
+    """A series as float64; numbers that are not finite may be text."""
     return np.array([float(value) for value in values])
 
 
 def grid(rows: Sequence[Sequence[Number]]) -> np.ndarray:
     """Rows of numbers as float64 [rows, longest], missing ones NaN."""
-    held = np.full((len(rows), max(map(len, rows), default=0)), np.nan)
+    table = np.full((len(rows), max(map(len, rows), default=0)), np.nan)
     for at, row in enumerate(rows):
-        held[at, : len(row)] = numbers(row)
-    return held
+        table[at, : len(row)] = numbers(row)
+    return table
 
 
 def largest(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Steps and maxima over blocks of a series, at most POINTS, where there is a difference."""
     width = math.ceil(len(values) / POINTS)
     starts = np.arange(0, len(values), width)
-    found = np.maximum.reduceat(values, starts)
-    drawn = np.isfinite(found) & (found > 0)
-    return starts[drawn] + 1, found[drawn]
+    maxima = np.maximum.reduceat(values, starts)
+    drawn = np.isfinite(maxima) & (maxima > 0)
+    return starts[drawn] + 1, maxima[drawn]
 
 
 def short(name: str, length: int = 25) -> str:
-    """A name that fits beside a figure; the tables have it whole."""
+    """A name shortened to fit beside a figure; the tables have all of it."""
     return name if len(name) <= length else f"…{name[1 - length :]}"
 
 
 def share(row: Gradient) -> float:
-    """What part of its bound a gradient's difference is."""
-    found, bound = float(row["max_abs"]), float(row["bound"])
-    return math.inf if math.isnan(found) else found / bound if bound else found
+    """A gradient's difference divided by its bound."""
+    gap, bound = float(row["max_abs"]), float(row["bound"])
+    return math.inf if math.isnan(gap) else gap / bound if bound else gap
 
 
 def _thousands(value: float, _: float) -> str:
@@ -200,11 +196,11 @@ def _panel(height: float) -> tuple[Figure, Axes]:
 
 
 def _shades(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    """Alpha of each cell, and the powers of ten between which it grows."""
+    """Alpha of each cell, and the range of powers of ten over which it grows."""
     with np.errstate(divide="ignore"):
         powers = np.log10(values)
-    known = powers[np.isfinite(powers)]
-    low, high = (known.min(), known.max()) if len(known) else (-18, -17)
+    finite = powers[np.isfinite(powers)]
+    low, high = (finite.min(), finite.max()) if len(finite) else (-18, -17)
     return _alpha(powers, low, max(high, low + 0.1)), (low, max(high, low + 0.1))
 
 

@@ -17,35 +17,35 @@ def write(report: Report, folder: str) -> str:
     """Writes a report into an existing folder, each file whole or not at all.
 
     Args:
-        report: the dict of report.json; numbers that are not finite may stand in it.
+        report: the dict of report.json; it may have numbers that are not finite.
         folder: gets report.json, report.md and report.html.
 
     Returns:
         The path of report.html.
 
     Raises:
-        OSError: there is no writing in `folder`.
+        OSError: `folder` is not writable.
     """
-    held = finite(report)
-    write_json(os.path.join(folder, "report.json"), held)
-    for name, text in (("report.md", markdown(held)), ("report.html", html(held))):
+    report = finite(report)
+    write_json(os.path.join(folder, "report.json"), report)
+    for name, text in (("report.md", markdown(report)), ("report.html", html(report))):
         with replacing(os.path.join(folder, name)) as beside:
             with open(beside, "w", encoding="utf-8", newline="\n") as file:
                 file.write(text)
     return os.path.join(folder, "report.html")
 
 
-def show(found: Report, out: str, *, as_json: bool = False) -> None:
+def show(comparison: Report, out: str, *, as_json: bool = False) -> None:
     """Writes a report's files into the folder `out` and prints its tables, or all of it as JSON."""
-    page = report_files.write(found, out)
+    page = report_files.write(comparison, out)
     if as_json:
-        print(json.dumps(report.finite(found), indent=1))
+        print(json.dumps(report.finite(comparison), indent=1))
     else:
-        print("\n".join([*report.lines(found), f"wrote {page}"]))
+        print("\n".join([*report.lines(comparison), f"wrote {page}"]))
 
 
 def writable(folder: str) -> str:
-    """The folder, made where it is missing. Raises UserError where that cannot be."""
+    """Creates the folder if it is missing. Raises UserError where that fails."""
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:

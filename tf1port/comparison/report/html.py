@@ -1,4 +1,4 @@
-"""A report as one page of HTML that needs nothing else: light, dark, on a phone, on paper."""
+"""A report as one self-contained page of HTML: light, dark, on a phone, on paper."""
 
 from html import escape
 from pathlib import Path
@@ -53,20 +53,20 @@ _WRAPPERS = {
 
 def html(report: Report) -> str:
     """The text of report.html from a report."""
-    made = sections(report)
-    words = _OUTCOMES[report["outcome"]]
+    shown = sections(report)
+    outcome_name = _OUTCOMES[report["outcome"]]
     subject = f"{report['model']} on {report['dataset']}"
     return _PAGE.substitute(
-        title=escape(f"{subject}: {words}"),
+        title=escape(f"{subject}: {outcome_name}"),
         style=STYLE.read_text(encoding="utf-8"),
-        outcome=words.replace(" ", "-"),
+        outcome=outcome_name.replace(" ", "-"),
         subject=escape(f"{subject} · TF1 against Keras 3 · {report['mode']}"),
         sign=SIGNS[report["outcome"]],
         heading=headline(report),
         verdict=f'<p class="verdict">{escape(report["verdict"])}</p>\n',
         highlights="".join(_highlight(*pair) for pair in highlights(report)),
-        links="".join(f'<li><a href="#{s.key}">{escape(s.title)}</a></li>\n' for s in made),
-        sections="".join(_section(section) for section in made),
+        links="".join(f'<li><a href="#{s.key}">{escape(s.title)}</a></li>\n' for s in shown),
+        sections="".join(_section(section) for section in shown),
     )
 
 
@@ -94,7 +94,7 @@ def _command(command: Command) -> str:
 
 
 def _figure(picture: Picture) -> str:
-    """The caption is the figure's name as well, so that it is read out once."""
+    """The caption is the figure's accessible name as well, so that it is read out once."""
     name = f"{picture.name}-caption"
     drawn = svg(picture.name, picture.draw).replace(
         "<svg ", f'<svg role="img" aria-labelledby="{name}" ', 1
@@ -121,16 +121,16 @@ def _table(table: Table) -> str:
 
 
 def _row(row: list[str], columns: list[Column]) -> str:
-    first, *others = (_cell(*pair) for pair in zip(row, columns, strict=True))
+    first, *cells = (_cell(*pair) for pair in zip(row, columns, strict=True))
     head = first.replace("<td", '<th scope="row"', 1).removesuffix("</td>") + "</th>"
-    return f"<tr>{head}{''.join(others)}</tr>\n"
+    return f"<tr>{head}{''.join(cells)}</tr>\n"
 
 
 def _cell(text: str, column: Column) -> str:
-    held = escape(text)
+    content = escape(text)
     kind = column.kind
     kind += _SIGNED.get((kind, text[:1]), "")
     if kind == "code":
-        held = f"<code>{held}</code>"
+        content = f"<code>{content}</code>"
     label = f' data-label="{escape(column.title)}"' if column.title else ""
-    return f'<td class="{kind}"{label}>{held}</td>'
+    return f'<td class="{kind}"{label}>{content}</td>'

@@ -1,4 +1,4 @@
-"""The sections that prove: where it breaks, the ladder, the known mistakes that must be noticed."""
+"""The sections of the checks: the first failure, the ladder, the known mistakes to be noticed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,26 +18,26 @@ def applying(report: Report) -> list[Compared]:
 
 
 def breaks(report: Report) -> Section | None:
-    """Where the two sides part first, and what would explain it; None where they do not."""
-    found = report.get("breaks")
-    if not found:
+    """The first difference of the two sides, and its explanation; None where there is none."""
+    first_break = report.get("breaks")
+    if not first_break:
         return None
-    step = "time step" if found["number"] <= 5 else "training step"
+    step = "time step" if first_break["number"] <= 5 else "training step"
     names = {name: name for name in ("check", "quantity", "dtype", "place", "layer")}
     names.update(step=step, gradient="worst gradient")
-    known: Mapping[str, Any] = found
-    facts = {names[key]: known[key] for key in names if known.get(key) is not None}
-    text = [_how_far(found, report)]
+    fields: Mapping[str, Any] = first_break
+    facts = {names[key]: fields[key] for key in names if fields.get(key) is not None}
+    text = [_how_far(first_break, report)]
     blocks: list[Table] = [listed("The first check that fails", facts)]
-    if found.get("diagnosis"):
+    if first_break.get("diagnosis"):
         text.append(
-            "The diagnosis makes each known mistake on purpose, or makes it good, and looks at "
-            "what is left of the difference."
+            "The diagnosis makes each known mistake on purpose, or corrects it, and measures the "
+            "difference that remains."
         )
-        blocks.append(_diagnosis(found["diagnosis"]))
+        blocks.append(_diagnosis(first_break["diagnosis"]))
     else:
-        text.append(f"Probable cause: {cause(found)}.")
-    title = f"Where it breaks: check {found['number']}, {found['check']}"
+        text.append(f"Probable cause: {cause(first_break)}.")
+    title = f"Where it breaks: check {first_break['number']}, {first_break['check']}"
     return Section("breaks", title, text, blocks)
 
 
@@ -72,7 +72,7 @@ def ladder(report: Report) -> Section:
         for check in checks
     ]
     blocks = [Table("Every comparison", columns, rows), _reasons(checks)]
-    others = [
+    not_compared = [
         [
             f"{check['number']} {check['check']}",
             check.get("quantity", "all"),
@@ -83,22 +83,22 @@ def ladder(report: Report) -> Section:
         for check in report["checks"]
         if not check["applies"]
     ]
-    if others:
-        names = ("Check", "Compared", "dtype", "Part of the claim")
+    if not_compared:
+        names = ("Check", "Compared", "dtype", "Needed")
         columns = [*map(Column, names), Column("Why not", "prose")]
-        blocks.insert(1, Table("Not compared", columns, others, "cards"))
+        blocks.insert(1, Table("Not compared", columns, not_compared, "cards"))
     return Section("ladder", "The ladder", [text], blocks)
 
 
 def controls(report: Report) -> Section:
     """Known mistakes that must be noticed, and by which check each was."""
-    found = report.get("controls")
+    rows_ = report.get("controls")
     title = "Can it fail? Known mistakes, made on purpose"
-    if not found:
+    if not rows_:
         return Section(
             "controls", title, [absent(report, "controls", "No known mistakes were tried.")]
         )
-    checks = list(dict.fromkeys(name for control in found for name in control["found"]))
+    checks = list(dict.fromkeys(name for control in rows_ for name in control["results"]))
     text = (
         "Each row is a port with one known mistake. ✓ the check passes, ✗ it fails, · it was not "
         "reached. A mistake is noticed where its own check fails, and none before."
@@ -108,22 +108,22 @@ def controls(report: Report) -> Section:
     rows = [
         [
             control["name"],
-            *(_SIGNS.get(control["found"].get(name, ""), "·") for name in checks),
+            *(_SIGNS.get(control["results"].get(name, ""), "·") for name in checks),
             control["check"],
             control["diagnosis"] or "–",
             _caught(control),
         ]
-        for control in found
+        for control in rows_
     ]
-    what = [[control["name"], control["what"]] for control in found]
-    columns_of_what = [Column("Mistake"), Column("What is wrong with it", "prose")]
+    descriptions = [[control["name"], control["description"]] for control in rows_]
+    description_columns = [Column("Mistake"), Column("What is wrong with it", "prose")]
     return Section(
         "controls",
         title,
         [text],
         [
             Table("Mistakes by check", columns, rows, "scroll"),
-            Table("What each one does", columns_of_what, what, "cards", folded=True),
+            Table("What each one does", description_columns, descriptions, "cards", folded=True),
         ],
     )
 
@@ -135,16 +135,17 @@ def _caught(control: Control) -> str:
 
 
 def _place(check: Compared) -> str:
-    """The worst element; none where all are equal, and a number has no place in itself."""
+    """The place of the worst element; none where all are equal, empty for a scalar."""
     return check["place"].removesuffix("[]") if check["max_abs"] != 0 else "–"
 
 
-def _how_far(found: Break, report: Report) -> str:
+def _how_far(first_break: Break, report: Report) -> str:
+    quantity, dtype = first_break["quantity"], first_break["dtype"]
     for check in applying(report):
-        if (check["quantity"], check["dtype"]) == (found["quantity"], found["dtype"]):
+        if (check["quantity"], check["dtype"]) == (quantity, dtype):
             far = f"differ by {number(check['max_abs'])} where {number(check['bound'])} is allowed"
-            return f"In {found['dtype']} the {found['quantity']} {far}: {margin(check)}."
-    return f"In {found['dtype']} the {found['quantity']} differ."
+            return f"In {dtype} the {quantity} {far}: {margin(check)}."
+    return f"In {dtype} the {quantity} differ."
 
 
 def _diagnosis(causes: list[Cause]) -> Table:

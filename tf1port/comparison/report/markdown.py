@@ -4,7 +4,7 @@ from tf1port.comparison.report.blocks import Column, Command, Picture, Table
 from tf1port.comparison.report.form import Report
 from tf1port.comparison.report.sections import SIGNS, headline, highlights, sections
 
-# What Markdown, or the HTML within it, would take for markup.
+# Characters that Markdown, or HTML within it, would interpret as markup.
 _SPECIAL = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]<>|#~$&"} | {"\n": " "})
 
 
@@ -13,11 +13,11 @@ def markdown(report: Report) -> str:
     sign = SIGNS[report["outcome"]]
     facts = " · ".join(f"**{_text(value)}** {_text(name)}" for value, name in highlights(report))
     title = f"# {sign} {headline(report)}: {_text(report['model'])} on {_text(report['dataset'])}"
-    parts = [title, _text(report["verdict"]), facts]
+    blocks = [title, _text(report["verdict"]), facts]
     for section in sections(report):
-        parts += [f"## {_text(section.title)}", *(_text(line) for line in section.text)]
-        parts += [_block(block) for block in section.blocks]
-    return "\n\n".join(part for part in parts if part) + "\n"
+        blocks += [f"## {_text(section.title)}", *(_text(line) for line in section.text)]
+        blocks += [_block(block) for block in section.blocks]
+    return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def _block(block: Table | Picture | Command) -> str:

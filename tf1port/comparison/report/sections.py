@@ -11,8 +11,8 @@ from tf1port.numerics import outcome as outcome_
 
 
 def sections(report: Report) -> list[Section]:
-    """Everything that a report says below its verdict, as Sections."""
-    made = [
+    """All sections of a report below its verdict."""
+    every = [
         breaks(report),
         ladder(report),
         curves(report),
@@ -24,14 +24,14 @@ def sections(report: Report) -> list[Section]:
         speed(report),
         origin(report),
     ]
-    return [section for section in made if section is not None]
+    return [section for section in every if section is not None]
 
 
 SIGNS = {outcome_.EQUAL: "✓", outcome_.DIFFERENT: "✗", outcome_.NOT_PROVED: "?"}
 
 
 def headline(report: Report) -> str:
-    """The outcome in a few words."""
+    """The outcome as a heading."""
     if report["outcome"] == outcome_.EQUAL:
         return "Equal in all that was compared"
     if report["outcome"] == outcome_.NOT_PROVED:
@@ -40,26 +40,26 @@ def headline(report: Report) -> str:
 
 
 def highlights(report: Report) -> list[tuple[str, str]]:
-    """The few numbers above the first section, as pairs of a value and what it is."""
+    """The few numbers above the first section, as pairs of a value and its label."""
     checks = applying(report)
     passed = sum(check["passed"] for check in checks)
     missing = [check for check in report["checks"] if not check["applies"] and check["needed"]]
-    found = [(f"{passed} of {len(checks) + len(missing)}", "checks are equal")]
+    numbers = [(f"{passed} of {len(checks) + len(missing)}", "checks are equal")]
     margins = [(float(check["margin"]), _name(check)) for check in checks if check["margin"]]
     if margins and report["passed"]:
         least, name = min(margins, key=lambda pair: pair[0])
-        found.append((f"{times(least)} ×", f"smallest margin: {name}"))
+        numbers.append((f"{times(least)} ×", f"smallest margin: {name}"))
     if tried := report["controls"]:
         caught = sum(control["caught"] for control in tried)
-        found.append((f"{caught} of {len(tried)}", "known mistakes noticed"))
+        numbers.append((f"{caught} of {len(tried)}", "known mistakes noticed"))
     total = report["timings"].get("total")
     if total is not None:
-        found.append((seconds(total), "for all of it"))
-    return found
+        numbers.append((seconds(total), "for all of it"))
+    return numbers
 
 
 def speed(report: Report) -> Section:
-    """Seconds per step and memory of both sides, and what the checks took."""
+    """Seconds per step and memory of both sides, and the times of the checks."""
     timings = report["timings"]
     step = timings.get("seconds_per_step") or {}
     memory = timings.get("peak_memory_bytes") or {}
@@ -74,16 +74,16 @@ def speed(report: Report) -> Section:
     elif ratio:
         text += f" Legacy takes {number(ratio)} times as long per step as modern."
     columns = [Column("Side"), Column("Per step", "number"), Column("Peak memory", "number")]
-    took = [[name, seconds(value)] for name, value in (timings.get("checks") or {}).items()]
+    times = [[name, seconds(value)] for name, value in (timings.get("checks") or {}).items()]
     blocks = [Table("Training", columns, rows, "narrow")] if step else []
-    if took:
-        took_columns = [Column("Check"), Column("Time", "number")]
-        blocks.append(Table("Time of the checks", took_columns, took, "narrow"))
+    if times:
+        time_columns = [Column("Check"), Column("Time", "number")]
+        blocks.append(Table("Time of the checks", time_columns, times, "narrow"))
     return Section("speed", "Speed", [text], blocks)
 
 
 def origin(report: Report) -> Section:
-    """What it takes to make the report again."""
+    """What is needed to reproduce the report."""
     run = {name: report[name] for name in ("model", "dataset", "mode", "seed")}
     blocks: list[Command | Table] = [
         Command(report["command"]),

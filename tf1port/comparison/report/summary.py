@@ -1,4 +1,4 @@
-"""The report of a comparison, which report.json holds: the one place that makes it."""
+"""Builds the report of a comparison, the content of report.json."""
 
 import os
 import platform
@@ -21,7 +21,7 @@ SMOOTH = 100  # steps of which a point of a curve is the mean, at most
 def facts(
     model: str, dataset: str, *, mode: str, command: str, seed: int, config: dict[str, Any]
 ) -> Facts:
-    """What was compared, by what and where: the beginning of the report. Names, and a dict."""
+    """The beginning of the report: what was compared, by which command and where."""
     return {
         "model": model,
         "dataset": dataset,
@@ -51,11 +51,11 @@ def report(
     """All of the report.
 
     Args:
-        begin: what `facts` gave.
+        begin: the result of `facts`.
         entries: of all checks, in any order.
         ladders: what equivalence.proof.prove returned, by dtype.
         trained: Runs by side, or None where nothing was trained to its end.
-        bands, controls, timings: as the report has them; None where they were left out.
+        bands, controls, timings: as in the report; None where they were left out.
     """
     entries = sorted(entries, key=lambda entry: entry["number"])
     first_break = _break(entries, ladders)
@@ -90,13 +90,13 @@ def seconds_of_checks(ladders: Mapping[str, LadderRun]) -> dict[str, float]:
 
 
 def _break(entries: Sequence[Entry], ladders: Mapping[str, LadderRun]) -> Break | None:
-    """The first entry that fails, with what its run knows of it; None where none does."""
+    """The first entry that fails, with the diagnosis of its run; None where none fails."""
     failed = [entry for entry in entries if entry["applies"] and not entry["passed"]]
     if not failed:
         return None
     diagnosed = [run["breaks"] for run in ladders.values() if run["breaks"]]
     plain = breaks.described(failed[0])
-    same = (first_break for first_break in diagnosed if _quantity(first_break) == _quantity(plain))
+    same = (known for known in diagnosed if _quantity(known) == _quantity(plain))
     return next(same, plain)
 
 
@@ -125,7 +125,7 @@ def _curve(run: Any) -> Curve:
 
 
 def _loss_gaps(ladders: Mapping[str, LadderRun], losses: Sequence[Any]) -> dict[str, list[Number]]:
-    """|Δloss| per step, by dtype; in float32 of the whole trainings where there are any."""
+    """|Δloss| per step, by dtype; in float32 of the complete trainings where there are any."""
     gaps = {}
     for dtype, run in ladders.items():
         for side, name in (("modern", dtype), ("exact", f"{dtype}, TF1's powers")):
@@ -144,12 +144,12 @@ def _has_time(heat: Heat) -> bool:
     return any(len(row) > 1 for row in heat["max_abs"])
 
 
-# Where the table shows how far the losses of single steps have parted.
+# The steps at which the table has the difference of the losses of single steps.
 HORIZONS = (1, 10, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
 def loss_table(legacy: Sequence[float], modern: Sequence[float]) -> list[LossRow]:
-    """How far single steps' losses have parted: rows of the largest and the mean difference."""
+    """How far single steps' losses differ: rows of the largest and the mean difference so far."""
     steps = [n for n in HORIZONS if n < len(legacy)] + [len(legacy)]
     gap = np.abs(np.asarray(legacy, np.float64) - np.asarray(modern, np.float64))
     return [

@@ -1,4 +1,4 @@
-"""Figures as SVG that stands inside a page and takes its colors and its font."""
+"""Figures as SVG within a page, with the page's colors and font."""
 
 import io
 import math
@@ -11,7 +11,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-# What a figure is drawn in, and what it becomes: the page's style has light, dark and print.
+# The colors that a figure is drawn in, and the page's that replace them: light, dark and print.
 INK, GRID, PAGE = "#000000", "#d0d0d1", "#fefefe"
 LEGACY, MODERN = "#b3541e", "#1e6fb3"
 FIRST, SECOND, THIRD = "#4a4a4b", "#2b7a62", "#7c4d9e"
@@ -68,15 +68,15 @@ def svg(name: str, draw: Callable[[], Figure]) -> str:
 
     Args:
         name: of the figure in its page; ids begin with it.
-        draw: makes a matplotlib Figure.
+        draw: returns a matplotlib Figure.
 
     Returns:
         Text from `<svg` on: no size of its own, no metadata, the same bytes each time.
     """
-    held = io.StringIO()
+    buffer = io.StringIO()
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
-        draw().savefig(held, format="svg", transparent=True, metadata={"Date": None})
-    return _embedded(held.getvalue(), name)
+        draw().savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return _embedded(buffer.getvalue(), name)
 
 
 def power_of_ten(value: float, _: int | None = None) -> str:
@@ -85,14 +85,14 @@ def power_of_ten(value: float, _: int | None = None) -> str:
 
 
 def log_axis(axis: Axis) -> None:
-    """Labels the powers of ten of a logarithmic axis, and marks nothing between them."""
+    """Labels the powers of ten of a logarithmic axis, without minor ticks."""
     axis.set_major_formatter(FuncFormatter(power_of_ten))
     axis.set_major_locator(LogLocator(numticks=8))
     axis.set_minor_locator(NullLocator())
 
 
 def _embedded(text: str, name: str) -> str:
-    """Drops what belongs to a file of its own, and takes colors and font from the page."""
+    """Removes the elements of a separate file, and sets the page's colors and font."""
     view = text.partition('viewBox="')[2].partition('"')[0]
     body = text[text.index("<g ") : text.rindex("</svg>")]
     clips = re.findall(r"<clipPath.*?</clipPath>", text, re.S)
@@ -108,5 +108,5 @@ def _embedded(text: str, name: str) -> str:
     return f'<svg viewBox="{view}">{body}</svg>\n'
 
 
-def _rounded(found: re.Match[str]) -> str:
-    return re.sub(r"\d+\.\d{3,}", lambda digits: f"{float(digits.group()):.2f}", found.group())
+def _rounded(match: re.Match[str]) -> str:
+    return re.sub(r"\d+\.\d{3,}", lambda digits: f"{float(digits.group()):.2f}", match.group())

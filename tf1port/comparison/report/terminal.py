@@ -1,4 +1,4 @@
-"""What a comparison says on the terminal."""
+"""A report as text for the terminal."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
@@ -12,13 +12,13 @@ _PLACES: tuple[Literal["layer", "step", "gradient"], ...] = ("layer", "step", "g
 
 
 def lines(report: Report) -> list[str]:
-    """The tables of a report, an empty line after each, and the last word."""
+    """The tables of a report, an empty line after each, and the verdict."""
     applying = [entry for entry in report["checks"] if entry["applies"]]
     tables = [check_lines(applying), _left_out_lines(report["checks"])]
     if report["losses"]:
         tables += [loss_lines(report["losses"]), end_lines(report)]
-    found = [line for table in tables if table for line in (*table, "")]
-    return [*found, report["verdict"], *_first_place(report["breaks"])]
+    rows = [line for table in tables if table for line in (*table, "")]
+    return [*rows, report["verdict"], *_first_place(report["breaks"])]
 
 
 def check_lines(checks: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -40,7 +40,7 @@ def check_lines(checks: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def loss_lines(rows: Iterable[LossRow]) -> list[str]:
-    """How the losses of single steps part as the training goes on (float32, chaotic)."""
+    """How far the losses of single steps differ in the course of training (float32, chaotic)."""
     lines = [
         "{:>7} {:>10} {:>10} {:>12} {:>12}".format(
             "step", "legacy", "modern", "max |diff|", "mean |diff|"
@@ -55,14 +55,14 @@ def loss_lines(rows: Iterable[LossRow]) -> list[str]:
 
 
 def end_lines(report: Report) -> list[str]:
-    """What both trainings ended with."""
+    """The final values of both trainings."""
     row = "{:<8} {:>10} {:>14} {:>12} {:>10} {:>12}"
-    found = [row.format("", "test loss", "test accuracy", "min of batch", "s/step", "peak memory")]
+    rows = [row.format("", "test loss", "test accuracy", "min of batch", "s/step", "peak memory")]
     timings = report["timings"]
     for side, curve in report["curves"].items():
         test = curve["test"][-1]
         seconds = timings["seconds_per_step"][side]
-        found.append(
+        rows.append(
             row.format(
                 side,
                 f"{test['loss']:.4f}",
@@ -72,11 +72,11 @@ def end_lines(report: Report) -> list[str]:
                 f"{timings['peak_memory_bytes'][side] / 1e6:.0f} MB",
             )
         )
-    return found
+    return rows
 
 
 def finite(value: Any) -> Any:
-    """The same structure with infinite numbers as text, which JSON can hold."""
+    """The same structure with numbers that are not finite as text, for JSON."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -85,11 +85,11 @@ def finite(value: Any) -> Any:
 
 
 def _left_out_lines(entries: Iterable[Entry]) -> list[str]:
-    """What was not compared, and why: one line for all entries of a kind."""
-    words = {True: "not compared", False: "left out"}
+    """What was not compared, and why, without repetitions."""
+    labels = {True: "not compared", False: "left out"}
     return list(
         dict.fromkeys(
-            f"check {entry['number']}, {_name(entry)}: {words[entry['needed']]}, {entry['why']}"
+            f"check {entry['number']}, {_name(entry)}: {labels[entry['needed']]}, {entry['why']}"
             for entry in entries
             if not entry["applies"]
         )
@@ -102,8 +102,8 @@ def _name(entry: LeftOut) -> str:
     return entry.get("quantity", f"{entry['check']}{dtype}")
 
 
-def _first_place(found: Break | None) -> list[str]:
+def _first_place(first_break: Break | None) -> list[str]:
     """The layer, step and gradient where a comparison breaks, as one line or none."""
-    places = {name: found[name] for name in _PLACES} if found else {}
+    places = {name: first_break[name] for name in _PLACES} if first_break else {}
     first = [f"{name} {place}" for name, place in places.items() if place is not None]
     return [f"first at {', '.join(first)}"] if first else []

@@ -1,4 +1,4 @@
-"""Numbers in words: one way of writing them for every form of the report."""
+"""Numbers as text, in the same way for every form of the report."""
 
 import math
 from typing import Any
@@ -56,20 +56,20 @@ def times(ratio: float) -> str:
 
 def margin(check: Compared) -> str:
     """How far a check that applies is from its tolerance: `430 times below`."""
-    found, bound = float(check["max_abs"]), float(check["bound"])
-    if found == 0:
+    gap, bound = float(check["max_abs"]), float(check["bound"])
+    if gap == 0:
         return "equal to the bit"
-    if not math.isfinite(found):
+    if not math.isfinite(gap):
         return "not finite"
     if bound == 0:
         return "above a tolerance of 0"
-    if 1 / 1.05 < bound / found < 1.05:
+    if 1 / 1.05 < bound / gap < 1.05:
         return "just below" if check["passed"] else "just above"
-    return f"{times(bound / found)} times below" if found < bound else _above(found / bound)
+    return f"{times(bound / gap)} times below" if gap < bound else _above(gap / bound)
 
 
 def result(passed: bool) -> str:
-    """The outcome of a check, in a sign and a word."""
+    """The outcome of a check as a sign and a word."""
     return "✓ holds" if passed else "✗ fails"
 
 
@@ -83,7 +83,7 @@ def plain(value: Any) -> str:
 
 
 def absent(report: Report, check: str, otherwise: str) -> str:
-    """Why something was not done: as its check says, or as the mode does."""
+    """Why something was not done: the reason of its check, or of the mode."""
     for row in report["checks"]:
         if row["check"] == check and not row["applies"]:
             return f"Not done: {row['why']}."

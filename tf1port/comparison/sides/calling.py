@@ -1,4 +1,4 @@
-"""How a Keras model is called on inputs by the names of a map, whatever kind of model it is."""
+"""Calls any kind of Keras model on inputs by the names of a map."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from tf1port.errors import UserError
 
 
 class Calling:
-    """Puts inputs by name into a model's own structure.
+    """Packs inputs by name into the structure that a model is called with.
 
-    A functional model has names for its inputs; one input goes by any name. A subclassed model
-    takes its one input as it is, several as a dict, a list or a tuple: as it can be called.
+    A functional model has names for its inputs; a single input may have any name. A subclassed
+    model takes a single input as it is, several as a dict, a list or a tuple: the first that works.
 
     Args:
         model: keras.Model.
@@ -35,18 +35,18 @@ class Calling:
 
     def __call__(self, values: dict[str, Any]) -> Any:
         """The structure that the model is called with."""
-        held = [values[name] for name in self.names]
+        arrays = [values[name] for name in self.names]
         if isinstance(self._model, keras.Sequential):
-            return held[0]
+            return arrays[0]
         if self.tensors:
-            return keras.tree.pack_sequence_as(self._model.input, held)
-        if len(held) == 1:
-            return held[0]
+            return keras.tree.pack_sequence_as(self._model.input, arrays)
+        if len(arrays) == 1:
+            return arrays[0]
         if self._form is None:
-            self._form = self._found(values)
+            self._form = self._find_form(values)
         return self._form({name: values[name] for name in self.names})
 
-    def _found(self, values):
+    def _find_form(self, values):
         """The first form in which a subclassed model can be called."""
         faults = []
         for form in (dict, _listed, _tupled):
@@ -62,9 +62,9 @@ class Calling:
         )
 
 
-def outputs(made: Any) -> list[Any]:
-    """What a model makes, in order: the first is the logits."""
-    return keras.tree.flatten(made)
+def outputs(result: Any) -> list[Any]:
+    """A model's outputs as a flat list: the first is the logits."""
+    return keras.tree.flatten(result)
 
 
 def _tensors(model):

@@ -1,4 +1,4 @@
-"""What the cells of a map make in a graph, where these run over time in a way that is known."""
+"""Outputs and final states of a map's cells in a graph, where their loops are recognised."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,25 +15,25 @@ class Cells:
 
     Args:
         layers: tf1port.tf1.graph.network.RecurrentLayers, each with a run.
-        given: names of what is compared of them; None: all.
+        compared: names of the outputs and states that are compared; None: all.
     """
 
-    def __init__(self, layers: Mapping[str, RecurrentLayer] | None = None, given: Any = None):
-        self.layers, self._given = layers or {}, given
+    def __init__(self, layers: Mapping[str, RecurrentLayer] | None = None, compared: Any = None):
+        self.layers, self._compared = layers or {}, compared
 
-    def keep(self, given: Any) -> "Cells":
-        """The same with those outputs alone that the other side gives as well."""
-        return Cells(self.layers, set(given))
+    def keep(self, compared: Any) -> "Cells":
+        """The same cells with those outputs and states alone that are compared."""
+        return Cells(self.layers, set(compared))
 
     @property
     def names(self) -> list[str]:
-        """The names of what `run` gives."""
-        found = []
-        for name, layer in self.layers.items():
+        """The names of the outputs and states that `run` returns."""
+        every: list[str] = []
+        for path, layer in self.layers.items():
             outputs, _ = run_tensors(layer.own_run)
-            found += [name] if outputs and not layer.residual else []
-            found += [f"{name}/{part}" for part in "hc"[: len(layer.own_run.initial)]]
-        return [name for name in found if self._given is None or name in self._given]
+            every += [path] if outputs and not layer.residual else []
+            every += [f"{path}/{state}" for state in "hc"[: len(layer.own_run.initial)]]
+        return [name for name in every if self._compared is None or name in self._compared]
 
     @property
     def tensors(self) -> list[Any]:
@@ -49,13 +49,13 @@ class Cells:
         lengths = {name: [run.lengths] if run.lengths else [] for name, run in runs.items()}
         tensors = tf1.nest.map_structure(whole.tensor, [cells, starts, lengths])
         cells, starts, lengths = whole.run(tensors, feed)
-        found = {}
+        outputs = {}
         for name, layer in self.layers.items():
             own = lengths[name][0] if lengths[name] else None
             sequence, states, _ = run_outputs(layer, cells[name], starts[name], own)
-            found[name] = sequence
-            found.update({f"{name}/{part}": s for part, s in zip("hc", states, strict=False)})
-        return {name: value for name, value in found.items() if name in names}
+            outputs[name] = sequence
+            outputs.update({f"{name}/{letter}": s for letter, s in zip("hc", states, strict=False)})
+        return {name: value for name, value in outputs.items() if name in names}
 
 
 def find_cells(program: Any, port_map: Any, backward: Any = ()) -> dict[str, RecurrentLayer]:
@@ -66,13 +66,13 @@ def find_cells(program: Any, port_map: Any, backward: Any = ()) -> dict[str, Rec
         port_map: tf1port.comparison.port.port_map.PortMap.
         backward: names of entries whose sequence is read from its end.
     """
-    found = {}
+    layers = {}
     for name, entry in port_map.layers.items():
         scope = entry.scope if isinstance(entry, CellEntry) else entry
         layer = program.recurrent(scope) if isinstance(scope, str) else None
         if layer is not None and layer.run is not None:
-            found[name] = layer._replace(backward=name in backward)
-    return found
+            layers[name] = layer._replace(backward=name in backward)
+    return layers
 
 
 def sizes(graph: Any, layers: Mapping[str, RecurrentLayer]) -> tuple[int | None, int | None]:

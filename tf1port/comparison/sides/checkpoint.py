@@ -33,15 +33,15 @@ _NO_LOGITS = 'no logits are found: give [graph] logits = "THEIR TENSOR" in the m
 
 
 class CheckpointSide(Side):
-    """The graph of a checkpoint, from the values that it holds.
+    """The graph of a checkpoint, starting from the checkpoint's values.
 
     Args:
         program: tf1port.comparison.sides.program.Program.
         port_map: tf1port.comparison.port.port_map.PortMap.
         dtype: "float64" upcasts the graph's float32.
-        head: tf1port.comparison.sides.heads.Head of the model; None: nothing is known of it.
+        head: tf1port.comparison.sides.heads.Head of the model; None: unknown.
         cells: tf1port.comparison.sides.cells.Cells, whose outputs are compared; None: none.
-        batch: inputs and labels of a training step: what is fed for a learning rate.
+        batch: inputs and labels of a training step, fed to compute a learning rate.
 
     Raises:
         UserError: the map does not fit the graph.
@@ -69,49 +69,50 @@ class CheckpointSide(Side):
 
     def _graph(self, drawn):
         """A WholeGraph with the checkpoint's values."""
-        found = WholeGraph(
+        whole = WholeGraph(
             dropout.drawn(self.program.graph.graph_def, drawn),
             upcast=self.dtype != self.own_dtype,
             fed=feeding.names(self.map),
             trust=self.program.graph.trust,
         )
-        found.restore(self.program.checkpoint)
-        return found
+        whole.restore(self.program.checkpoint)
+        return whole
 
     def _traits(self):
         return traits(self.optimizer, forget_bias=self.weight_map.adds_forget_bias)
 
     def _check_names(self):
-        """Refuses a map that names what the graph has not, before anything is run."""
+        """Refuses a map that names tensors which the graph lacks, before anything is run."""
         for key, source in self.map.graph.items():
             for name in [] if source.sparse else [source.name]:
-                known = self.whole.graph.nodes.get(name.partition(":")[0])
-                if known is None:
+                node = self.whole.graph.nodes.get(name.partition(":")[0])
+                if node is None:
                     raise UserError(f"[graph] {key} names {name}: the graph has no such tensor")
-        for name in (*(one.name for one in self.map.outputs.values()), *feeding.names(self.map)):
+        outputs = [source.name for source in self.map.outputs.values()]
+        for name in (*outputs, *feeding.names(self.map)):
             self.tensor(name)
 
     def _compared(self):
-        """The names of what is run: what does not exist here is noticed at once."""
-        found = self.cells.tensors
-        found += [one.name for one in self.map.outputs.values()]
-        for part in ("logits", "loss", "train", "gradients", "row_gradients"):
+        """The names of the tensors and operations that the checks run, where they exist."""
+        names = self.cells.tensors
+        names += [source.name for source in self.map.outputs.values()]
+        for place in ("logits", "loss", "train", "gradients", "row_gradients"):
             with suppress(NotOffered):
-                found.append(getattr(self.places, part))
-        return [name for name in tf1.nest.flatten(found) if name is not None]
+                names.append(getattr(self.places, place))
+        return [name for name in tf1.nest.flatten(names) if name is not None]
 
-    # What it computes.
+    # Outputs and gradients.
 
     @property
     def output_names(self):
-        """The names of what `forward` gives, but for the logits."""
+        """The names of the outputs that `forward` returns, except the logits."""
         return [*self.map.outputs, *self.cells.names]
 
     @property
     def families(self):
         """The family of tf1port.cells.families of each recurrent layer, by name."""
-        entries = self.weight_map.entries
-        return {one.name: one.cell.family for one in entries if one.cell is not None}
+        cells = {entry.name: entry.cell for entry in self.weight_map.entries}
+        return {name: cell.family for name, cell in cells.items() if cell is not None}
 
     @property
     def input_changes(self):
@@ -123,15 +124,15 @@ class CheckpointSide(Side):
 
     def forward(self, inputs):
         feed = self._feeding(inputs)
-        names = {name: one.name for name, one in self.map.outputs.items()}
+        tensors = {name: self.tensor(source.name) for name, source in self.map.outputs.items()}
         if self.places.logits is not None:
-            names["logits"] = self.places.logits
-        found = self.whole.run({name: self.tensor(one) for name, one in names.items()}, feed)
+            tensors["logits"] = self.tensor(self.places.logits)
+        outputs = self.whole.run(tensors, feed)
         for name, source in self.map.outputs.items():
-            found[name] = source.to_keras(found[name])
-        if "logits" in found:
-            found["logits"] = self._as_model(found["logits"], inputs)
-        return {**found, **self.cells.run(self.whole, feed)}
+            outputs[name] = source.to_keras(outputs[name])
+        if "logits" in outputs:
+            outputs["logits"] = self._as_model(outputs["logits"], inputs)
+        return {**outputs, **self.cells.run(self.whole, feed)}
 
     def forward_lengths(self, inputs, lengths):
         inputs = with_lengths(self.map, inputs, lengths)
@@ -155,7 +156,7 @@ class CheckpointSide(Side):
 
     @contextmanager
     def _put_back(self, names):
-        """Variables that change within go back: gradients under UPDATE_OPS move statistics."""
+        """Restores variables at the end: gradients under UPDATE_OPS move statistics."""
         before = self.whole.read(names) if names else {}
         yield
         if before:
@@ -171,7 +172,7 @@ class CheckpointSide(Side):
         if self.head.squashed or self._has_rows(logits):
             # The export of the port is compared with the port, whose logits are the graph's.
             raise NotApplicable("the graph's own logits are of another form than the model's")
-        if any(one.partial for one in self.map.inputs.values()):
+        if any(source.partial for source in self.map.inputs.values()):
             raise NotApplicable("some inputs of the model are parts of one tensor of the graph")
         exporting.write(self.whole, self.places.logits, self.map, folder)
 
@@ -187,13 +188,13 @@ class CheckpointSide(Side):
                 self.whole.round(self.places.powers.values())
         return np.array(losses)
 
-    # What it holds.
+    # Optimizer, state and constants.
 
     def _take_rate(self, batch):
-        """Takes a learning rate that the graph computes, or is fed, as it is at the start."""
+        """Reads a learning rate that the graph computes, or is fed, at the start."""
         if self.optimizer is not None and "learning_rate" in self.optimizer.unknown:
             feed = self._training(batch)
-            with suppress(UserError):  # whatever else a training needs is noticed by its checks
+            with suppress(UserError):  # the checks of training report what else is missing
                 self.optimizer = with_rate(self.optimizer, self.places.applied, self.whole, feed)
             self.config = self._traits()
 
@@ -202,32 +203,32 @@ class CheckpointSide(Side):
         return self._feeding(inputs, labels=labels, training=True)
 
     def rates(self, batch: Any, counts: Any) -> list[float] | None:
-        """The learning rate after some numbers of steps; None where it is not one, or not known."""
-        step = self.program.held.counters.get("global_step")
+        """The learning rate after some numbers of steps; None where there are several or none."""
+        step = self.program.inventory.counters.get("global_step")
         names = self._rate_tensors
-        held = any(constants.is_held(self.whole.graph, name) for name in names)
-        if not names or (step is None and held):  # it may count by a variable of its own
+        changes = any(constants.depends_on_variables(self.whole.graph, name) for name in names)
+        if not names or (step is None and changes):  # it may have a step counter of its own
             return None
-        feed, found = self._training(batch), []
+        feed, rates_by_count = self._training(batch), []
         tensors = [self.tensor(name) for name in names]
         with self._put_back([] if step is None else [step]):
             for count in counts:
                 if step is not None:
                     self.whole.assign({step: count})
                 rates = {float(np.float32(rate)) for rate in self.whole.run(tensors, feed)}
-                found.append(rates.pop())
+                rates_by_count.append(rates.pop())
                 if rates or step is None:
                     break
         if rates:
             return None
-        return found * len(counts) if step is None else found
+        return rates_by_count * len(counts) if step is None else rates_by_count
 
     def cell_constants(self) -> dict[str, Any]:
         """The clips of its cells, by name."""
         return constants.clips_of_graph(self.cells.layers)
 
     def optimizer_constants(self, batch: Any, counts: Any = ()) -> dict[str, Any]:
-        """What its optimizer was made with, and the rate after some numbers of steps."""
+        """The options of its optimizer, and the learning rate after some numbers of steps."""
         if self.optimizer is None:
             raise NotOffered("the graph's optimizer is not known")
         rates = {}
@@ -238,8 +239,8 @@ class CheckpointSide(Side):
         return {**constants.of_graph(self.optimizer), **rates}
 
     def turning_points(self) -> list[float]:
-        """The numbers that its learning rate is made of."""
-        return [one for name in self._rate_tensors for one in self._behind(name)[0]]
+        """The constants that its learning rate is computed from."""
+        return [number for name in self._rate_tensors for number in self._behind(name)[0]]
 
     @property
     def _rate_is_fed(self):
@@ -247,13 +248,13 @@ class CheckpointSide(Side):
 
     @property
     def _rate_tensors(self):
-        return sorted({one.arguments["lr"] for one in self.places.applied.values()})
+        return sorted({op.arguments["lr"] for op in self.places.applied.values()})
 
     def _behind(self, name):
         return constants.numbers_behind(self.whole.graph, name)
 
     def drops(self, batch: Any) -> bool:
-        """Whether dropout is at work in training, as the map feeds it."""
+        """Whether dropout is active in training, with the map's feeds."""
         if self._drops is None:
             inputs, labels = batch
             losses = []
@@ -266,15 +267,15 @@ class CheckpointSide(Side):
 
     @property
     def may_drop(self) -> bool:
-        """Whether there is dropout in the graph, at work or not."""
+        """Whether there is dropout in the graph, active or not."""
         own = self.program.graph.graph_def
         return dropout.drawn(own, dropout.KEEP) is not own
 
     def shares(self) -> np.ndarray:
-        """The shares that its dropout may leave."""
-        held = {**self.map.feed, **self.map.feed_training}.values()
-        fed = [np.asarray(value, self.own_dtype) for value in held if type(value) is float]
-        return dropout.shares(self.program.graph.graph_def, fed)
+        """The keep probabilities that its dropout may have."""
+        values = {**self.map.feed, **self.map.feed_training}.values()
+        floats = [np.asarray(value, self.own_dtype) for value in values if type(value) is float]
+        return dropout.shares(self.program.graph.graph_def, floats)
 
     def slots(self):
         if self.optimizer is None:
@@ -282,13 +283,13 @@ class CheckpointSide(Side):
         return self._slots(self.whole.read)
 
     def state(self):
-        # A graph that only infers has a state as well; one with a train op of its own hides it.
-        known = self.optimizer is not None or "train" in self.map.graph
-        return State(self.weights(), self.slots() if known else {}, self._steps)
+        # A graph for inference has a state as well; one with an unknown train op hides its slots.
+        has_slots = self.optimizer is not None or "train" in self.map.graph
+        return State(self.weights(), self.slots() if has_slots else {}, self._steps)
 
     def restore(self, state):
         values = self._variables(state)
-        counters = self.program.held.counters
+        counters = self.program.inventory.counters
         if "global_step" in counters:
             values[counters["global_step"]] = state.count
         for kind, power in optimizers.tf1_powers(self.config, state.count).items():
@@ -298,9 +299,9 @@ class CheckpointSide(Side):
         self._steps = state.count
 
     def _round_start(self):
-        """An upcast graph starts from what float32 makes of the checkpoint in Keras' form.
+        """Sets an upcast graph to the checkpoint's values as rounded by their conversion to Keras.
 
-        There a forget bias was added, or a momentum multiplied by the rate.
+        In float32 a forget bias is added there, or a momentum multiplied by the rate.
         """
 
         def read(names):
@@ -310,19 +311,19 @@ class CheckpointSide(Side):
         self.whole.assign(self._variables(State(weights, self._slots(read), 0)))
 
     def _slots(self, read):
-        """The slots in Keras' form; `read` gives the values of variables by name."""
-        found: dict[str, Any] = {}
+        """The slots in Keras' form; `read` is a function from variables' names to their values."""
+        slots: dict[str, Any] = {}
         if self.optimizer is None:
-            return found
-        for slot, names in self._known_slots().items():
+            return slots
+        for slot, names in self._shared_slots().items():
             values = read(names.values())
             arrays = {variable: values[name] for variable, name in names.items()}
             for name, value in self._named(arrays, linear=True).items():
-                found[f"{name}/{slot}"] = self.optimizer.as_keras(value)
-        return found
+                slots[f"{name}/{slot}"] = self.optimizer.as_keras(value)
+        return slots
 
-    def _known_slots(self):
-        """The slots that Keras has as well: no momentum where none is wanted."""
+    def _shared_slots(self):
+        """The slots that Keras has as well: no momentum where it is 0."""
         if self.optimizer is None:
             return {}
         options = self.optimizer.options
@@ -331,7 +332,7 @@ class CheckpointSide(Side):
     def _variables(self, state):
         """The graph's variables of a State's weights and slots, in the side's dtype."""
         values = self.weight_map.to_tf1(cast(state.weights, self.dtype))
-        for slot, names in self._known_slots().items():
+        for slot, names in self._shared_slots().items():
             named = cast(of_slot(state.slots, slot), self.dtype)
             for name, array in self.weight_map.to_tf1(named, linear=True).items():
                 values[names[name]] = (
@@ -342,7 +343,7 @@ class CheckpointSide(Side):
     def _as_tf1(self, slot):
         return slot if self.optimizer is None else self.optimizer.as_tf1(slot)
 
-    # How it is named.
+    # Names and forms.
 
     def tensor(self, name: str) -> Any:
         """The tensor of a name. Raises UserError where the graph has none."""
@@ -362,7 +363,7 @@ class CheckpointSide(Side):
         return self.whole.run(self.tensor(self.places.logits), self._feeding(inputs))
 
     def _has_rows(self, logits):
-        """Whether logits [rows, N] are of all steps, which the model has apart."""
+        """Whether logits [rows, N] are rows of all steps, where the model has [B, T, N]."""
         return len(logits.shape) == 2 and self.head.rank == 3
 
     def _named(self, arrays, *, linear=False):
@@ -375,8 +376,8 @@ def _check_scalar(loss, name):
 
 
 def _summed(pairs, shape, dtype):
-    """Gradients of single rows, given as pairs of rows and ids, as that of the whole table."""
-    found = np.zeros(shape, dtype)
+    """The gradient of a whole table from pairs of gradients of rows and their ids."""
+    table = np.zeros(shape, dtype)
     for rows, ids in pairs:
-        np.add.at(found, np.ravel(ids), np.reshape(rows, (-1, *shape[1:])))
-    return found
+        np.add.at(table, np.ravel(ids), np.reshape(rows, (-1, *shape[1:])))
+    return table

@@ -1,4 +1,4 @@
-"""The constants of both sides of a port: of cells, of optimizers, of rates and their schedules."""
+"""Constants of both sides of a port: of cells, optimizers, learning rates and their schedules."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -12,12 +12,12 @@ from tf1port.comparison.sides.protocol import NotOffered
 from tf1port.comparison.sides.tapping import directions
 from tf1port.errors import UserError
 from tf1port.numerics.optimizers import CLIPS
-from tf1port.tf1.graph.ends import is_fed
+from tf1port.tf1.graph.dependencies import is_fed
 from tf1port.tf1.graph.index import VARIABLES
 
 DENSE = 1e8  # a norm that is never reached: it makes the gradient of a table a dense one (D20)
 
-# What Keras' optimizers may do and TF1's did not.
+# Options of Keras' optimizers that TF1's do not have, switched off.
 _NEUTRAL = {
     "momentum": 0.0,
     "nesterov": False,
@@ -29,27 +29,27 @@ _NEUTRAL = {
     "loss_scale_factor": None,
     **dict.fromkeys(CLIPS),
 }
-_MOST = 200  # numbers of an array that are looked at
+_MOST = 200  # numbers read from an array
 
 
 def of_graph(optimizer: Any) -> dict[str, Any]:
     """The constants of a graph's optimizer (OptimizerSpec), but for its rate."""
     unknown = {*optimizer.unknown, "learning_rate"}
     unknown |= {*CLIPS} if "clipping" in unknown else set()
-    found = _undense({"optimizer": optimizer.kind, **_NEUTRAL, **optimizer.options})
-    return {name: value for name, value in found.items() if name not in unknown}
+    options = _undense({"optimizer": optimizer.kind, **_NEUTRAL, **optimizer.options})
+    return {name: value for name, value in options.items() if name not in unknown}
 
 
 def of_model(optimizer: keras.optimizers.Optimizer, kind: str) -> dict[str, Any]:
     """The constants of a Keras optimizer, but for its rate; kind: the class of Keras that it is."""
-    found = _undense({**optimizer.get_config(), "optimizer": kind})
-    if not found.get("weight_decay"):
-        found["weight_decay"] = None
-    return {name: value for name, value in found.items() if name != "learning_rate"}
+    options = _undense({**optimizer.get_config(), "optimizer": kind})
+    if not options.get("weight_decay"):
+        options["weight_decay"] = None
+    return {name: value for name, value in options.items() if name != "learning_rate"}
 
 
 def _undense(options):
-    """Options without a clipping that is there to make gradients dense alone."""
+    """Options without a clipping that only makes gradients dense."""
     dense = (options.get("global_clipnorm") or 0) >= DENSE
     return {**options, "global_clipnorm": None} if dense else options
 
@@ -57,26 +57,26 @@ def _undense(options):
 def rates_of_graph(side: Any, batch: Any, counts: Sequence[int]) -> dict[str, Any]:
     """The learning rate of a CheckpointSide after some numbers of steps, by name."""
     with suppress(NotOffered, UserError):
-        found = side.rates(batch, counts)
-        if found is not None:
-            return _named(counts, found)
+        rates = side.rates(batch, counts)
+        if rates is not None:
+            return _named(counts, rates)
     return {}
 
 
 def rates_of_model(optimizer: keras.optimizers.Optimizer, counts: Sequence[int]) -> dict[str, Any]:
     """The same of a Keras optimizer."""
-    own, found = int(optimizer.iterations), []
+    iterations, rates = int(optimizer.iterations), []
     try:
         for count in counts:
             optimizer.iterations.assign(count)
-            found.append(float(optimizer.learning_rate))
+            rates.append(float(optimizer.learning_rate))
     finally:
-        optimizer.iterations.assign(own)
-    return _named(counts, found)
+        optimizer.iterations.assign(iterations)
+    return _named(counts, rates)
 
 
 def numbers_behind(graph: Any, tensor: str) -> tuple[list[float], bool]:
-    """The numbers that a tensor of a graph is made of, and whether it is fed.
+    """The constants that a tensor of a graph is computed from, and whether it is fed.
 
     Args:
         graph: tf1port.tf1.graph.index.Graph.
@@ -87,13 +87,13 @@ def numbers_behind(graph: Any, tensor: str) -> tuple[list[float], bool]:
         node = graph.node(name)
         value = graph.constant(name)
         if value is not None and value.dtype.kind in "iuf":
-            numbers += [float(one) for one in np.ravel(value)[:_MOST]]
+            numbers += [float(number) for number in np.ravel(value)[:_MOST]]
         fed = fed or (node is not None and is_fed(node.op))
     return numbers, fed
 
 
-def is_held(graph: Any, tensor: str) -> bool:
-    """Whether a tensor of a graph is made of variables."""
+def depends_on_variables(graph: Any, tensor: str) -> bool:
+    """Whether a tensor of a graph is computed from variables."""
     through = {node.op for node in graph.nodes.values()}
     nodes = map(graph.node, graph.behind(tensor, through=through))
     return any(node is not None and node.op in VARIABLES for node in nodes)
@@ -102,9 +102,9 @@ def is_held(graph: Any, tensor: str) -> bool:
 def numbers_in(config: Any) -> list[float]:
     """All numbers in a configuration."""
     if isinstance(config, dict):
-        return [one for value in config.values() for one in numbers_in(value)]
+        return [number for value in config.values() for number in numbers_in(value)]
     if isinstance(config, list | tuple):
-        return [one for value in config for one in numbers_in(value)]
+        return [number for value in config for number in numbers_in(value)]
     return [float(config)] if type(config) in (int, float) else []
 
 
@@ -121,10 +121,10 @@ def clips_of_model(layers: Any, names: Iterable[str]) -> dict[str, Any]:
     """The same of Keras' layers by path, for the names that a graph has cells of."""
     cells: dict[str, Any] = {}
     for path, layer in layers.items():
-        for name, one in directions(path, layer).items():
-            inner = getattr(one.cell, "cells", None)
+        for name, recurrent in directions(path, layer).items():
+            inner = getattr(recurrent.cell, "cells", None)
             cells |= (
-                {name: one.cell}
+                {name: recurrent.cell}
                 if inner is None
                 else {f"{name}/cell_{n}": cell for n, cell in enumerate(inner)}
             )
@@ -136,7 +136,7 @@ def clips_of_model(layers: Any, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _clip(cell, name):
-    """A clip of a cell of Keras; Keras' own have none, of one's own it may go by any name."""
+    """A clip of a Keras cell: Keras' own cells have none, other classes may call it anything."""
     if type(cell).__module__.startswith("keras."):
         return None
     if cell is None or not hasattr(cell, name):

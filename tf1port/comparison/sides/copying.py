@@ -19,22 +19,22 @@ def copied(model: keras.Model, *, dtype: str) -> keras.Model:
     """The same model, without its weights.
 
     Raises:
-        UserError: its class cannot be made from its configuration.
+        UserError: its class cannot be rebuilt from its configuration.
     """
     try:
         with _policy(dtype):
-            found = type(model).from_config(in_dtype(model.get_config(), dtype))
+            copy = type(model).from_config(in_dtype(model.get_config(), dtype))
     except NotImplementedError as error:
         line = str(error).strip().partition("\n")[0]
         raise UserError(f"{type(model).__name__} cannot be copied: {line}") from None
-    for layer, original in zip(found.layers, model.layers, strict=True):
+    for layer, original in zip(copy.layers, model.layers, strict=True):
         layer.name = original.name  # which a class without get_config loses
-    return found
+    return copy
 
 
 @contextlib.contextmanager
 def _policy(dtype):
-    """The policy of layers that are made without one, as layers of one's own make theirs."""
+    """Sets the dtype policy of layers that are built without one, as in users' own layers."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(dtype)
     try:
@@ -44,7 +44,7 @@ def _policy(dtype):
 
 
 def take_weights(model: keras.Model, original: keras.Model, *, dtype: str) -> None:
-    """Gives a copy that is built the weights of the original in its dtype."""
+    """Sets a built copy's weights to the original's, in the copy's dtype."""
     model.set_weights([weight.astype(dtype) for weight in original.get_weights()])
 
 
@@ -57,11 +57,11 @@ def compile_copy(
     powers: str,
     changes: dict[str, Any],
 ) -> None:
-    """Compiles a copy as the original is, but for the optimizer, with the original's state.
+    """Compiles a copy like the original, except its optimizer's options, with the original's state.
 
     Args:
-        powers: "tf1" for Adam, or what derives from it, with TF1's powers of beta (D8).
-        changes: other options for the optimizer, by name.
+        powers: "tf1" for Adam, or a class derived from it, with TF1's powers of beta (D8).
+        changes: other options of the optimizer, by name.
     """
     config = {**optimizer.get_config(), **changes}
     if dtype == "float64":
@@ -78,9 +78,9 @@ def compile_copy(
 
 
 def with_tf1_powers(kind: type[Any]) -> type[Any]:
-    """A class of Adam's, or derived from it, that computes as it does but for its powers of beta.
+    """Adam, or a class derived from it, with TF1's powers of beta.
 
-    What a class of one's own does besides, such as a decay, it goes on doing.
+    Everything else that a user's own class does, such as a decay, is kept.
     """
     if kind in (keras.optimizers.Adam, optimizers.TF1PowersAdam):
         return optimizers.TF1PowersAdam
@@ -88,30 +88,30 @@ def with_tf1_powers(kind: type[Any]) -> type[Any]:
 
 
 def slot_names(optimizer: keras.optimizers.Optimizer) -> tuple[str, ...]:
-    """Keras' names of an optimizer's slots; none of one that TF1 had not."""
+    """Keras' names of an optimizer's slots; none if TF1 has no such optimizer."""
     slots = {kind.keras: kind.slots.values() for kind in KINDS.values()}
-    own = [one.__name__ for one in type(optimizer).__mro__ if one.__name__ in slots]
-    return tuple(slots[own[0]]) if own else ()
+    names = [base.__name__ for base in type(optimizer).__mro__ if base.__name__ in slots]
+    return tuple(slots[names[0]]) if names else ()
 
 
 def _take_over(model, original):
-    """Gives a copy's optimizer the original one's state, weight by weight."""
+    """Copies the original optimizer's state into a copy's, weight by weight."""
     for slot in slot_names(model.optimizer):
         own = layer_weights.slots_by_variable(model, slot)
-        held = layer_weights.slots_by_variable(original, slot)
+        original_slots = layer_weights.slots_by_variable(original, slot)
         pairs = zip(model.trainable_variables, original.trainable_variables, strict=True)
-        for variable, other in pairs:
-            if id(variable) in own and id(other) in held:
-                own[id(variable)].assign(held[id(other)])
+        for variable, original_variable in pairs:
+            if id(variable) in own and id(original_variable) in original_slots:
+                own[id(variable)].assign(original_slots[id(original_variable)])
     model.optimizer.iterations.assign(original.optimizer.iterations)
 
 
 def _loss_in(loss, dtype):
-    """A loss that computes in a dtype: an object keeps the one that it was made in."""
+    """A loss that computes in a dtype: a Loss object keeps the dtype it was created with."""
     if isinstance(loss, dict):
-        return {name: _loss_in(one, dtype) for name, one in loss.items()}
+        return {name: _loss_in(part, dtype) for name, part in loss.items()}
     if isinstance(loss, list | tuple):
-        return [_loss_in(one, dtype) for one in loss]
+        return [_loss_in(part, dtype) for part in loss]
     if not isinstance(loss, keras.losses.Loss):
         return loss
     return keras.losses.deserialize(in_dtype(keras.losses.serialize(loss), dtype))
@@ -120,16 +120,16 @@ def _loss_in(loss, dtype):
 def _as_tf1(options, *, dtype):
     """An optimizer's options as a TF1 graph of that dtype has them (D13).
 
-    It holds hyper-parameters in float32 whatever its dtype, and a norm to clip to in its own.
+    It has hyper-parameters in float32 whatever its dtype, and a norm to clip to in its own dtype.
     """
     own = () if dtype == "float32" else CLIPS
     return {name: value if name in own else _rounded(value) for name, value in options.items()}
 
 
 def _in_float64(rate):
-    """A schedule that computes in float64, as a graph does that is upcast; any other rate as it is.
+    """A schedule that computes in float64, as an upcast graph does; any other rate is unchanged.
 
-    Keras computes it in the dtype of its own numbers, which is float32 for those of Python.
+    Keras computes a schedule in the dtype of its numbers: float32 for Python's floats.
     """
     if not isinstance(rate, dict):
         return rate
@@ -138,14 +138,14 @@ def _in_float64(rate):
         if type(value) is float:
             setattr(schedule, name, np.float64(value))
         elif isinstance(value, list) and value and type(value[0]) is float:
-            setattr(schedule, name, [np.float64(one) for one in value])
+            setattr(schedule, name, [np.float64(number) for number in value])
     return schedule
 
 
 def _rounded(value):
-    """A number as float32 has it; so are those of a schedule."""
+    """A number rounded to float32, also within the configuration of a schedule."""
     if type(value) is float:
         return float(np.float32(value))
     if isinstance(value, dict):
-        return {name: _rounded(one) for name, one in value.items()}
-    return [_rounded(one) for one in value] if isinstance(value, list) else value
+        return {name: _rounded(item) for name, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value

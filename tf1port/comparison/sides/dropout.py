@@ -1,7 +1,7 @@
-"""Dropout on both sides with the same mask: nothing is dropped, what stays is scaled all the same.
+"""Dropout on both sides with the same mask: nothing is dropped, and all units are still scaled.
 
-Two sides would draw other numbers. Yet a rate shows without any: what is left of a layer is divided
-by the share that stays.
+Two sides would draw different random masks. A rate shows without any: dropout divides the units
+that it keeps by the keep probability.
 """
 
 import copy
@@ -16,64 +16,68 @@ from keras.src import backend  # no public name is looked up by the layers when 
 
 from tf1port.tf1.graph.index import Graph
 
-KEEP, DROP = 0.999999, 1e-6  # for the random numbers in [0, 1) that masks are made of
+KEEP, DROP = 0.999999, 1e-6  # instead of the random numbers in [0, 1) that masks are computed from
 _RANDOM = re.compile("(Stateless)?RandomUniform(V2)?$")
 _SHIFTING = {"Mul", "Add", "AddV2", "Sub"}
 _MASKING = {"Floor", "GreaterEqual"}
-_NEAR = 1e-6  # within which a share of the graph is that of a port: float32 rounds
+_NEAR = 1e-6  # within which keep probabilities of graph and model are the same: float32 rounds
 
 
 def drawn(graph_def: Any, number: float) -> Any:
-    """A GraphDef where a number takes the place of each that dropout draws; the same without any.
+    """A GraphDef with a constant for dropout's random numbers; the same one if there is no dropout.
 
     Args:
         graph_def: of tf1port.tf1.graph.index.Graph.
         number: KEEP or DROP.
     """
     names = _random_nodes(graph_def)
-    inner = [one.signature.name for one in graph_def.library.function if _drops(one)]
+    functions = graph_def.library.function
+    inner = [function.signature.name for function in functions if _drops(function)]
     if not names and not inner:
         return graph_def
-    found = copy.deepcopy(graph_def)
-    _put(found.node, names, number, "{}:0")
-    for function in found.library.function:
+    copied = copy.deepcopy(graph_def)
+    _put(copied.node, names, number, "{}:0")
+    for function in copied.library.function:
         if function.signature.name in inner:
             own = {node.name for node in function.node_def if _RANDOM.match(node.op)}
             _put(function.node_def, own, number, "{}:output:0")
-    return found
+    return copied
 
 
-def shares(graph_def: Any, fed: Any) -> np.ndarray:
-    """The shares that dropout may leave, the likeliest first: fed, of a scale, or any number.
+def shares(graph_def: Any, floats: Any) -> np.ndarray:
+    """The keep probabilities that dropout may have, the likeliest first.
+
+    Candidates are numbers that are fed, inverses of scales, and any scalar constant in (0, 1).
 
     Args:
-        fed: floats of a feed, as the graph holds them.
+        floats: the floats among the fed values, as the graph rounds them.
     """
-    held = []
+    scalars = []
     for node in graph_def.node:
         value = node.attr["value"].tensor if node.op == "Const" else None
         if value is not None and value.dtype in (1, 2) and not value.tensor_shape.dim:
-            held.append(float(tf1.make_ndarray(value)))
-    own = [float(number) for number in fed]
-    scales = [1 / number for number in held if number > 1]
-    found = [*own, *(1 - number for number in own), *scales, *held, *(1 - one for one in held)]
-    return np.asarray([share for share in found if 0 < share < 1])
+            scalars.append(float(tf1.make_ndarray(value)))
+    own = [float(number) for number in floats]
+    scales = [1 / number for number in scalars if number > 1]
+    candidates = [*own, *(1 - number for number in own), *scales, *scalars]
+    candidates += [1 - number for number in scalars]
+    return np.asarray([share for share in candidates if 0 < share < 1])
 
 
 @contextmanager
-def nothing_dropped(*, scaled: bool, of: Any = ()) -> Iterator[None]:
+def nothing_dropped(*, scaled: bool, shares: Any = ()) -> Iterator[None]:
     """Keras' dropout drops nothing within this.
 
     Args:
-        scaled: what stays is divided by the share that stays.
-        of: shares of the graph, as it rounds them, that a port's may stand for.
+        scaled: whether units are still divided by the keep probability.
+        shares: the graph's keep probabilities, as it rounds them: the nearest one is used.
     """
-    held = backend.random.dropout
-    known = np.asarray(of)
+    own_dropout = backend.random.dropout
+    candidates = np.asarray(shares)
 
     def dropout(inputs, rate, noise_shape=None, seed=None):
         share = 1 - rate
-        near = known[np.abs(known - share) < _NEAR] if len(known) else known
+        near = candidates[np.abs(candidates - share) < _NEAR] if len(candidates) else candidates
         exact = float(near[0]) if len(near) else share
         return inputs / exact if scaled else inputs
 
@@ -81,30 +85,30 @@ def nothing_dropped(*, scaled: bool, of: Any = ()) -> Iterator[None]:
     try:
         yield
     finally:
-        backend.random.dropout = held
+        backend.random.dropout = own_dropout
 
 
 def rates(config: Any) -> list[float]:
     """The rates above 0 of dropout in the configuration of a model, in order."""
-    found = []
+    positive = []
     queue = [config]
     while queue:
-        one = queue.pop(0)
-        if isinstance(one, dict):
-            drops = "Dropout" in str(one.get("class_name"))
-            held = one.get("config")
-            own = held if isinstance(held, dict) else {}
+        entry = queue.pop(0)
+        if isinstance(entry, dict):
+            drops = "Dropout" in str(entry.get("class_name"))
+            inner = entry.get("config")
+            own = inner if isinstance(inner, dict) else {}
             keys = ["rate"] if drops else ["dropout", "recurrent_dropout"]
             values = [own.get(key) for key in keys]
-            found += [value for value in values if isinstance(value, int | float) and value > 0]
-            queue += one.values()
-        elif isinstance(one, list | tuple):
-            queue += one
-    return list(dict.fromkeys(found))
+            positive += [value for value in values if isinstance(value, int | float) and value > 0]
+            queue += entry.values()
+        elif isinstance(entry, list | tuple):
+            queue += entry
+    return list(dict.fromkeys(positive))
 
 
 def _random_nodes(graph_def):
-    """The names of the random numbers that become a mask."""
+    """The names of the random ops whose numbers become a mask."""
     if not any(_RANDOM.match(node.op) for node in graph_def.node):
         return set()
     graph = Graph(graph_def, backward=True)
@@ -118,18 +122,18 @@ def _drops(function):
 
 
 def _put(nodes, names, number, output):
-    """Fills of a number in the place of some nodes that draw others."""
-    for node in [one for one in nodes if one.name in names]:
+    """Replaces random nodes by Fill nodes of a number."""
+    for node in [node for node in nodes if node.name in names]:
         dtype, sizes = node.attr["dtype"].type, node.attr["T"].type or node.attr["Tshape"].type
         shape = node.input[0]
-        # Within a loop a constant has to wait for something of the loop.
-        held = nodes.add(name=f"{node.name}/held", op="Const")
-        held.input.append(f"^{shape.partition(':')[0]}")
-        held.attr["dtype"].type = dtype
+        # Within a loop a constant needs a control input from the loop's frame.
+        constant = nodes.add(name=f"{node.name}/held", op="Const")
+        constant.input.append(f"^{shape.partition(':')[0]}")
+        constant.attr["dtype"].type = dtype
         value = np.asarray(number, tf1.as_dtype(dtype).as_numpy_dtype)
-        held.attr["value"].tensor.CopyFrom(tf1.make_tensor_proto(value))
+        constant.attr["value"].tensor.CopyFrom(tf1.make_tensor_proto(value))
         node.op = "Fill"
         node.ClearField("attr")
         node.attr["T"].type, node.attr["index_type"].type = dtype, sizes
         del node.input[:]
-        node.input.extend([shape, output.format(held.name)])
+        node.input.extend([shape, output.format(constant.name)])

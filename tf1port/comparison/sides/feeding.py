@@ -1,4 +1,4 @@
-"""What a TF1 graph is fed of a batch, as a map says: by placeholder, or any other tensor."""
+"""The feed of a TF1 graph for a batch, by a map: to placeholders, or to any other tensor."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,28 +10,28 @@ from tf1port.comparison.sides.sources import as_lengths
 from tf1port.errors import UserError
 from tf1port.tf1.graph.pruning import full_name
 
-_SPARSE = ("indices", "values", "shape")  # as tf.sparse_placeholder names its parts
+_SPARSE = ("indices", "values", "shape")  # the tensors in a tf.sparse_placeholder
 
 
 def names(port_map: Any) -> list[str]:
     """The full names of all tensors that a map feeds."""
     sources = [*port_map.inputs.values(), *([port_map.labels] if port_map.labels else [])]
-    plain = [one.name for one in sources if not one.sparse]
-    parts = [f"{one.name}/{part}" for one in sources if one.sparse for part in _SPARSE]
-    fed = [*port_map.feed, *port_map.feed_training]
-    return list(dict.fromkeys(full_name(name) for name in (*plain, *parts, *fed)))
+    plain = [source.name for source in sources if not source.sparse]
+    sparse = [f"{source.name}/{name}" for source in sources if source.sparse for name in _SPARSE]
+    constants = [*port_map.feed, *port_map.feed_training]
+    return list(dict.fromkeys(full_name(name) for name in (*plain, *sparse, *constants)))
 
 
 Feed = dict[Any, Any]
 
 
 class Feeding:
-    """Makes feeds for a session.
+    """Builds feeds for a session.
 
     Args:
         port_map: tf1port.comparison.port.port_map.PortMap.
-        tensor: a function from a name to the tensor; raises KeyError for no such one.
-        dtype: in which the graph as it was saved holds numbers, "float32" or "float64".
+        tensor: a function from a name to the tensor; raises KeyError if there is none.
+        dtype: of the saved graph's numbers, "float32" or "float64".
     """
 
     def __init__(self, port_map: Any, tensor: Callable[[str], Any], dtype: str):
@@ -47,14 +47,14 @@ class Feeding:
         """
         batch = len(next(iter(inputs.values())))
         constants = {**self._map.feed, **(self._map.feed_training if training else {})}
-        found = {}
+        feed = {}
         for name, value in constants.items():
             tensor = self.tensor(name)
-            found[tensor] = self._constant(tensor, value, batch)
-        found.update(self._inputs(inputs, batch))
+            feed[tensor] = self._constant(tensor, value, batch)
+        feed.update(self._inputs(inputs, batch))
         if labels is not None and self._map.labels is not None:
-            found.update(self._labels(labels))
-        return found
+            feed.update(self._labels(labels))
+        return feed
 
     def tensor(self, name: str) -> Any:
         """The tensor of a name. Raises UserError where the graph has none."""
@@ -66,7 +66,7 @@ class Feeding:
             ) from None
 
     def _constant(self, tensor, value, batch):
-        """A value of [feed]: a number as the graph itself would hold it (D13), in its shape."""
+        """A value of [feed], rounded to the graph's dtype (D13), in the tensor's shape."""
         value = np.asarray(value)
         if value.dtype.kind == "f":
             value = value.astype(self._dtype)
@@ -76,7 +76,7 @@ class Feeding:
         return value
 
     def _inputs(self, inputs, batch):
-        found: dict[Any, Any] = {}
+        feed: dict[Any, Any] = {}
         wholes: dict[str, np.ndarray] = {}
         for name, source in self._map.inputs.items():
             tensor, value = self.tensor(source.name), inputs[name]
@@ -88,16 +88,16 @@ class Feeding:
                 value = as_lengths(value)
             else:
                 value = source.to_tf1(value)
-            found[tensor] = _fitting(value, tensor)
-        return found
+            feed[tensor] = _fitting(value, tensor)
+        return feed
 
     def _labels(self, labels):
         source = self._map.labels
         if source.sparse:
             rows = np.argwhere(labels != source.padding)
-            parts = rows, labels[tuple(rows.T)], np.array(labels.shape)
-            tensors = [self.tensor(f"{source.name}/{part}") for part in _SPARSE]
-            return dict(zip(tensors, parts, strict=True))
+            values = rows, labels[tuple(rows.T)], np.array(labels.shape)
+            tensors = [self.tensor(f"{source.name}/{name}") for name in _SPARSE]
+            return dict(zip(tensors, values, strict=True))
         tensor = self.tensor(source.name)
         if source.one_hot:
             size = tensor.shape.as_list()[-1] if tensor.shape.rank else None
@@ -108,14 +108,14 @@ class Feeding:
 
 
 def _settled(tensor, batch):
-    """The shape of a tensor, with the batch's size for what is open."""
+    """The shape of a tensor, with the batch size for unknown sizes."""
     if tensor.shape.rank is None:
         raise UserError(f"{tensor.name} has no shape: give it all of its values")
     return [batch if size is None else size for size in tensor.shape.as_list()]
 
 
 def _fitting(value, tensor):
-    """An array in the rank of a tensor, which may have rows [B * T] for [B, T] or [..., 1]."""
+    """An array reshaped to a tensor's rank: the tensor may be [B * T] for [B, T], or [..., 1]."""
     shape = tensor.shape
     if shape.rank is None or shape.rank == np.ndim(value):
         return value

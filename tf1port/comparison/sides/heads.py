@@ -1,4 +1,4 @@
-"""The logits of a graph, where a map names none: what the layer at the model's end makes."""
+"""The logits of a graph, where a map names none: the output of the layer at the model's end."""
 
 from typing import Any, NamedTuple
 
@@ -10,13 +10,13 @@ _ON = {"Reshape", "Identity", "Squeeze"}
 
 
 class Head(NamedTuple):
-    """What a model's output is.
+    """A model's last layer and its output.
 
     Attributes:
-        layer: the entry of the map that its last layer with weights is; None: there is none.
+        layer: the map's entry of the last layer with weights; None: there is none.
         activation: of that layer, by Keras' name.
         rank: of the output.
-        squashed: "softmax" or "sigmoid" where it is probabilities, which a loss takes as such.
+        squashed: "softmax" or "sigmoid" where the output is probabilities, and the loss of such.
     """
 
     layer: str | None = None
@@ -26,20 +26,20 @@ class Head(NamedTuple):
 
 
 def find_head(program: Any, entries: Any, head: Head) -> str | None:
-    """The tensor that the layer of a Head makes in a graph; None: it is not one, or not found.
+    """The output tensor of a Head's layer in a graph; None: not found, or several.
 
     Args:
         program: tf1port.comparison.sides.program.Program.
         entries: of a tf1port.comparison.sides.weight_map.WeightMap.
     """
     graph = program.graph
-    sources: Any = next((one.sources for one in entries if one.name == head.layer), {})
+    sources: Any = next((entry.sources for entry in entries if entry.name == head.layer), {})
     if "kernel" not in sources or sources.keys() - {"kernel", "bias"}:
         return _as_convert_finds(program)
-    made = products(graph, sources["kernel"].name)
-    if len(made) != 1:
-        return _as_convert_finds(program) if made else None
-    output = f"{made[0].name}:0"
+    nodes = products(graph, sources["kernel"].name)
+    if len(nodes) != 1:
+        return _as_convert_finds(program) if nodes else None
+    output = f"{nodes[0].name}:0"
     if "bias" in sources:
         biased = [
             node
@@ -53,14 +53,14 @@ def find_head(program: Any, entries: Any, head: Head) -> str | None:
 
 
 def _activated(graph, output, activation):
-    """What an activation of a layer makes of its sum, where there is one."""
+    """The output of a layer's activation, if it has one, else `output`."""
     ops = {op for op, name in ACTIVATIONS.items() if name == activation}
     nodes = graph.ahead([output], through=_ON, ops=ops) if ops else []
     return f"{nodes[0].name}:0" if len(nodes) == 1 else output
 
 
 def _in_full(graph, output):
-    """What tf.tensordot makes of a product of rows, as tf.layers.dense does of three axes."""
+    """The reshaped result of tf.tensordot for a product of rows: tf.layers.dense of three axes."""
     shaped = graph.consumers(output, {"Reshape"})
     own = output.rpartition("/")[0] + "/"
     inside = [node for node in shaped if node.name.startswith(own) and "Tensordot" in own]
@@ -68,16 +68,16 @@ def _in_full(graph, output):
 
 
 def _as_convert_finds(program):
-    """The last tensor that convert knows behind the cells, of what it reads as a whole."""
+    """The output of the last layer after the cells, as convert reads the whole graph."""
     from tf1port.conversion.plan import read
     from tf1port.errors import UserError
     from tf1port.tf1.session.probing import is_per_step
 
     try:
-        found = read(program.checkpoint.prefix, trust=program.graph.trust)
+        reading = read(program.checkpoint.prefix, trust=program.graph.trust)
     except UserError:
         return None
-    network = found.network
-    if not network.after or is_per_step(found.graph, network):
+    network = reading.network
+    if not network.after or is_per_step(reading.graph, network):
         return None
     return network.after[-1].output or None

@@ -23,20 +23,20 @@ __all__ = ["CLIPS", "KerasSide", "slot_names"]
 class KerasSide(Side):
     """A copy of a model, in a dtype, with its weights and the state of its optimizer.
 
-    Dropout drops nothing in it, as two sides would draw other numbers.
+    Its dropout drops nothing, as two sides would draw different masks.
 
     Args:
-        model: keras.Model; what it was compiled with trains it.
+        model: keras.Model; it is trained with the optimizer and loss of its own compilation.
         config: tf1port.comparison.sides.traits.Traits.
         port_map: tf1port.comparison.port.port_map.PortMap.
         dtype: "float32" or "float64".
-        output_names: of what `forward` gives besides the logits; None: nothing else.
+        output_names: of the outputs that `forward` returns besides the logits.
         powers: "tf1" for Adam with TF1's powers of beta (D8).
-        changes: other options for the optimizer, by name.
-        optimizer: keras.optimizers.Optimizer without state, for the model's own.
+        changes: other options of the optimizer, by name.
+        optimizer: keras.optimizers.Optimizer without state, instead of the model's own.
         example: inputs by name, to build a model that is not functional.
-        scaled: in training what dropout leaves is scaled, as on a legacy side that drops.
-        shares: that dropout of the legacy side may leave.
+        scaled: whether dropout scales units in training, as on a legacy side with active dropout.
+        shares: keep probabilities that the legacy side's dropout may have.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class KerasSide(Side):
         self.config, self.map, self.dtype = config, port_map, dtype
         self.output_names, self._original = output_names, model
         self._changes, self._scaled, self._shares = changes or {}, scaled, shares
-        self._made_with = {"port_map": port_map, "dtype": dtype, "output_names": output_names}
-        self._made_with |= {"powers": powers, "example": example}
-        self._made_with |= {"scaled": scaled, "shares": shares}
+        self._arguments = {"port_map": port_map, "dtype": dtype, "output_names": output_names}
+        self._arguments |= {"powers": powers, "example": example}
+        self._arguments |= {"scaled": scaled, "shares": shares}
         with floatx(dtype):
             self.model = copying.copied(model, dtype=dtype)
             self._calling = Calling(self.model, list(port_map.inputs))
@@ -77,19 +77,19 @@ class KerasSide(Side):
 
     @property
     def options(self):
-        """The options of the optimizer, as the model has them or as they were changed."""
+        """The options of the model's optimizer, with `changes`."""
         return {**self._original.optimizer.get_config(), **self._changes}
 
     @property
     def optimizer_kind(self):
-        """The name of the class of Keras that the model's optimizer is of, or derives from."""
+        """The name of the Keras class of the model's optimizer, or of its base class in Keras."""
         classes = type(self._original.optimizer).__mro__
         return next(c.__name__ for c in classes if getattr(keras.optimizers, c.__name__, 0) is c)
 
     def again(self, changes=None, optimizer=None):
         """The side before its first step, with other options of its optimizer, or another one."""
         changed = {"changes": changes, "optimizer": optimizer}
-        return KerasSide(self._original, self.config, **self._made_with, **changed)
+        return KerasSide(self._original, self.config, **self._arguments, **changed)
 
     def weights(self):
         return {name: np.array(variable) for name, variable in self._variables().items()}
@@ -97,36 +97,35 @@ class KerasSide(Side):
     def forward(self, inputs):
         layers = self._tapped()
         with self._running(training=False), tapped(layers) as calls:
-            made = self.model(self._inputs(inputs), training=False)
-        found = {"logits": calling.outputs(made)[0]}
+            result = self.model(self._inputs(inputs), training=False)
+        outputs = {"logits": calling.outputs(result)[0]}
         with floatx(self.dtype):
             for path, call in calls.items():  # in the order of the calls
-                if path in self.map.outputs:  # else it may make something else than its cell
-                    found[path] = call.made
-                for name, one in directions(path, layers[path]).items():
-                    found.update(recurrent_outputs(name, one, call))
-        named = zip(getattr(self.model, "output_names", ()), calling.outputs(made), strict=False)
-        found = {**found, **{name: one for name, one in named if name not in found}}
-        names = [name for name in found if name in self.output_names and name != "logits"]
-        return {name: np.array(found[name]) for name in [*names, "logits"]}
+                if path in self.map.outputs:  # else its output may differ from its cell's
+                    outputs[path] = call.output
+                for name, inner in directions(path, layers[path]).items():
+                    outputs.update(recurrent_outputs(name, inner, call))
+        named = zip(getattr(self.model, "output_names", ()), calling.outputs(result), strict=False)
+        outputs = {**outputs, **{name: value for name, value in named if name not in outputs}}
+        names = [name for name in outputs if name in self.output_names and name != "logits"]
+        return {name: np.array(outputs[name]) for name in [*names, "logits"]}
 
     def forward_lengths(self, inputs, lengths):
-        found = self.forward(with_lengths(self.map, inputs, lengths))
-        return found
+        return self.forward(with_lengths(self.map, inputs, lengths))
 
     def accuracy(self, inputs, labels):
         with self._running(training=False):
-            made = calling.outputs(self.model(self._inputs(inputs), training=False))[0]
-        return accuracy(np.array(made), labels)
+            result = calling.outputs(self.model(self._inputs(inputs), training=False))[0]
+        return accuracy(np.array(result), labels)
 
     def gradients(self, inputs, labels):
         self._check_compiled()
         variables = self.model.trainable_variables
         before = [variable.numpy() for variable in self.model.non_trainable_variables]
         with self._running(training=True), tf.GradientTape() as tape:
-            taken = self._inputs(inputs)
-            made = self.model(taken, training=True)
-            loss = self.model.compute_loss(taken, self._labels(labels, made), made, training=True)
+            arguments = self._inputs(inputs)
+            outputs = self.model(arguments, training=True)
+            loss = self.model.compute_loss(arguments, labels, outputs, training=True)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         for variable, value in zip(self.model.non_trainable_variables, before, strict=True):
             variable.assign(value)
@@ -137,9 +136,8 @@ class KerasSide(Side):
         losses = []
         with self._running(training=True):
             for inputs, labels in batches:
-                self.model.reset_metrics()  # what comes back is a mean since then
-                taken = self._inputs(inputs)
-                losses.append(self.model.train_on_batch(taken, self._labels(labels)))
+                self.model.reset_metrics()  # the loss returned is a mean since the last reset
+                losses.append(self.model.train_on_batch(self._inputs(inputs), labels))
         return np.array([np.ravel(loss)[0] for loss in losses]).astype(self.dtype)
 
     def cell_constants(self, names) -> dict[str, Any]:
@@ -147,22 +145,22 @@ class KerasSide(Side):
         return constants.clips_of_model(self._layers, names)
 
     def optimizer_constants(self, batch: Any, counts: Any = ()) -> dict[str, Any]:
-        """What its optimizer was made with, and the rate after some numbers of steps."""
+        """The options of its optimizer, and the learning rate after some numbers of steps."""
         self._check_compiled()
         own = {**self._original.optimizer.get_config(), **self._changes}
-        made = type(self._original.optimizer).from_config(own)
+        optimizer = type(self._original.optimizer).from_config(own)
         with floatx(self.dtype):
             rates = constants.rates_of_model(self.model.optimizer, counts)
-        return {**constants.of_model(made, self.optimizer_kind), **rates}
+        return {**constants.of_model(optimizer, self.optimizer_kind), **rates}
 
     def turning_points(self) -> list[float]:
-        """The numbers that its learning rate is made of."""
+        """The numbers in the configuration of its learning rate."""
         self._check_compiled()
         return constants.numbers_in(self.options.get("learning_rate"))
 
     @property
     def drops(self) -> bool:
-        """Whether its dropout is held against the legacy side's in training."""
+        """Whether its dropout is compared with the legacy side's in training."""
         return self._scaled
 
     @property
@@ -172,20 +170,20 @@ class KerasSide(Side):
 
     def slots(self):
         self._check_compiled()
-        found = {}
+        by_name = {}
         for slot in slot_names(self.model.optimizer):
             values = layer_weights.slots_by_variable(self.model, slot)
             for name, variable in self._variables().items():
                 if id(variable) in values:
-                    found[f"{name}/{slot}"] = np.array(values[id(variable)])
-        return found
+                    by_name[f"{name}/{slot}"] = np.array(values[id(variable)])
+        return by_name
 
     def state(self):
         self._check_compiled()
         return State(self.weights(), self.slots(), int(self.model.optimizer.iterations))
 
     def set_weights(self, weights):
-        """Gives the model named weights. Raises UserError where one is missing."""
+        """Sets the model's weights by name. Raises UserError where one is missing."""
         own = self._variables()
         missing = [name for name in own if name not in weights]
         if missing:
@@ -227,7 +225,7 @@ class KerasSide(Side):
     def _spec(self, name):
         tensor = self._calling.tensors.get(name)
         if tensor is None:
-            value = self._made_with["example"][name]
+            value = self._arguments["example"][name]
             shape, dtype = (None, *value.shape[1:]), value.dtype.name
         else:
             shape, dtype = tensor.shape, tensor.dtype
@@ -235,40 +233,37 @@ class KerasSide(Side):
 
     @contextmanager
     def _running(self, *, training):
-        """Its own dtype for what is made within, and no dropping."""
-        scaled = self._scaled or not training  # what drops in a prediction is to be noticed
-        with floatx(self.dtype), dropout.nothing_dropped(scaled=scaled, of=self._shares):
+        """The side's dtype for all that is created within, and no dropping."""
+        scaled = self._scaled or not training  # dropout in inference must show as a difference
+        with floatx(self.dtype), dropout.nothing_dropped(scaled=scaled, shares=self._shares):
             yield
 
     def _inputs(self, inputs):
-        """What the model takes of arrays by the names of its inputs, in the side's dtype."""
-        held = {n: a.astype(self.dtype) if a.dtype.kind == "f" else a for n, a in inputs.items()}
-        return self._calling(held)
-
-    def _labels(self, labels, made=None):
-        """Labels for the first of several outputs: the others have no loss."""
-        return labels
+        """The model's call argument from arrays by input name, in the side's dtype."""
+        arrays = {n: a.astype(self.dtype) if a.dtype.kind == "f" else a for n, a in inputs.items()}
+        return self._calling(arrays)
 
     def _tapped(self):
-        """The layers whose outputs are asked for, by path."""
+        """The layers whose outputs are compared, by path."""
         everything = {**{layer.name: layer for layer in self.model.layers}, **self._layers}
-        found = {}
+        layers = {}
         for name in self.output_names:
             paths = [path for path in everything if f"{name}/".startswith(f"{path}/")]
             if paths:
                 path = max(paths, key=len)
-                found[path] = everything[path]
-        return {path: one for path, one in found.items() if isinstance(one, keras.layers.Layer)}
+                layers[path] = everything[path]
+        kind = keras.layers.Layer
+        return {path: layer for path, layer in layers.items() if isinstance(layer, kind)}
 
     def _variables(self):
         """The variables of the model by name."""
-        found: dict[str, Any] = {}
+        variables: dict[str, Any] = {}
         for name, layer in self._layers.items():
-            found.update(naming.weights(name, layer))
-        return found
+            variables.update(naming.weights(name, layer))
+        return variables
 
     def _by_name(self, values):
-        """Values by the id of their variable as values by name."""
+        """Values by variable id as values by name."""
         return {
             name: np.array(tf.convert_to_tensor(values[id(variable)]))
             for name, variable in self._variables().items()

@@ -1,4 +1,4 @@
-"""The optimizer of a graph for the weights of a map, with what of it only a run tells."""
+"""The optimizer of a graph for the weights of a map; a computed learning rate is read by a run."""
 
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tf1port.comparison.sides.constants import DENSE
-from tf1port.keras_model import optimizer as carried
+from tf1port.keras_model import optimizer as optimizer_
 from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.tf1.graph.optimizers import AVERAGES
 
@@ -15,7 +15,7 @@ _RATE = "learning_rate"
 
 
 def find_optimizer(program: Any, entries: Any, applied: Mapping[str, Any]) -> OptimizerSpec | None:
-    """The optimizer that a graph applies to the variables of a map; None: none that is known.
+    """The optimizer that a graph applies to the variables of a map; None: unknown or none.
 
     Args:
         program: tf1port.comparison.sides.program.Program.
@@ -26,12 +26,12 @@ def find_optimizer(program: Any, entries: Any, applied: Mapping[str, Any]) -> Op
     trained = [layer for layer in layers if layer.sources]
     if not trained or not applied:
         return None
-    found = carried.find_optimizer(program.graph, trained, program.checkpoint, program.held)
-    if found is None or (found.options.get("global_clipnorm") or 0) < DENSE:
-        return found
-    # What convert adds for a table (D20) is none of the graph's.
-    options = {name: value for name, value in found.options.items() if name != "global_clipnorm"}
-    return found._replace(options=options)
+    spec = optimizer_.find_optimizer(program.graph, trained, program.checkpoint, program.inventory)
+    if spec is None or (spec.options.get("global_clipnorm") or 0) < DENSE:
+        return spec
+    # The clipping that convert adds for an embedding table (D20) is not the graph's.
+    options = {name: value for name, value in spec.options.items() if name != "global_clipnorm"}
+    return spec._replace(options=options)
 
 
 def with_rate(
@@ -40,7 +40,7 @@ def with_rate(
     """The spec with the learning rate that a graph computes, or is fed, at its start."""
     if spec is None or _RATE not in spec.unknown:
         return spec
-    names = sorted({one.arguments["lr"] for one in applied.values()})
+    names = sorted({op.arguments["lr"] for op in applied.values()})
     rates = {float(np.float32(rate)) for rate in whole.run([whole.tensor(n) for n in names], feed)}
     if len(rates) != 1:
         return spec
@@ -58,5 +58,5 @@ def _layer(entry, program, applied):
     weights = {role: program.checkpoint.read(name) for role, name in sources.items()}
     kind = "Embedding" if "embeddings" in sources else ""
     return SimpleNamespace(
-        name=entry.name, kind=kind, sources=sources, weights=weights, cells=(), parts=()
+        name=entry.name, kind=kind, sources=sources, weights=weights, cells=(), mappings=()
     )

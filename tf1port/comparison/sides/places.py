@@ -1,4 +1,4 @@
-"""Where in a TF1 graph the things are that a port is compared by: named in its map, or found."""
+"""The tensors, operations and variables of a TF1 graph that a port is compared by."""
 
 from functools import cached_property
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 from tf1port.comparison.sides.heads import find_head
 from tf1port.comparison.sides.protocol import NotOffered
 from tf1port.tf1.graph.optimizers import KINDS, find_applied, slot_names
-from tf1port.tf1.session.training import NoTraining, clipping_of, find_loss, find_train_op
+from tf1port.tf1.graph.training_ops import NoTraining, clipping_of, find_loss, find_train_op
 from tf1port.tf1.session.whole_graph import row_gradients
 
 
 class Places:
-    """The names of tensors, operations and variables.
+    """Names of tensors, operations and variables: those of the map, or else found in the graph.
 
     Args:
         program: tf1port.comparison.sides.program.Program.
         port_map: tf1port.comparison.port.port_map.PortMap.
         weight_map: tf1port.comparison.sides.weight_map.WeightMap.
         graph: tf1port.tf1.graph.index.Graph, with the nodes of backpropagation.
-        head: tf1port.comparison.sides.heads.Head, what the model says of its last layer.
+        head: tf1port.comparison.sides.heads.Head of the model.
 
     Raises:
-        NotOffered: by whatever is asked for and not found.
+        NotOffered: by each attribute that is not found.
     """
 
     def __init__(self, program: Any, port_map: Any, weight_map: Any, graph: Any, head: Any):
@@ -48,7 +48,7 @@ class Places:
 
     @cached_property
     def train(self) -> str:
-        """The operation that trains a step."""
+        """The operation that runs a training step."""
         if "train" in self.map.graph:
             return self.map.graph["train"].name
         if not self._all_applied:
@@ -65,48 +65,48 @@ class Places:
             raise NotOffered("no optimizer is applied to the variables of the map")
         try:
             return {
-                name: clipping_of(self.graph, one.arguments["grad"]).gradient
-                for name, one in self.applied.items()
+                name: clipping_of(self.graph, op.arguments["grad"]).gradient
+                for name, op in self.applied.items()
             }
         except NoTraining as error:
             raise NotOffered(str(error)) from None
 
     @cached_property
     def row_gradients(self) -> dict[str, list[tuple[str, str]]]:
-        """Pairs of tensors, rows and ids, by the tables that no op of a whole array trains."""
+        """Pairs of tensors, rows and ids, by table, for tables whose gradients are sparse."""
         tables = sorted(self.variables - self.applied.keys())
         pairs = {name: row_gradients(self.graph, name) for name in tables}
-        return {name: found for name, found in pairs.items() if found}
+        return {name: tensors for name, tensors in pairs.items() if tensors}
 
     @cached_property
     def slots(self) -> dict[str, dict[str, str]]:
         """The variables of the slots, by Keras' slot and TF1's variable."""
-        kinds = {one.kind for one in self.applied.values()}
+        kinds = {op.kind for op in self.applied.values()}
         if len(kinds) != 1:
             return {}
         kind = KINDS[kinds.pop()]
-        names = slot_names(self.graph, self.applied, kind, self.program.held)
-        held = self.program.checkpoint.shapes
-        found = {
+        names = slot_names(self.graph, self.applied, kind, self.program.inventory)
+        saved = self.program.checkpoint.shapes
+        by_slot = {
             slot: {
                 variable: of[argument]
                 for variable, of in names.items()
-                if variable in self.variables and of.get(argument) in held
+                if variable in self.variables and of.get(argument) in saved
             }
             for argument, slot in kind.slots.items()
         }
-        return {slot: of for slot, of in found.items() if of}
+        return {slot: of for slot, of in by_slot.items() if of}
 
     @cached_property
     def powers(self) -> dict[str, str]:
         """The variables of Adam's powers of beta, by their kind."""
-        counters = self.program.held.counters.items()
+        counters = self.program.inventory.counters.items()
         return {kind: name for kind, name in counters if kind in ("beta1_power", "beta2_power")}
 
     @cached_property
     def applied(self) -> dict[str, Any]:
-        """The optimizer's ops by those variables of the map that it changes as a whole."""
-        return {n: one for n, one in self._all_applied.items() if n in self.variables}
+        """The optimizer's ops by the map's variables, for dense gradients."""
+        return {name: op for name, op in self._all_applied.items() if name in self.variables}
 
     @cached_property
     def _all_applied(self):

@@ -1,7 +1,7 @@
-"""A third party's TF1 program as a map names its parts: a checkpoint and its graph, found by name.
+"""A third party's TF1 program: a checkpoint and its graph, whose tensors a map names.
 
-No wiring is understood here. A cell is known by its variables' names and shapes; what of the graph
-a map does not name is read off where that takes no more than a single op or loop.
+The graph as a whole is not analysed. A cell is known by its variables' names and shapes; what a map
+does not name is read from the graph where it follows from a single op or loop.
 """
 
 from functools import cached_property
@@ -21,7 +21,7 @@ from tf1port.tf1.graph.pruning import full_name
 from tf1port.tf1.graph.unrolls import UnknownCell
 from tf1port.tf1.graph.wiring import find_wiring
 
-# What a search runs into where the nodes of a graph do not fit what it looks for.
+# What a search raises where the nodes of a graph have an unexpected form.
 _UNKNOWN = (UnknownCell, AttributeError, LookupError, StopIteration, TypeError, ValueError)
 
 
@@ -30,20 +30,20 @@ class Program:
 
     Args:
         path: as for tf1port.tf1.checkpoint.reader.open_checkpoint; its `.meta` lies beside it.
-        trust: the graph's ops may run Python and touch files.
+        trust: whether the graph's ops may run Python and access files.
 
     Attributes:
         checkpoint: tf1port.tf1.checkpoint.reader.Checkpoint.
-        held: its Inventory.
+        inventory: the checkpoint's Inventory.
         graph: tf1port.tf1.graph.index.Graph, of the forward nodes outside of training.
 
     Raises:
-        UserError: one of the two is missing or damaged, or variables are in parts.
+        UserError: one of the two is missing or damaged, or variables are partitioned.
     """
 
     def __init__(self, path: Any, *, trust: bool = False):
         self.checkpoint: Checkpoint = open_checkpoint(path)
-        self.held = inventory(self.checkpoint)
+        self.inventory = inventory(self.checkpoint)
         if self.checkpoint.meta is None:
             raise UserError(f"{path} has no .meta beside it: compare needs its graph")
         self.graph = Graph(load_graph(self.checkpoint.meta), trust=trust)
@@ -54,10 +54,10 @@ class Program:
     @cached_property
     def cells(self):
         """The cells that are known by their variables' names and shapes, by scope."""
-        return {cell.scope: cell for cell in self.held.cells if cell.family != "opaque"}
+        return {cell.scope: cell for cell in self.inventory.cells if cell.family != "opaque"}
 
     def recurrent(self, scope: str) -> RecurrentLayer | None:
-        """A known cell with its constants, and its run over time if there is a single one."""
+        """A known cell with its constants, and its loop over time if there is exactly one."""
         if scope not in self._layers:
             self._layers[scope] = self._read(scope)
         return self._layers[scope]
@@ -81,8 +81,8 @@ class Program:
 
     def dtype(self, variables: Any) -> str:
         """The dtype of some variables, such as "float32"."""
-        found = [self.checkpoint.dtypes[name].name for name in variables]
-        return next((name for name in found if name.startswith("float")), "float32")
+        dtypes = [self.checkpoint.dtypes[name].name for name in variables]
+        return next((name for name in dtypes if name.startswith("float")), "float32")
 
     def spec(self, source: Source) -> tuple[tuple[int | None, ...] | None, str]:
         """The shape, None where it is open, and the dtype of a tensor that a map feeds.

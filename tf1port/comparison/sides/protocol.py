@@ -1,6 +1,6 @@
-"""The protocol of a side: what the ladder asks of anything that it compares.
+"""The protocol of a side: the methods that the ladder calls on each model that it compares.
 
-Weights, gradients and slots go by the names of shared/weights.py, whatever the side calls them.
+Weights, gradients and slots have the same names on both sides.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ SLOTS = {"adam": {"m": "momentum", "v": "velocity"}, "sgd": {}}  # TF1's and Ker
 
 
 class State(NamedTuple):
-    """All that a training goes on from: named weights, slots like `cell_0/kernel/m`, step count."""
+    """The state that training resumes from: named weights, slots like `cell_0/kernel/m`, steps."""
 
     weights: dict[str, Any]
     slots: dict[str, Any]
-    count: int  # type: ignore[assignment]  # no one counts in this tuple
+    count: int  # type: ignore[assignment]  # it hides tuple.count, which nobody needs here
 
 
 class NotOffered(Exception):
-    """A side cannot answer; the message says why. What was asked counts as not compared.
+    """A side cannot compute a quantity; the message has the reason. It counts as not compared.
 
     needed: whether the claim that the two sides are equal needs the answer.
     """
@@ -32,7 +32,7 @@ class NotOffered(Exception):
 
 
 class NotApplicable(NotOffered):
-    """There is no such thing to compare, as no time steps in a net without any."""
+    """There is no such quantity, such as lengths in a network without time steps."""
 
     needed = False
 
@@ -40,9 +40,9 @@ class NotApplicable(NotOffered):
 class Side(Protocol):
     """A model with an optimizer, seen from outside. Arrays have the side's dtype.
 
-    A side of one's own derives from this and defines what it offers: what it leaves out is not
-    compared, and so not proved. Beside the methods it has `config`, a Traits
-    or what has the same fields.
+    A user's own side derives from this and defines the methods that it offers: the others are not
+    compared, and so not proved. Besides the methods it has `config`, a Traits or an object with the
+    same fields.
     """
 
     def weights(self) -> Arrays:
@@ -74,11 +74,11 @@ class Side(Protocol):
         raise NotOffered("slots is not offered")
 
     def state(self) -> State:
-        """The State that a training would go on from."""
+        """The State that training would resume from."""
         raise NotOffered("state is not offered")
 
     def restore(self, state: State) -> None:
-        """Goes on from the State of any side."""
+        """Loads the State of any side."""
         raise NotOffered("restore is not offered")
 
     def export(self, folder: str) -> None:

@@ -1,7 +1,7 @@
-"""A side that remembers what it answered, so that many can be compared with it at the price of one.
+"""A side that caches its results, so that many sides are compared with it at the cost of one.
 
-Every replay must ask in the same order, as the ladder does, though it may end sooner than those
-before, or go on for longer.
+Every replay must call the same methods in the same order, as the ladder does, though it may end
+sooner than earlier ones, or continue.
 """
 
 import copy
@@ -11,18 +11,18 @@ from tf1port.comparison.sides.protocol import NotOffered
 
 
 class Recorded:
-    """A side (tf1port.comparison.sides.protocol.Side) with a memory.
+    """A side (tf1port.comparison.sides.protocol.Side) with a cache of its results.
 
     Attributes:
-        side: the side itself, trained as far as the longest replay has asked.
+        side: the side itself, trained as far as the longest replay.
     """
 
     def __init__(self, side):
         self.side = side
-        # Shared by all replays: what is remembered, and the history of the side itself.
+        # Shared by all replays: the cache, and the history of the side itself.
         self._answers: dict[tuple[int | str, ...], Any] = {}
-        self._asked: list[int | None] = []
-        # The steps trained so far by each call of this replay; None once nothing is remembered.
+        self._calls: list[int | None] = []
+        # The steps trained so far by each call of this replay; None once nothing is cached.
         self._history: list[int] | None = []
 
     @property
@@ -36,7 +36,7 @@ class Recorded:
         return self.side.dtype
 
     def replay(self):
-        """The same side before its first step, with all that is remembered."""
+        """The same side before its first step, with the same cache."""
         anew = copy.copy(self)
         anew._history = []
         return anew
@@ -46,19 +46,19 @@ class Recorded:
         return self._answer("weights")
 
     def forward(self, images):
-        """Every layer's output, final states and `logits`, of the batch first asked for."""
+        """Every layer's output, final states and `logits`, of the batch of the first call."""
         return dict(self._answer("forward", images))  # the ladder takes the logits out
 
     def forward_lengths(self, images, lengths):
-        """Outputs and final states of the images and lengths first asked for."""
+        """Outputs and final states of the images and lengths of the first call."""
         return self._answer("forward_lengths", images, lengths)
 
     def accuracy(self, images, labels):
-        """The accuracy on the batch first asked for."""
+        """The accuracy on the batch of the first call."""
         return self._answer("accuracy", images, labels)
 
     def gradients(self, images, labels):
-        """The loss of the batch first asked for and the named gradients of it."""
+        """The loss and the named gradients of the batch of the first call."""
         return self._answer("gradients", images, labels)
 
     def train_steps(self, batches):
@@ -73,14 +73,14 @@ class Recorded:
         return self._answer("slots")
 
     def state(self):
-        """The State that a training would go on from."""
+        """The State that training would resume from."""
         return self._answer("state")
 
     def restore(self, state):
-        """Goes on from the State of any side; from here on nothing is remembered."""
+        """Loads the State of any side; from here on nothing is cached."""
         self.side.restore(state)
         self._history = None
-        self._asked.append(None)  # no replay's history is like this
+        self._calls.append(None)  # no replay's history is like this
 
     def export(self, folder):
         """Writes a SavedModel."""
@@ -92,7 +92,7 @@ class Recorded:
             return method(*arguments)
         key = (*self._history, question)
         if key not in self._answers:
-            if self._asked != self._history:
+            if self._calls != self._history:
                 raise RuntimeError(f"{question} is asked in another order than before")
             try:
                 self._answers[key] = method(*arguments)
@@ -100,7 +100,7 @@ class Recorded:
                 self._answers[key] = why
             else:
                 if question.startswith("train_steps"):
-                    self._asked.append(len(*arguments))
+                    self._calls.append(len(*arguments))
         if isinstance(self._answers[key], NotOffered):
             raise self._answers[key]
         return self._answers[key]

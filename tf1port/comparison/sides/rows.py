@@ -1,4 +1,4 @@
-"""Logits of a graph in the form of a model's: rows of all steps apart, probabilities for scores."""
+"""A graph's logits in the form of the model's: [B, T, N] from rows, probabilities from scores."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,15 +12,15 @@ def in_steps(
     inputs: Mapping[str, np.ndarray],
     run: Callable[[dict[str, np.ndarray]], np.ndarray],
 ) -> np.ndarray:
-    """Rows [B * T, N] as [B, T, N], whichever of the two comes first in their order.
+    """Rows [B * T, N] as [B, T, N], in whichever order of the two axes they are.
 
-    What another first example changes are its own rows.
+    The order follows from the rows that change when the first example is replaced.
 
     Args:
         run: from inputs to rows.
 
     Raises:
-        NotOffered: they are in neither order.
+        NotOffered: the rows are in neither order.
     """
     batch = len(next(iter(inputs.values())))
     steps = len(rows) // batch
@@ -29,11 +29,11 @@ def in_steps(
     by_example = rows.reshape(batch, steps, -1)
     if 1 in (batch, steps):
         return by_example
-    other = {
-        name: np.concatenate([value[1:2], value[1:]])  # the second in the place of the first
+    changed_inputs = {
+        name: np.concatenate([value[1:2], value[1:]])  # the second example replaces the first
         for name, value in inputs.items()
     }
-    changed = np.flatnonzero(np.any(run(other) != rows, axis=-1))
+    changed = np.flatnonzero(np.any(run(changed_inputs) != rows, axis=-1))
     if changed.size and np.all(changed < steps):
         return by_example
     if changed.size and np.all(changed % batch == 0):

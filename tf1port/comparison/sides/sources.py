@@ -1,4 +1,4 @@
-"""Which array of a TF1 graph an array of the Keras side is, and how the one becomes the other."""
+"""Which array of a TF1 graph corresponds to an array of the Keras side, and how they convert."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,17 +12,17 @@ from tf1port.pitfalls.weights import Change
 
 @dataclass(frozen=True)
 class Source:
-    """A TF1 array and how its axes go over into Keras'.
+    """A TF1 array and how it converts to the Keras side's.
 
     Attributes:
         name: of the variable, the placeholder or the tensor.
-        transpose: TF1's axes in Keras' order; None: as they are.
-        index: of its first axes: of a tensor [layers, 2, B, U] one state [B, U].
-        columns: the first of its last axis and the one after the last; None: all of them.
-        lengths: TF1 has the lengths [...] of what the Keras side has a mask [..., T] of.
-        unmasked: the Keras side has these lengths as well, no mask.
-        one_hot: TF1 has rows of zeros and a one for the classes of the Keras side.
-        sparse: TF1 has a SparseTensor; the Keras side fills it up with `padding`.
+        transpose: TF1's axes in Keras' order; None: unchanged.
+        index: into its first axes: one state [B, U] of a tensor [layers, 2, B, U].
+        columns: start and end of a slice of its last axis; None: all of it.
+        lengths: TF1 has lengths [...] where the Keras side has a mask [..., T].
+        unmasked: the Keras side has these lengths as well, and no mask.
+        one_hot: TF1 has one-hot vectors where the Keras side has classes.
+        sparse: TF1 has a SparseTensor where the Keras side has a dense one filled with `padding`.
     """
 
     name: str
@@ -37,27 +37,27 @@ class Source:
 
     @property
     def partial(self) -> bool:
-        """Whether it is a part of an array alone."""
+        """Whether it is a slice of an array."""
         return bool(self.index) or self.columns is not None
 
     def to_keras(self, array: np.ndarray) -> np.ndarray:
-        """The array, or its part, with Keras' axes."""
+        """The array, or its slice, with Keras' axes."""
         array = array[self._place(array)] if self.partial else array
         return array if self.transpose is None else array.transpose(self.transpose)
 
     def to_tf1(self, array: np.ndarray) -> np.ndarray:
-        """The way back, of the part alone where it is one."""
+        """The inverse of `to_keras`; of a slice the slice alone."""
         if self.transpose is None:
             return array
         order = sorted(range(len(self.transpose)), key=self.transpose.__getitem__)
         return array.transpose(order)
 
     def put(self, array: np.ndarray, whole: np.ndarray) -> None:
-        """Writes an array of the Keras side into its part of a whole one."""
+        """Writes an array of the Keras side into its slice of TF1's whole array."""
         whole[self._place(whole)] = self.to_tf1(array)
 
     def shape(self, shape: Any) -> tuple[int | None, ...] | None:
-        """The shape on the Keras side of an array that TF1 has in a shape; None for open sizes."""
+        """The Keras side's shape for a TF1 shape; None for unknown sizes, or if all is unknown."""
         if shape is None or self.lengths or self.one_hot or self.sparse:
             return None
         shape = tuple(shape)[len(self.index) :]
@@ -72,47 +72,47 @@ class Source:
 
 
 def as_lengths(value: np.ndarray) -> np.ndarray:
-    """The lengths [...] of a mask [..., T]; lengths themselves stay."""
+    """The lengths [...] of a mask [..., T]; lengths are returned unchanged."""
     return value.sum(axis=-1) if value.ndim > 1 or value.dtype == bool else value
 
 
 def with_lengths(port_map, inputs, lengths):
-    """The inputs of a model with a mask of the lengths [B], each of 0 to T, or with themselves.
+    """The inputs of a model with lengths [B] of 0 to T, as a mask or as lengths.
 
     Raises:
         NotApplicable: the map names no placeholder of lengths [B].
     """
     names = [name for name, source in port_map.inputs.items() if source.lengths]
-    held = {name: inputs[name] for name in names if inputs[name].ndim < 3}
-    if not held:
+    arrays = {name: inputs[name] for name in names if inputs[name].ndim < 3}
+    if not arrays:
         raise NotApplicable("the map names no placeholder of lengths")
-    made = {}
-    for name, value in held.items():
+    replaced = {}
+    for name, value in arrays.items():
         mask = value.ndim == 2
-        made[name] = np.arange(value.shape[1]) < lengths[:, None] if mask else lengths
-        made[name] = made[name].astype(value.dtype)
-    return {**inputs, **made}
+        replaced[name] = np.arange(value.shape[1]) < lengths[:, None] if mask else lengths
+        replaced[name] = replaced[name].astype(value.dtype)
+    return {**inputs, **replaced}
 
 
 def input_changes(port_map):
     """Known mistakes in feeding a model, as Changes of its inputs by name."""
     masks = [name for name, source in port_map.inputs.items() if source.lengths]
-    found = [Change(catalogue.BACKWARDS, (), lambda inputs: _reversed(inputs, masks))]
+    changes = [Change(catalogue.BACKWARDS, (), lambda inputs: _reversed(inputs, masks))]
     if masks:
-        found.append(Change(catalogue.MASK, (), lambda inputs: _unmasked(inputs, masks), False))
-    return found
+        changes.append(Change(catalogue.MASK, (), lambda inputs: _unmasked(inputs, masks), False))
+    return changes
 
 
 def _unmasked(inputs, masks):
-    """Inputs by name of which every step counts."""
+    """Inputs by name with all steps valid."""
     return {**inputs, **{name: _all_steps(inputs[name]) for name in masks}}
 
 
 def _all_steps(value):
-    """A mask, or lengths, by which every step counts."""
+    """A mask, or lengths, with all steps valid."""
     return np.ones_like(value) if value.ndim > 1 else np.full_like(value, value.max(initial=0))
 
 
 def _reversed(inputs, masks):
-    """Inputs [B, T, ...] in the other order, but for the masks."""
+    """Inputs [B, T, ...] with reversed steps, except the masks."""
     return {n: v if n in masks or v.ndim < 2 else v[:, ::-1] for n, v in inputs.items()}

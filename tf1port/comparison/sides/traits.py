@@ -1,4 +1,4 @@
-"""What the ladder and a diagnosis ask about a side that is not one of this project's models."""
+"""The configuration that the ladder and a diagnosis need of a third party's side."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,15 +25,15 @@ class Traits:
 
 @dataclass(frozen=True)
 class WithForgetBias(Traits):
-    """Of a side whose biases have taken in a forget bias, and were rounded by that."""
+    """Of a side whose biases include a forget bias, and were rounded when it was added."""
 
     forget_bias: float = 1.0
 
 
 def traits(optimizer, *, forget_bias):
     """The Traits of a tf1port.keras_model.optimizer.OptimizerSpec, or of None."""
-    told = {} if optimizer is None else dict(optimizer.options)
-    own = {name: value for name, value in told.items() if name in Traits.__dataclass_fields__}
+    options = {} if optimizer is None else dict(optimizer.options)
+    own = {name: value for name, value in options.items() if name in Traits.__dataclass_fields__}
     if optimizer is not None and optimizer.kind == "Adam":
         own["optimizer"] = "adam"
-    return (WithForgetBias if forget_bias else Traits)(**own, options=told)
+    return (WithForgetBias if forget_bias else Traits)(**own, options=options)

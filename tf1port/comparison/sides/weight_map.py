@@ -1,6 +1,6 @@
-"""Which weight of a Keras model is which variable of a TF1 checkpoint, as a map says.
+"""Converts between TF1 variables and weights of a Keras model, by a map.
 
-Weights go by the name of their Keras layer and their role in it, such as `lstm/recurrent_kernel` or
+Weights are named by their Keras layer and their role in it, such as `lstm/recurrent_kernel` or
 `encoder/forward/kernel`, and have Keras' layout.
 """
 
@@ -12,7 +12,7 @@ from tf1port.comparison.sides.gates import Gates
 from tf1port.comparison.sides.sources import Source
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
-from tf1port.keras_model.layer_weights import Part
+from tf1port.keras_model.layer_weights import CellMapping
 from tf1port.tf1.checkpoint.cell_names import roles_in
 
 
@@ -23,7 +23,7 @@ class CellEntry(NamedTuple):
         family: a key of tf1port.cells.families.FAMILIES.
         scope: of TF1's variables; None: `variables` names them.
         gates, rows: as for tf1port.comparison.sides.gates; None: TF1's own.
-        forget_bias: that the graph adds; None: what the graph of a known cell says.
+        forget_bias: that the graph adds; None: read from the graph, for a known cell.
         variables: by role, several where they are joined.
     """
 
@@ -40,21 +40,21 @@ class Entry(NamedTuple):
 
     name: str
     sources: Mapping[str, Source]
-    cell: Part | Gates | None = None
+    cell: CellMapping | Gates | None = None
 
     def to_keras(self, arrays, *, linear):
         if isinstance(self.cell, Gates):
             return self.cell.to_keras(arrays, linear=linear)
-        return layer_weights.to_keras(self._parts, arrays, linear=linear)
+        return layer_weights.to_keras(self._mappings, arrays, linear=linear)
 
     def to_tf1(self, arrays, *, linear):
         if isinstance(self.cell, Gates):
             return self.cell.to_tf1(arrays, linear=linear)
-        return layer_weights.to_tf1(self._parts, arrays, linear=linear)
+        return layer_weights.to_tf1(self._mappings, arrays, linear=linear)
 
     @property
-    def _parts(self):
-        return (self.cell,) if isinstance(self.cell, Part) else ()
+    def _mappings(self):
+        return (self.cell,) if isinstance(self.cell, CellMapping) else ()
 
 
 class WeightMap:
@@ -65,7 +65,7 @@ class WeightMap:
         program: tf1port.comparison.sides.program.Program.
 
     Raises:
-        UserError: the checkpoint has no such scope or variable, or they are no such cell.
+        UserError: the checkpoint has no such scope or variable, or no such cell in it.
     """
 
     def __init__(self, layers: Mapping[str, Any], program: Any):
@@ -78,15 +78,15 @@ class WeightMap:
 
     @property
     def adds_forget_bias(self) -> bool:
-        """Whether a forget bias goes over into a bias: it is rounded once."""
+        """Whether a forget bias is added to a bias, which is then rounded once."""
         return any(entry.cell is not None and entry.cell.forget_bias for entry in self.entries)
 
     def to_keras(self, arrays, *, linear=False):
-        """Named weights of TF1's variables {name: array}; what is missing stays away.
+        """Named weights of TF1's variables {name: array}; missing variables are left out.
 
         linear: for slots and gradients, as for tf1port.cells.families.
         """
-        found = {}
+        weights = {}
         for entry in self.entries:
             own = {
                 role: source.to_keras(arrays[source.name])
@@ -96,12 +96,12 @@ class WeightMap:
             # A cell is converted as a whole; of a normalization's weights not all are trained.
             if len(own) == len(entry.sources) or entry.cell is None:
                 own = entry.to_keras(own, linear=linear)
-                found.update({f"{entry.name}/{role}": value for role, value in own.items()})
-        return found
+                weights.update({f"{entry.name}/{role}": value for role, value in own.items()})
+        return weights
 
     def to_tf1(self, weights, *, linear=False):
-        """TF1's variables of named weights, the way back; what is missing stays away."""
-        found = {}
+        """TF1's variables of named weights, the inverse; missing weights are left out."""
+        variables = {}
         for entry in self.entries:
             own = {
                 name.removeprefix(f"{entry.name}/"): value
@@ -111,8 +111,8 @@ class WeightMap:
             if own:
                 own = entry.to_tf1(own, linear=linear)
                 sources = {role: source for role, source in entry.sources.items() if role in own}
-                found.update({s.name: s.to_tf1(own[role]) for role, s in sources.items()})
-        return found
+                variables.update({s.name: s.to_tf1(own[role]) for role, s in sources.items()})
+        return variables
 
     def _of(self, name):
         """The entry of a weight; of `encoder` and `encoder/forward` the longer one."""
@@ -127,8 +127,8 @@ def _entry(name, entry, program):
         _check_there(program, [source.name for source in entry.values()])
         return Entry(name, entry)
     if entry in program.cells:
-        return _known(name, entry, program)
-    for layer in program.held.layers:
+        return _recognised(name, entry, program)
+    for layer in program.inventory.layers:
         if layer.scope == entry:
             return Entry(name, _sources(layer.variables))
     if entry in program.checkpoint.shapes:
@@ -136,16 +136,16 @@ def _entry(name, entry, program):
     raise _unknown(program, entry)
 
 
-def _known(name, scope, program):
+def _recognised(name, scope, program):
     """The Entry of a scope whose names and shapes are a cell's."""
-    cell, found = program.cells[scope], program.recurrent(scope)
-    if found is None and "lstm" in cell.family:
+    cell, layer = program.cells[scope], program.recurrent(scope)
+    if layer is None and "lstm" in cell.family:
         raise UserError(
             f"the forget bias of {scope} is not found in the graph: give "
             f'{name} = {{ cell = "{cell.family}", scope = "{scope}", forget_bias = 1.0 }}'
         )
-    forget_bias = (found.constants.forget_bias or 0.0) if found else 0.0
-    return Entry(name, _sources(cell.variables), Part("", cell.family, forget_bias))
+    forget_bias = (layer.constants.forget_bias or 0.0) if layer else 0.0
+    return Entry(name, _sources(cell.variables), CellMapping("", cell.family, forget_bias))
 
 
 def _described(name, entry, program):
@@ -160,14 +160,14 @@ def _described(name, entry, program):
         )
         if entry.forget_bias is None and entry.scope in program.cells:
             described = described._replace(
-                forget_bias=_known(name, entry.scope, program).cell.forget_bias
+                forget_bias=_recognised(name, entry.scope, program).cell.forget_bias
             )
         return _described(name, described._replace(scope=None), program)
-    _check_there(program, [one.name for many in entry.variables.values() for one in many])
+    _check_there(program, [s.name for sources in entry.variables.values() for s in sources])
     forget_bias = entry.forget_bias or 0.0
     if entry.gates is None:
         sources = {role: many[0] for role, many in entry.variables.items()}
-        found = Entry(name, sources, Part("", entry.family, forget_bias))
+        described = Entry(name, sources, CellMapping("", entry.family, forget_bias))
     else:
         sources = {
             f"{role} {n}": source
@@ -179,20 +179,20 @@ def _described(name, entry, program):
             for role, many in entry.variables.items()
         }
         gates = Gates(entry.family, entry.gates, entry.rows, forget_bias, widths)
-        found = Entry(name, sources, gates)
-    _check_fits(found, program)
-    return found
+        described = Entry(name, sources, gates)
+    _check_fits(described, program)
+    return described
 
 
 def _check_fits(entry, program):
-    """Refuses variables that are no such cell."""
-    arrays = {role: program.checkpoint.read(one.name) for role, one in entry.sources.items()}
+    """Refuses variables that do not fit the cell."""
+    arrays = {role: program.checkpoint.read(s.name) for role, s in entry.sources.items()}
     try:
         entry.to_keras(arrays, linear=False)
     except (ValueError, KeyError, IndexError) as error:
         family = entry.cell.family
-        known = ", ".join(FAMILIES) if family not in FAMILIES else str(error)
-        raise UserError(f"[layers] {entry.name} is no {family}: {known}") from None
+        reason = ", ".join(FAMILIES) if family not in FAMILIES else str(error)
+        raise UserError(f"[layers] {entry.name} is no {family}: {reason}") from None
 
 
 def _check_there(program, names):

@@ -9,7 +9,7 @@ from tests.tf1port import graphs
 from tests.tf1port.graphs import Case, tf1
 from tf1port.conversion.plan import read
 from tf1port.tf1.checkpoint.inventory import group
-from tf1port.tf1.graph import ends
+from tf1port.tf1.graph import losses
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.wiring import find_wiring
 
@@ -115,6 +115,6 @@ def test_twice_the_nodes_are_twice_the_calls(plain, tmp_path, make):
 
 
 def test_all_names_are_looked_through_once_for_a_graph(plain, tmp_path):
-    before = ends._scopes_of_logarithms.cache_info().misses
+    before = losses._scopes_of_logarithms.cache_info().misses
     calls(plain, tmp_path, wide, 20)
-    assert ends._scopes_of_logarithms.cache_info().misses == before + 1
+    assert losses._scopes_of_logarithms.cache_info().misses == before + 1

@@ -13,7 +13,7 @@ from tf1port.__main__ import main
 from tf1port.conversion import plan as conversion
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.loading import load
-from tf1port.tf1.session.training import NoTraining
+from tf1port.tf1.graph.training_ops import NoTraining
 from tf1port.verification.optimizer import optimizer_checks
 from tf1port.verification.training import training_checks
 

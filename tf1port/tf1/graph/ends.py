@@ -1,58 +1,27 @@
-"""Where a network begins and ends in its graph, and what of the graph lies outside of it.
+"""The inputs and outputs of a network in its graph, and the uses of its outputs beside its loss.
 
-A model is of a whole graph where it takes what the graph is fed and gives what leads to its loss
-and nowhere else; everything else is named. A loss is one only where it cannot be an output: it
-compares outputs with labels, or is a mean of squares.
+A model is complete if its inputs are the fed tensors and its outputs lead to the loss alone;
+everything else is named.
 """
 
-import functools
-import re
 from collections import deque
 from typing import NamedTuple
 
-from tf1port.tf1.graph.index import ADD, PASSING, VARIABLES, Graph
+from tf1port.tf1.graph.dependencies import Entry, behind, entry, is_fed
+from tf1port.tf1.graph.index import ADD, PASSING, Graph
 from tf1port.tf1.graph.layer_ops import products
+from tf1port.tf1.graph.losses import ASIDE, is_loss
 from tf1port.tf1.graph.surroundings import layers_over
-from tf1port.tf1.graph.trust import is_source
 from tf1port.tf1.graph.unrolls import MOVING
 
-PLACEHOLDERS = {"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"}
-_SIZES = {"Shape", "ShapeN", "Size", "Rank"}
 # Which input of an op is a shape; and what computes with sizes.
 _SHAPED = {"Fill": 0, "Reshape": 1, "Tile": 1, "BroadcastTo": 1}
 _OF_SIZES = {"Pack", "Concat", "ConcatV2", "Cast", "Identity", "Enter", "ExpandDims", "Mul"}
 _OF_SIZES |= {"Range", "Less", "GreaterEqual", "Equal", "TensorArrayV3", "Assert", "Reshape"}
 _OF_SIZES |= {"Minimum", "Maximum", "Sub", *ADD}
-_ASIDE = _SIZES | {
-    "NoOp",
-    "HistogramSummary",
-    "ScalarSummary",
-    "MergeSummary",
-    "Assert",
-    "ZerosLike",
-}
 # The same numbers in another shape.
 _SAME = PASSING | {"Reshape", "Transpose", "Squeeze", "ExpandDims"}
 _JOINING = {"Pack", "Concat", "ConcatV2"}
-_CROSS_ENTROPIES = {"SparseSoftmaxCrossEntropyWithLogits", "SoftmaxCrossEntropyWithLogits"}
-_CROSS_ENTROPIES |= {"CTCLoss", "InTopK", "InTopKV2"}
-_GAPS = {"Square", "Abs", "Pow", "Mul", "Minimum", "LessEqual", "Less"}  # Huber's loss, too
-_MEANS = {"Mean", "Sum"}
-
-
-def is_fed(op):
-    """Whether an op gives what is fed, or the data of a queue or a data set, which may be."""
-    return op in PLACEHOLDERS or is_source(op)
-
-
-class Entry(NamedTuple):
-    """What an input of a model is in the graph.
-
-    tensor: of the graph; whether it is `fed`, moved about at most, before the model takes it.
-    """
-
-    tensor: str
-    fed: bool
 
 
 class Ends(NamedTuple):
@@ -117,34 +86,8 @@ def _extra_feeds(graph, fed, inputs, lengths):
     return [name for name in fed if name not in known and not _is_size(graph, name)]
 
 
-def entry(graph, tensor):
-    """The Entry of a tensor: what it was moved about from, which is fed or computed."""
-    queue, seen, origins = deque([tensor]), {tensor}, set()
-    while queue:
-        name = queue.popleft()
-        node = graph.node(name)
-        if node is None or node.op not in MOVING | {"Cast"}:
-            origins.add(name)
-            continue
-        for other in data_of(graph, node):
-            if other not in seen:
-                seen.add(other)
-                queue.append(other)
-    if len(origins) != 1:
-        return Entry(tensor, False)
-    (origin,) = origins
-    node = graph.node(origin)
-    return Entry(origin, node is not None and is_fed(node.op))
-
-
-def data_of(graph, node):
-    """The inputs of a node that moves things about, but for those that say where to."""
-    joining = {"Concat", "ConcatV2", "Pack", "Split", "SplitV"}
-    return graph.operands(node) if node.op in joining else graph.inputs(node)[:1]
-
-
 def output_tensors(graph, network):
-    """The tensors of a graph that a network's output is: of its last layer that is known there."""
+    """The tensors of a network's output in its graph: those of its last known layer."""
     count = network.compared
     if not count:
         tops = [network.recurrent[index].run for index in network.top]
@@ -165,31 +108,8 @@ def _sequence(run):
     return [name for name in (run.outputs,) if name is not None]
 
 
-def behind(graph, tensors, *, cut):
-    """The names of the nodes that tensors depend on, and the tensors among them that are fed.
-
-    Args:
-        cut: names of nodes that are not looked behind.
-    """
-    found, sources = set(), set()
-    queue = deque(tensors)
-    while queue:
-        name = queue.popleft()
-        node = graph.node(name)
-        if node is None:
-            continue
-        if is_fed(node.op) and node.name not in cut:
-            sources.add(name)
-        if node.name in found:
-            continue
-        found.add(node.name)
-        if not is_fed(node.op) and node.name not in cut and node.op not in _SIZES:
-            queue.extend(graph.inputs(node))
-    return found, sources
-
-
 def _is_size(graph, tensor):
-    """Whether a tensor is a single whole number that is used as a size alone, as of a batch."""
+    """Whether a tensor is an integer scalar that is used as a size alone, as of a batch."""
     node = graph.node(tensor)
     if graph.shape(tensor) != [] or node.attr["dtype"].type not in (3, 9):  # int32, int64
         return False
@@ -202,108 +122,52 @@ def _is_size(graph, tensor):
             real = user.op == "Cast" and user.attr["DstT"].type not in (3, 9)
             if real or user.op not in _OF_SIZES:
                 return False
-            made = [one for one in graph.outputs(user) if one not in seen]
-            seen.update(made)
-            queue.extend(made)
+            outputs = [output for output in graph.outputs(user) if output not in seen]
+            seen.update(outputs)
+            queue.extend(outputs)
     return True
 
 
-def _other_uses(graph, network, outputs, made):
-    """Nodes that take what the network makes towards something else than its loss, by name; and
-    whether a loss takes it.
-    """
-    same = {*outputs, *_made(graph, network, made)}
-    known = made | graph.outside.scaling if graph.outside else made
-    queue, seen, found, feeds_loss = deque(same), set(), [], False
+def _other_uses(graph, network, outputs, inside):
+    """The names of the nodes that use the outputs for anything but a loss; whether a loss does."""
+    same = {*outputs, *_computed_tensors(graph, network, inside)}
+    known = inside | graph.outside.scaling if graph.outside else inside
+    queue, seen, uses, feeds_loss = deque(same), set(), [], False
     while queue:
         for node in graph.consumers(queue.popleft()):
-            if node.name in known or node.name in seen or node.op in _ASIDE:
+            if node.name in known or node.name in seen or node.op in ASIDE:
                 continue
             seen.add(node.name)
             joined = node.op in _JOINING and set(graph.operands(node)) <= same
             if node.op in _SAME or joined:
                 same.update(graph.outputs(node))
                 queue.extend(graph.outputs(node))
-            elif is_loss(graph, node, made):
+            elif is_loss(graph, node, inside):
                 feeds_loss = True
             else:
-                found.append(node.name)
-    return sorted(found), feeds_loss
+                uses.append(node.name)
+    return sorted(uses), feeds_loss
 
 
-def _made(graph, network, made):
-    """What the cells and the layers behind them make, up to the outputs."""
-    found: set[str] = set()
+def _computed_tensors(graph, network, inside):
+    """The tensors that the cells and the layers after them compute, up to the outputs."""
+    tensors: set[str] = set()
     for run in (layer.run for layer in network.recurrent):
-        found |= {name for name in (run.outputs, run.final_h, run.final_c) if name}
+        tensors |= {name for name in (run.outputs, run.final_h, run.final_c) if name}
         for step in () if run.looped else run.steps:
             states = {step.new_h, step.new_c} if run.lengths is None else set()
-            found |= {name for name in {step.output, *states} if name}
+            tensors |= {name for name in {step.output, *states} if name}
     start = network.after[0].inputs if network.after else ""
     if start:
         moved = graph.behind(start, through=MOVING)
-        found |= {t for t in moved if graph.node(t) is not None and not is_fed(graph.node(t).op)}
+        tensors |= {t for t in moved if graph.node(t) is not None and not is_fed(graph.node(t).op)}
     queue = deque([start] if start else [])
     while queue:
         for node in graph.consumers(queue.popleft()):
-            new = set(graph.outputs(node)) - found if node.name in made else set()
-            found |= new
+            new = set(graph.outputs(node)) - tensors if node.name in inside else set()
+            tensors |= new
             queue.extend(new)
-    return found
-
-
-def is_loss(graph, node, made):
-    """Whether a node that takes outputs is the beginning of a loss."""
-    if node.op in _CROSS_ENTROPIES or _is_logistic(graph, node, made):
-        return True
-    if node.op == "SquaredDifference":
-        return _has_labels(graph, node, made)
-    after = _users(graph, node)
-    if node.op == "Sub" and _has_labels(graph, node, made):
-        return bool(after) and all(user.op in _GAPS for user in after)
-    if node.op in {"Sub", *ADD} and any(graph.constant(t) is not None for t in graph.inputs(node)):
-        return bool(after) and all(user.op == "Square" and _averaged(graph, user) for user in after)
-    return node.op == "Square" and _averaged(graph, node)
-
-
-def _averaged(graph, node):
-    """Whether a node goes into means over all of it alone."""
-    users = _users(graph, node)
-    return bool(users) and all(
-        user.op in _MEANS and graph.shape(f"{user.name}:0") == [] for user in users
-    )
-
-
-def _is_logistic(graph, node, made):
-    """Whether a node is of a logistic loss, which has labels and a logarithm in a scope of its own.
-
-    max(x, 0) - x labels + log(1 + exp(-abs(x))), as tf.nn.sigmoid_cross_entropy_with_logits has it.
-    """
-    scope = node.name.rpartition("/")[0] + "/"
-    if scope not in _scopes_of_logarithms(graph):
-        return False
-    products_ = [user for name in graph.inputs(node) for user in graph.consumers(name, {"Mul"})]
-    own = [user for user in products_ if user.name.startswith(scope)]
-    return any(_has_labels(graph, user, made) for user in own)
-
-
-@functools.lru_cache(maxsize=1)  # of the graph that is being read
-def _scopes_of_logarithms(graph):
-    """The scopes in which something is named Log1p, each with a "/" at its end."""
-    names = (name for name in graph.nodes if "/Log1p" in name)
-    return {name[: place.start()] for name in names for place in re.finditer("(?<=/)Log1p", name)}
-
-
-def _has_labels(graph, node, made):
-    """Whether a node takes something fed, not made of variables, beside what the network makes."""
-    held, sources = behind(graph, graph.inputs(node), cut=made)
-    return bool(sources) and not any(graph.nodes[n].op in VARIABLES for n in held - made)
-
-
-def _users(graph, node):
-    """The forward nodes that compute with what a node makes."""
-    found = [user for name in graph.outputs(node) for user in graph.consumers(name)]
-    return [user for user in found if user.op not in _ASIDE]
+    return tensors
 
 
 def _node(tensor):

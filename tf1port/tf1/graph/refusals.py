@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tf1port.tf1.graph.ends import data_of
+from tf1port.tf1.graph.dependencies import data_of
 from tf1port.tf1.graph.index import Graph, scalar
 from tf1port.tf1.graph.inference import conditions
 from tf1port.tf1.graph.unrolls import MOVING, SELECTING, UnknownCell

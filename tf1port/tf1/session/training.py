@@ -1,35 +1,29 @@
-"""Runs the training part of a TF1 graph: its loss, its gradients, its optimizer.
+"""Runs the training ops of a TF1 graph: its loss, its gradients, its optimizer.
 
-Everything is fed at the placeholders, with random numbers of the shapes that they have, and what
-the cells take is read off the graph: so whatever lies between need not be known.
+The placeholders are fed with random numbers of their shapes, and the inputs of the cells are
+fetched: so the layers between need not be known.
 """
 
 import itertools
-import re
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from tf1port.errors import UserError
-from tf1port.tf1.graph.clipping import find_clipping
-from tf1port.tf1.graph.ends import behind
+from tf1port.tf1.graph.dependencies import behind
 from tf1port.tf1.graph.layer_ops import products
 from tf1port.tf1.graph.optimizers import find_applied
+from tf1port.tf1.graph.training_ops import NoTraining, clipping_of, find_loss, find_train_op
 from tf1port.tf1.session.sparse_labels import sparse_labels
 from tf1port.tf1.session.whole_graph import WholeGraph, row_gradients
 
-_COUNTING = {"AssignAdd", "AssignAddVariableOp"}
 ROWS = 4  # where a graph leaves a size open, both of the batch and of time
 _FLOATS = {tf1.float32, tf1.float64, tf1.float16}
 
 
-class NoTraining(Exception):
-    """A graph cannot be trained here, or its gradients cannot be told; the message says why."""
-
-
 class CellInputs(NamedTuple):
-    """What the cells took of a batch: inputs [B, T, F], lengths [B] or None; the graph's loss."""
+    """The inputs [B, T, F] of the cells for a batch, lengths [B] or None; the graph's loss."""
 
     inputs: np.ndarray
     lengths: np.ndarray | None
@@ -40,9 +34,9 @@ class TrainingRun:
     """A session on a whole graph, training from given values.
 
     Args:
-        conversion: tf1port.conversion.plan.Conversion, with dense layers after the cells.
+        conversion: tf1port.conversion.stack.Conversion, with dense layers after the cells.
         variables: {name: array} of the network, in place of the checkpoint's.
-        dtype: "float64" makes the graph's float32 wider.
+        dtype: "float64" upcasts the graph's float32.
 
     Raises:
         NoTraining: see there.
@@ -53,57 +47,72 @@ class TrainingRun:
         self._outside = conversion.graph.outside
         self.training = self._trains()
         self._masked = conversion.blueprint.masked
-        try:
-            upcast = dtype != conversion.blueprint.dtype
-            graph = conversion.graph
-            self._whole = WholeGraph(
-                graph.graph_def, upcast=upcast, trust=graph.trust, aliases=graph.aliases
-            )
-            self._check(conversion, self._whole.graph)
-            self._whole.restore(conversion.checkpoint)
-            self._whole.assign(variables)
-        except UserError as error:
-            raise NoTraining(str(error)) from None
-        whole, self._powers = self._whole.graph, _powers(conversion)
+        self._shapes = conversion.checkpoint.shapes
+        self._first = self.network.levels[0].forward[0].run
+        self._whole = self._start(conversion, variables)
+        self.graph, whole = self._whole.imported, self._whole.graph
+        self._powers = _powers(conversion)
         self._applied = find_applied(whole)
         self._clippings = {
             name: clipping_of(whole, applied.arguments["grad"])
             for name, applied in self._applied.items()
         }
-        tables = [
-            layer.variables["embeddings"]
-            for layer in self.network.before
-            if layer.kind == "embedding"
-        ]
-        rows = {name: row_gradients(whole, name) for name in tables}
+        rows = {name: row_gradients(whole, name) for name in self._tables(self.network.before)}
         self._rows = {name: pairs for name, pairs in rows.items() if pairs}
-        self._shapes = conversion.checkpoint.shapes
-        self._first = self.network.levels[0].forward[0].run
-        self.graph = self._whole.imported
         self._loss = self._tensor(find_loss(whole))
         self._logits = self._tensor(self.network.after[-1].output)
+        self._check_penalties()
+        self._loss_gradient = self._differentiate()
+        self._train = self._known(self._whole.operation, find_train_op(whole, self._applied))
+        self._sizes = self._find_sizes()
+
+    def _start(self, conversion, variables):
+        """The WholeGraph with the checkpoint's values and the given variables."""
+        graph, upcast = conversion.graph, self.dtype != conversion.blueprint.dtype
+        try:
+            whole = WholeGraph(
+                graph.graph_def, upcast=upcast, trust=graph.trust, aliases=graph.aliases
+            )
+            self._check(conversion, whole.graph)
+            whole.restore(conversion.checkpoint)
+            whole.assign(variables)
+        except UserError as error:
+            raise NoTraining(str(error)) from None
+        return whole
+
+    @staticmethod
+    def _tables(layers):
+        """The variables of the embeddings among layers."""
+        return [layer.variables["embeddings"] for layer in layers if layer.kind == "embedding"]
+
+    def _check_penalties(self):
+        """Refuses a loss that depends on variables beside the logits."""
         cut = {self._logits.op.name}
-        penalised = {*self.network.variables} & behind(whole, [self._loss.name], cut=cut)[0]
+        nodes, _ = behind(self._whole.graph, [self._loss.name], cut=cut)
+        penalised = sorted({*self.network.variables} & nodes)
         if penalised:
-            name = sorted(penalised)[0]
-            raise NoTraining(f"its loss has a term of {name} itself, which the model has not")
+            raise NoTraining(
+                f"its loss has a term of {penalised[0]} itself, which the model has not"
+            )
+
+    def _differentiate(self):
+        """The gradient of the loss by the logits, a new tensor of the imported graph."""
         with self.graph.as_default():
             try:
-                (self._pull,) = tf1.gradients(self._loss, self._logits)
+                (gradient,) = tf1.gradients(self._loss, self._logits)
             except (AttributeError, LookupError, TypeError, ValueError) as error:
-                # An imported tf.cond knows nothing of the contexts that its gradient needs.
+                # An imported tf.cond lacks the contexts that its gradient needs.
                 raise NoTraining(
                     f"the gradient of its loss cannot be built here ({error})"
                 ) from None
-        self._train = self._known(self._whole.operation, find_train_op(whole, self._applied))
-        self._sizes = self._find_sizes()
+        return gradient
 
     def batch(self, stream):
         """A feed of random numbers for one step."""
         return self._feed(stream, self._sizes)
 
     def cell_inputs(self, feed):
-        """What the cells take of a batch, with the loss: CellInputs."""
+        """The inputs of the cells for a batch, with the loss: CellInputs."""
         run = self._first
         names = [run.inputs] if run.inputs else [step.x for step in run.steps]
         inputs, loss = self._run([[self._tensor(n) for n in names], self._loss], feed)
@@ -119,9 +128,9 @@ class TrainingRun:
         shape = logits.shape
         if self._logits.shape.rank == 3:
             shape = (*sizes, shape[-1])
-        fetches = [self._loss, self._pull]
-        loss, pull = self._run(fetches, {**feed, self._logits: logits.reshape(shape)})
-        return loss, pull.reshape(logits.shape)
+        fetches = [self._loss, self._loss_gradient]
+        loss, gradient = self._run(fetches, {**feed, self._logits: logits.reshape(shape)})
+        return loss, gradient.reshape(logits.shape)
 
     def gradients(self, feed):
         """The graph's own gradients by variable; that of a table as a whole."""
@@ -145,11 +154,11 @@ class TrainingRun:
         self._known(self._whole.assign, own)
 
     def fed_value(self, feed, tensor):
-        """What a batch has for a tensor that is fed."""
+        """The value of a fed tensor in a batch."""
         return feed[self._tensor(tensor)]
 
     def check_clipping(self, variables):
-        """Refuses to train some variables alone where Keras would clip their gradients otherwise.
+        """Refuses to train only these variables where Keras would clip their gradients otherwise.
 
         Raises:
             NoTraining: it would.
@@ -158,42 +167,42 @@ class TrainingRun:
             own = {self._clippings[v].gradient for v in variables & self._clippings.keys()}
             own |= {pair[0] for v in variables & self._rows.keys() for pair in self._rows[v]}
             if clipping.option == "clipnorm":
-                raise NoTraining("it clips each gradient by its norm, where Keras has other parts")
+                raise NoTraining("it clips each gradient by its norm, and Keras splits kernels")
             if clipping.norm_tensors and clipping.norm_tensors != own:
-                raise NoTraining("it clips by a norm that is not of these gradients alone")
+                raise NoTraining("it clips by a norm of other gradients as well")
             if clipping.option != next(iter(self._clippings.values())).option:
                 raise NoTraining(f"it clips the gradient of {name} in another way")
 
     def step(self, feed):
         """Trains one step of the graph's own optimizer."""
         self._run(self._train, feed)
-        # A graph made wider multiplies them up in float64, the one that it stands for does not.
+        # The upcast graph accumulates them in float64, the original one does not.
         self._whole.round(self._powers)
 
     def _check(self, conversion, whole):
         if not self.network.after or self.network.compared < len(self.network.after):
-            raise NoTraining("what its loss takes of the cells is not known")
+            raise NoTraining("the layers between its cells and its loss are not known")
         if self.network.takes == "steps" and not self.network.after[0].inputs:
-            raise NoTraining("a map does not say in which order its head takes the steps")
+            raise NoTraining("a map does not give the order of the steps in its head's input")
         if conversion.blueprint.optimizer is None:
             raise NoTraining("no optimizer is applied to its variables, or none that Keras has")
         if conversion.ends is not None and conversion.ends.random:
             raise NoTraining(f"{conversion.ends.random[0]} drops outputs at random in every run")
         if conversion.graph.joined:
-            raise NoTraining("its variables are in parts")
+            raise NoTraining("its variables are partitioned")
         kernel = self.network.head_kernel
         forward = conversion.graph.nodes
         uses = [node for node in products(whole, kernel) if node.name in forward]
         if kernel and len(uses) != 1:
-            raise NoTraining("it multiplies by the head's kernel at every step anew")
+            raise NoTraining("it multiplies by the head's kernel at every step separately")
 
     def _trains(self):
-        """Whether batches are normalized by their own moments: not where dropout would run as well.
+        """Whether to run in training mode, with moments of batches: not if dropout runs as well.
 
-        Without a normalization it is one to the model.
+        Without a batch normalization the mode makes no difference to the model.
         """
         if not all(layer.inputs for layer in self.network.after):
-            return False  # of a map: what its layers do in training, the graph may not
+            return False  # of a map: in training its layers may differ from the graph
         kinds = {layer.kind for layer in [*self.network.before, *self.network.after]}
         if "batch_normalization" not in kinds:
             return not self._outside.flags
@@ -210,7 +219,7 @@ class TrainingRun:
 
     @staticmethod
     def _known(function, *arguments):
-        """What the whole graph gives; raises NoTraining where it gives nothing."""
+        """Calls a function of the whole graph; a UserError becomes NoTraining."""
         try:
             return function(*arguments)
         except UserError as error:
@@ -233,7 +242,7 @@ class TrainingRun:
             if np.all(np.isfinite(cell_inputs.loss)) and np.ndim(cell_inputs.loss) == 0:
                 return sizes
         why = fault or "its loss is no finite number"
-        raise NoTraining(f"no sizes were found that its placeholders take ({why})")
+        raise NoTraining(f"its placeholders accept none of the sizes that were tried ({why})")
 
     def _feed(self, stream, sizes):
         feed = {}
@@ -260,78 +269,23 @@ class TrainingRun:
         return np.resize(some, rows).astype(tensor.dtype.as_numpy_dtype)
 
     def _value(self, operation, stream, sizes):
-        """Random numbers for a placeholder: floats about zero, ids that every table has."""
+        """Random numbers for a placeholder: floats about zero, ids within every table."""
         tensor, (flat, scalar) = operation.outputs[0], sizes
         open_ = flat if tensor.shape.rank == 1 else ROWS
         shape = [size or open_ for size in tensor.shape.as_list()] if tensor.shape.rank else []
         if tensor.dtype == tf1.bool:
             return np.zeros(shape, bool)
         if tensor.dtype in _FLOATS:
-            value = stream.normal(size=shape) if shape else scalar  # a scalar: what dropout keeps
+            value = stream.normal(size=shape) if shape else scalar  # a scalar: keep_prob
             return np.asarray(value, tensor.dtype.as_numpy_dtype)
         return stream.integers(self._ids(), size=shape).astype(tensor.dtype.as_numpy_dtype)
 
     def _ids(self):
-        """One above the largest id that every table and every row of logits has."""
-        tables = [
-            layer.variables["embeddings"]
-            for layer in self.network.before[:1]
-            if layer.kind == "embedding"
-        ]
+        """The number of ids that are valid in every table and every row of logits."""
+        tables = self._tables(self.network.before[:1])
         shapes = [self._whole.graph.shape_of(name) for name in tables]
         sizes = [shape[0] for shape in shapes if shape]
         return min([size for size in [*sizes, self._logits.shape[-1]] if size], default=2)
-
-
-def find_loss(whole):
-    """The tensor that the gradients start from: the op whose gradient takes the first ones."""
-    for differentiated in find_losses(whole):
-        return differentiated
-    raise NoTraining("no loss is found that its gradients start from")
-
-
-def find_losses(whole):
-    """Yields a tensor for each time that gradients are taken."""
-    for node in whole.nodes.values():
-        if re.fullmatch(r"(.*/)?gradients(_\d+)?/(Fill|grad_ys_0)", node.name):
-            scope = node.name.rpartition("/")[0] + "/"
-            users = whole.consumers(node.name + ":0")
-            found = [_differentiated(whole, user.name.removeprefix(scope)) for user in users]
-            yield from (f"{name}:0" for name in found if name is not None)
-
-
-def _differentiated(whole, name):
-    """The op whose gradient a node is part of, "loss" of "loss_grad/tuple/group"; None: of none."""
-    ends = [match.start() for match in re.finditer("_grad/", name)]
-    return next((name[:end] for end in reversed(ends) if name[:end] in whole.nodes), None)
-
-
-def find_train_op(whole, applied):
-    """The op that waits for the optimizer and that nothing else waits for.
-
-    The counter of steps may wait by way of the number that it adds.
-    """
-    waiting: dict[str, list[str]] = {}
-    for node in whole.nodes.values():
-        for name in node.input:
-            if name.startswith("^"):
-                waiting.setdefault(name[1:], []).append(node.name)
-    name = next(iter(applied.values())).node
-    while True:
-        counting = [node.name for node in whole.consumers(f"{name}:0", _COUNTING)]
-        if name not in waiting and not counting:
-            return name
-        name = (waiting.get(name) or counting)[-1]
-
-
-def clipping_of(whole, tensor):
-    """The Clipping of what an optimizer applies."""
-    clipping = find_clipping(whole, tensor)
-    if clipping is None:
-        raise NoTraining(
-            f"{tensor} is applied, which is no gradient that is clipped in a known way"
-        )
-    return clipping
 
 
 def _powers(conversion):

@@ -1,0 +1,74 @@
+"""What tensors depend on: the nodes behind them, and the fed tensors among those."""
+
+from collections import deque
+from typing import NamedTuple
+
+from tf1port.tf1.graph.trust import is_source
+from tf1port.tf1.graph.unrolls import MOVING
+
+PLACEHOLDERS = {"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"}
+SIZES = {"Shape", "ShapeN", "Size", "Rank"}
+
+
+def is_fed(op):
+    """Whether an op is a placeholder, or the source of a queue's or a dataset's data."""
+    return op in PLACEHOLDERS or is_source(op)
+
+
+class Entry(NamedTuple):
+    """A tensor of the graph that is an input of the model.
+
+    fed: whether it is a fed tensor, rather than computed from one.
+    """
+
+    tensor: str
+    fed: bool
+
+
+def entry(graph, tensor):
+    """The Entry of a tensor: the one that it is reshaped or reordered from, fed or computed."""
+    queue, seen, origins = deque([tensor]), {tensor}, set()
+    while queue:
+        name = queue.popleft()
+        node = graph.node(name)
+        if node is None or node.op not in MOVING | {"Cast"}:
+            origins.add(name)
+            continue
+        for source in data_of(graph, node):
+            if source not in seen:
+                seen.add(source)
+                queue.append(source)
+    if len(origins) != 1:
+        return Entry(tensor, False)
+    (origin,) = origins
+    node = graph.node(origin)
+    return Entry(origin, node is not None and is_fed(node.op))
+
+
+def data_of(graph, node):
+    """The data inputs of a node that reshapes or reorders, without axes, shapes and indices."""
+    joining = {"Concat", "ConcatV2", "Pack", "Split", "SplitV"}
+    return graph.operands(node) if node.op in joining else graph.inputs(node)[:1]
+
+
+def behind(graph, tensors, *, cut):
+    """The names of the nodes that tensors depend on, and the fed tensors among those.
+
+    Args:
+        cut: names of nodes where the search stops.
+    """
+    nodes, sources = set(), set()
+    queue = deque(tensors)
+    while queue:
+        name = queue.popleft()
+        node = graph.node(name)
+        if node is None:
+            continue
+        if is_fed(node.op) and node.name not in cut:
+            sources.add(name)
+        if node.name in nodes:
+            continue
+        nodes.add(node.name)
+        if not is_fed(node.op) and node.name not in cut and node.op not in SIZES:
+            queue.extend(graph.inputs(node))
+    return nodes, sources

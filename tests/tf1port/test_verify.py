@@ -428,7 +428,7 @@ def test_a_head_that_is_not_known_has_no_gradients_to_compare(untranslated, tmp_
     capsys.readouterr()
     assert main(["verify", prefix, file]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-2].startswith("gradients and steps are not compared: what its loss takes")
+    assert lines[-2].startswith("gradients and steps are not compared: the layers between its cells and its loss")
 
 
 @pytest.mark.slow

@@ -140,7 +140,8 @@ def _unshaped(graph: Graph, tensor: str, made: set[str]) -> str:
 
 def _ends(graph: Graph, made: set[str]) -> list[str]:
     """What variables make and nothing computes with."""
-    found, hidden = [], _of_gradients(graph) | (graph.outside.scaling if graph.outside else set())
+    found = []
+    hidden = _of_gradients(graph) | (graph.inference.scaling if graph.inference else set())
     for name in graph.nodes:
         node = graph.nodes[name]
         if name not in made or name in hidden or _is_aside(node) or node.op in _NO_ENDS:

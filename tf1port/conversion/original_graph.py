@@ -4,11 +4,12 @@ Of what convert read only the names of the input and output tensors are used: th
 fed, and the graph starts from its own initial states. Dropout alone is left out.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
+from tf1port.conversion.random_feeds import RandomFeeds
 from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.partitions import axis
 from tf1port.tf1.graph.dependencies import behind
@@ -48,6 +49,7 @@ class OriginalGraph:
         self.dtype = "float64" if upcast else conversion.blueprint.dtype
         run = conversion.network.levels[0].forward[0].run
         self.computed: set[str] = set()
+        self._feeds = RandomFeeds(conversion)
         self._cell_inputs = [run.inputs] if run.inputs else [step.x for step in run.steps]
         self._tops = [conversion.network.recurrent[i] for i in conversion.network.top]
         targets = [*self._cell_inputs, *self._outputs(), self.ends.model_tensors[0]]
@@ -60,7 +62,7 @@ class OriginalGraph:
             aliases=conversion.graph.aliases,
         )
         graph = self._session.graph
-        flags = conversion.graph.outside.flags
+        flags = conversion.graph.inference.flags
         nodes, sources = behind(graph, targets, cut={name.rpartition(":")[0] for name in flags})
         self._sources = sorted(sources)
         self._flags = {n: on for n, on in flags.items() if n.rpartition(":")[0] in nodes}
@@ -109,9 +111,12 @@ class OriginalGraph:
         first, second = (steps, batch) if layout == "time first" else (batch, steps)
         feed = {self._session.tensor(name): value for name, value in self._flags.items()}
         for name in self._sources:
-            value = self._random_feed(name, stream, (first, second), batch=batch, steps=steps)
+            tensor = self._session.tensor(name)
+            value = self._feeds.value(
+                name, tensor, stream, (first, second), batch=batch, steps=steps
+            )
             if value is not None:
-                feed[self._session.tensor(name)] = value
+                feed[tensor] = value
         run = self.conversion.network.levels[0].forward[0].run
         fetches = [self._cell_inputs, self._outputs(), [self.ends.model_tensors[0]]]
         fetches.append([run.lengths] if run.lengths else [])
@@ -138,56 +143,6 @@ class OriginalGraph:
     def _value_fed(self, feed, entry):
         """The value that was fed to an entry; None where the entry is computed."""
         return feed.get(self._session.tensor(entry.tensor)) if entry.fed else None
-
-    def _random_feed(self, name, stream, sizes, *, batch, steps):
-        """Random numbers for a placeholder; None: it has a default value."""
-        tensor = self._session.tensor(name)
-        kind, dtype = tensor.op.type, tensor.dtype.as_numpy_dtype
-        is_input = name == self.ends.inputs.tensor
-        lengths = self.ends.lengths
-        if kind == "PlaceholderWithDefault" and not is_input:
-            return None
-        if lengths is not None and name == lengths.tensor and tensor.shape.rank is None:
-            return np.resize(self._random_lengths(steps), batch).astype(dtype)
-        # A placeholder of unknown rank is a sequence [B, T, F], or ids [B, T].
-        features = self.conversion.blueprint.features
-        rank = 3 if is_input and features is not None else 2
-        shape_known = tensor.shape.as_list() if tensor.shape.rank is not None else [None] * rank
-        defaults = [batch] if len(shape_known) == 1 else [*sizes, *[steps] * len(shape_known)]
-        if tensor.shape.rank is None and rank == 3:
-            defaults[2] = features
-        shape: list[Any] = [
-            size or default for size, default in zip(shape_known, defaults, strict=False)
-        ]
-        if lengths is not None and name == lengths.tensor:
-            return np.resize(self._random_lengths(steps), shape).astype(dtype)
-        if tensor.dtype == tf1.string:
-            raise UserError(f"its input {name} is text")
-        if dtype == np.bool_:
-            return np.zeros(shape, bool)
-        if np.issubdtype(dtype, np.floating):
-            return np.asarray(stream.normal(size=shape) if shape else stream.uniform(), dtype)
-        if not shape:  # a batch size
-            return np.asarray(batch, dtype)
-        return self._ids(stream, shape).astype(dtype)
-
-    def _random_lengths(self, steps):
-        """The lengths of a full row, a short one (empty if possible) and one of medium length."""
-        network = self.conversion.network
-        shortest = 1 if network.after and network.takes != "steps" else 0
-        return [steps, max(shortest, network.shortest - 1), (steps + 1) // 2]
-
-    def _ids(self, stream, shape):
-        """Ids below the size of every embedding; padded with zeros where lengths are computed."""
-        before = self.conversion.blueprint.before
-        tables = [spec.options["input_dim"] for spec in before if spec.kind == "Embedding"]
-        count = min(tables, default=2)
-        lengths = self.ends.lengths
-        if lengths is None or lengths.fed or len(shape) != 2:
-            return stream.integers(count, size=shape)
-        ids = stream.integers(min(1, count - 1), count, size=shape)
-        some = np.resize([shape[1], 1, (shape[1] + 1) // 2], shape[0])
-        return np.where(np.arange(shape[1]) < some[:, None], ids, 0)
 
     def _model_inputs(self, cells, entry):
         """The inputs of the model, in each layout that fits the sizes."""
@@ -229,12 +184,12 @@ def inference(graph):
 
     A batch normalization that has no switch for inference uses its moving averages.
     """
-    outside = graph.outside
-    names = outside.nodes if outside.fixed else outside.dropped
+    mode = graph.inference
+    names = mode.nodes if mode.fixed else mode.dropped
     graph_def = tf1.GraphDef()
     graph_def.library.CopyFrom(graph.graph_def.library)
     graph_def.versions.CopyFrom(graph.graph_def.versions)
-    replacements = {name: outside.nodes[name] for name in names}
+    replacements = {name: mode.nodes[name] for name in names}
     graph_def.node.extend(replacements.get(node.name, node) for node in graph.graph_def.node)
     return graph_def
 

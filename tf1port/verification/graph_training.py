@@ -104,8 +104,8 @@ class GraphTraining:
         feed = {
             self._tensor(name): cast_floats(value, self.dtype) for name, value in inputs.items()
         }
-        outside = self.conversion.graph.outside
-        for name, value in (outside.flags if outside else {}).items():
+        mode = self.conversion.graph.inference
+        for name, value in (mode.flags if mode else {}).items():
             if name.rpartition(":")[0] in self._nodes:
                 feed[self._tensor(name)] = np.asarray(value)
         for operation in self._session.placeholders:

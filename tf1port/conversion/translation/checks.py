@@ -45,7 +45,7 @@ class GraphSide:
             trust=graph.trust,
             aliases=graph.aliases,
         )
-        self._flags = graph.outside.flags if graph.outside else {}
+        self._flags = graph.inference.flags if graph.inference else {}
         self._session.restore(conversion.checkpoint)
 
     def assign(self, variables: Arrays, stream: np.random.Generator | None = None) -> None:

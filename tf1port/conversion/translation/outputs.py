@@ -157,7 +157,7 @@ def left_out(graph: Graph, computed: set[str]) -> list[str]:
     """
     dependent = _depending_on_variables(graph)
     live = _behind(graph, [name for name in dependent if _is_result(graph, name)])
-    known = computed | (graph.outside.scaling if graph.outside else set())
+    known = computed | (graph.inference.scaling if graph.inference else set())
     sources = [graph.nodes[name] for name in computed & dependent]
     queue, visited, consumers = deque(t for node in sources for t in graph.outputs(node)), set(), []
     while queue:

@@ -11,7 +11,7 @@ from tf1port.conversion.translation.outputs import left_out
 from tf1port.conversion.translation.translate import translate
 from tf1port.errors import UserError
 from tf1port.keras_model import program_build
-from tf1port.keras_model.optimizer import find_optimizer, why_not
+from tf1port.keras_model.optimizer_search import find_optimizer, why_not
 from tf1port.keras_model.program import Program
 from tf1port.tf1.checkpoint.inventory import Inventory
 from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
@@ -97,7 +97,7 @@ def _translated(
     computed = set(behind(graph.nodes, tensors))
     lines = [f"the variable {name}" for name in unused]
     lines += [f"what {name} makes of the outputs" for name in left_out(graph, computed)]
-    dropped = sorted(computed & graph.outside.always) if graph.outside else []
+    dropped = sorted(computed & graph.inference.always) if graph.inference else []
     lines += [f"the dropout of {name}, which has one rate always" for name in dropped]
     custom_gradients = sorted(n for n in computed if "_gradient_op_type" in graph.nodes[n].attr)
     lines += [f"the gradient of its own that {name} has" for name in custom_gradients]

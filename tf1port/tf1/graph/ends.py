@@ -74,7 +74,7 @@ def find_ends(graph: Graph, network):
         outputs,
         sorted(_extra_feeds(graph, fed, inputs, lengths)),
         other_uses,
-        sorted(inside & graph.outside.always) if graph.outside else [],
+        sorted(inside & graph.inference.always) if graph.inference else [],
         feeds_loss,
     )
 
@@ -82,7 +82,7 @@ def find_ends(graph: Graph, network):
 def _extra_feeds(graph, fed, inputs, lengths):
     """The fed tensors that are neither inputs nor lengths, nor a training flag or a size."""
     known = {inputs.tensor, *([lengths.tensor] if lengths else [])}
-    known |= graph.outside.flags.keys() if graph.outside else set()
+    known |= graph.inference.flags.keys() if graph.inference else set()
     return [name for name in fed if name not in known and not _is_size(graph, name)]
 
 
@@ -131,7 +131,7 @@ def _is_size(graph, tensor):
 def _other_uses(graph, network, outputs, inside):
     """The names of the nodes that use the outputs for anything but a loss; whether a loss does."""
     same = {*outputs, *_computed_tensors(graph, network, inside)}
-    known = inside | graph.outside.scaling if graph.outside else inside
+    known = inside | graph.inference.scaling if graph.inference else inside
     queue, seen, uses, feeds_loss = deque(same), set(), [], False
     while queue:
         for node in graph.consumers(queue.popleft()):

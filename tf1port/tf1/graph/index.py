@@ -1,7 +1,7 @@
 """A TF1 graph as data, searched without running any of it.
 
-Tensors go by their full names, "node:0". The nodes of backpropagation are left out, as forward
-tensors lead into them: tf.gradients puts them below a scope of its own, `gradients`.
+Tensors are identified by their full names, "node:0". The nodes of backpropagation are left out,
+as forward tensors are inputs of them: tf.gradients creates them in a scope `gradients`.
 """
 
 import re
@@ -17,7 +17,7 @@ import tensorflow.compat.v1 as tf1
 from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.partitions import whole_name
 from tf1port.tf1.graph.conditions import unconditional
-from tf1port.tf1.graph.inference import outside_of_training
+from tf1port.tf1.graph.inference import inference_mode
 from tf1port.tf1.graph.lowering import lowered
 from tf1port.tf1.graph.trust import check_acyclic, check_size
 
@@ -27,24 +27,23 @@ VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}
 
 
 class Graph:
-    """An index over the forward nodes of a GraphDef, as they are outside of training.
+    """An index over the forward nodes of a GraphDef, in inference mode.
 
-    Dropout is looked through: what it makes counts as the same as what it takes; a normalization is
-    by its moving averages. So is tf.cond around cells. The parts of a partitioned variable put
-    together count as a variable. With `backward` the nodes of backpropagation are there as well,
-    and all of this as it stands.
+    Dropout is an Identity, a batch normalization uses its moving averages, a tf.cond around cells
+    is made unconditional, and the concatenated partitions of a variable count as the variable.
+    With `backward` the nodes of backpropagation are included, and nothing of this is changed.
 
     Args:
-        trust: whatever its ops do, parts of it may be run.
+        trust: it may be run, whatever its ops do.
 
     Attributes:
-        outside: tf1port.tf1.graph.inference.Outside; None with `backward`.
-        dropped: the names of the nodes of dropout, which stand for an Identity each.
-        joined: the names of the variables that are in parts.
-        aliases: by tensors of lowered loops (tf1port.tf1.graph.lowering) what the graph calls them.
+        inference: tf1port.tf1.graph.inference.InferenceMode; None with `backward`.
+        dropped: the names of the nodes of dropout, each an Identity here.
+        joined: the names of the partitioned variables.
+        aliases: {tensor of a lowered loop (tf1port.tf1.graph.lowering): its original name}.
 
     Raises:
-        UserError: the nodes go in a circle.
+        UserError: the graph has a cycle that is no loop.
     """
 
     def __init__(self, graph_def, *, backward=False, trust=False):
@@ -59,13 +58,13 @@ class Graph:
         check_acyclic(self.nodes)
         if not backward:
             self.nodes, self.aliases = lowered(self.nodes, graph_def.library)
-            self.nodes = {name: one for name, one in self.nodes.items() if not is_backward(name)}
+            self.nodes = {name: n for name, n in self.nodes.items() if not is_backward(name)}
         self._before = dict(self.nodes)
         self._index()
-        self.outside = None if backward else outside_of_training(self)
-        self.dropped = self.outside.dropped if self.outside else []
-        if self.outside:
-            self.nodes = unconditional({**self.nodes, **self.outside.nodes})
+        self.inference = None if backward else inference_mode(self)
+        self.dropped = self.inference.dropped if self.inference else []
+        if self.inference:
+            self.nodes = unconditional({**self.nodes, **self.inference.nodes})
             self._index()
             self.joined = [name for name in self.nodes if self._is_joined(name)]
             self.nodes.update((name, _variable(self.nodes[name])) for name in self.joined)
@@ -88,7 +87,7 @@ class Graph:
         return name if ":" in name else name + ":0"
 
     def _is_joined(self, name):
-        """Whether a node is what TF1 makes of a partitioned variable of its name."""
+        """Whether a node is the Identity of the concatenated partitions of the variable."""
         if self.nodes[name].op != "Identity":
             return False
         concatenation = self.node(self.origin(name + ":0"))
@@ -98,20 +97,20 @@ class Graph:
         return partitions == [f"{name}/part_{number}" for number in range(len(partitions))]
 
     def inputs(self, node):
-        """The tensors that a node takes, without control dependencies."""
+        """The input tensors of a node, without control inputs."""
         return [self.full(name) for name in node.input if not name.startswith("^")]
 
     def node(self, tensor):
-        """The node that makes a tensor; None for one of backpropagation."""
+        """The node that computes a tensor; None for one of backpropagation."""
         return self.nodes.get(tensor.rpartition(":")[0])
 
     def consumers(self, tensor, ops=None):
-        """The forward nodes that take a tensor, of the given ops, in the order of the graph."""
+        """The forward nodes with a tensor as input, of the given ops, in the order of the graph."""
         nodes = self._consumers.get(tensor, ())
         return [node for node in nodes if ops is None or node.op in ops]
 
     def origin(self, tensor):
-        """The tensor that another one is the same as: back through Identity and the like."""
+        """The tensor that another one is a copy of: back through Identity and the like."""
         passed = []
         while tensor not in self._origins:
             passed.append(tensor)
@@ -140,7 +139,7 @@ class Graph:
         return tf2.make_ndarray(node.attr["value"].tensor)
 
     def variable(self, tensor):
-        """The name of the variable that a tensor, or a part of it, is read from; else None."""
+        """The name of the variable that a tensor, or a partition of it, is read from; else None."""
         node = self.node(self.origin(tensor))
         if node is None or node.op not in VARIABLES:
             return None
@@ -149,7 +148,7 @@ class Graph:
         return whole if of_joined else node.name
 
     def shape_of(self, variable):
-        """The shape of a variable, where the graph says it as a whole; else None."""
+        """The shape of a variable, where the graph has it in full; else None."""
         node = self.nodes.get(variable)
         if node is None or node.op not in VARIABLES or "shape" not in node.attr:
             return None
@@ -158,17 +157,17 @@ class Graph:
         return tuple(size.size for size in shape.dim) if known else None
 
     def uses(self, variable, ops):
-        """The nodes of the given ops that take a variable."""
+        """The nodes of the given ops with a variable as input."""
         if variable not in self.nodes:
             return []
         return self.ahead([variable + ":0"], through=PASSING, ops=ops)
 
     def ahead(self, tensors: Iterable[str], *, through, ops):
-        """The nodes of some ops that tensors lead into, by way of nodes of the ops `through`."""
+        """The nodes of `ops` that depend on tensors by way of nodes of the ops `through` alone."""
         return [*self.following(tensors, through=through, ops=ops)]
 
     def following(self, tensors: Iterable[str], *, through, ops):
-        """Yields what `ahead` gives, the nearest first, as far as it is asked for."""
+        """Yields the nodes of `ahead` lazily, the nearest first."""
         queue, seen = deque(tensors), set()
         while queue:
             for node in self._consumers.get(queue.popleft(), ()):
@@ -192,10 +191,9 @@ class Graph:
         return list(tensors)
 
     def shape(self, tensor):
-        """The sizes of a tensor as far as the graph knows them, None for any; None: not even how
-        many there are.
+        """The sizes of a tensor, each None if unknown; None: not even the rank is known.
 
-        What leads to it is imported for that, as shapes are not written down, and not run.
+        Its dependencies are imported for that, as a GraphDef has no shapes, and not run.
         """
         from tf1port.tf1.graph.importing import Imported
 
@@ -209,13 +207,13 @@ class Graph:
         return None if shape.rank is None else shape.as_list()
 
     def outputs(self, node):
-        """Those tensors of a node that a forward node takes, in the order of its outputs."""
+        """The outputs of a node that are inputs of forward nodes, in order."""
         return sorted(
             self._outputs.get(node.name, ()), key=lambda name: int(name.rpartition(":")[2])
         )
 
     def operands(self, node):
-        """What a concatenation, split or sum computes from: its inputs but for the axis."""
+        """The inputs of a concatenation, split or sum without the axis."""
         inputs = self.inputs(node)
         return {
             "ConcatV2": inputs[:-1],
@@ -238,7 +236,7 @@ def scalar(array):
 
 
 def _variable(node):
-    """A variable in place of a node."""
+    """A node of a variable in place of another node."""
     variable = tf1.NodeDef(name=node.name, op="VariableV2")
     variable.attr["dtype"].CopyFrom(node.attr["T"])
     return variable

@@ -1,8 +1,8 @@
-"""A graph as it is outside of training, as changes of its nodes.
+"""A graph in inference mode, as changes of its nodes.
 
-Dropout hands on what it takes; a tf.cond on whether the graph is training is decided; moments of a
-batch that are averaged for later give way to their moving averages. What is training is told by
-what a branch computes: random numbers, or moments of a batch where the other one reads variables.
+Dropout becomes an Identity; a tf.cond on a training flag is decided; moments of a batch that have
+moving averages are replaced by these. The training branch is the one that computes random numbers,
+or moments of a batch where the other one reads variables.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf1
 
-# Of dropout: its random numbers, what shifts them, what applies the mask that they become.
+# Ops of dropout: its random numbers, their shift, the application of the mask.
 _RANDOM = re.compile("(Stateless)?RandomUniform(V2)?$")
 _SHIFTING = {"Mul", "Add", "AddV2", "Sub"}
 _APPLY = {"Mul", "Select", "SelectV2"}
@@ -28,22 +28,22 @@ FUSED = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 _SWITCHES = {"Switch", "RefSwitch"}
 _LOOPING = {"Enter", "RefEnter", "NextIteration", "RefNextIteration"}
 _MEANS = {"Mean", "Sum", *FUSED}
-# What lies between a mean over a batch and the place where it is used.
+# Ops between a mean over a batch and its use.
 _OF_MOMENTS = {"Squeeze", "Reshape", "Add", "AddV2", "Mul", "Sub", "Square", "SquaredDifference"}
 _OF_MOMENTS |= {"Identity", "StopGradient", "Cast", "Switch", "Reciprocal"}
 _UPDATES = {"AssignSub", "AssignSubVariableOp"}
 
 
-class Outside(NamedTuple):
-    """What of a graph is another thing outside of training.
+class InferenceMode(NamedTuple):
+    """How a graph differs in inference from training.
 
     nodes: by name, in place of those of the graph. dropped: the names of the nodes of dropout.
-    flags: by tensor of a tf.cond's predicate, its value outside of training.
-    random: those flags that decide over random numbers, too.
-    training: by a decided Merge's output, what it is in training.
-    fixed: whether moments of a batch stand in the graph without a tf.cond.
-    always: the names of the nodes of dropout whose rate nothing that is fed decides.
-    scaling: the names of the nodes that scale up what dropout takes.
+    flags: by tensor of a tf.cond's predicate, its value in inference.
+    random: the flags of branches with random numbers.
+    training: by a decided Merge's output, the tensor that it selects in training.
+    fixed: whether the graph uses moments of a batch without a tf.cond.
+    always: the names of the nodes of dropout with a constant rate.
+    scaling: the names of the nodes that scale up the inputs of dropout.
     """
 
     nodes: dict[str, object]
@@ -56,8 +56,8 @@ class Outside(NamedTuple):
     scaling: set[str]
 
 
-def outside_of_training(graph):
-    """The Outside of a tf1port.tf1.graph.index.Graph."""
+def inference_mode(graph):
+    """The InferenceMode of a tf1port.tf1.graph.index.Graph."""
     merges = conditions(graph)
     flags, random = _flags(graph, merges)
     dropouts = list(_dropouts(graph))
@@ -83,14 +83,14 @@ def outside_of_training(graph):
     for node in graph.nodes.values():
         _redirect(graph, node, nodes, same)
     fixed = bool(averaged) and not flags
-    return Outside(nodes, dropped, flags, random, training, fixed, always, scaling)
+    return InferenceMode(nodes, dropped, flags, random, training, fixed, always, scaling)
 
 
 def _dropouts(graph):
-    """The nodes of dropout: name, an Identity of what it drops some of, its rates, its scaling.
+    """Yields the nodes of dropout: name, an Identity of its input, its rates, its scaling node.
 
-    It multiplies, or selects, by random numbers that were compared with or floored by a rate,
-    what was scaled up for it.
+    It multiplies its scaled input, or selects from it, by a mask of random numbers that were
+    compared with a rate, or shifted by it and floored.
     """
     random = {f"{name}:0" for name, node in graph.nodes.items() if _RANDOM.match(node.op)}
     for mask in graph.ahead(random, through=_SHIFTING, ops={"Floor", "GreaterEqual"}):
@@ -106,15 +106,15 @@ def _dropouts(graph):
 
 
 def _rates(graph, mask, random):
-    """The tensors that decide how many of some random numbers make a mask."""
+    """The tensors of the rate by which random numbers become a mask."""
     behind = graph.behind(f"{mask.name}:0", through={"Floor", "GreaterEqual", "Add", "AddV2"})
-    inner = {"Floor", "GreaterEqual", "Add", "AddV2", "Mul"}  # of the random numbers' own range
+    inner = {"Floor", "GreaterEqual", "Add", "AddV2", "Mul"}  # of the range of the random numbers
     makers = {name: graph.node(name) for name in behind if name not in random}
     return [name for name, node in makers.items() if node is not None and node.op not in inner]
 
 
 def _scales_up(graph, node, rates):
-    """Whether a node scales by what a dropout's rates leave, and not by something of its own."""
+    """Whether a node scales by the inverse of a dropout's keep rate, not by another factor."""
     if node.op not in {"Mul", "RealDiv", "Div"}:
         return False
     scale = graph.inputs(node)[1]
@@ -131,7 +131,7 @@ def _scales_up(graph, node, rates):
 
 
 def _number(graph, tensor):
-    """The value of a scalar that constants make; None: others do."""
+    """The value of a scalar computed from constants; None: it depends on other nodes."""
     node = graph.node(graph.origin(tensor))
     if node is None:
         return None
@@ -145,7 +145,7 @@ def _number(graph, tensor):
 
 
 def conditions(graph):
-    """Every Merge of a tf.cond: the node, its predicate, the tensors if that is (false, true)."""
+    """Every Merge of a tf.cond: the node, its predicate, the tensors of (false, true)."""
     merges = []
     for node in graph.nodes.values():
         sides = graph.inputs(node) if node.op == "Merge" else []
@@ -161,7 +161,7 @@ def conditions(graph):
 
 
 def _behind(graph, tensor):
-    """What leads to a branch's tensor: pairs of ((predicate, port), Switch), and the nodes."""
+    """The dependencies of a branch's tensor: pairs of ((predicate, port), Switch); the nodes."""
     switches, nodes, queue, seen = [], [], [tensor], {tensor}
     for name in queue:  # it grows
         node = graph.node(name)
@@ -179,7 +179,7 @@ def _behind(graph, tensor):
 
 
 def _flags(graph, merges):
-    """The predicates that say whether a graph is training, and those of random numbers."""
+    """The training flags with their value in inference, and those of random numbers."""
     candidates: dict[str, set[bool]] = {}
     random = set()
     for _, predicate, sides in merges:
@@ -201,7 +201,7 @@ def _flags(graph, merges):
 
 
 def _is_of_data(graph, tensor):
-    """Whether a tensor is computed of more than single numbers that are fed: it is no flag then."""
+    """Whether a tensor depends on a placeholder that is no scalar: then it is no flag."""
     queue, seen = [tensor], set()
     while queue:
         node = graph.node(queue.pop())
@@ -243,7 +243,7 @@ def _is_moment(graph, tensor):
 
 
 def _averaged(graph, flags):
-    """The moving average of every moment of a batch that a graph keeps one of, without a tf.cond.
+    """The moving average of every moment of a batch that has one, without a tf.cond.
 
     Returns: {tensor of the moment: tensor that reads the variable}.
     """
@@ -265,7 +265,7 @@ def _averaged(graph, flags):
 
 
 def by_batch(node):
-    """Whether a fused normalization is by the moments of its batch, as it is by default."""
+    """Whether a fused normalization uses the moments of its batch, as by default."""
     return node.attr["is_training"].b if "is_training" in node.attr else True
 
 
@@ -287,7 +287,7 @@ def _decided(graph, averaged):
 
 
 def _redirect(graph, node, nodes, same):
-    """Puts a copy of a node into `nodes` that takes other tensors, where it does."""
+    """Adds a copy of a node with redirected inputs to `nodes`, if any differ."""
     node = nodes.get(node.name, node)
     inputs = [name if name.startswith("^") else graph.full(name) for name in node.input]
     redirected = [_last(same, name) for name in inputs]

@@ -1,8 +1,8 @@
 """Loops of control flow v2 as TF1 had them: one While op with functions becomes a frame.
 
-Only for searching: a graph runs as it stands. Each variable of a loop has an Enter, a Merge,
-a Switch, a NextIteration and an Exit; lists of tensors become arrays of tensors; what a loop hands
-on as it is, is a constant of it. What only a gradient reads of it is left out.
+Only for searching: the original graph is what runs. Each variable of a loop has an Enter, a Merge,
+a Switch, a NextIteration and an Exit; TensorLists become TensorArrays; a variable that the body
+returns unchanged is a constant. Values that only a gradient reads are left out.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _MOST = 1_000_000  # nodes of all bodies together: a function may be called many
 
 
 def lowered(nodes: Mapping[str, Any], library: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """The nodes of a graph by name, with frames in the place of its loops.
+    """The nodes of a graph by name, with frames in place of its While ops.
 
     Loops within other functions are left as they are.
 
-    Returns: the nodes; by the tensors that stand for outputs of loops what these are called.
+    Returns: the nodes; the original names of the loops' outputs, by the tensors that replace them.
     """
     loops = [node for node in nodes.values() if node.op in _WHILE]
-    functions = {one.signature.name: one for one in library.function}
-    found, renamed = dict(nodes), {}
+    functions = {function.signature.name: function for function in library.function}
+    frames, renamed = dict(nodes), {}
     size = 0
     for node in loops:
         loop = _Loop(node, nodes, functions)
@@ -38,14 +38,14 @@ def lowered(nodes: Mapping[str, Any], library: Any) -> tuple[dict[str, Any], dic
         size += len(loop.body.node_def)
         if size > _MOST:
             break
-        del found[node.name]
-        found.update((one.name, one) for one in loop.nodes())
+        del frames[node.name]
+        frames.update((new.name, new) for new in loop.nodes())
         renamed.update(loop.results())
     if not renamed:
-        return found, {}
-    found = {name: _with_inputs(node, renamed) for name, node in found.items()}
+        return frames, {}
+    frames = {name: _with_inputs(node, renamed) for name, node in frames.items()}
     exits = {new: old for old, new in renamed.items() if new.rpartition(":")[0] not in nodes}
-    return {name: _as_arrays(node, found) for name, node in found.items()}, exits
+    return {name: _as_arrays(node, frames) for name, node in frames.items()}, exits
 
 
 class _Loop:
@@ -59,70 +59,72 @@ class _Loop:
 
     @property
     def is_known(self) -> bool:
-        """Whether both functions are there, and of as many variables as the node has."""
+        """Whether both functions exist and have as many variables as the node."""
         if self.body is None or self.cond is None:
             return False
-        counts = {len(one.signature.input_arg) for one in (self.body, self.cond)}
+        counts = {len(function.signature.input_arg) for function in (self.body, self.cond)}
         return counts == {len(self.inputs)} == {len(self.body.signature.output_arg)}
 
     def nodes(self) -> list[Any]:
         """The nodes of the frame."""
-        found = []
+        frame = []
         arguments = {}
         for index, argument in enumerate(self.body.signature.input_arg):
             if index in self._dropped:
                 continue
-            arguments[argument.name] = self._inside(index)
-            found += self._variable(index, argument.type)
-        found += self._function(self.body, arguments, self.name)
+            arguments[argument.name] = self._in_body(index)
+            frame += self._variable(index, argument.type)
+        frame += self._function(self.body, arguments, self.name)
         merges = {
-            argument.name: self._tested(index)
+            argument.name: self._in_condition(index)
             for index, argument in enumerate(self.cond.signature.input_arg)
         }
-        found += self._function(self.cond, merges, f"{self.name}/cond")
+        frame += self._function(self.cond, merges, f"{self.name}/cond")
         output = self.cond.signature.output_arg[0].name
         tested = _tensor(self.cond.ret[output], merges, f"{self.name}/cond", self._ops(self.cond))
-        found.append(_node("LoopCond", f"{self.name}/LoopCond", [tested]))
-        return found
+        frame.append(_node("LoopCond", f"{self.name}/LoopCond", [tested]))
+        return frame
 
     def results(self) -> dict[str, str]:
-        """The tensors that stand for the outputs of the While node, by the names of these."""
-        found = {}
-        for index, taken in enumerate(self.inputs):
+        """The tensors that replace the outputs of the While node, by the names of these."""
+        outputs = {}
+        for index, tensor in enumerate(self.inputs):
             constant = index in self._constant
-            found[f"{self.name}:{index}"] = taken if constant else f"{self.name}/Exit_{index}:0"
-        return found
+            outputs[f"{self.name}:{index}"] = tensor if constant else f"{self.name}/Exit_{index}:0"
+        return outputs
 
     @property
     def _returned(self) -> list[str]:
-        """What the body returns, in its own words."""
-        return [self.body.ret[one.name] for one in self.body.signature.output_arg]
+        """The tensors that the body returns, by their names in the function."""
+        return [self.body.ret[argument.name] for argument in self.body.signature.output_arg]
 
     @property
     def _constant(self) -> set[int]:
-        """The numbers of the variables that the body returns as they are."""
-        names = [one.name for one in self.body.signature.input_arg]
-        passed = {one.name: one.input[0] for one in self.body.node_def if one.op in _PASSING}
-        found = set()
+        """The indices of the variables that the body returns unchanged."""
+        names = [argument.name for argument in self.body.signature.input_arg]
+        passing = [node for node in self.body.node_def if node.op in _PASSING]
+        passed = {node.name: node.input[0] for node in passing}
+        constants = set()
         for index, result in enumerate(self._returned):
             while result.partition(":")[0] in passed:
                 result = passed[result.partition(":")[0]]
-            found |= {index} if result == names[index] else set()
-        return found
+            constants |= {index} if result == names[index] else set()
+        return constants
 
     @property
     def _dropped(self) -> set[int]:
-        """The numbers of the variables that gather values for a gradient."""
-        pushes = {one.name for one in self.body.node_def if one.op == _PUSH}
+        """The indices of the variables that collect values for a gradient."""
+        pushes = {node.name for node in self.body.node_def if node.op == _PUSH}
         returned = enumerate(self._returned)
-        return {index for index, one in returned if one.partition(":")[0] in pushes}
+        return {index for index, name in returned if name.partition(":")[0] in pushes}
 
-    def _inside(self, index: int) -> str:
-        """What a variable is within the body."""
+    def _in_body(self, index: int) -> str:
+        """The tensor of a variable within the body."""
         constant = index in self._constant
         return f"{self.name}/{'Enter' if constant else 'Switch'}_{index}:{0 if constant else 1}"
 
-    def _tested(self, index: int) -> str:
+    def _in_condition(self, index: int) -> str:
+        """The tensor of a variable within the condition."""
         constant = index in self._constant
         return f"{self.name}/{'Enter' if constant else 'Merge'}_{index}:0"
 
@@ -134,8 +136,8 @@ class _Loop:
         if constant:
             return [enter]
         arguments = {
-            one.name: self._inside(i)
-            for i, one in enumerate(self.body.signature.input_arg)
+            argument.name: self._in_body(i)
+            for i, argument in enumerate(self.body.signature.input_arg)
             if i not in self._dropped
         }
         new = _tensor(self._returned[index], arguments, name, self._ops(self.body))
@@ -154,24 +156,24 @@ class _Loop:
         return {node.name: node for node in function.node_def}
 
     def _function(self, function, arguments: Mapping[str, str], scope: str) -> list[Any]:
-        """The nodes of a function, under a scope; without those that need what is dropped."""
-        ops, found, missing = self._ops(function), [], set()
+        """The nodes of a function, in a scope; without those that depend on dropped variables."""
+        ops, copies, missing = self._ops(function), [], set()
         for node in function.node_def:
             names = [name for name in node.input if not name.startswith("^")]
-            taken = [_tensor(name, arguments, scope, ops) for name in names]
-            if None in taken or any(name.partition(":")[0] in missing for name in names):
+            inputs = [_tensor(name, arguments, scope, ops) for name in names]
+            if None in inputs or any(name.partition(":")[0] in missing for name in names):
                 missing.add(node.name)
                 continue
-            made = tf1.NodeDef()
-            made.CopyFrom(node)
-            made.name = f"{scope}/{node.name}"
-            made.input[:] = taken
-            found.append(made)
-        return found
+            copy = tf1.NodeDef()
+            copy.CopyFrom(node)
+            copy.name = f"{scope}/{node.name}"
+            copy.input[:] = inputs
+            copies.append(copy)
+        return copies
 
 
 def _tensor(name: str, arguments: Mapping[str, str], scope: str, ops: Mapping[str, Any]):
-    """A tensor of a function by its full name in the graph; None: of what is dropped."""
+    """The full name in the graph of a tensor of a function; None: of a dropped variable."""
     node, _, place = name.partition(":")
     if not place:
         return arguments.get(node)
@@ -190,40 +192,40 @@ def _port(node, output: str) -> int:
 
 
 def _with_inputs(node, renamed: Mapping[str, str]):
-    """A node that takes other tensors in the place of some."""
-    taken = [name if name.startswith("^") else _full(name) for name in node.input]
-    if not any(name in renamed for name in taken):
+    """A node with its inputs renamed."""
+    inputs = [name if name.startswith("^") else _full(name) for name in node.input]
+    if not any(name in renamed for name in inputs):
         return node
-    made = tf1.NodeDef()
-    made.CopyFrom(node)
-    made.input[:] = [renamed.get(name, name) for name in taken]
-    return made
+    copy = tf1.NodeDef()
+    copy.CopyFrom(node)
+    copy.input[:] = [renamed.get(name, name) for name in inputs]
+    return copy
 
 
 def _as_arrays(node, nodes: Mapping[str, Any]):
-    """A node on lists of tensors as the one on arrays of tensors that TF1 had."""
-    taken = [_full(name) for name in node.input if not name.startswith("^")]
+    """A node of a TensorList as TF1's node of a TensorArray."""
+    tensors = [_full(name) for name in node.input if not name.startswith("^")]
     if node.op == "TensorListReserve":
-        return _node("TensorArrayV3", node.name, taken[1:], dtype=node.attr["element_dtype"].type)
+        return _node("TensorArrayV3", node.name, tensors[1:], dtype=node.attr["element_dtype"].type)
     if node.op == "TensorListFromTensor":
-        inputs = [taken[0]] * 4  # nothing looks at handle, places and flow
+        inputs = [tensors[0]] * 4  # handle, indices and flow are not used
         return _node("TensorArrayScatterV3", node.name, inputs, T=node.attr["element_dtype"].type)
     if node.op == "TensorListGetItem":
-        inputs = [taken[0], taken[1], taken[0]]
-        kind = node.attr["element_dtype"].type
-        return _node("TensorArrayReadV3", node.name, inputs, dtype=kind)
+        inputs = [tensors[0], tensors[1], tensors[0]]
+        dtype = node.attr["element_dtype"].type
+        return _node("TensorArrayReadV3", node.name, inputs, dtype=dtype)
     if node.op == "TensorListSetItem":
-        inputs = [_reserved(taken[0], nodes), taken[1], taken[2], taken[0]]
+        inputs = [_reserved(tensors[0], nodes), tensors[1], tensors[2], tensors[0]]
         return _node("TensorArrayWriteV3", node.name, inputs, T=node.attr["element_dtype"].type)
     if node.op == "TensorListStack":
-        inputs = [_reserved(taken[0], nodes), taken[1], taken[0]]
-        kind = node.attr["element_dtype"].type
-        return _node("TensorArrayGatherV3", node.name, inputs, dtype=kind)
+        inputs = [_reserved(tensors[0], nodes), tensors[1], tensors[0]]
+        dtype = node.attr["element_dtype"].type
+        return _node("TensorArrayGatherV3", node.name, inputs, dtype=dtype)
     return node
 
 
 def _reserved(tensor: str, nodes: Mapping[str, Any]) -> str:
-    """The list that a loop's variable started as, from within the loop or behind it."""
+    """The initial list of a loop's variable, from a tensor within the loop or after it."""
     seen: set[str] = set()
     while True:
         node = nodes.get(tensor.rpartition(":")[0])
@@ -235,10 +237,10 @@ def _reserved(tensor: str, nodes: Mapping[str, Any]) -> str:
 
 
 def _node(op: str, name: str, inputs: list[str], **types: int) -> Any:
-    made = tf1.NodeDef(name=name, op=op, input=inputs)
-    for key, kind in types.items():
-        made.attr[key].type = kind
-    return made
+    node = tf1.NodeDef(name=name, op=op, input=inputs)
+    for key, dtype in types.items():
+        node.attr[key].type = dtype
+    return node
 
 
 def _full(name: str) -> str:

@@ -204,11 +204,11 @@ def _levels(graph: Graph, layers: list[RecurrentLayer]) -> list[Level]:
         ):
             _refuse(layers, reversed_)
         ways.sort(key=lambda way: reversed_[ready.index(way[0])])
-        both = [
+        directions = [
             tuple(layers[index]._replace(backward=back) for index in way)
             for way, back in zip(ways, (False, True), strict=False)
         ]
-        levels.append(Level(*both))
+        levels.append(Level(*directions))
         done.update(index for way in ways for index in way)
     return levels
 

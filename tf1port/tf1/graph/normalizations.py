@@ -164,7 +164,7 @@ def _momentum(graph, variables):
 
 def _number(graph, tensor):
     """The constant value of a tensor in training; None: it is not constant."""
-    tensor = graph.outside.training.get(tensor, tensor)
+    tensor = graph.inference.training.get(tensor, tensor)
     node = graph.node(tensor)
     if node is None:
         return None

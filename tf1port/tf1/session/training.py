@@ -44,7 +44,7 @@ class TrainingRun:
 
     def __init__(self, conversion, variables, *, dtype):
         self.network, self.dtype = conversion.network, dtype
-        self._outside = conversion.graph.outside
+        self._inference = conversion.graph.inference
         self.training = self._trains()
         self._masked = conversion.blueprint.masked
         self._shapes = conversion.checkpoint.shapes
@@ -205,11 +205,11 @@ class TrainingRun:
             return False  # of a map: in training its layers may differ from the graph
         kinds = {layer.kind for layer in [*self.network.before, *self.network.after]}
         if "batch_normalization" not in kinds:
-            return not self._outside.flags
-        if self._outside.fixed and self._outside.random:
+            return not self._inference.flags
+        if self._inference.fixed and self._inference.random:
             raise NoTraining("dropout and the moments of its batches are there in training alone")
-        by_flag = bool(self._outside.flags) and not self._outside.random
-        return self._outside.fixed or by_flag
+        by_flag = bool(self._inference.flags) and not self._inference.random
+        return self._inference.fixed or by_flag
 
     def _tensor(self, name):
         return self._known(self._whole.tensor, name)
@@ -250,8 +250,8 @@ class TrainingRun:
             feed[operation.outputs[0]] = self._value(operation, stream, sizes)
         placeholders = self._whole.placeholders
         feed |= sparse_labels(placeholders, rows=ROWS, classes=self._ids(), stream=stream)
-        for name, outside in self._outside.flags.items():
-            feed[self._tensor(name)] = outside != self.training
+        for name, value in self._inference.flags.items():
+            feed[self._tensor(name)] = value != self.training
         runs = [layer.run for layer in self.network.recurrent]
         for run in runs:
             if run.lengths is not None and self._masked:

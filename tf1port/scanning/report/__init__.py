@@ -1,0 +1,1 @@
+"""What a scan found, as a document: JSON, text for a terminal, Markdown, SARIF."""

@@ -1,0 +1,122 @@
+"""A scan as plain dicts and lists: what `--json` prints, and what the other forms are made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TypedDict
+
+from tf1port.scanning.idioms.idiom import Becomes, Effort, Idiom
+from tf1port.scanning.scanner import Finding, Scanned
+
+
+class Place(TypedDict):
+    """A finding. `cell` is that of a notebook, else 0; `name` the full name that stands there."""
+
+    path: str
+    cell: int
+    line: int
+    column: int
+    id: str
+    idiom: str
+    name: str
+    becomes: str
+    replacement: str
+    pitfalls: list[str]
+    effort: str
+
+
+class Row(TypedDict):
+    """An idiom of the summary."""
+
+    id: str
+    idiom: str
+    becomes: str
+    effort: str
+    places: int
+
+
+class Work(TypedDict):
+    """A file in the order of work, with its places by effort."""
+
+    path: str
+    places: int
+    effort: dict[str, int]
+
+
+class Unread(TypedDict):
+    """A file, or a cell of it, that could not be read; line 0: it is not known where."""
+
+    path: str
+    line: int
+    reason: str
+
+
+class Report(TypedDict):
+    """A scan."""
+
+    files: int
+    places: int
+    becomes: dict[str, int]
+    findings: list[Place]
+    idioms: list[Row]
+    order: list[Work]
+    not_read: list[Unread]
+
+
+def report(scanned: Scanned) -> Report:
+    """All that a scan found."""
+    found = scanned.findings
+    becomes = Counter(one.idiom.becomes for one in found)
+    return {
+        "files": scanned.files,
+        "places": len(found),
+        "becomes": {str(kind): becomes[kind] for kind in Becomes},
+        "findings": [_place(one) for one in found],
+        "idioms": [_row(*pair) for pair in _by_idiom(found)],
+        "order": [_work(path, found) for path in scanned.order],
+        "not_read": [
+            {"path": one.path, "line": one.line, "reason": one.reason} for one in scanned.not_read
+        ],
+    }
+
+
+def _place(one: Finding) -> Place:
+    return {
+        "path": one.path,
+        "cell": one.cell,
+        "line": one.line,
+        "column": one.column,
+        "id": one.idiom.id,
+        "idiom": one.idiom.name,
+        "name": one.name,
+        "becomes": str(one.idiom.becomes),
+        "replacement": one.idiom.replacement,
+        "pitfalls": list(one.idiom.pitfalls),
+        "effort": str(one.idiom.effort),
+    }
+
+
+def _by_idiom(found: tuple[Finding, ...]) -> list[tuple[Idiom, int]]:
+    """Idioms with how often each was found, by id."""
+    counts = Counter(one.idiom.id for one in found)
+    known = {one.idiom.id: one.idiom for one in found}
+    return [(known[id], counts[id]) for id in sorted(counts)]
+
+
+def _row(idiom: Idiom, places: int) -> Row:
+    return {
+        "id": idiom.id,
+        "idiom": idiom.name,
+        "becomes": str(idiom.becomes),
+        "effort": str(idiom.effort),
+        "places": places,
+    }
+
+
+def _work(path: str, found: tuple[Finding, ...]) -> Work:
+    efforts = Counter(one.idiom.effort for one in found if one.path == path)
+    return {
+        "path": path,
+        "places": sum(efforts.values()),
+        "effort": {str(kind): efforts[kind] for kind in reversed(Effort) if efforts[kind]},
+    }

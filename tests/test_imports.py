@@ -27,6 +27,7 @@ FLOORS = [
     "conversion",
     "keras_model",
     "tf1",
+    "scanning",
     "pitfalls",
     "cells",
     "numerics",

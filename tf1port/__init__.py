@@ -6,7 +6,7 @@
     tf1port.convert("model.ckpt-100", "model.keras")
     assert tf1port.verify("model.ckpt-100", "model.keras").passed
 
-What stands in `__all__` is public. TensorFlow is imported when one of these is used, not before.
+The names in `__all__` are public. TensorFlow is imported when one of these is used, not before.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         load_port,
         prove,
         reverse,
+        scan,
         verify,
     )
     from tf1port.comparison.port.port import Port
@@ -36,19 +37,22 @@ if TYPE_CHECKING:
         Converted,
         Inspection,
         Reversed,
+        Scan,
         Verification,
     )
 
 __all__ = [
     "inspect", "convert", "reverse", "verify",
-    "compare", "prove", "controls", "load_port",
-    "Inspection", "Converted", "Reversed", "Verification", "Comparison", "Controls",
+    "compare", "prove", "controls", "load_port", "scan",
+    "Inspection", "Converted", "Reversed", "Verification", "Comparison", "Controls", "Scan",
     "Port", "Side", "State", "Traits", "NotOffered", "NotApplicable",
     "Outcome", "UserError",
 ]  # fmt: skip
 
-_API = ("inspect", "convert", "reverse", "verify", "compare", "prove", "controls", "load_port")
-_RESULTS = ("Inspection", "Converted", "Reversed", "Verification", "Comparison", "Controls")
+_API = (
+    "inspect", "convert", "reverse", "verify", "compare", "prove", "controls", "load_port", "scan",
+)  # fmt: skip
+_RESULTS = ("Inspection", "Converted", "Reversed", "Verification", "Comparison", "Controls", "Scan")
 _SIDES = ("Side", "State", "NotOffered", "NotApplicable")
 _HOMES = {
     **dict.fromkeys(_API, "tf1port.api"),
@@ -62,7 +66,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported when it is asked for first (PEP 562)."""
+    """A public name, imported at its first use (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)

@@ -28,6 +28,8 @@ def main(argv=None):
 def _run(argv):
     arguments = parser().parse_args(argv)
     check(arguments)
+    if arguments.command == "scan":
+        return _scan(arguments)
     commands = {"inspect": _inspect, "convert": _convert, "verify": _verify, "compare": _compare}
     found, *wrote = commands[arguments.command](arguments)
     if arguments.json:  # which escapes what the names of a checkpoint may hold
@@ -51,6 +53,18 @@ def _convert(arguments):
 def _verify(arguments):
     options = {"steps": arguments.steps, **_reading(arguments)}
     return [api.verify(arguments.checkpoint, arguments.keras_file, **options)]
+
+
+def _scan(arguments):
+    options = {name: getattr(arguments, name) for name in ("exclude", "ignore", "select")}
+    found = api.scan(arguments.paths, **options)
+    if arguments.format == "json" or arguments.json:
+        print(json.dumps(found.to_json(), indent=1))
+    elif arguments.format == "sarif":
+        print(json.dumps(found.to_sarif(), indent=1))
+    else:
+        print(found.to_markdown() if arguments.format == "markdown" else found)
+    return found.exit_code
 
 
 def _reading(arguments):

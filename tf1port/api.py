@@ -14,6 +14,7 @@ from tf1port.results import (
     Converted,
     Inspection,
     Reversed,
+    Scan,
     Verification,
 )
 
@@ -217,6 +218,32 @@ def controls(port: "Port") -> Controls:
     from tf1port.comparison.controls import port as known
 
     return Controls(tuple(known.matrix(port)))
+
+
+def scan(
+    paths: Sequence[str],
+    *,
+    exclude: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    select: Sequence[str] = (),
+) -> Scan:
+    """Finds what programs use of TF1 and Keras 2, by their source: nothing of it is imported.
+
+    Args:
+        paths: Python files, notebooks, folders.
+        exclude: patterns of paths and names to leave out.
+        ignore, select: ids of idioms (docs/idioms.md), or how they begin: "S512", "S1".
+
+    What `[tool.tf1port.scan]` of the nearest pyproject.toml says of these counts as well.
+
+    Raises:
+        UserError: a path is missing, a folder has no Python file, or no idiom has such an id.
+    """
+    from tf1port.scanning import scanner, settings
+    from tf1port.scanning.report import form
+
+    chosen = settings.read(paths, exclude=exclude, ignore=ignore, select=select)
+    return Scan(form.report(scanner.scan(paths, chosen)))
 
 
 def _reading(

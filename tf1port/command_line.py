@@ -11,6 +11,7 @@ from tf1port import limits
 from tf1port.errors import UserError, printable
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
+CLOSED = 141  # what a shell reports where nobody reads on
 INTERNAL = 4
 TRACEBACK = "TF1PORT_TRACEBACK"  # set in the environment, an internal error shows where it was
 
@@ -34,6 +35,11 @@ EXAMPLES = {
   python -m tf1port verify model.ckpt-100 model.keras --steps 20
   python -m tf1port verify model.ckpt-100 averaged.keras --averages
   python -m tf1port verify model.ckpt-100 model.keras --json | jq .passed""",
+    "scan": """
+  python -m tf1port scan train.py models/ notebooks/
+  python -m tf1port scan . --select S1            (what is recurrent)
+  python -m tf1port scan . --exclude 'tests/*' --format sarif > scan.sarif
+  python -m tf1port scan . --json | jq '.order[0]'""",
 }
 
 
@@ -56,6 +62,9 @@ def reporting(command):
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED
     except Exception as error:
         if os.environ.get(TRACEBACK):
             traceback.print_exc()
@@ -79,7 +88,7 @@ def check(arguments):
     if steps is not None and steps < least[arguments.command]:
         raise UserError(f"--steps is {steps}: give {least[arguments.command]} or more")
     for name in ("time_limit", "memory_limit"):
-        value = getattr(arguments, name)
+        value = getattr(arguments, name, None)
         if value is not None and not 0 < value < float("inf"):
             raise UserError(f"--{name.replace('_', '-')} is {value:g}: give a number above 0")
     if getattr(arguments, "reverse", False) and arguments.map is not None:
@@ -124,6 +133,12 @@ def parser():
     verify = add["verify"](
         "run a checkpoint's own graph against its Keras model; exit 1 if they differ, 3 if they "
         "are not proved equal"
+    )
+    _add_scan_flags(
+        add["scan"](
+            "find what programs use of TF1 and Keras 2; exit 1 where anything is found, 2 where a "
+            "file cannot be read"
+        )
     )
     _add_checkpoint_flags(inspect, convert, verify)
     for sub in (inspect, convert, verify, compare):
@@ -196,6 +211,21 @@ def _add_compare_flags(compare):
     )
     compare.add_argument("--seed", type=int, default=0, metavar="N", help="of random batches")
     compare.add_argument("--steps", type=int, metavar="N", help="of training (default: 200)")
+
+
+def _add_scan_flags(scan):
+    scan.add_argument("paths", metavar="PATH", nargs="+", help="Python files, notebooks, folders")
+    scan.add_argument("--json", action="store_true", help="the same for programs")
+    scan.add_argument(
+        "--format", choices=("text", "json", "sarif", "markdown"), default="text", help="of output"
+    )
+    for flag, words in (("--select", "take these alone"), ("--ignore", "leave these out")):
+        scan.add_argument(
+            flag, type=_names, default=(), metavar="ID,…", help=f"{words}: S512, or S5 for S5…"
+        )
+    scan.add_argument(
+        "--exclude", type=_names, default=(), metavar="PATTERN,…", help="of paths, or of names"
+    )
 
 
 def _add_checkpoint_flags(inspect, convert, verify):

@@ -39,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     arguments = parser().parse_args(words)
     check(arguments)
+    if arguments.command == "scan":  # it reads text, and runs nothing
+        from tf1port import __main__
+
+        return __main__.main(words)
     seconds = limits.SECONDS if arguments.time_limit is None else arguments.time_limit
     most = memory.limit(arguments)
     with _scratch() as folder, _raising_on_termination():

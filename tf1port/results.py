@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tf1port.comparison.ladder.entries import Control
     from tf1port.comparison.report.form import Report
     from tf1port.numerics.comparison import Check
+    from tf1port.scanning.report.form import Report as ScanReport
 
 
 def text(lines: Iterable[str]) -> str:
@@ -231,3 +232,40 @@ class Controls:
         from tf1port.comparison.controls.matrix import lines
 
         return text(lines(self.rows))
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Where programs use TF1 and Keras 2, and what becomes of it.
+
+    Attributes:
+        report: all of it: "findings", "idioms", "order" of work, "not_read".
+    """
+
+    report: "ScanReport"
+
+    @property
+    def exit_code(self) -> int:
+        """2 where a file could not be read, else 1 where anything was found, else 0."""
+        return 2 if self.report["not_read"] else min(self.report["places"], 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report."""
+        return dict(self.report)
+
+    def to_sarif(self) -> dict[str, Any]:
+        """The findings as a log of SARIF 2.1.0."""
+        from tf1port.scanning.report import sarif
+
+        return sarif.document(self.report)
+
+    def to_markdown(self) -> str:
+        """The report as Markdown."""
+        from tf1port.scanning.report import markdown
+
+        return text(markdown.text(self.report).splitlines())
+
+    def __str__(self) -> str:
+        from tf1port.scanning.report import terminal
+
+        return text(terminal.lines(self.report))

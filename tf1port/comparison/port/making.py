@@ -59,7 +59,7 @@ class Making:
         output = _called(model, calling, self.example)
         if output is not None:
             drawing.set_output(output)
-        self._head = _head(model, self.map, output)
+        self._head = head_of(model, self.map, output)
         self.batches = batches(self.map, drawing, steps=steps)
         self.example = self.batches[0][0]
         self.first = self.legacy(own)
@@ -159,7 +159,7 @@ def _called(model, calling, inputs):
         return None
 
 
-def _head(model, port_map, output):
+def head_of(model, port_map, output):
     """The Head of a model with such an output, or with an unknown one (None)."""
     layers = naming.layers(model, port_map.layers)
     outputs = [name for name in getattr(model, "output_names", ())[:1] if name in layers]

@@ -1,7 +1,7 @@
 """The command line of the tool: python -m tf1port COMMAND ...
 
-So started, and as `tf1port COMMAND`, it does the command in a process of its own with limits
-(tf1port.isolation); `main` does it in the process that it is called in.
+Started like this, or as `tf1port COMMAND`, it runs the command in a process of its own with limits
+(tf1port.isolation); `main` runs it in the calling process.
 """
 
 import json
@@ -31,12 +31,12 @@ def _run(argv):
     if arguments.command == "scan":
         return _scan(arguments)
     commands = {"inspect": _inspect, "convert": _convert, "verify": _verify, "compare": _compare}
-    found, *wrote = commands[arguments.command](arguments)
-    if arguments.json:  # which escapes what the names of a checkpoint may hold
-        print(json.dumps(found.to_json(), indent=1))
+    result, *wrote = commands[arguments.command](arguments)
+    if arguments.json:  # json.dumps escapes control characters in names
+        print(json.dumps(result.to_json(), indent=1))
     else:
-        print("\n".join([str(found), *map(printable, wrote)]))
-    return found.outcome.exit_code if hasattr(found, "outcome") else 0
+        print("\n".join([str(result), *map(printable, wrote)]))
+    return result.outcome.exit_code if hasattr(result, "outcome") else 0
 
 
 def _inspect(arguments):
@@ -88,12 +88,12 @@ def _compare(arguments):
     folder = files.writable(report_folder(arguments))
     command = as_typed(arguments, "tf1port", "compare")
     shown = None if arguments.json else _show_check
-    found = api.prove(port, name=name, command=command, on_check=shown)
-    return [found, f"wrote {found.write(folder)}"]
+    comparison = api.prove(port, name=name, command=command, on_check=shown)
+    return [comparison, f"wrote {comparison.write(folder)}"]
 
 
 def _show_check(entry):
-    """A row of the table, on standard error, as soon as it is known."""
+    """Prints a row of the table on standard error."""
     from tf1port.comparison.report.terminal import check_lines
     from tf1port.progress import line
 

@@ -1,8 +1,8 @@
-"""The process that does a command for tf1port.isolation, which starts it and watches over it.
+"""The process that runs a command for tf1port.isolation, which starts and monitors it.
 
 It reads a request from standard input, a line of JSON, and writes lines of JSON to a pipe: the
-steps that have a limit as they begin, at last the answer. What TensorFlow and graphs write to
-standard output and error goes to a file; progress and messages go where the parent's do.
+steps that have a limit as they begin, at last the answer. Standard output and error of TensorFlow
+and of graphs go to a file; progress and messages go where the parent's do.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import threading
 
 
 def main() -> None:
-    """Does one command. The answer has its exit code and what it would have printed."""
+    """Runs one command. The answer has its exit code and its output."""
     request = json.loads(sys.stdin.readline())
     sys.path[:] = request["path"]
     _without_core_file()
@@ -24,27 +24,27 @@ def main() -> None:
 
     from tf1port import __main__, limits
 
-    def tell(**event: object) -> None:
+    def send(**event: object) -> None:
         events.write(json.dumps(event) + "\n")
 
-    limits.configure(request["seconds"], lambda step: tell(step=step))
+    limits.configure(request["seconds"], lambda step: send(step=step))
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        code = __main__.main(request["words"])
-    tell(code=code, printed=printed.getvalue())
+        code = __main__.main(request["argv"])
+    send(code=code, printed=printed.getvalue())
     sys.stderr.flush()
     events.close()
-    os._exit(code)  # nothing that a library has left running is waited for
+    os._exit(code)  # without waiting for threads that a library has left running
 
 
 def _end_with_parent() -> None:
-    """Ends this process once the parent is gone, which holds the other end of standard input."""
+    """Ends this process once the parent is gone, and with it the other end of standard input."""
     sys.stdin.read()
     os._exit(1)
 
 
 def _without_core_file() -> None:
-    """No file is left where TensorFlow aborts."""
+    """Prevents a core file where TensorFlow aborts."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 

@@ -1,10 +1,10 @@
-"""What a user did wrong, as one line."""
+"""Errors of the user, as one line."""
 
 
 class UserError(Exception):
-    """Bad input; the message is one line that says what is wrong and what to do about it."""
+    """Bad input; the message is one line: what was expected, what came, what to do."""
 
 
 def printable(text: str) -> str:
-    """What a third party wrote as it may be printed: in one line, without escapes of its own."""
+    """A third party's text in printable form: on one line, with control characters escaped."""
     return text if text.isprintable() else ascii(text)[1:-1]

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside, then renamed."""
+"""Atomic writes: files are written beside their target, then renamed."""
 
 import json
 import os

@@ -1,8 +1,8 @@
 """A command in a process of its own, with limits of time and memory.
 
-A graph is code of a third party: it may never end, take all memory or make TensorFlow abort. So
+A graph is code of a third party: it may never end, exhaust memory or make TensorFlow abort. So
 the command that reads it runs in a child process (tf1port._worker). This one imports nothing
-large, prints what the child answers, and says in one line what ended it otherwise.
+large, prints the child's output, and reports in one line what ended it otherwise.
 """
 
 import contextlib
@@ -25,50 +25,50 @@ from tf1port.errors import UserError, printable
 
 WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_worker.py")
 POLL = 0.05  # s between two looks at the child's memory
-GRACE = 1.0  # s beyond a step's limit, in which the child can say so itself
+GRACE = 1.0  # s beyond a step's limit, in which the child can report it itself
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command in a process of its own; returns its exit code.
 
-    Where the child is ended by a limit, a signal or TensorFlow, that is 2.
+    That is 2 where the child is ended by a limit, a signal or TensorFlow.
     """
     return reporting(lambda: _run(sys.argv[1:] if argv is None else list(argv)))
 
 
-def _run(words: list[str]) -> int:
-    arguments = parser().parse_args(words)
+def _run(argv: list[str]) -> int:
+    arguments = parser().parse_args(argv)
     check(arguments)
     if arguments.command == "scan":  # it reads text, and runs nothing
         from tf1port import __main__
 
-        return __main__.main(words)
+        return __main__.main(argv)
     seconds = limits.SECONDS if arguments.time_limit is None else arguments.time_limit
-    most = memory.limit(arguments)
+    memory_limit = memory.limit(arguments)
     with _scratch() as folder, _raising_on_termination():
-        child = Child(words, folder, seconds=seconds)
+        child = Child(argv, folder, seconds=seconds)
         try:
-            answer = child.watch(seconds=seconds, most=most)
+            answer = child.watch(seconds=seconds, most=memory_limit)
         finally:
             child.end()
-            _remove_parts(arguments, child.process.pid)
+            _remove_unfinished(arguments, child.process.pid)
     sys.stdout.write(answer["printed"])
     return int(answer["code"])
 
 
 class Child:
-    """The process that does a command.
+    """The process that runs a command.
 
     Args:
-        words: the command line. folder: for its temporary files. seconds: that a step may take.
+        argv: the command line. folder: for its temporary files. seconds: that a step may take.
     """
 
-    def __init__(self, words: list[str], folder: str, *, seconds: float) -> None:
+    def __init__(self, argv: list[str], folder: str, *, seconds: float) -> None:
         self.log = os.path.join(folder, "log")
         self.events, writing = os.pipe()
         stderr = os.dup(2)
         request = {
-            "words": words,
+            "argv": argv,
             "seconds": seconds,
             "events": writing,
             "stderr": stderr,
@@ -86,7 +86,7 @@ class Child:
             )
         os.close(writing)
         os.close(stderr)
-        self._say(request)
+        self._send(request)
         self.step: str | None = None
         self.since = time.monotonic()
 
@@ -94,18 +94,18 @@ class Child:
         """The child's answer.
 
         Args:
-            seconds: that a step may take. most: bytes that the child may hold.
+            seconds: that a step may take. most: bytes of memory that the child may use.
 
         Raises:
             UserError: it was ended before it answered.
         """
-        left = b""
+        rest = b""
         while True:
             ready, _, _ = select.select([self.events], [], [], POLL)
             read = os.read(self.events, 2**16) if ready else b""
             if ready and not read:
                 raise UserError(self._ended())
-            *lines, left = (left + read).split(b"\n")
+            *lines, rest = (rest + read).split(b"\n")
             for event in map(json.loads, lines):
                 if "code" in event:
                     return event
@@ -131,9 +131,9 @@ class Child:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
 
-    def _say(self, request: dict[str, Any]) -> None:
+    def _send(self, request: dict[str, Any]) -> None:
         assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it has ended already: `watch` says so
+        with contextlib.suppress(BrokenPipeError):  # it has ended already: `watch` reports it
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
 
@@ -145,14 +145,14 @@ class Child:
             why = f" ({reason})" if (reason := self._reason()) else ""
             return f"TensorFlow aborted{doing}{why}: the files are damaged, or made to do that"
         if code < 0:
-            names = {one.value: one.name for one in signal.Signals}
+            names = {number.value: number.name for number in signal.Signals}
             name = names.get(-code, f"signal {-code}")
             return f"{name} ended the process{doing}: it crashed, or the system was out of memory"
         why = f" ({reason})" if (reason := self._reason()) else ""
         return f"the process ended without an answer{doing}{why}: the files are not to be trusted"
 
     def _reason(self) -> str:
-        """The last line that was logged on what went wrong."""
+        """The last error message in the log."""
         with open(self.log, encoding="utf-8", errors="replace") as file:
             lines = [line.strip() for line in file.readlines()[-100:]]
         failures = [line for line in lines if "Check failed" in line or "Error" in line]
@@ -161,7 +161,7 @@ class Child:
 
 @contextlib.contextmanager
 def _scratch() -> Iterator[str]:
-    """A folder for temporary files, that is gone afterwards however the child ends."""
+    """A folder for temporary files, which is removed however the child ends."""
     folder = tempfile.mkdtemp(prefix="tf1port-")
     try:
         yield folder
@@ -184,12 +184,12 @@ def _raising_on_termination() -> Iterator[None]:
 
 
 def _flags() -> list[str]:
-    """The interpreter's own flags. What is beside the worker's file is not to be imported."""
+    """The interpreter's own flags, and -P: modules beside the worker's file are not imported."""
     return ["-P", *subprocess._args_from_interpreter_flags()]  # type: ignore[attr-defined]
 
 
-def _remove_parts(arguments: Any, pid: int) -> None:
-    """Removes what a child that was ended has begun to write (tf1port.files.replacing)."""
+def _remove_unfinished(arguments: Any, pid: int) -> None:
+    """Removes unfinished files of a child that was ended (tf1port.files.replacing)."""
     target = getattr(arguments, "to", None)
     folders = [os.path.dirname(target) or "."] if target else []
     if arguments.command == "compare":

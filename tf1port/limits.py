@@ -1,7 +1,7 @@
-"""How long one run or import of a third party's graph may take, and who is told that it begins.
+"""Time limits of one run or import of a third party's graph, and a listener for their begin.
 
-In a process of its own (tf1port.isolation) the parent is told, and ends the process where a step
-takes longer: some kernels know no deadline, and TensorFlow runs some while it imports a graph.
+In a process of its own (tf1port.isolation) the listener is the parent, which ends the process where
+a step takes longer: some kernels have no deadline, and TensorFlow runs some at import of a graph.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,51 +9,51 @@ from contextlib import contextmanager
 
 SECONDS = 60.0
 SEARCH = "searching the graph"
-_TIMES = {SEARCH: 10}  # of the limit: a search waits for nothing, and is long for a large graph
+_TIMES = {SEARCH: 10}  # times the limit: a search cannot hang, but is long for a large graph
 
 _steps: list[str] = []
 _listeners: list[Callable[[str | None], None]] = []
 _seconds: list[float] = []
 
 
-def configure(seconds: float, tell: Callable[[str | None], None]) -> None:
+def configure(seconds: float, listener: Callable[[str | None], None]) -> None:
     """Sets the limit of this process.
 
     Args:
         seconds: that a step may take.
-        tell: called with the step that begins or goes on, and with None where none does.
+        listener: called with the step that begins or continues, and with None where none does.
     """
-    _seconds[:], _listeners[:] = [seconds], [tell]
+    _seconds[:], _listeners[:] = [seconds], [listener]
 
 
 def seconds() -> float:
-    """What a step may take, in s."""
+    """The time limit of a step, in s."""
     return _seconds[0] if _seconds else SECONDS
 
 
-def allowed(what: str, limit: float) -> float:
-    """What a step may take, in s, under a limit."""
-    return _TIMES.get(what, 1) * limit
+def allowed(name: str, limit: float) -> float:
+    """The time limit of a step by name, in s, from the general limit."""
+    return _TIMES.get(name, 1) * limit
 
 
-def exceeded(what: str, limit: float | None = None) -> str:
-    """What to say of a step that took too long, under a limit or that of this process."""
-    limit = allowed(what, seconds() if limit is None else limit)
-    return f"{what} did not finish within {limit:g} s: --time-limit gives it longer"
+def exceeded(name: str, limit: float | None = None) -> str:
+    """The message on a step that took too long, for a limit or that of this process."""
+    limit = allowed(name, seconds() if limit is None else limit)
+    return f"{name} did not finish within {limit:g} s: --time-limit gives it longer"
 
 
 @contextmanager
-def step(what: str) -> Iterator[None]:
-    """Within it the process does one step that counts, such as "running the graph"."""
-    _steps.append(what)
-    _tell()
+def step(name: str) -> Iterator[None]:
+    """A step with a limit, such as "running the graph"."""
+    _steps.append(name)
+    _notify()
     try:
         yield
     finally:
         _steps.pop()
-        _tell()
+        _notify()
 
 
-def _tell() -> None:
-    for tell in _listeners:
-        tell(_steps[-1] if _steps else None)
+def _notify() -> None:
+    for listener in _listeners:
+        listener(_steps[-1] if _steps else None)

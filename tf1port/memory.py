@@ -1,4 +1,4 @@
-"""How much memory a process holds, and how much it may."""
+"""The memory that a process uses, and its limit."""
 
 import glob
 import os
@@ -6,12 +6,12 @@ from typing import Any
 
 GB = 10**9
 _BASE = 4 * GB  # of TensorFlow, Keras and a small model that is trained in two dtypes
-_TIMES = 20  # what training copies of a checkpoint in float64 takes, of its size
+_TIMES = 20  # times the checkpoint's size, for training copies of it in float64
 _SHARE = 0.9  # of the machine's memory
 
 
 def limit(arguments: Any) -> int:
-    """The bytes that a command may hold: by its --memory-limit, or by its files and the machine."""
+    """The memory limit of a command in bytes: --memory-limit, or by its files and the machine."""
     if arguments.memory_limit is not None:
         return int(arguments.memory_limit * GB)
     checkpoint = getattr(arguments, "checkpoint", None) or getattr(arguments, "legacy", None)
@@ -19,7 +19,7 @@ def limit(arguments: Any) -> int:
 
 
 def resident(pid: int) -> int:
-    """The bytes that a process holds in memory; 0 where the system does not say."""
+    """The resident memory of a process in bytes; 0 where it is unknown."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -28,7 +28,7 @@ def resident(pid: int) -> int:
 
 
 def exceeded(used: int, most: int, doing: str | None) -> str:
-    """What to say of a process that holds too much."""
+    """The message on a process that uses too much memory."""
     at = f"{doing} takes" if doing else "it takes"
     return (
         f"{at} {used / GB:.1f} GB of memory, more than {most / GB:.2g} GB: --memory-limit gives "
@@ -47,13 +47,13 @@ def _size(checkpoint: str | None) -> int:
 
 
 def _machine() -> float:
-    """The bytes of memory that there are: of the machine, or of the container that this runs in."""
+    """The memory of the machine, or of the container that this runs in, in bytes."""
     try:
-        found = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        physical = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (ValueError, OSError):
         return float("inf")
     try:
         with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:
-            return min(found, float(file.read()))
-    except (OSError, ValueError):  # there is no such file, or it says "max"
-        return found
+            return min(physical, float(file.read()))
+    except (OSError, ValueError):  # there is no such file, or its content is "max"
+        return physical

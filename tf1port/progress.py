@@ -1,4 +1,4 @@
-"""A bar on standard error for what takes long; nothing where that is no terminal."""
+"""A progress bar on standard error; none where that is no terminal."""
 
 import sys
 
@@ -10,9 +10,9 @@ def line(text):
     tqdm.write(text, file=sys.stderr)
 
 
-def progress(items, what, *, unit, total=None, delay=0):
-    """The items, with a bar while they are taken; none in the first `delay` seconds."""
+def progress(items, label, *, unit, total=None, delay=0):
+    """Iterates over the items with a progress bar, which is shown after `delay` seconds."""
     quiet = not sys.stderr.isatty()
     return tqdm(
-        items, desc=what, unit=unit, total=total, delay=delay, disable=quiet, leave=not delay
+        items, desc=label, unit=unit, total=total, delay=delay, disable=quiet, leave=not delay
     )

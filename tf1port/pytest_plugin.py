@@ -1,6 +1,6 @@
-"""The checks of a port as parametrized tests in a suite of one's own.
+"""The checks of a port as parametrized tests in a user's own test suite.
 
-Where tf1port is installed, pytest finds it by itself. In conftest.py:
+Where tf1port is installed, pytest loads it automatically. In conftest.py:
 
     @pytest.fixture(scope="session")
     def port():
@@ -11,7 +11,7 @@ and a test, which runs once for every check in float32 and float64:
     def test_port(port_check):
         port_check.assert_equal()
 
-The ladder is run once, for the first of them.
+The ladder is run once, for the first test.
 """
 
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ _CHECKS = {"float32": checks.NAMES[:8], "float64": checks.NAMES[:7]}
 
 
 class PortCheck(NamedTuple):
-    """What the ladder found on one check in one dtype: entries of the report."""
+    """The result of one check in one dtype: entries of the report."""
 
     name: str
     dtype: str
@@ -40,7 +40,7 @@ class PortCheck(NamedTuple):
         Skips it where the claim needs nothing and nothing was compared.
         """
         if not self.entries:
-            pytest.fail(f"the ladder says nothing of {self.name} in {self.dtype}", pytrace=False)
+            pytest.fail(f"the ladder has no {self.name} in {self.dtype}", pytrace=False)
         compared = [entry for entry in self.entries if entry["applies"]]
         failed = [outcome.difference(entry, compared) for entry in compared if not entry["passed"]]
         failed += self._diagnosis() if failed else []
@@ -51,11 +51,11 @@ class PortCheck(NamedTuple):
             pytest.skip("; ".join(entry["why"] for entry in self.entries if not entry["applies"]))
 
     def _diagnosis(self) -> list[str]:
-        found = self.breaks
-        if found is None or found["check"] != self.name:
+        first_break = self.breaks
+        if first_break is None or first_break["check"] != self.name:
             return []
-        causes = [cause["cause"] for cause in found["diagnosis"]]
-        return [f"probable cause: {'; '.join(causes) or outcome.cause(found)}"]
+        causes = [cause["cause"] for cause in first_break["diagnosis"]]
+        return [f"probable cause: {'; '.join(causes) or outcome.cause(first_break)}"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

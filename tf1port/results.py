@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def text(lines: Iterable[str]) -> str:
-    """Lines as they may be printed: what a third party wrote stays in its line, without escapes."""
+    """Lines as printable text: a third party's names cannot break lines or write escapes."""
     return "\n".join(map(printable, lines))
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a TF1 checkpoint holds.
+    """The contents of a TF1 checkpoint.
 
     Attributes:
         checkpoint: its prefix. format: of its files. graph: path of its `.meta`, or None.
@@ -84,7 +84,7 @@ class Converted:
 
     @property
     def left_out(self) -> list[str]:
-        """What of the program is not in the model, a line each."""
+        """The features of the program that are not in the model, a line each."""
         return list(self.map["left_out"])
 
     def to_json(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class Reversed:
     """A converted model that was written back as a TF1 checkpoint.
 
     Attributes:
-        prefix: of the checkpoint. variables: the names of what it holds, sorted.
+        prefix: of the checkpoint. variables: their names, sorted.
     """
 
     prefix: str
@@ -116,7 +116,7 @@ class Reversed:
 
 @dataclass(frozen=True)
 class Verification:
-    """How a checkpoint's own graph and its Keras model compare.
+    """The comparison of a checkpoint's own graph with its Keras model.
 
     Attributes:
         outcome: an Outcome. verdict: the outcome as a sentence, with its claim.
@@ -141,9 +141,10 @@ class Verification:
         """All of it; numbers that are not finite are text."""
         from tf1port.comparison.report.terminal import finite
 
-        found = {"passed": self.passed, "outcome": self.outcome, "verdict": self.verdict}
-        found |= {"against": self.against, "notes": list(self.notes)}
-        return finite({**found, "not_compared": list(self.not_compared), "checks": self._entries()})
+        fields = {"passed": self.passed, "outcome": self.outcome, "verdict": self.verdict}
+        fields |= {"against": self.against, "notes": list(self.notes)}
+        fields |= {"not_compared": list(self.not_compared), "checks": self._entries()}
+        return finite(fields)
 
     def __str__(self) -> str:
         from tf1port.comparison.report.terminal import check_lines
@@ -158,10 +159,10 @@ class Verification:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two sides compare on the ladder.
+    """The comparison of two sides on the ladder.
 
     Attributes:
-        report: all of it, in the form of report.json.
+        report: the content of report.json.
     """
 
     report: "Report"
@@ -208,7 +209,7 @@ class Controls:
     """Known mistakes that were made on purpose in a port, and whether each was noticed.
 
     Attributes:
-        rows: one for each of them.
+        rows: one for each known mistake.
     """
 
     rows: "Sequence[Control]"

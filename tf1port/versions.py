@@ -1,4 +1,4 @@
-"""What a comparison was made with, for its report."""
+"""The versions of packages, for a report."""
 
 import importlib
 import platform
@@ -6,9 +6,9 @@ from contextlib import suppress
 
 
 def installed(*packages):
-    """Versions of Python, NumPy and those of the named packages that are there, by name."""
-    found = {"python": platform.python_version()}
+    """Versions of Python, NumPy and those of the named packages that are installed, by name."""
+    versions = {"python": platform.python_version()}
     for package in ("numpy", *packages):
         with suppress(ModuleNotFoundError):
-            found[package] = importlib.import_module(package).__version__
-    return found
+            versions[package] = importlib.import_module(package).__version__
+    return versions

@@ -58,7 +58,7 @@ LOSSES = (
     _optimized(catalogue.MOMENTUM, 6, SGD, momentum=0.9),
     _optimized(catalogue.AMSGRAD, 6, ADAM, amsgrad=True),
     _forgetting(catalogue.SLOTS_BETWEEN_FITS),
-    _forgetting(catalogue.MADE_ANEW),
+    _forgetting(catalogue.OPTIMIZER_RESET),
 )
 
 RESUME = (

@@ -60,8 +60,8 @@ def dense(digits):
 def rows(dense):
     """What became of one wrong port for each of the checks 1 to 5."""
     with pytest.MonkeyPatch.context() as patch:
-        names = ("biases left behind", "linear for relu", "softmax applied twice")
-        names += ("gradients divided by the size of the batch once more", "weight decay")
+        names = ("biases not loaded", "linear for relu", "softmax applied twice")
+        names += ("gradients divided by the batch size twice", "weight decay")
         try_only(patch, *map(named, names))
         return controls.matrix(*dense)
 
@@ -100,11 +100,11 @@ def test_what_one_step_or_one_example_hides_is_left_out():
     }
     assert hidden == {
         "recurrent kernels transposed",
-        "state not carried from step to step",
+        "state not passed from step to step",
         "steps read backwards",
         "gradients cut between steps",
         "loss summed over the batch",
-        "gradients divided by the size of the batch once more",
+        "gradients divided by the batch size twice",
     }
 
 
@@ -139,7 +139,7 @@ def test_lines_show_mistakes_by_checks(rows):
     assert head.split()[:5] == ["id", "known", "mistake", "variables", "outputs"]
     assert body[0].startswith("P1 ")
     assert "FAILS" in body[0]
-    assert body[0].endswith("biases left behind (P1)")
+    assert body[0].endswith("biases not loaded (P1)")
     assert last == "5 of 5 known mistakes are noticed where they have to be"
 
 
@@ -275,10 +275,10 @@ def test_changes_of_a_state_lose_what_they_say():
     state = State(ones, {"w/m": np.ones(2)}, 7)
     own = State({name: value * 5 for name, value in ones.items()}, {}, 0)
     changed = {pitfall.name: change(state, own) for pitfall, change in states.RESUMED.items()}
-    assert not changed["slots not taken over"].slots["w/m"].any()
-    assert changed["step count not taken over"] == state._replace(count=0)
-    assert changed["optimizer's state not taken over"].count == 0
-    assert changed["nothing taken over"] is own
-    kept = changed["moving statistics not taken over"].weights
+    assert not changed["slots not loaded"].slots["w/m"].any()
+    assert changed["step count not loaded"] == state._replace(count=0)
+    assert changed["optimizer's state not loaded"].count == 0
+    assert changed["nothing restored"] is own
+    kept = changed["moving statistics not restored"].weights
     assert kept["normalization/moving_mean"].tolist() == [5, 5]
     assert kept["w"].tolist() == [1, 1]

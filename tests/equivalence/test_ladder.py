@@ -38,7 +38,7 @@ def test_right_port_passes_every_check(config, weights, batches, dtype):
 
 # The quantity that shows a mistake first: within a check there may be several.
 NOTICED = {
-    "biases left behind": "weights",
+    "biases not loaded": "weights",
     "float32 for float64": "weights",
     "rows of input and state exchanged in the kernels": "outputs",
     "second and third layer exchanged": "outputs",
@@ -49,7 +49,7 @@ NOTICED = {
     "last output repeated beyond the length": "outputs of lengths",
     "loss summed over the batch": "loss",
     "an example too many": "accuracy",
-    "gradients divided by the size of the batch once more": "gradients",
+    "gradients divided by the batch size twice": "gradients",
     "beta_1 is 0.95": "slots",
     "beta_2 is 0.99": "slots",
     "learning rate doubled": "stepped weights",

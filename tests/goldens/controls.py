@@ -11,7 +11,7 @@ from tf1port.pitfalls.weights import (
     memory_not_read,
     pixels_by_column,
     profile_not_read,
-    statistics_left_behind,
+    statistics_not_loaded,
     streams_exchanged,
 )
 
@@ -27,8 +27,8 @@ CONTROLS = {
     ("row-lstm", gates_exchanged.__name__): Control(gates_exchanged),
     ("row-lstm", forget_bias_dropped.__name__): Control(forget_bias_dropped),
     # Training takes the batch's statistics.
-    ("row-lstm", statistics_left_behind.__name__): Control(
-        statistics_left_behind, frozenset({"loss", "gradients", "losses, 50"})
+    ("row-lstm", statistics_not_loaded.__name__): Control(
+        statistics_not_loaded, frozenset({"loss", "gradients", "losses, 50"})
     ),
     ("nested-rnn", profile_not_read.__name__): Control(profile_not_read),
     ("nested-rnn", streams_exchanged.__name__): Control(streams_exchanged),

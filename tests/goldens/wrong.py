@@ -2,10 +2,10 @@
 
 from shared import batches, datasets
 from tests import goldens
-from tf1port.pitfalls.weights import kernel_rows_exchanged, layers_exchanged, state_not_carried
+from tf1port.pitfalls.weights import kernel_rows_exchanged, layers_exchanged, state_not_passed
 
 WEIGHTS = {
-    wrong.__name__: wrong for wrong in (kernel_rows_exchanged, layers_exchanged, state_not_carried)
+    wrong.__name__: wrong for wrong in (kernel_rows_exchanged, layers_exchanged, state_not_passed)
 }
 
 

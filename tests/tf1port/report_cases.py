@@ -220,7 +220,7 @@ def _cause(words, pitfall, max_abs, *, explains):
 def _controls():
     caught = [
         ("P6", "gates swapped", "the kernel's gates in Keras order i, f, c, o", 2),
-        ("P3", "forget bias forgotten", "TF1 adds 1 at run time, the checkpoint has not", 2),
+        ("P3", "forget bias left out", "TF1 adds 1 at run time, the checkpoint has not", 2),
         ("P54", "epsilon 1e-7", "Keras' default instead of TF1's 1e-8", 5),
         ("P63", "counter + 1", "the slots' step count begins one late", 7),
         ("P60", "UPDATE_OPS left out", "moving means never move", 8),

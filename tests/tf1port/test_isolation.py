@@ -254,7 +254,7 @@ def test_what_this_process_holds_is_known():
 
 def test_what_is_passed_on_is_json(monkeypatch):
     sent = []
-    monkeypatch.setattr(Child, "_say", lambda child, request: sent.append(request))
+    monkeypatch.setattr(Child, "_send", lambda child, request: sent.append(request))
     monkeypatch.setattr(Child, "watch", lambda child, **_: {"code": 3, "printed": "said\n"})
     assert isolated("inspect", PREFIX) == (3, "said\n", "")
-    assert json.loads(json.dumps(sent))[0]["words"] == ["inspect", PREFIX]
+    assert json.loads(json.dumps(sent))[0]["argv"] == ["inspect", PREFIX]

@@ -144,15 +144,15 @@ WRONG = [
         "weights with forget bias",
         "gates in the order i, c, f, o for i, f, c, o in",
     ),
-    (forget_bias_forgotten, "weights with forget bias", "forget bias forgotten"),
+    (forget_bias_forgotten, "weights with forget bias", "forget bias left out"),
     (layers_exchanged, "weights with forget bias", None),
     (mask_ignored, "outputs", "mask ignored"),
     (wrong_activation, "outputs", "hard_sigmoid for sigmoid"),
     (default_epsilon, "stepped weights", "epsilon is 1e-07, not 1e-08"),
     (other_rate, "stepped weights", "learning_rate is 0.001, not 0.003"),
     (not_clipped, "slots", "global_clipnorm is None, not 1"),
-    (slots_lost, "slots", "slots not taken over"),
-    (count_lost, "stepped weights", "step count not taken over"),
+    (slots_lost, "slots", "slots not loaded"),
+    (count_lost, "stepped weights", "step count not loaded"),
 ]
 
 

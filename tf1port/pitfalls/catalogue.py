@@ -1,7 +1,7 @@
-"""Each known porting mistake once, as data: docs/pitfalls.md is made from it.
+"""Each known porting mistake once, as data: docs/pitfalls.md is generated from it.
 
 The controls make these mistakes on purpose (tf1port/comparison/controls), the diagnosis looks for
-them (tf1port/comparison/diagnosis), and both speak of them by their ids. Runs on Python 3.7.
+them (tf1port/comparison/diagnosis), and both refer to them by their ids. Runs on Python 3.7.
 
 To add one: a Pitfall at the end of its section with the next free number, then write the page anew:
 `python -m tf1port.pitfalls.page > docs/pitfalls.md`.
@@ -11,7 +11,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, Callable, FrozenSet, Optional, Tuple
 
-# What a model must have to suffer from a mistake; the diagnosis finds out what it has.
+# Features of models that a mistake needs; the diagnosis determines those of the model at hand.
 TRAITS = {
     "recurrent": "a recurrent layer",
     "lstm": "an LSTM",
@@ -38,12 +38,12 @@ class Pitfall:
     """A known porting mistake.
 
     Attributes:
-        id: `P` and a number, which is never given to another one.
+        id: `P` and a number, which is never reused.
         name: a few words, unique as well.
-        cause: one sentence: what was done, and what should have been.
-        caught_by: names of the checks (tf1port.comparison.ladder.checks.NAMES) of which the
-            first to fail is one.
-        needs: of TRAITS, what a model must have to suffer from it.
+        cause: one sentence: what is wrong.
+        caught_by: names of the checks (tf1port.comparison.ladder.checks.NAMES) that can be the
+            first to fail.
+        needs: of TRAITS, the features that a model must have for it.
         made_by: "module:function" of this package that makes the mistake on purpose; empty where it
             can only be made in a model's own code.
     """
@@ -56,7 +56,7 @@ class Pitfall:
     made_by: str = ""
 
     def applies(self, traits):
-        """Whether a model with these traits can suffer from it."""
+        """Whether a model with these traits can have this mistake."""
         return self.needs <= set(traits)
 
     @property
@@ -77,7 +77,7 @@ def _pitfall(number, name, cause, checks, needs="", made_by=""):
 
 BIASES = _pitfall(
     1,
-    "biases left behind",
+    "biases not loaded",
     "Kernels are loaded and biases start at zero, where the checkpoint has both.",
     "variables, outputs",
     "bias",
@@ -85,15 +85,15 @@ BIASES = _pitfall(
 )
 STATISTICS = _pitfall(
     2,
-    "statistics of the normalization left behind",
+    "statistics of the normalization not loaded",
     "Moving mean and variance are no trainable variables and were not loaded.",
     "variables, outputs",
     "normalization",
-    "weights:statistics_left_behind",
+    "weights:statistics_not_loaded",
 )
 FORGET_BIAS = _pitfall(
     3,
-    "forget bias forgotten",
+    "forget bias left out",
     "The bias is loaded as the checkpoint has it; TF1's graph adds forget_bias to the forget gate.",
     "variables, outputs",
     "lstm",
@@ -110,13 +110,13 @@ FORGET_BIAS_TWICE = _pitfall(
 DTYPE = _pitfall(
     5,
     "another dtype",
-    "The port computes in float32 where the graph computes in float64, or the other way round.",
+    "The port computes in float32 where the graph computes in float64, or the reverse.",
     "variables",
 )
 GATE_ORDER = _pitfall(
     6,
     "gates in another order",
-    "TF1's kernels hold an LSTM's gates as i, j, f, o; Keras' as i, f, c, o.",
+    "TF1's kernels have an LSTM's gates in the order i, j, f, o; Keras' in the order i, f, c, o.",
     "variables, outputs",
     "lstm",
     "weights:gates_reordered",
@@ -124,7 +124,7 @@ GATE_ORDER = _pitfall(
 GRU_GATES = _pitfall(
     7,
     "update and reset gate exchanged",
-    "TF1's kernels hold a GRU's gates as r, u; Keras' as z (which is u), r.",
+    "TF1's kernels have a GRU's gates in the order r, u; Keras' in the order z (which is u), r.",
     "variables, outputs",
     "gru",
     "layers:gates_exchanged",
@@ -188,7 +188,7 @@ HEIGHT_WIDTH = _pitfall(
 OIHW = _pitfall(
     15,
     "convolution kernels reshaped from OIHW",
-    "Kernels [filter, input, height, width] are reshaped where they were to be transposed.",
+    "Kernels [filter, input, height, width] are reshaped where they should be transposed.",
     "variables, outputs",
     "convolution",
     "weights:kernels_reshaped",
@@ -203,9 +203,9 @@ BY_CHANNEL = _pitfall(
 )
 AVERAGES = _pitfall(
     17,
-    "averages of the weights taken for the weights",
+    "averages used instead of the weights",
     "The port has the moving averages of the variables where the graph computes with these, or the "
-    "other way round.",
+    "reverse.",
     "variables",
 )
 
@@ -213,11 +213,11 @@ AVERAGES = _pitfall(
 
 STATE_LOST = _pitfall(
     18,
-    "state not carried from step to step",
+    "state not passed from step to step",
     "Every time step starts from a state of zeros.",
     "outputs",
     "recurrent",
-    "weights:state_not_carried",
+    "weights:state_not_passed",
 )
 MEMORY = _pitfall(
     19,
@@ -230,7 +230,7 @@ MEMORY = _pitfall(
 STREAM_LOST = _pitfall(
     20,
     "second input not read",
-    "One of two inputs is taken for zeros.",
+    "One of two inputs is read as zeros.",
     "outputs",
     "streams",
     "weights:profile_not_read",
@@ -273,12 +273,12 @@ OTHER_EXAMPLES = _pitfall(
     "Two inputs are shuffled apart.",
     "outputs",
     "streams",
-    "images:streams_of_other_images",
+    "images:streams_misaligned",
 )
 STATES = _pitfall(
     26,
     "c and h of the final state exchanged",
-    "Keras' states (h, c) are taken for TF1's (c, h).",
+    "Keras' states (h, c) are used as TF1's (c, h).",
     "outputs",
     "lstm",
     "sequences:states_exchanged",
@@ -286,7 +286,7 @@ STATES = _pitfall(
 ACTIVATION = _pitfall(
     27,
     "another activation function",
-    "A layer has another activation than the graph's: another default, or one that was left out.",
+    "A layer's activation is not the graph's: a different default, or one that was left out.",
     "outputs",
     "",
     "models:replace_activations",
@@ -294,7 +294,7 @@ ACTIVATION = _pitfall(
 POOLING = _pitfall(
     28,
     "average pooling for max",
-    "The port takes the mean of each window, the graph the largest value.",
+    "The port computes the mean of each window, the graph the maximum.",
     "outputs",
     "pooling",
     "models:average_for_max",
@@ -302,21 +302,21 @@ POOLING = _pitfall(
 NORMALIZATION_EPSILON = _pitfall(
     29,
     "another epsilon of the normalization",
-    "A default of another library's stands for the graph's epsilon.",
+    "Another library's default is used instead of the graph's epsilon.",
     "outputs",
     "normalization",
 )
 LAST_STEP = _pitfall(
     30,
     "last step for the last relevant one",
-    "Sequences are padded, and the output of the last step is taken, padding or not.",
+    "Sequences are padded, and the output of the last step is used, even if it is padding.",
     "outputs",
     "recurrent",
 )
 MASK = _pitfall(
     31,
     "mask ignored",
-    "The recurrent layer runs over the padding of short sequences.",
+    "The recurrent layer processes the padding of short sequences as steps.",
     "outputs",
     "recurrent lengths",
     "sequences:whole",
@@ -324,15 +324,15 @@ MASK = _pitfall(
 LAST_REPEATED = _pitfall(
     32,
     "last output repeated beyond the length",
-    "Keras repeats the last output beyond a sequence's length, TF1 gives zeros.",
+    "Keras repeats the last output beyond a sequence's length, TF1 outputs zeros.",
     "outputs",
     "recurrent lengths",
     "sequences:last_repeated",
 )
 HEAD = _pitfall(
     81,
-    "another output of the recurrent layer taken",
-    "The next layer takes the mean, the first step or another part of the sequence than the "
+    "another output of the recurrent layer used",
+    "The next layer's input is the mean, the first step or another part of the sequence than the "
     "graph's.",
     "outputs",
     "recurrent",
@@ -340,7 +340,7 @@ HEAD = _pitfall(
 STATEFUL = _pitfall(
     33,
     "state kept from batch to batch",
-    "The layer is stateful; the graph starts each batch anew.",
+    "The layer is stateful; the graph starts each batch from its initial state.",
     "outputs, loss, one step, losses of N steps",
     "recurrent",
 )
@@ -368,7 +368,7 @@ RESET_AFTER = _pitfall(
 DROPOUT_ON = _pitfall(
     37,
     "dropout left on",
-    "Dropout drops outside of training as well, as with training=True in the call.",
+    "Dropout is active outside of training as well, as with training=True in the call.",
     "outputs",
 )
 
@@ -389,20 +389,20 @@ AVERAGED = _pitfall(
 ONE_MORE = _pitfall(
     40,
     "an example too many",
-    "The accuracy counts one example more than the batch has right.",
+    "The accuracy counts one correct example too many.",
     "loss",
 )
 SOFTMAX_TWICE = _pitfall(
     41,
     "softmax applied twice",
-    "A loss that takes logits is given probabilities.",
+    "A loss of logits is computed from probabilities.",
     "loss",
     "classes",
 )
 INFERENCE_MODE = _pitfall(
     42,
     "normalization by its moving statistics in training",
-    "The normalization takes its moving statistics in training too, where the graph takes the "
+    "The normalization uses its moving statistics in training too, where the graph uses the "
     "batch's.",
     "loss",
     "normalization",
@@ -411,8 +411,8 @@ INFERENCE_MODE = _pitfall(
 PENALTY = _pitfall(
     43,
     "penalty of the weights left out",
-    "The graph's loss has an L2 term (half the sum of squares, times a factor) that the port's has "
-    "not, or another one.",
+    "The graph's loss has an L2 term (half the sum of squares, times a factor) that is missing or "
+    "different in the port's.",
     "loss",
 )
 SMOOTHING = _pitfall(
@@ -424,22 +424,22 @@ SMOOTHING = _pitfall(
 )
 DROPOUT_RATE = _pitfall(
     45,
-    "keep probability taken for a dropout rate",
-    "TF1's keep_prob is what stays, Keras' rate is what goes: rate = 1 - keep_prob.",
+    "keep probability used as the dropout rate",
+    "TF1's keep_prob is the share that is kept, Keras' rate the one dropped: rate = 1 - keep_prob.",
     "loss",
 )
 
 LOGITS_UNSCALED = _pitfall(
     79,
-    "logits taken for probabilities",
-    "A loss that takes probabilities is given logits: from_logits=True was left out.",
+    "logits used as probabilities",
+    "A loss of probabilities is computed from logits: from_logits=True was left out.",
     "loss",
     "classes",
 )
 DROPOUT_OTHER = _pitfall(
     80,
     "another dropout",
-    "Dropout has another rate than the graph's, or stands where the graph drops nothing.",
+    "Dropout has a rate that is not the graph's, or is applied where the graph has none.",
     "loss",
 )
 
@@ -455,8 +455,8 @@ FORGET_BIAS_IN_GRADIENTS = _pitfall(
 )
 AVERAGED_TWICE = _pitfall(
     47,
-    "gradients divided by the size of the batch once more",
-    "The gradients of a mean are divided by the batch once more, as over replicas.",
+    "gradients divided by the batch size twice",
+    "The gradients of a mean are divided by the batch size again, as over replicas.",
     "gradients",
 )
 SCALED = _pitfall(
@@ -476,7 +476,7 @@ CUT_BETWEEN_STEPS = _pitfall(
 NO_GRADIENT = _pitfall(
     50,
     "no gradient reaches a weight",
-    "A weight is frozen, or its gradient stopped, which the graph trains.",
+    "A weight that the graph trains is frozen, or its gradient is stopped.",
     "gradients",
 )
 
@@ -511,7 +511,7 @@ EPSILON = _pitfall(
 EPSILON_CORRECTED = _pitfall(
     55,
     "Adam with epsilon beside the root of the corrected moment",
-    "Epsilon stands where the paper and PyTorch have it; TF1 and Keras correct the rate instead.",
+    "Epsilon is added as in the paper and PyTorch; TF1 and Keras correct the rate instead.",
     "one step",
     "adam",
     "updates:corrected_first",
@@ -519,7 +519,7 @@ EPSILON_CORRECTED = _pitfall(
 EPSILON_INSIDE = _pitfall(
     56,
     "Adam with epsilon inside the root",
-    "Epsilon is added to the second moment before the root is taken, as RMSProp has it.",
+    "Epsilon is added to the second moment before the square root, as in RMSProp.",
     "one step",
     "adam",
     "updates:inside_the_root",
@@ -527,14 +527,14 @@ EPSILON_INSIDE = _pitfall(
 UNCORRECTED = _pitfall(
     57,
     "Adam without the correction of its moments",
-    "The bias of the first steps' moments stays, as in Adam of some language models.",
+    "The bias of the first steps' moments is not corrected, as in some language models' Adam.",
     "one step",
     "adam",
     "updates:uncorrected",
 )
 CLIPPING = _pitfall(
     58,
-    "gradients clipped otherwise",
+    "gradients clipped differently",
     "Clipping was left out or added, has another bound, or clips each variable where the graph "
     "clips the global norm.",
     "one step",
@@ -542,51 +542,51 @@ CLIPPING = _pitfall(
 WEIGHT_DECAY = _pitfall(
     59,
     "weight decay",
-    "The optimizer takes a share off every weight that the graph's does not, or another one.",
+    "The optimizer decays weights where the graph's does not, or by another factor.",
     "one step",
 )
 UPDATE_OPS = _pitfall(
     60,
     "moving statistics not updated (UPDATE_OPS)",
-    "The update operations of the normalization were forgotten, on one side alone.",
+    "The update operations of the normalization were left out on one side.",
     "one step",
     "normalization",
 )
 STATISTICS_MOMENTUM = _pitfall(
     61,
     "another momentum of the moving statistics",
-    "A default of another library's stands for the graph's momentum.",
+    "Another library's default is used instead of the graph's momentum.",
     "one step",
     "normalization",
 )
 SLOTS = _pitfall(
     62,
-    "slots not taken over",
-    "Weights are taken over from a checkpoint, the optimizer's slots start anew.",
+    "slots not loaded",
+    "Weights are loaded from a checkpoint, the optimizer's slots are reset.",
     "one step, resume",
     "slots",
     "states:without_slots",
 )
 STEP_COUNT = _pitfall(
     63,
-    "step count not taken over",
-    "The count of steps starts over, and with it Adam's correction or a schedule.",
+    "step count not loaded",
+    "The step count is reset, and with it Adam's correction or a schedule.",
     "one step, resume",
     "",
     "states:without_count",
 )
 OPTIMIZER_STATE = _pitfall(
     64,
-    "optimizer's state not taken over",
-    "The optimizer starts anew: no slots, no count.",
+    "optimizer's state not loaded",
+    "The optimizer is reset: slots and step count.",
     "one step, resume",
     "slots",
-    "states:anew",
+    "states:reset",
 )
 UNROUNDED = _pitfall(
     65,
-    "hyper-parameters not rounded to float32, as TF1 holds them",
-    "TF1's graph holds hyper-parameters in float32 whatever its dtype.",
+    "hyper-parameters not rounded to float32, as TF1 stores them",
+    "TF1's graph has hyper-parameters in float32 whatever its dtype.",
     "one step, losses of N steps",
 )
 SPARSE_GRADIENT = _pitfall(
@@ -615,19 +615,19 @@ BATCH_ORDER = _pitfall(
 MOMENTUM = _pitfall(
     69,
     "another momentum of the gradient descent",
-    "The gradient descent has a momentum that the graph's has not, or another one.",
+    "The gradient descent has a momentum that is not the graph's.",
     "one step, losses of N steps",
 )
 AMSGRAD = _pitfall(
     70,
     "AMSGrad for Adam",
-    "The optimizer remembers the largest second moment.",
+    "The optimizer keeps the largest second moment.",
     "one step, losses of N steps",
     "adam",
 )
 SLOTS_BETWEEN_FITS = _pitfall(
     71,
-    "slots lost when training went on",
+    "slots lost between calls of fit",
     "The moments start at zero with each call of fit.",
     "losses of N steps",
     "slots",
@@ -635,24 +635,24 @@ SLOTS_BETWEEN_FITS = _pitfall(
 )
 COUNT_BETWEEN_FITS = _pitfall(
     72,
-    "step count lost when training went on",
-    "The count of steps starts over with each call of fit.",
+    "step count lost between calls of fit",
+    "The step count is reset with each call of fit.",
     "losses of N steps",
     "",
     "states:without_count",
 )
-MADE_ANEW = _pitfall(
+OPTIMIZER_RESET = _pitfall(
     73,
-    "optimizer started anew when training went on",
-    "The model is compiled again before each fit: no slots, no count.",
+    "optimizer reset between calls of fit",
+    "The model is compiled again before each fit: slots and step count are reset.",
     "losses of N steps",
     "slots",
-    "states:anew",
+    "states:reset",
 )
 SCHEDULE = _pitfall(
     74,
     "another schedule of the learning rate",
-    "The rate decays otherwise than the graph's: not at all, later, or by another count of steps.",
+    "The rate's schedule is not the graph's: constant, later, or by another count of steps.",
     "one step, losses of N steps",
 )
 
@@ -660,7 +660,7 @@ SCHEDULE = _pitfall(
 
 STATISTICS_LOST = _pitfall(
     75,
-    "moving statistics not taken over",
+    "moving statistics not restored",
     "Only trainable variables are restored when a training is resumed.",
     "resume",
     "normalization",
@@ -668,8 +668,8 @@ STATISTICS_LOST = _pitfall(
 )
 NOTHING_RESTORED = _pitfall(
     76,
-    "nothing taken over",
-    "No checkpoint was found when a training was resumed, and nothing said so.",
+    "nothing restored",
+    "No checkpoint was found when a training was resumed, and no error was raised.",
     "resume",
     "",
     "states:own_state",
@@ -680,7 +680,7 @@ NOTHING_RESTORED = _pitfall(
 PROBABILITIES = _pitfall(
     77,
     "probabilities exported",
-    "The exported signature gives probabilities, the model logits.",
+    "The exported signature returns probabilities, the model logits.",
     "exports",
     "classes",
 )

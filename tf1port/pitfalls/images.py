@@ -1,4 +1,4 @@
-"""Known mistakes in what a model is fed, as changes of its images. Needs NumPy alone."""
+"""Known mistakes in a model's inputs, as changes of its images. Needs NumPy alone."""
 
 import numpy as np
 
@@ -30,8 +30,8 @@ def columns_for_rows(images):
     return images.swapaxes(1, 2)
 
 
-def streams_of_other_images(images):
-    """The profiles of a batch in another order than its pixels."""
+def streams_misaligned(images):
+    """The profiles of a batch in another order of examples than its pixels."""
     return {**images, "profile": images["profile"][::-1]}
 
 
@@ -42,10 +42,10 @@ CHANGES = (
     Change(catalogue.WINDOW, ("window-rnn",), one_row_later, False),
     Change(catalogue.UNSCALED, (*_RECURRENT, "dense", "conv"), unscaled, False),
     Change(catalogue.IMAGES_TRANSPOSED, ("row-lstm", "conv"), columns_for_rows),
-    Change(catalogue.OTHER_EXAMPLES, ("nested-rnn",), streams_of_other_images),
+    Change(catalogue.OTHER_EXAMPLES, ("nested-rnn",), streams_misaligned),
 )
 
 
 def of(model):
-    """The changes that a model can suffer from."""
+    """The changes that apply to a model."""
     return [change for change in CHANGES if model in change.models]

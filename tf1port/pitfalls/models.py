@@ -45,7 +45,7 @@ def put_back(places):
 
 
 def average_for_max(side, *, back=False):
-    """Gives a side a model with average pooling for max pooling; `back`: the other way round."""
+    """Replaces max pooling by average pooling in a side's model; `back`: the reverse."""
     kinds = [keras.layers.MaxPooling2D, keras.layers.AveragePooling2D]
     before, after = reversed(kinds) if back else kinds
 
@@ -60,14 +60,14 @@ def average_for_max(side, *, back=False):
 
 
 def cut_between_steps(side):
-    """Gradients that end at the step they come from: the state is a constant to each step."""
+    """Cuts gradients between time steps: the state is a constant in each step."""
     for layer in layers_and_cells(side.model):
         if isinstance(layer, keras.layers.SimpleRNNCell | keras.layers.LSTMCell):
             layer.call = _cut(layer.call)
 
 
 def normalize_by_moving_statistics(side):
-    """The normalization in inference mode, in training too."""
+    """Runs the normalization in inference mode in training as well."""
     normalization = side.model.get_layer("normalization")
     call = normalization.call
     normalization.call = lambda inputs, training=None, mask=None: call(inputs, training=False)

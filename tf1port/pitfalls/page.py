@@ -6,12 +6,12 @@ _HEAD = """# Known porting mistakes
 
 Each mistake has an id that never changes: a report names it in its probable cause, and
 `--controls` makes the mistakes on purpose to see that the checks notice them. *Caught by* names the
-checks of which the first to fail is one, *needs* what a model must have to suffer from it: the
+checks that can be the first to fail, *needs* the features that a model must have for it: the
 diagnosis names no mistake that a model cannot have.
 
 <!-- Written by `python -m tf1port.pitfalls.page`; a test keeps it current. -->
 
-| id | mistake | what was done, and what should have been | caught by | needs |
+| id | mistake | what is wrong | caught by | needs |
 |---|---|---|---|---|
 """
 
@@ -26,7 +26,7 @@ def page():
 
 
 def _needs(pitfall):
-    return ", ".join(words for trait, words in TRAITS.items() if trait in pitfall.needs)
+    return ", ".join(text for trait, text in TRAITS.items() if trait in pitfall.needs)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Known mistakes in going on from a state, as changes of it; `own` is what the port has itself."""
+"""Known mistakes in resuming from a state, as changes of it; `own` is the port's own state."""
 
 import numpy as np
 
@@ -17,15 +17,15 @@ def without_count(state, own=None):
     return state._replace(count=0)
 
 
-def anew(state, own=None):
-    """The optimizer as before its first step."""
+def reset(state, own=None):
+    """The optimizer's state before its first step."""
     return without_count(without_slots(state))
 
 
 def without_statistics(state, own):
     """The normalization's own moving statistics."""
-    kept = {name: own.weights[name] for name in statistics(own.weights)}
-    return state._replace(weights={**state.weights, **kept})
+    statistics_ = {name: own.weights[name] for name in statistics(own.weights)}
+    return state._replace(weights={**state.weights, **statistics_})
 
 
 def statistics(weights):
@@ -41,7 +41,7 @@ def own_state(state, own):
 RESUMED = {
     catalogue.SLOTS: without_slots,
     catalogue.STEP_COUNT: without_count,
-    catalogue.OPTIMIZER_STATE: anew,
+    catalogue.OPTIMIZER_STATE: reset,
     catalogue.STATISTICS_LOST: without_statistics,
     catalogue.NOTHING_RESTORED: own_state,
 }

@@ -1,7 +1,7 @@
-"""Update rules that are mistaken for TF1's Adam, once for arrays and for tensors.
+"""Update rules that are mistaken for TF1's Adam, for arrays and tensors alike.
 
 A rule maps the moments m and v, the corrections c1 = 1 - beta_1^t and c2 = 1 - beta_2^t, and
-epsilon to what the learning rate is multiplied with. All arguments may be arrays or tensors.
+epsilon to the factor of the learning rate. All arguments may be arrays or tensors.
 """
 
 import keras
@@ -20,7 +20,7 @@ def corrected_first(m, v, c1, c2, epsilon):
 
 
 def inside_the_root(m, v, c1, c2, epsilon):
-    """Epsilon added before the root is taken, as RMSProp has it."""
+    """Epsilon added before the square root, as in RMSProp."""
     return c2**0.5 / c1 * m / (v + epsilon) ** 0.5
 
 
@@ -37,7 +37,7 @@ WRONG = {
 
 
 class RuledAdam(keras.optimizers.Optimizer):
-    """Adam with one of these rules: its slots have the names of Keras' own."""
+    """Adam with one of these rules; its slots have Keras' names."""
 
     def __init__(self, rule, config):
         super().__init__(config.learning_rate, name="adam")
@@ -45,7 +45,7 @@ class RuledAdam(keras.optimizers.Optimizer):
         self.betas = config.beta_1, config.beta_2
 
     def build(self, variables):
-        """Makes the slots m and v [shape of the variable] of each variable."""
+        """Creates the slots m and v [shape of the variable] of each variable."""
         if self.built:
             return
         super().build(variables)
@@ -60,7 +60,7 @@ class RuledAdam(keras.optimizers.Optimizer):
     def update_step(self, gradient, variable, learning_rate):
         """Updates one variable and its slots."""
         step = keras.ops.cast(self.iterations + 1, variable.dtype)
-        slots = self.moments[variable.ref()]  # Keras hands over TensorFlow's variable
+        slots = self.moments[variable.ref()]  # Keras passes TensorFlow's variable
         moments, corrections = [], []
         for slot, beta, power in zip(slots, self.betas, (gradient, gradient**2), strict=True):
             slot.assign(beta * slot + (1 - beta) * power)

@@ -1,8 +1,8 @@
 """Known mistakes in converting weights, as changes of named weights. Needs NumPy alone.
 
-Each function takes named weights (shared/weights.py) and returns others of the same names and
-shapes; what it is given stays as it is. Names that it does not know pass unchanged, so that it
-serves gradients and slots as well.
+Each function takes named weights (shared/weights.py) and returns new ones of the same names and
+shapes; its argument is not changed. Unknown names are returned unchanged, so that gradients and
+slots are accepted as well.
 """
 
 import itertools
@@ -17,10 +17,10 @@ GATES = "ifco"  # in the order of shared/weights.py
 
 
 class Change(NamedTuple):
-    """A mistake: what it is, the models that can suffer from it, the change of their weights.
+    """A mistake: its pitfall, the models that can have it, the change of their weights.
 
-    moves: the change only moves values, so that it has a way back. words: what to call it where
-    it is not enough to give the name of the pitfall.
+    moves: the change only moves values, so that it can be undone. words: its description, where
+    the pitfall's name is not enough.
     """
 
     pitfall: Pitfall
@@ -36,27 +36,27 @@ class Change(NamedTuple):
 
 
 def gates_reordered(weights, *, order):
-    """The LSTM's gates taken in another order: `order` holds places in GATES."""
-    found = dict(weights)
+    """The LSTM's gates in another order: `order` has indices into GATES."""
+    reordered = dict(weights)
     for name in _starting(weights, "lstm/"):
         gates = np.split(weights[name], 4, axis=-1)
-        found[name] = np.concatenate([gates[place] for place in order], axis=-1)
-    return found
+        reordered[name] = np.concatenate([gates[place] for place in order], axis=-1)
+    return reordered
 
 
 def gates_exchanged(weights):
-    """The LSTM's forget gate taken for its candidate: TF1's order i, j, f, o read as Keras'."""
+    """The LSTM's forget gate and candidate exchanged: TF1's order i, j, f, o read as Keras'."""
     return gates_reordered(weights, order=(0, 2, 1, 3))
 
 
 def forget_bias_added(weights, *, amount):
-    """The forget gate's bias, larger by a constant."""
-    found = dict(weights)
+    """The forget gate's bias increased by a constant."""
+    changed = dict(weights)
     for name in {"lstm/bias"} & set(weights):
-        found[name] = weights[name].copy()
-        units = len(found[name]) // 4
-        found[name][units : 2 * units] += amount
-    return found
+        changed[name] = weights[name].copy()
+        units = len(changed[name]) // 4
+        changed[name][units : 2 * units] += amount
+    return changed
 
 
 def forget_bias_dropped(weights):
@@ -64,14 +64,14 @@ def forget_bias_dropped(weights):
     return forget_bias_added(weights, amount=-1)
 
 
-def statistics_left_behind(weights):
-    """The normalization's statistics as a new model has them."""
+def statistics_not_loaded(weights):
+    """The normalization's statistics with their initial values."""
     starts = {"moving_mean": np.zeros_like, "moving_variance": np.ones_like}
-    found = dict(weights)
+    changed = dict(weights)
     for name, value in weights.items():
         role = name.rpartition("/")[2]
-        found[name] = starts[role](value) if role in starts else value
-    return found
+        changed[name] = starts[role](value) if role in starts else value
+    return changed
 
 
 def biases_dropped(weights):
@@ -85,45 +85,45 @@ def hidden_bias_dropped(weights):
 
 
 def kernel_rows_exchanged(weights):
-    """The state's rows of the joint kernel [x; h] taken for the input's."""
-    found = dict(weights)
+    """The rows of the state in the joint kernel [x; h] exchanged with the input's."""
+    exchanged = dict(weights)
     for name in _recurrent_kernels(weights):
         inputs = name.replace("recurrent_kernel", "kernel")
         rows = np.concatenate([weights[name], weights[inputs]])
-        found[inputs], found[name] = np.split(rows, [len(weights[inputs])])
-    return found
+        exchanged[inputs], exchanged[name] = np.split(rows, [len(weights[inputs])])
+    return exchanged
 
 
 def recurrent_kernels_transposed(weights):
     """The square kernel of every gate transposed."""
-    found = dict(weights)
+    transposed = dict(weights)
     for name in _recurrent_kernels(weights):
         gates = np.split(weights[name], weights[name].shape[1] // len(weights[name]), axis=1)
-        found[name] = np.concatenate([gate.T for gate in gates], axis=1)
-    return found
+        transposed[name] = np.concatenate([gate.T for gate in gates], axis=1)
+    return transposed
 
 
 def layers_exchanged(weights):
-    """The second cell's weights in the third and the other way round."""
+    """The second cell's weights exchanged with the third's."""
     if not _starting(weights, "cell_2/"):
         return dict(weights)
     return _renamed(weights, {"cell_1": "cell_2", "cell_2": "cell_1"})
 
 
-def state_not_carried(weights):
+def state_not_passed(weights):
     """Every step starts from a state of zeros."""
     names = _recurrent_kernels(weights)
     return {k: np.zeros_like(v) if k in names else v for k, v in weights.items()}
 
 
 def logits_reshaped(weights):
-    """The last kernel reshaped from [outputs, inputs], where it was to be transposed."""
+    """The last kernel reshaped from [outputs, inputs] instead of transposed."""
     name = "logits/kernel"
     return {k: v.T.reshape(v.shape) if k == name else v for k, v in weights.items()}
 
 
 def profile_not_read(weights):
-    """The nested RNN's second stream taken for zeros."""
+    """The nested RNN's second stream read as zeros."""
     pixels, profile = _streams(weights)
     address, hidden = (weights["rnn/%s/kernel" % name].copy() for name in ("address", "hidden"))
     address[:profile] = 0
@@ -164,14 +164,14 @@ def kernels_reshaped(weights):
 
 
 def flattened_by_channel(weights):
-    """The last feature maps flattened one after the other, as a graph in NCHW does."""
+    """The last feature maps flattened one after the other, as in an NCHW graph."""
     kernel, channels = weights["logits/kernel"], len(weights["conv_1/bias"])
     moved = kernel.reshape(channels, -1, kernel.shape[1]).transpose(1, 0, 2).reshape(kernel.shape)
     return dict(weights, **{"logits/kernel": moved})
 
 
 def undone(change, weights):
-    """The way back of a change that only moves values."""
+    """The inverse of a change that only moves values."""
     places, end = {}, 0
     for name, value in weights.items():
         places[name] = np.arange(end, end + value.size).reshape(value.shape)
@@ -184,7 +184,7 @@ def undone(change, weights):
 
 
 def gates_cause(order):
-    """How the cause is called of gates in another order."""
+    """The description of gates in another order."""
     return "gates in the order %s for i, f, c, o" % ", ".join(GATES[place] for place in order)
 
 
@@ -200,7 +200,7 @@ _CELLS = ("window-rnn", "row-lstm")
 
 CHANGES = (
     Change(catalogue.BIASES, _ALL, biases_dropped, False),
-    Change(catalogue.STATISTICS, ("row-lstm",), statistics_left_behind, False),
+    Change(catalogue.STATISTICS, ("row-lstm",), statistics_not_loaded, False),
     Change(catalogue.FORGET_BIAS, ("row-lstm",), forget_bias_dropped, False),
     Change(catalogue.KERNEL_ROWS, _CELLS, kernel_rows_exchanged),
     Change(catalogue.TRANSPOSED, _CELLS, recurrent_kernels_transposed),
@@ -210,7 +210,7 @@ CHANGES = (
         layers_exchanged,
         words="second and third layer exchanged",
     ),
-    Change(catalogue.STATE_LOST, _CELLS, state_not_carried, False),
+    Change(catalogue.STATE_LOST, _CELLS, state_not_passed, False),
     Change(catalogue.RESHAPED, _ALL, logits_reshaped),
     Change(catalogue.STREAM_LOST, ("nested-rnn",), profile_not_read, False),
     Change(catalogue.STREAMS, ("nested-rnn",), streams_exchanged),
@@ -224,7 +224,7 @@ CHANGES = (
 
 
 def of(model):
-    """The changes that a model can suffer from."""
+    """The changes that apply to a model."""
     return [change for change in CHANGES if model in change.models]
 
 
@@ -237,11 +237,11 @@ def _recurrent_kernels(weights):
 
 
 def _renamed(weights, names):
-    found = {}
+    renamed = {}
     for name, value in weights.items():
         layer, _, rest = name.partition("/")
-        found["%s/%s" % (names.get(layer, layer), rest)] = value
-    return found
+        renamed["%s/%s" % (names.get(layer, layer), rest)] = value
+    return renamed
 
 
 def _convolutions(weights, change):

@@ -80,7 +80,7 @@ def of(legacy, modern, batch):
 
 def _weights(legacy, modern):
     own = modern.weights()
-    for change in changes(legacy.families, own, each=False):
+    for change in changes(legacy.families, own, single_layers=False):
         unusual_order = change.cause.startswith("gates in") and change.cause not in _ORDERS
         changed = change.apply(own)
         unchanged = all(np.array_equal(changed[name], own[name]) for name in own)

@@ -12,7 +12,7 @@ from tf1port.comparison.ladder.ladder import RESUMED as RESUMED_STEPS
 from tf1port.numerics import optimizers
 from tf1port.pitfalls import catalogue
 from tf1port.pitfalls import updates as update_rules
-from tf1port.pitfalls.states import RESUMED, anew, without_count, without_slots
+from tf1port.pitfalls.states import RESUMED, reset, without_count, without_slots
 
 
 def all_of(evidence):
@@ -30,7 +30,7 @@ def _series(evidence):
     actual = evidence.series
     for pitfall, batches, forget in (
         (catalogue.BATCH_ORDER, rest[::-1], None),
-        (catalogue.MADE_ANEW, rest, anew),
+        (catalogue.OPTIMIZER_RESET, rest, reset),
         (catalogue.SLOTS_BETWEEN_FITS, rest, without_slots),
         (catalogue.COUNT_BETWEEN_FITS, rest, without_count),
     ):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tf1port.comparison.sides.constants import DENSE
-from tf1port.keras_model import optimizer as optimizer_
+from tf1port.keras_model import optimizer_search
 from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.tf1.graph.optimizers import AVERAGES
 
@@ -26,7 +26,9 @@ def find_optimizer(program: Any, entries: Any, applied: Mapping[str, Any]) -> Op
     trained = [layer for layer in layers if layer.sources]
     if not trained or not applied:
         return None
-    spec = optimizer_.find_optimizer(program.graph, trained, program.checkpoint, program.inventory)
+    spec = optimizer_search.find_optimizer(
+        program.graph, trained, program.checkpoint, program.inventory
+    )
     if spec is None or (spec.options.get("global_clipnorm") or 0) < DENSE:
         return spec
     # The clipping that convert adds for an embedding table (D20) is not the graph's.

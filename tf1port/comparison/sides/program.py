@@ -18,7 +18,7 @@ from tf1port.tf1.graph.network import RecurrentLayer
 from tf1port.tf1.graph.op_defs import output_type
 from tf1port.tf1.graph.optimizers import trained_by_rows
 from tf1port.tf1.graph.pruning import full_name
-from tf1port.tf1.graph.unrolls import UnknownCell
+from tf1port.tf1.graph.runs import UnknownCell
 from tf1port.tf1.graph.wiring import find_wiring
 
 # What a search raises where the nodes of a graph have an unexpected form.

@@ -18,7 +18,7 @@ from tf1port.tf1.graph.files import load_graph
 from tf1port.tf1.graph.index import VARIABLES, Graph
 from tf1port.tf1.graph.matcher import Matcher
 from tf1port.tf1.graph.patterns import Constant, named
-from tf1port.tf1.graph.unrolls import Run, UnknownCell
+from tf1port.tf1.graph.runs import Run, UnknownCell
 from tf1port.tf1.graph.wiring import find_wiring
 
 RECORDED = {

@@ -10,7 +10,8 @@ from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.graph.equations import Constants
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.refusals import check_selections
-from tf1port.tf1.graph.unrolls import SELECTING, Run, UnknownCell, following
+from tf1port.tf1.graph.runs import Run, UnknownCell
+from tf1port.tf1.graph.unrolls import SELECTING, following
 from tf1port.tf1.graph.wiring import find_wiring
 
 # Errors of the search where the ops are those of no known cell.
@@ -57,12 +58,12 @@ def find_recurrences(graph: Graph, cells: Iterable[Cell]) -> dict[str, RunOutput
             wiring = find_wiring(graph, [cell])
             constants = wiring.constants.get(cell.scope)
             runs = wiring.runs.get(cell.scope, []) if constants is not None else []
-            found = [Recurrence(cell, constants, run) for run in runs]
-            for recurrence in found:
+            cell_runs = [Recurrence(cell, constants, run) for run in runs]
+            for recurrence in cell_runs:
                 _check_states(graph, recurrence)
         except _UNKNOWN:
             continue
-        recurrences += found
+        recurrences += cell_runs
     run_outputs: dict[str, RunOutput] = {}
     for recurrence in _stacked(graph, recurrences):
         run_outputs.update(_run_outputs(graph, recurrence))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.graph.equations import Constants
 from tf1port.tf1.graph.index import Graph
-from tf1port.tf1.graph.unrolls import UnknownCell
+from tf1port.tf1.graph.runs import UnknownCell
 
 _OPS = {"CudnnRNN", "CudnnRNNV2", "CudnnRNNV3"}
 _MODES = {"lstm": "tanh", "gru": "tanh", "rnn_tanh": "tanh", "rnn_relu": "relu"}

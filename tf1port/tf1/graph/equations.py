@@ -10,7 +10,7 @@ from tf1port.tf1.graph import cell_patterns
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.matcher import Matcher
 from tf1port.tf1.graph.patterns import ACTIVATIONS, Pattern
-from tf1port.tf1.graph.unrolls import Run, Step, UnknownCell
+from tf1port.tf1.graph.runs import Run, Step, UnknownCell
 
 __all__ = ["ACTIVATIONS", "Constants", "read_uses"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from tf1port.tf1.graph.convolutions import conv1d
 from tf1port.tf1.graph.equations import ACTIVATIONS
 from tf1port.tf1.graph.index import ADD, PASSING
-from tf1port.tf1.graph.inference import FUSED
 from tf1port.tf1.graph.layer import Layer
+from tf1port.tf1.graph.moments import FUSED
 from tf1port.tf1.graph.normalizations import decomposed, fused
 
 BIAS = ADD | {"BiasAdd"}

@@ -10,8 +10,9 @@ from tf1port.tf1.graph.equations import Constants
 from tf1port.tf1.graph.index import PASSING, Graph
 from tf1port.tf1.graph.layer import Layer
 from tf1port.tf1.graph.refusals import check_single_use, check_stack
+from tf1port.tf1.graph.runs import Run, UnknownCell
 from tf1port.tf1.graph.surroundings import layers_after, layers_before
-from tf1port.tf1.graph.unrolls import MOVING, Run, UnknownCell
+from tf1port.tf1.graph.unrolls import MOVING
 from tf1port.tf1.graph.wiring import find_wiring
 
 _FUNCTIONS = {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"}

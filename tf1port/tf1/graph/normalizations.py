@@ -7,8 +7,8 @@ graph is outside of training; a layer's by the moments of x itself.
 import numpy as np
 
 from tf1port.tf1.graph.index import ADD, PASSING, scalar
-from tf1port.tf1.graph.inference import by_batch
 from tf1port.tf1.graph.layer import Layer
+from tf1port.tf1.graph.moments import by_batch
 
 _BROADCAST = {"Reshape", "ExpandDims", "Squeeze", "Cast"}
 

@@ -13,7 +13,8 @@ import numpy as np
 from tf1port.tf1.graph.dependencies import data_of
 from tf1port.tf1.graph.index import Graph, scalar
 from tf1port.tf1.graph.inference import conditions
-from tf1port.tf1.graph.unrolls import MOVING, SELECTING, UnknownCell
+from tf1port.tf1.graph.runs import UnknownCell
+from tf1port.tf1.graph.unrolls import MOVING, SELECTING
 
 _SIZES = {"Shape", "ShapeN", "Size", "Rank"}  # of which a tensor's values do not depend
 _SUMMARIES = {"MergeSummary", "ScalarSummary", "HistogramSummary", "NoOp"}

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from tf1port import limits
 from tf1port.errors import UserError
-from tf1port.tf1.graph.unrolls import UnknownCell
+from tf1port.tf1.graph.runs import UnknownCell
 
 
 @contextmanager

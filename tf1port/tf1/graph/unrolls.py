@@ -1,13 +1,9 @@
-"""One use of a cell after the other: its steps, and the runs over time that they make.
+"""The runs of a cell over time in a graph, from its steps."""
 
-A loop is one of dynamic_rnn, whose body has the one step that all share; unrolled steps are those
-of static_rnn or of a loop in Python; a fused run is one op over all steps.
-"""
-
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 from tf1port.tf1.graph.index import ADD, PASSING, Graph
+from tf1port.tf1.graph.runs import Run, UnknownCell
 
 # What moves rows about without changing them, or scales them at random: dropout.
 MOVING = PASSING | {"Reshape", "Transpose", "Concat", "ConcatV2", "Pack", "Unpack"}
@@ -24,81 +20,6 @@ _WRITES = {"TensorArrayWriteV3", "TensorArrayWriteV2", "TensorArrayWrite"}
 _SCATTERS = {"TensorArrayScatterV3", "TensorArrayScatterV2", "TensorArrayScatter"}
 _SCATTERS |= {"TensorArrayUnpack"}
 _GATHERS = {"TensorArrayGatherV3", "TensorArrayGatherV2", "TensorArrayGather", "TensorArrayPack"}
-
-
-class UnknownCell(ValueError):
-    """The operations around a kernel are not those of a known cell."""
-
-
-class Step(NamedTuple):
-    """One use of a cell: tensors [B, F] or [B, U]; `c` and `new_c` are None for all but LSTMs.
-
-    residual: the sum of x and new_h, which goes on instead of new_h; None where there is none.
-    written: what goes on instead where an unrolled run has lengths, while new_h and new_c keep the
-        former states of a row that has ended.
-    """
-
-    x: str
-    h: str
-    new_h: str
-    c: str | None = None
-    new_c: str | None = None
-    residual: str | None = None
-    written: str | None = None
-
-    @property
-    def output(self):
-        """What goes on to the next layer."""
-        return self.written or self.residual or self.new_h
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of a cell over time.
-
-    steps: in the order of time; a single one where the graph loops, none where it is fused.
-    initial_h, initial_c: [B, U].
-    inputs: the sequence [T, B, F] that a loop or a fused op reads; None where it is unrolled.
-    outputs: the sequence [T, B, U] that a loop writes, where it writes one, or a fused op.
-    final_h, final_c: the final states of a loop. Of an unrolled run they are in the last step.
-    cell_states: the sequence [T, B, U] of a fused op's c.
-    lengths: the tensor [B] of sequence lengths that a run stops at.
-    padded: the outputs are zero past the lengths; else they go on, within an unrolled run.
-    """
-
-    cell: str
-    steps: tuple[Step, ...]
-    initial_h: str
-    initial_c: str | None = None
-    looped: bool = False
-    inputs: str | None = None
-    outputs: str | None = None
-    final_h: str | None = None
-    final_c: str | None = None
-    cell_states: str | None = None
-    lengths: str | None = None
-    padded: bool = True
-
-    @property
-    def first_inputs(self):
-        """The tensor that the run takes first, or as a whole."""
-        return self.inputs or self.steps[0].x
-
-    @property
-    def initial(self):
-        """The tensors of the initial states: (h,) or (h, c)."""
-        return tuple(name for name in (self.initial_h, self.initial_c) if name is not None)
-
-    @property
-    def residual(self):
-        """Whether what goes on is the sum of what the cell takes and what it makes."""
-        return any(step.residual for step in self.steps)
-
-    @property
-    def results(self):
-        """The tensors that the run gives to what comes after it."""
-        tensors = [self.outputs, self.final_h, *(step.output for step in self.steps)]
-        return [tensor for tensor in tensors if tensor is not None]
 
 
 def find_runs(graph: Graph, scope, steps):

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from tf1port.tf1.graph.equations import Constants, read_uses
 from tf1port.tf1.graph.index import Graph
-from tf1port.tf1.graph.unrolls import Run, UnknownCell, find_runs
+from tf1port.tf1.graph.runs import Run, UnknownCell
+from tf1port.tf1.graph.unrolls import find_runs
 
 
 @dataclass

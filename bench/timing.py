@@ -1,4 +1,4 @@
-"""Speed: training steps and one-image predictions, all contestants in turn in one process."""
+"""Speed: training steps and one-image predictions, all variants in turn in one process."""
 
 import dataclasses
 import platform
@@ -25,12 +25,12 @@ CALLS = 25  # predictions per turn
 def training_seconds(config, dataset, *, rounds=ROUNDS, steps=STEPS):
     """Seconds per training step, input pipeline and records included.
 
-    Returns a dict of lists, one entry per round, by contestant; "legacy" comes first.
+    Returns a dict of lists, one entry per round, by variant; "legacy" comes first.
     """
     split = train_split(config, dataset)
     steps = min(steps, config.steps_per_epoch)
     turns = {}
-    for name, (side, variant) in contestants(config).items():
+    for name, (side, variant) in variants(config).items():
         train = {"legacy": _legacy_training, "modern": _modern_training}[side]
         turns[name] = train(variant, split, steps)
     return _in_turn(turns, rounds=rounds, per_turn=steps)
@@ -52,15 +52,15 @@ def prediction_seconds(config, dataset, *, rounds=ROUNDS, calls=CALLS):
     )
 
 
-def contestants(config):
-    """What is measured: (side, config) by name; a model with kernels enters with each of them."""
+def variants(config):
+    """The variants measured: (side, config) by name, one for each kernel that a model has."""
     if not hasattr(config, "kernel"):
         return {"legacy": ("legacy", config), "modern": ("modern", config)}
     kernels = {kernel: dataclasses.replace(config, kernel=kernel) for kernel in KERNELS}
-    variants = {"legacy": ("legacy", kernels["generic"])}
-    variants["legacy fused-cpu"] = ("legacy", kernels["fused-cpu"])
-    variants.update((f"modern {name}", ("modern", variant)) for name, variant in kernels.items())
-    return variants
+    by_name = {"legacy": ("legacy", kernels["generic"])}
+    by_name["legacy fused-cpu"] = ("legacy", kernels["fused-cpu"])
+    by_name.update((f"modern {name}", ("modern", variant)) for name, variant in kernels.items())
+    return by_name
 
 
 def lines(title, seconds):
@@ -75,7 +75,7 @@ def lines(title, seconds):
 
 
 def _in_turn(turns, *, rounds, per_turn):
-    """One turn of each after the other, `rounds` times; the first turn, which warms up, is free."""
+    """One turn of each after the other, `rounds` times, after a warm-up that is not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in turns}
     for number in range(rounds + 1):
         for name, turn in turns.items():
@@ -87,7 +87,8 @@ def _in_turn(turns, *, rounds, per_turn):
 
 
 def _legacy_model(config):
-    """A TF1 model and its Session. The graph is left again: the other side must not build in it."""
+    """A TF1 model and its Session. Its graph is no longer the default: the other side builds none
+    of its ops in it."""
     with tf1.Graph().as_default() as graph:
         model = legacy_training.MODELS[config.model].build_model(config)
         initializer = tf1.global_variables_initializer()

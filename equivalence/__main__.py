@@ -39,7 +39,7 @@ def _run(argv):
     config = flags.new_config(arguments.model, changes, dataset)
     try:
         return _compare(arguments, config, dataset)
-    except errors.UserError as error:  # the tool's own
+    except errors.UserError as error:  # tf1port's own class
         raise UserError(str(error)) from None
 
 

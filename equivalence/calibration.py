@@ -1,9 +1,9 @@
-"""What the tolerances leave: each bound beside the largest gap in the table and on this machine."""
+"""How tight the tolerances are: each bound, the largest gap in the table and on this machine."""
 
 from shared.tables import table
 from tf1port.numerics.tolerances import tolerance
 
-SEEDS = 4  # of ladders beside the comparison's own
+SEEDS = 4  # of ladders in addition to the comparison's own
 
 
 def lines(entries):

@@ -6,8 +6,8 @@ import time
 from typing import NamedTuple
 
 from equivalence import calibration, proof, seeds, trainings
-from equivalence.parts import Parts
-from equivalence.parts_store import PartsStore
+from equivalence.result_store import ResultStore
+from equivalence.results import Results
 from legacy_tf1 import feedforward as legacy_feedforward
 from modern_tf2 import feedforward as modern_feedforward
 from shared.config import check_range
@@ -17,14 +17,14 @@ from tf1port.comparison.report.form import Timings
 
 
 class Options(NamedTuple):
-    """How much a comparison does.
+    """The extent of a comparison.
 
     quick: whether no side is trained to its end and no known mistake is tried.
     seeds: trainings of each side for check 9; 0 for none; None: as many as the model needs on
         MNIST, none on the digits and none where it is quick.
     jobs: processes in which those run.
     calibrate: whether to run the ladder with more seeds and print what the tolerances leave.
-    command: the command line that asks for it, for the report.
+    command: the command line, for the report.
     json: whether to print the report as JSON, not as text.
     """
 
@@ -48,8 +48,8 @@ _ALL = Options()
 def compare(config, dataset, out, *, options=_ALL):
     """Proves the two sides equal and writes the report into `out`.
 
-    Writes the runs `out`/legacy and `out`/modern, unless it is quick, and the report. Parts that an
-    interrupted comparison has finished are used again.
+    Writes the runs `out`/legacy and `out`/modern, unless it is quick, and the report. Results that
+    an interrupted comparison has finished are used again.
 
     Args:
         config: the model's config, fitted to the dataset.
@@ -69,14 +69,14 @@ def compare(config, dataset, out, *, options=_ALL):
     options.check()
     _check_layouts(config)
     facts = _facts(config, dataset, options)
-    store = PartsStore(os.path.join(writable(out), "parts"), facts)
-    parts = Parts(config, dataset, options, store=store)
-    results = parts.all(out)
+    store = ResultStore(os.path.join(writable(out), "parts"), facts)
+    computation = Results(config, dataset, options, store=store)
+    results = computation.all(out)
     timings = _timings(results, total=time.perf_counter() - began)
     report = summary.report(facts, _entries(config, results), timings=timings, **results)
     show(report, out, as_json=options.json)
     if options.calibrate:
-        entries = [*report["checks"], *parts.calibration()]
+        entries = [*report["checks"], *computation.calibration()]
         print("\n".join(["", *calibration.lines(entries)]))
     store.clear()
     return report["outcome"]

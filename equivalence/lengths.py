@@ -1,7 +1,7 @@
 """The recurrent layers over sequences of different lengths: TF1's sequence_length, Keras' mask.
 
-Both sides' models always see whole sequences. Here their recurrent layer is called once more, on
-the same variables, with a length per example: outputs beyond it are zero, the state stays.
+Both sides' models always see full sequences. Here their recurrent layer is called once more, on
+the same variables, with a length per example: outputs beyond it are zero, the state is unchanged.
 """
 
 import keras
@@ -64,17 +64,17 @@ def _masked_memory(layer, images, mask):
         outputs.append(keras.ops.where(unmasked, output, keras.ops.zeros_like(output)))
         state = {
             name: keras.ops.where(
-                unmasked if part.ndim == 2 else unmasked[:, None], part, state[name]
+                unmasked if new.ndim == 2 else unmasked[:, None], new, state[name]
             )
-            for name, part in after.items()
+            for name, new in after.items()
         }
     return keras.ops.stack(outputs, axis=1), state
 
 
 def _named(config, state):
-    """The parts of a final state, in TF1's order, by the names of the layer outputs."""
+    """The arrays of a final state, in TF1's order, by the names of the layer outputs."""
     if config.model == "window-rnn":
-        return {f"cell_{number}/state": part for number, part in enumerate(state)}
+        return {f"cell_{number}/state": array for number, array in enumerate(state)}
     names = {"row-lstm": ("lstm/c", "lstm/h"), "nested-rnn": ("rnn/hidden", "rnn/memory")}
     return dict(zip(names[config.model], state, strict=True))
 

@@ -63,7 +63,7 @@ class ModernSide:
 
     def gradients(self, images, labels):
         trainable = self.model.trainable_variables
-        # A call in training moves the statistics of a normalization: put back below.
+        # A call in training moves the statistics of a normalization: restored below.
         before = [variable.numpy() for variable in self.model.non_trainable_variables]
         with floatx(self.dtype), tf2.GradientTape() as tape:
             loss = self.model.loss(labels, self.model(cast(images, self.dtype), training=True))
@@ -81,7 +81,7 @@ class ModernSide:
         labels = np.stack([labels for _, labels in batches])
         dataset = tf2.data.Dataset.from_tensor_slices((cast(images, self.dtype), labels))
         with floatx(self.dtype):
-            self._make_room(len(batches))
+            self._ensure_capacity(len(batches))
             self._recorded.fit(dataset, verbose=0, shuffle=False)
         losses, _ = self._recorder.since(0)
         return losses
@@ -124,8 +124,8 @@ class ModernSide:
             for slot, end in SLOTS[self.config.optimizer].items()
         }
 
-    def _make_room(self, steps):
-        """A model that records so many steps: the same one again if it can, for `fit` traces it."""
+    def _ensure_capacity(self, steps):
+        """Builds a recording model for so many steps, unless there is one: `fit` traces it anew."""
         if steps > self._capacity:
             self._capacity = max(steps, 200)
             self._recorded, self._recorder = modern_training.recorded(

@@ -14,7 +14,7 @@ from tf1port.comparison.ladder import checks
 from tf1port.comparison.running import run
 
 STEPS = 200
-DRAWN = 0.1  # how far from their value equal weights are moved at most
+DRAWN = 0.1  # the largest noise that is added to equal weights
 
 
 def dtypes(config):
@@ -46,7 +46,7 @@ def initial_weights(config):
 def without_constants(weights, *, seed):
     """The weights with noise on those arrays that start with equal values, as biases do with zeros.
 
-    Equal values would hide a port that exchanges them or leaves them behind.
+    Equal values would hide a port that exchanges them or does not load them.
     """
     stream = np.random.RandomState(seed)
     varied = {}
@@ -70,7 +70,7 @@ def first_batches(config, dataset, count):
 
 
 def prove(config, dataset, weights, *, dtype):
-    """Runs the ladder in one dtype with the project's own sides; returns what `run` does."""
+    """Runs the ladder in one dtype with the project's own sides; returns a LadderRun."""
     steps = first_batches(config, dataset, STEPS)
 
     def sides():

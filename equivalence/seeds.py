@@ -1,7 +1,7 @@
-"""Check 9: independent trainings of both sides end alike on average.
+"""Check 9: independent trainings of both sides reach the same accuracy on average.
 
-Each training draws its initial weights on its own side; of one seed the sides share the batch order
-and the test batches. What is compared is how the final accuracies are distributed. Single steps
+Each training draws its initial weights on its own side; for one seed the sides share the batch
+order and the test batches. The distributions of the final accuracies are compared. Single steps
 move a test's accuracy as much as another seed does, and some of Adam's by far more: the final
 accuracy of a training is the median of several tests over its last tenth.
 """
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from equivalence.training_pool import FINAL_TESTS, part, training
+from equivalence.training_pool import FINAL_TESTS, result_name, training
 from equivalence.trainings import SIDES
 from shared.config import for_dataset
 from tf1port.comparison.ladder import checks
@@ -33,12 +33,12 @@ SCATTER["conv"] = 0.004
 
 @contextmanager
 def begun(config, dataset, *, seeds, jobs, store):
-    """Trains, as `measure` would, beside what is done within, and waits for the rest at the end.
+    """Trains, as `measure` would, while the block runs, and waits for the rest at its end.
 
-    What is done within may leave a core idle, as the ladder does.
+    The block may leave a core idle, as the ladder does.
     """
     plan = [(side, seed) for seed in _numbers(config, seeds) for side in SIDES]
-    missing = [one for one in plan if store.take(part(*one)) is None]
+    missing = [pair for pair in plan if store.load(result_name(*pair)) is None]
     if not missing:
         yield
         return
@@ -50,21 +50,21 @@ def begun(config, dataset, *, seeds, jobs, store):
 
 
 def measure(config, dataset, *, seeds, jobs, store):
-    """Trains each side from so many seeds, unless the store knows the accuracies.
+    """Trains each side from so many seeds, unless the store has the accuracies.
 
     Args:
         config: the model's config, whose seed comes first.
         seeds: how many, 2 or more.
-        jobs: processes that train beside each other.
-        store: equivalence.parts_store.PartsStore.
+        jobs: processes that train in parallel.
+        store: equivalence.result_store.ResultStore.
 
     Returns:
         `bands` of the report.
     """
     numbers = _numbers(config, seeds)
     with begun(config, dataset, seeds=seeds, jobs=jobs, store=store):
-        pass  # but wait for them
-    accuracies = {side: [store.take(part(side, seed)) for seed in numbers] for side in SIDES}
+        pass  # it only waits for them
+    accuracies = {side: [store.load(result_name(side, seed)) for seed in numbers] for side in SIDES}
     quantity = _quantity(config)
     margin = tolerance(quantity, "float32").bound
     result = judged(accuracies, margin=margin, quantity=quantity)
@@ -86,7 +86,7 @@ def entries(bands, config):
 
 
 def _in_band(bands):
-    """How far the sides' means are from the middle of the band, against half its width."""
+    """The largest distance of the sides' means from the middle of the band, as a check."""
     low, high = bands["band"]
     means = {side: float(np.mean(bands[side])) for side in SIDES}
     gap = max(abs(mean - (low + high) / 2) for mean in means.values())
@@ -96,7 +96,7 @@ def _in_band(bands):
 
 
 def _quantity(config):
-    """What is compared: one epoch of plain SGD leaves the row LSTM far from its end."""
+    """The quantity compared: after one epoch of plain SGD the row LSTM has not converged."""
     return RISING if config.model == "row-lstm" and config.epochs == 1 else QUANTITY
 
 

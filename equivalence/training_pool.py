@@ -1,4 +1,4 @@
-"""Trainings beside each other, each in a process of one thread, that keep their final accuracies.
+"""Parallel trainings, each in a process of one thread, that save their final accuracies.
 
 joblib would not do: with one job it trains in this process, and Ctrl-C kills its processes before
 they have removed their temporary folders.
@@ -25,21 +25,21 @@ FINAL_TESTS = 7  # of which a training's final accuracy is the median
 _task: dict[str, Any] = {}  # of a process that trains: config, dataset and store, sent once
 
 
-def part(side, seed):
-    """The name under which the store keeps a final accuracy."""
+def result_name(side, seed):
+    """The name under which the store has a final accuracy."""
     return f"seed-{seed}-{side}"
 
 
 @contextmanager
 def training(config, dataset, missing, *, jobs, store):
-    """The futures of trainings; on leaving, those that run are waited for and none is begun.
+    """The futures of trainings; on exit it waits for those that run and starts no others.
 
     Args:
-        config: the model's config, but for its seed.
+        config: the model's config; its seed is replaced.
         dataset: shared.datasets.Dataset.
         missing: pairs of side and seed.
-        jobs: processes that train beside each other.
-        store: equivalence.parts_store.PartsStore, which is given each accuracy as it is there.
+        jobs: processes that train in parallel.
+        store: equivalence.result_store.ResultStore, which saves each accuracy when it is known.
     """
     pool = ProcessPoolExecutor(
         jobs,
@@ -49,7 +49,7 @@ def training(config, dataset, missing, *, jobs, store):
     )
     try:
         with _interrupts_ignored():
-            futures = [pool.submit(_train, *one) for one in missing]
+            futures = [pool.submit(_train, *pair) for pair in missing]
         yield futures
     finally:
         pool.shutdown(cancel_futures=True)
@@ -72,7 +72,7 @@ def final_accuracy(side, config, dataset):
 
 @contextmanager
 def _interrupts_ignored():
-    """For processes that start within: of Ctrl-C a training alone takes notice."""
+    """Processes that start within this ignore Ctrl-C, except during a training."""
     former = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -83,13 +83,13 @@ def _interrupts_ignored():
 def _begin(config, dataset, store):
     """Prepares a process of the pool."""
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ.setdefault(name, "1")  # beside each other they would fight over the cores
+        os.environ.setdefault(name, "1")  # parallel trainings would compete for the cores
     _task.update(config=config, dataset=dataset, store=store, stopped=False)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent():
-    """A pool's process would wait for ever for work from a parent that was killed."""
+    """Ends a process of the pool whose parent was killed: it would wait for work for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
@@ -97,7 +97,7 @@ def _end_with_parent():
 
 
 def _train(side, seed):
-    """Trains and keeps the final accuracy, in a process of the pool."""
+    """Trains and saves the final accuracy, in a process of the pool."""
     if _task["stopped"]:  # what was queued before that can't be cancelled
         raise _interrupted(side, seed)
     config = dataclasses.replace(_task["config"], seed=seed)
@@ -106,7 +106,7 @@ def _train(side, seed):
     except UserError:
         _task["stopped"] = True
         raise
-    _task["store"].keep(part(side, seed), accuracy)
+    _task["store"].save(result_name(side, seed), accuracy)
 
 
 def _interrupted(side, seed):

@@ -1,4 +1,4 @@
-"""The two whole trainings of a comparison: from the same weights, on the same batches."""
+"""The two complete trainings of a comparison: from the same weights, on the same batches."""
 
 import os
 
@@ -16,7 +16,7 @@ LAST = 500  # steps over which the final training loss is the mean
 
 
 def train_both(config, dataset, weights, *, out, store):
-    """Trains both sides into `out`/legacy and `out`/modern, unless the store knows them finished.
+    """Trains both sides into `out`/legacy and `out`/modern, unless the store has them as finished.
 
     Returns:
         Their Runs by side.
@@ -31,24 +31,24 @@ def train_both(config, dataset, weights, *, out, store):
 
 
 def entries(trained):
-    """Compares two whole trainings, of Runs by side: entries of the report."""
+    """Compares two complete trainings, of Runs by side: entries of the report."""
     losses = [trained[side].steps()[0] for side in SIDES]
     config = trained["legacy"].config
-    found = ladder.loss_checks(*losses, dtype="float32", config=config, where="training, ")
-    ends = {
+    checks_ = ladder.loss_checks(*losses, dtype="float32", config=config, where="training, ")
+    finals = {
         "final loss": [np.mean(series[-LAST:], dtype=np.float64) for series in losses],
         "final accuracy": [trained[side].result()["test"][-1]["accuracy"] for side in SIDES],
     }
-    for quantity, (first, second) in ends.items():
-        found.append(
+    for quantity, (first, second) in finals.items():
+        checks_.append(
             comparison.check(quantity, {"value": first}, {"value": second}, dtype="float32")
         )
-    return [checks.compared(check) for check in found]
+    return [checks.compared(check) for check in checks_]
 
 
 def _train(side, config, dataset, weights, *, folder, store):
-    part = f"training-{side}"
-    if store.take(part):
+    name = f"training-{side}"
+    if store.load(name):
         run = runs.open_run(folder, side, model=config.model)
         if run.config == config and (run.result() or {}).get("finished"):
             return run
@@ -59,5 +59,5 @@ def _train(side, config, dataset, weights, *, folder, store):
         raise UserError(
             f"interrupted at step {result['steps']} of {side}: run the same command to continue"
         )
-    store.keep(part, True)
+    store.save(name, True)
     return run

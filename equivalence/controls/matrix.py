@@ -34,9 +34,9 @@ def matrix(config, weights, batches, *, progress=None):
 
     Args:
         config: the model's config; wrong sides are float64, and so never of a fused kernel.
-        weights: named weights to start from; equal values are moved apart first.
+        weights: named weights to start from; noise is added to equal values first.
         batches: the first 200 batches of a training.
-        progress: called with each row once it is there.
+        progress: called with each row once it is known.
 
     Returns:
         A row per control (tf1port.comparison.ladder.entries.Control), "caught" where its own check
@@ -44,10 +44,10 @@ def matrix(config, weights, batches, *, progress=None):
     """
     if "float64" not in proof.dtypes(config):
         config = dataclasses.replace(config, kernel="auto")
-    moved = proof.without_constants(weights, seed=0)
-    # Changes in float32 would round what float64 is to show.
-    wide = {name: value.astype("float64") for name, value in moved.items()}
-    legacy, modern = (functools.partial(side, config, wide) for side in (_legacy, _modern))
+    varied = proof.without_constants(weights, seed=0)
+    # Changes in float32 would be rounded, which shows in float64.
+    upcast = {name: value.astype("float64") for name, value in varied.items()}
+    legacy, modern = (functools.partial(side, config, upcast) for side in (_legacy, _modern))
     bench = Bench(legacy, modern, batches)
     rows = []
     for control in of(config):

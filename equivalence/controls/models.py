@@ -11,7 +11,7 @@ WINDOW, LSTM, NESTED, DENSE, CONV = "window-rnn", "row-lstm", "nested-rnn", "den
 ALL = (WINDOW, LSTM, NESTED, DENSE, CONV)
 RECURRENT = (WINDOW, LSTM, NESTED)
 
-# Of all orders of the gates: TF1's, and one of another library's.
+# The wrong orders of gates that are tried: TF1's, and another library's.
 _ORDERS = [weights.gates_cause(order) for order in ((0, 2, 1, 3), (3, 1, 2, 0))]
 _WEIGHTS = {change.cause: change for change in weights.CHANGES}
 _IMAGES = {change.pitfall: change for change in images.CHANGES}

@@ -1,4 +1,4 @@
-"""Known mistakes that take another ModernSide: of a right one each function makes a wrong one."""
+"""Known mistakes that need another ModernSide: functions from a right one to a wrong one."""
 
 import numpy as np
 
@@ -19,12 +19,12 @@ def doubled_rate(side):
 
 
 def in_float32(side):
-    """A side that stays in float32 where it was asked for float64."""
+    """A side that computes in float32 instead of float64."""
     return ModernSide(side.config, side.weights())
 
 
 class Padded(Wrong):
-    """Pads its sequences and takes the last output, padding or not."""
+    """Pads its sequences and uses the last output, even if it is padding."""
 
     def __init__(self, right):
         config = right.config

@@ -11,7 +11,7 @@ import pytest
 
 from equivalence import seeds as bands
 from equivalence import training_pool
-from equivalence.parts_store import PartsStore
+from equivalence.result_store import ResultStore
 from equivalence.trainings import SIDES
 from shared import datasets, runs
 from shared.config import CONFIGS, DenseConfig, RowLSTMConfig, WindowRNNConfig, for_dataset
@@ -26,7 +26,7 @@ SEEDS = 16
 
 @pytest.fixture
 def store(tmp_path):
-    return PartsStore(str(tmp_path), {})
+    return ResultStore(str(tmp_path), {})
 
 
 class Named:
@@ -47,7 +47,9 @@ def measured(config, store, monkeypatch, *, modern=0.0, data="mnist"):
         stream = np.random.RandomState(3)
         for side, seed in missing:
             shift = modern if side == "modern" else 0.0
-            store.keep(training_pool.part(side, seed), 0.94 + shift + stream.normal(0, 0.005))
+            store.save(
+                training_pool.result_name(side, seed), 0.94 + shift + stream.normal(0, 0.005)
+            )
         yield []
 
     monkeypatch.setattr(bands, "training", draw)
@@ -117,7 +119,7 @@ def test_one_epoch_of_the_row_lstm_has_a_margin_of_its_own(store, monkeypatch):
     assert measured(longer, store, monkeypatch)["margin"] == 0.01
 
 
-def test_what_the_store_knows_is_not_trained_again(store, monkeypatch):
+def test_what_the_store_has_is_not_trained_again(store, monkeypatch):
     first = measured(WindowRNNConfig(), store, monkeypatch)
 
     def fail(*arguments):
@@ -142,7 +144,7 @@ def test_five_trainings_of_each_side_are_equivalent_on_mnist(tmp_path):
     """Within a hundredth, and not within it where one side ends a hundredth lower."""
     mnist = datasets.load("mnist")
     config = for_dataset(WindowRNNConfig(), mnist)
-    store = PartsStore(str(tmp_path), {})
+    store = ResultStore(str(tmp_path), {})
     found = bands.measure(config, mnist, seeds=5, jobs=2, store=store)
     assert found["margin"] == 0.01
     assert found["alpha"] == 0.05
@@ -155,7 +157,7 @@ def test_five_trainings_of_each_side_are_equivalent_on_mnist(tmp_path):
 @pytest.mark.slow
 def test_trainings_in_processes_depend_on_side_and_seed_alone(small, tmp_path):
     config, digits = small
-    store = PartsStore(str(tmp_path), {})
+    store = ResultStore(str(tmp_path), {})
     found = bands.measure(config, digits, seeds=2, jobs=2, store=store)
     configs = [dataclasses.replace(config, seed=seed) for seed in (0, 1)]
     for side in ("legacy", "modern"):
@@ -190,11 +192,11 @@ def test_the_final_accuracy_is_the_median_of_tests_that_leave_the_training_as_it
 @pytest.mark.slow
 def test_trainings_beside_other_work_are_kept_when_that_is_interrupted(small, tmp_path):
     config, digits = small
-    store = PartsStore(str(tmp_path), {})
+    store = ResultStore(str(tmp_path), {})
 
     def kept():
         plan = [(side, seed) for seed in range(4) for side in SIDES]
-        return [one for one in plan if store.take(training_pool.part(*one)) is not None]
+        return [one for one in plan if store.load(training_pool.result_name(*one)) is not None]
 
     def interrupted_after_one():
         began = time.monotonic()
@@ -213,4 +215,4 @@ def test_trainings_beside_other_work_are_kept_when_that_is_interrupted(small, tm
 def test_a_training_that_fails_ends_the_measurement(small, tmp_path):
     config = dataclasses.replace(small[0], learning_rate=1e30)
     with pytest.raises(UserError, match="the loss is"):
-        bands.measure(config, small[1], seeds=2, jobs=1, store=PartsStore(str(tmp_path), {}))
+        bands.measure(config, small[1], seeds=2, jobs=1, store=ResultStore(str(tmp_path), {}))

@@ -1,7 +1,7 @@
-"""The finished parts of a comparison, kept in its folder until all of it is written.
+"""The finished results of a comparison, stored in its folder until the report is written.
 
-So an interrupted comparison continues: the same command finds what is done. A part holds the key of
-what it was computed from, and is ignored where that has changed.
+So an interrupted comparison continues: the same command loads what is done. A result is stored with
+a key of its inputs and of the code, and is ignored where that has changed.
 """
 
 import hashlib
@@ -16,11 +16,11 @@ _ROOT = Path(__file__).parent.parent
 _PACKAGES = ("shared", "legacy_tf1", "modern_tf2", "tf1port", "equivalence")
 
 
-class PartsStore:
+class ResultStore:
     """Values by name, as JSON files in a folder.
 
     Args:
-        folder: is made when the first value is kept.
+        folder: is created when the first value is saved.
         facts: what the values depend on besides the project's code; JSON.
     """
 
@@ -29,31 +29,31 @@ class PartsStore:
         text = json.dumps([facts, _code()], sort_keys=True)
         self.key = hashlib.sha256(text.encode()).hexdigest()
 
-    def part(self, name, make):
-        """The value kept under a name, or else that of `make()`, which is kept."""
-        found = self.take(name)
-        if found is None:
-            found = make()
-            self.keep(name, found)
-        return found
+    def get(self, name, compute):
+        """The value saved under a name, or else that of `compute()`, which is saved."""
+        value = self.load(name)
+        if value is None:
+            value = compute()
+            self.save(name, value)
+        return value
 
-    def take(self, name):
-        """The value kept under a name; None where there is none of this key."""
+    def load(self, name):
+        """The value saved under a name; None where there is none of this key."""
         try:
             with open(self._path(name), encoding="utf-8") as file:
-                held = json.load(file)
-            return held["value"] if held["key"] == self.key else None
+                entry = json.load(file)
+            return entry["value"] if entry["key"] == self.key else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def keep(self, name, value):
-        """Keeps a value; numbers need not be finite."""
+    def save(self, name, value):
+        """Saves a value; numbers need not be finite."""
         os.makedirs(self.folder, exist_ok=True)
         with replacing(self._path(name)) as beside, open(beside, "w", encoding="utf-8") as file:
             json.dump({"key": self.key, "value": value}, file)
 
     def clear(self):
-        """Forgets all parts."""
+        """Removes all values."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, name):
@@ -61,7 +61,7 @@ class PartsStore:
 
 
 def _code():
-    """A digest of the project's own source: a part computed by other code is worth nothing."""
+    """A digest of the project's own source: results of other code are invalid."""
     digest = hashlib.sha256()
     for path in _sources():
         digest.update(str(path.relative_to(_ROOT)).encode() + b"\0" + path.read_bytes())

@@ -1,4 +1,4 @@
-"""The parts of a comparison: each from the store, or made and kept."""
+"""The results of a comparison: each from the store, or computed and stored."""
 
 import dataclasses
 from contextlib import nullcontext
@@ -7,21 +7,21 @@ from equivalence import calibration, proof, seeds, trainings
 from equivalence.controls import matrix
 
 
-class Parts:
-    """What the report is made of.
+class Results:
+    """Computes the results that the report has.
 
     Args:
         config: the model's config, fitted to the dataset.
         dataset: shared.datasets.Dataset.
         options: equivalence.compare.Options.
-        store: equivalence.parts_store.PartsStore.
+        store: equivalence.result_store.ResultStore.
     """
 
     def __init__(self, config, dataset, options, *, store):
         self.config, self.dataset, self.options, self.store = config, dataset, options, store
 
     def all(self, out):
-        """Everything, by the keywords of tf1port.comparison.report.summary.report.
+        """All results, by the keywords of tf1port.comparison.report.summary.report.
 
         The independent trainings run beside the ladder, which leaves a core idle.
         """
@@ -47,7 +47,7 @@ class Parts:
         return trainings.train_both(self.config, self.dataset, weights, out=out, store=self.store)
 
     def _ladders(self, config):
-        """What equivalence.proof.prove returns, by dtype."""
+        """The results of equivalence.proof.prove, by dtype."""
         return {dtype: self._ladder(config, dtype) for dtype in proof.dtypes(config)}
 
     def _ladder(self, config, dtype):
@@ -57,13 +57,13 @@ class Parts:
             weights = proof.without_constants(weights, seed=config.seed)
             return proof.prove(config, self.dataset, weights, dtype=dtype)
 
-        return self.store.part(f"ladder-{dtype}-seed-{config.seed}", make)
+        return self.store.get(f"ladder-{dtype}-seed-{config.seed}", make)
 
     def _controls(self):
-        return self.store.part("controls", lambda: matrix.of_dataset(self.config, self.dataset))
+        return self.store.get("controls", lambda: matrix.of_dataset(self.config, self.dataset))
 
     def _seeds(self, call):
-        """What `call` makes of the independent trainings; None where there are none."""
+        """The result of `call` for the independent trainings; None where there are none."""
         count, jobs = self.options.seeds, self.options.jobs
         if count is None:
             enough = self.dataset.name == "mnist" and not self.options.quick

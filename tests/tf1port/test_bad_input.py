@@ -156,7 +156,7 @@ BAD = {
     meta_of_another_cell: "is of another model: give the .meta that was saved with",
     meta_of_other_sizes: "is of another model: its rnn/basic_lstm_cell/kernel is [13, 16]",
     meta_without_its_end: "is damaged or no .meta file: export it again",
-    meta_whose_nodes_do_not_fit: "is in the graph, and nothing multiplies by it: is it in use?",
+    meta_whose_nodes_do_not_fit: "is in the graph, but in no product: is it in use?",
     unknown_cell: "no cell of a known kind (rnn/nas_cell/bias is under a cell that is not",
     empty_folder: "holds no checkpoint: give",
 }

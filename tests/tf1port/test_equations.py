@@ -512,5 +512,5 @@ def test_a_state_that_is_changed_before_the_next_step_is_no_plain_cells(tmp_path
     if mask == "RandomUniform":
         assert find_wiring(graph, [cell]).runs[cell.scope][0].steps == (step,)
     else:
-        with pytest.raises(UnknownCell, match="changed:0 is what its next step takes"):
+        with pytest.raises(UnknownCell, match="changed:0 is the input of its next step"):
             find_wiring(graph, [cell])

@@ -29,7 +29,7 @@ class Ends(NamedTuple):
 
     inputs: Entry of the inputs [B, T, F] or ids [B, T]. lengths: Entry of the lengths [B], or None.
     model_tensors: the tensors of the inputs and of the lengths (or None) themselves.
-    outputs: the tensors that the model's output is made of, one per step where there are several.
+    outputs: the tensors of the model's output, one per step where there are several.
     extra_feeds: fed tensors that the outputs depend on and that are no input of the model.
     other_uses: nodes that compute something from the outputs besides a loss.
     random: nodes of dropout that the graph has in every run, training or not.
@@ -46,7 +46,7 @@ class Ends(NamedTuple):
     feeds_loss: bool
 
     def computing(self, names):
-        """The same where "inputs" or "lengths" are not what is fed, but made of it."""
+        """The same where "inputs" or "lengths" are computed from fed tensors."""
         inputs, lengths = self.inputs, self.lengths
         if "inputs" in names:
             inputs = Entry(self.model_tensors[0], False)

@@ -180,7 +180,7 @@ class Graph:
                     queue.extend(self.outputs(node))
 
     def behind(self, tensor, *, through):
-        """All tensors that lead to one by way of nodes of the ops `through`, the nearest first."""
+        """All tensors that one depends on by way of ops in `through` alone, the nearest first."""
         tensors, queue = {tensor: None}, deque([tensor])
         while queue:
             node = self.node(queue.popleft())
@@ -247,5 +247,5 @@ def _is(node, op):
 
 
 def is_backward(name):
-    """Whether a node's name is below the scope that tf.gradients makes."""
+    """Whether a node's name is in a scope of tf.gradients."""
     return any(re.fullmatch(r"gradients(_\d+)?", component) for component in name.split("/"))

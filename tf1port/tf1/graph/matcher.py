@@ -86,9 +86,9 @@ class Matcher:
     @ways.register
     def _(self, pattern: patterns.Called, tensor, matched):
         before = matched.names.get(pattern.name)
-        other = before or self._fixed.get(pattern.name, tensor)
-        if self.graph.origin(other) != self.graph.origin(tensor):
-            self._differs(matched, f"{pattern.name}, which is {other}", tensor)
+        expected = before or self._fixed.get(pattern.name, tensor)
+        if self.graph.origin(expected) != self.graph.origin(tensor):
+            self._differs(matched, f"{pattern.name}, which is {expected}", tensor)
         elif before:
             yield matched
         else:  # the first way is enough: named patterns are unambiguous
@@ -238,8 +238,8 @@ class Matcher:
             self._longest = len(matched.nodes)
 
 
-def _with_node(found, node):
-    return found._replace(nodes=found.nodes | {node.name})
+def _with_node(match, node):
+    return match._replace(nodes=match.nodes | {node.name})
 
 
 def _attribute(node, name):

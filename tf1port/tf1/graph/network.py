@@ -171,7 +171,7 @@ def _hidden(graph: Graph, cell: Cell) -> str:
         [name + ":0" for name in cell.variables.values()], through=PASSING, ops=_FUNCTIONS
     )
     if not functions:
-        return f"{cell.scope} is in the graph, and nothing multiplies by it: is it in use?"
+        return f"{cell.scope} is in the graph, but in no product: is it in use?"
     return (
         f"{cell.scope} is used within a function ({functions[0].op} {functions[0].name}), as "
         "control flow v2 and tf.function make them: build the graph anew after "
@@ -246,7 +246,7 @@ def _below(graph: Graph, layers: list[RecurrentLayer], index: int) -> _Below:
 
 
 def _time_reversals(graph: Graph, tensor: str) -> dict[str, bool]:
-    """All tensors that one is moved from, each with whether time is reversed between."""
+    """The tensors that one is reshaped or reordered from; whether time is reversed since each."""
     reversals, queue = {tensor: False}, [tensor]
     for other in queue:  # it grows
         node = graph.node(other)
@@ -265,7 +265,7 @@ def _is_reversed(
 ) -> bool:
     """Whether a layer reads its sequence in reverse order."""
     run = layers[index].own_run
-    for other, layer in enumerate(layers):  # unrolled, the steps are in another order at once
+    for other, layer in enumerate(layers):  # unrolled steps may simply be in another order
         pair = other != index and below[other].keys() == below[index].keys()
         pair = pair and min(len(run.steps), len(layer.own_run.steps)) > 1
         if pair and graph.origin(run.steps[-1].x) == graph.origin(layer.own_run.steps[0].x):

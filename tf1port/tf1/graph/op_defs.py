@@ -40,5 +40,5 @@ def output_type(node, port):
 
 
 def _attr(node, name):
-    # Asking a node for an attribute that is not there would put it there.
+    # Reading a missing attribute of a node would add it.
     return node.attr[name] if name in node.attr else tf1.AttrValue()

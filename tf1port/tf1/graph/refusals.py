@@ -1,7 +1,7 @@
-"""Recurrent graphs that a stack of layers is no model of, refused by name.
+"""Recurrent graphs that are no stack of layers, refused by name.
 
-A stack starts from zeros, and each level takes the steps of the one below it, all of them, in their
-order, and nothing else. What departs from that computes something else, whatever its variables are.
+A stack starts from zeros, and the input of each level is the outputs of the one below it, all steps
+in order, and nothing else.
 """
 
 import itertools
@@ -16,13 +16,13 @@ from tf1port.tf1.graph.inference import conditions
 from tf1port.tf1.graph.runs import UnknownCell
 from tf1port.tf1.graph.unrolls import MOVING, SELECTING
 
-_SIZES = {"Shape", "ShapeN", "Size", "Rank"}  # of which a tensor's values do not depend
+_SIZES = {"Shape", "ShapeN", "Size", "Rank"}  # whose outputs do not depend on values
 _SUMMARIES = {"MergeSummary", "ScalarSummary", "HistogramSummary", "NoOp"}
 _SELECTING = {"StridedSlice", "Slice", "Gather", "GatherV2", "GatherNd", "Split", "SplitV"}
 _TILING = {"Tile", "BroadcastTo"}
 _COMPARING = {"GreaterEqual", "LessEqual", "Less", "Greater"}
 _OF_LENGTHS = {"Min", "Max", "Minimum", "Maximum", "Cast", "Identity", "Enter"}
-# Their first input is data, the others say how it is moved.
+# Their first input is data, the others are shapes, axes or indices.
 _SHAPED = {"Reshape", "ExpandDims", "Squeeze", "Slice", "StridedSlice", "Transpose"}
 _SHAPED |= _TILING | {"Identity", "Enter", "StopGradient", "PreventGradient", "Cast"}
 
@@ -32,8 +32,8 @@ def check_stack(graph: Graph, levels):
 
     Raises:
         UnknownCell: an initial state is not zero, a step is kept or dropped by something else than
-            sequence lengths, a level takes something besides the steps of the level below it, or
-            the first one something that its own loop made the step before.
+            sequence lengths, the input of a level is not just the steps of the level below it, or
+            that of the first one includes results of its own previous step.
     """
     layers = [layer for level in levels for layer in level.cells]
     for layer in layers:
@@ -49,18 +49,16 @@ def check_stack(graph: Graph, levels):
 
 
 def check_single_use(graph: Graph, scope, runs):
-    """Refuses a cell that is run several times for one result; the first run is the one taken.
+    """Refuses a cell that is run several times for one result; the first run is the one converted.
 
     Raises:
-        UnknownCell: something takes what two of the runs make, or one run takes another's results.
+        UnknownCell: a node depends on two of the runs, or one run on another.
     """
     first, *further = runs
     reached = _reached(graph, first.results)
     for run in further:
-        taken = {first.first_inputs, *first.initial}, {run.first_inputs, *run.initial}
-        follows = {_node(tensor) for tensor in taken[1]} & reached
         also = _reached(graph, run.results)
-        if follows or {_node(tensor) for tensor in taken[0]} & also or reached & also:
+        if reached & (also | _input_nodes(run)) or also & _input_nodes(first):
             raise UnknownCell(
                 f"{scope} is run {len(runs)} times for one result, as a cell that several layers "
                 "share, or one whose states change between its steps: convert makes a layer that "
@@ -68,8 +66,13 @@ def check_single_use(graph: Graph, scope, runs):
             )
 
 
+def _input_nodes(run):
+    """The names of the nodes that compute the inputs and initial states of a run."""
+    return {_node(tensor) for tensor in (run.first_inputs, *run.initial)}
+
+
 def is_zero(graph: Graph, tensor):
-    """Whether a tensor is zeros whatever is fed, as far as the graph says so by its structure."""
+    """Whether a tensor is zeros for every feed, by the structure of the graph."""
     queue, seen = [tensor], set()
     while queue:
         node = graph.node(queue.pop())
@@ -86,7 +89,7 @@ def is_zero(graph: Graph, tensor):
 
 
 def _zero_if(graph, node):
-    """The tensors that all have to be zeros for a node to give zeros; None: it gives others."""
+    """The inputs that must be zeros for a node's output to be zeros; None: it is not zeros."""
     inputs = graph.inputs(node)
     if node.op == "ZerosLike":
         return []
@@ -120,7 +123,7 @@ def _check_initial(graph, layer, layers):
 
 
 def check_selections(graph: Graph, layer):
-    """Refuses steps that are selected by what a batch holds, rather than by sequence lengths.
+    """Refuses steps that are selected by the data of a batch, rather than by sequence lengths.
 
     Args:
         layer: with a `run` and a `cell`.
@@ -144,7 +147,7 @@ def check_selections(graph: Graph, layer):
 
 
 def _is_past_the_end(graph, node, lengths):
-    """Whether a node compares the number of a step with lengths, or with the least or longest."""
+    """Whether a node compares the number of a step with the lengths, or their extremes."""
     if node is None or node.op not in _COMPARING or lengths is None:
         return False
     sides = [set(graph.behind(name, through=_OF_LENGTHS)) for name in graph.inputs(node)]
@@ -154,7 +157,7 @@ def _is_past_the_end(graph, node, lengths):
 
 
 def _is_counter(graph, tensor):
-    """Whether a tensor is the number of a step: a constant, or a loop's own count from one on."""
+    """Whether a tensor is the number of a step: a constant, or a loop's own counter."""
     for _ in range(4):  # Switch, Merge, Enter, Const
         if graph.constant(tensor) is not None:
             return graph.constant(tensor).ndim == 0
@@ -166,7 +169,7 @@ def _is_counter(graph, tensor):
 
 
 def _check_feedback(graph, layer):
-    """Refuses a loop whose cell takes more than its sequence: attention, or its own last output."""
+    """Refuses a loop whose cell has inputs beside its sequence: attention, its last output."""
     queue, seen = [layer.run.first_inputs] if layer.run.looped else [], set()
     while queue:
         node = graph.node(queue.pop())
@@ -206,7 +209,7 @@ def _finals(run):
 
 
 def _check_between(graph, layer, below):
-    """Refuses what stands between a level and the one below it but for moving all steps about."""
+    """Refuses ops between a level and the one below it, but for reordering all steps."""
     run = layer.run
     steps: dict[str, object] = {}
     states: dict[str, Any] = {}
@@ -246,7 +249,7 @@ def _check_way(graph, tensor, steps, states, *, scope, refused):
 
 
 def _reached(graph, tensors):
-    """The names of the nodes that some tensors lead to, but for those of summaries."""
+    """The names of the nodes that depend on tensors, but for those of summaries."""
     reached, queue = set(), list(tensors)
     while queue:
         for node in graph.consumers(queue.pop()):

@@ -15,9 +15,9 @@ class UnknownCell(ValueError):
 class Step(NamedTuple):
     """One use of a cell: tensors [B, F] or [B, U]; `c` and `new_c` are None for all but LSTMs.
 
-    residual: the sum of x and new_h, which goes on instead of new_h; None where there is none.
-    written: what goes on instead where an unrolled run has lengths, while new_h and new_c keep the
-        former states of a row that has ended.
+    residual: the sum of x and new_h, which is the output instead of new_h; None if there is none.
+    written: the output where an unrolled run has lengths; new_h and new_c then keep the states of
+        rows that have ended.
     """
 
     x: str
@@ -30,7 +30,7 @@ class Step(NamedTuple):
 
     @property
     def output(self):
-        """What goes on to the next layer."""
+        """The output of the step, the next layer's input."""
         return self.written or self.residual or self.new_h
 
 
@@ -44,8 +44,8 @@ class Run:
     outputs: the sequence [T, B, U] that a loop writes, where it writes one, or a fused op.
     final_h, final_c: the final states of a loop. Of an unrolled run they are in the last step.
     cell_states: the sequence [T, B, U] of a fused op's c.
-    lengths: the tensor [B] of sequence lengths that a run stops at.
-    padded: the outputs are zero past the lengths; else they go on, within an unrolled run.
+    lengths: the tensor [B] of sequence lengths at which the run stops.
+    padded: the outputs are zero past the lengths; else an unrolled run continues.
     """
 
     cell: str
@@ -63,7 +63,7 @@ class Run:
 
     @property
     def first_inputs(self):
-        """The tensor that the run takes first, or as a whole."""
+        """The input of the first step, or of the whole run."""
         return self.inputs or self.steps[0].x
 
     @property
@@ -73,11 +73,11 @@ class Run:
 
     @property
     def residual(self):
-        """Whether what goes on is the sum of what the cell takes and what it makes."""
+        """Whether the output is the sum of the cell's input and output."""
         return any(step.residual for step in self.steps)
 
     @property
     def results(self):
-        """The tensors that the run gives to what comes after it."""
+        """The tensors of the run that may be inputs of later layers."""
         tensors = [self.outputs, self.final_h, *(step.output for step in self.steps)]
         return [tensor for tensor in tensors if tensor is not None]

@@ -10,7 +10,7 @@ from tf1port.errors import UserError, printable
 from tf1port.tf1.graph.pruning import full_name
 
 _LONGEST = 300  # characters of TensorFlow's message: it may list a whole signature
-# An op that does not exist here, or inputs that an op does not take.
+# An op that does not exist here, or wrong inputs of an op.
 UNIMPORTABLE = (ValueError, TypeError, tf1.errors.OpError)
 _PLACES = re.compile("defined at|^Node: |^Detected at node|^<stack traces|^File ")
 
@@ -50,7 +50,7 @@ def import_subgraph(subgraph, input_map):
         input_map: {name: tensor} in place of inputs; unused ones are ignored.
 
     Raises:
-        UserError: an op does not exist here, or does not take its inputs.
+        UserError: an op does not exist here, or its inputs are wrong.
     """
     used = {full_name(name) for node in subgraph.node for name in node.input}
     input_map = {name: tensor for name, tensor in input_map.items() if name in used}

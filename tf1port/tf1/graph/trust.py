@@ -63,7 +63,7 @@ def is_harmless(op):
 
 
 def check(nodes, functions, *, running=True):
-    """Refuses a part of a graph that does more than compute.
+    """Refuses a subgraph that does more than compute.
 
     Args:
         nodes: the NodeDefs that are needed. functions: the FunctionDefs that they call.

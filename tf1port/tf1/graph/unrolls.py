@@ -5,7 +5,7 @@ from dataclasses import replace
 from tf1port.tf1.graph.index import ADD, PASSING, Graph
 from tf1port.tf1.graph.runs import Run, UnknownCell
 
-# What moves rows about without changing them, or scales them at random: dropout.
+# Ops that reshape, reorder or select rows without changing their values.
 MOVING = PASSING | {"Reshape", "Transpose", "Concat", "ConcatV2", "Pack", "Unpack"}
 MOVING |= {"Split", "SplitV", "Squeeze", "ExpandDims", "Slice", "StridedSlice"}
 MOVING |= {"Gather", "GatherV2", "GatherNd", "ReverseSequence", "ReverseV2", "Reverse"}
@@ -23,7 +23,7 @@ _GATHERS = {"TensorArrayGatherV3", "TensorArrayGatherV2", "TensorArrayGather", "
 
 
 def find_runs(graph: Graph, scope, steps):
-    """Puts the steps of a cell into the order of time.
+    """Sorts the steps of a cell by time.
 
     Returns: one Run per loop or unrolled copy, the longest first.
     """
@@ -36,9 +36,9 @@ def find_runs(graph: Graph, scope, steps):
     unrolled = [_with_selected_states(graph, step, zeros) for step in unrolled]
     padded = not raw & {step.written for step in unrolled}
     following = {step.h: step for step in unrolled}
-    handed_on = {step.new_h for step in unrolled}
+    new_states = {step.new_h for step in unrolled}
     for step in unrolled:
-        if step.h in handed_on:
+        if step.h in new_states:
             continue
         chain = [step]
         while chain[-1].new_h in following:
@@ -49,7 +49,7 @@ def find_runs(graph: Graph, scope, steps):
 
 
 def _residual(graph, step):
-    """The sum of what a step takes and makes, as a ResidualWrapper computes it; else None."""
+    """The sum of a step's input and output, as a ResidualWrapper computes it; else None."""
     for add in graph.ahead([step.new_h], through=PASSING, ops=ADD):
         if graph.origin(step.x) in map(graph.origin, graph.inputs(add)):
             return add.name + ":0"
@@ -57,7 +57,7 @@ def _residual(graph, step):
 
 
 def _with_selected_states(graph, step, zeros):
-    """A step with the states that it hands on, where a row that has ended keeps its former ones."""
+    """A step with the states after the selection that keeps those of rows that have ended."""
     new_h = _selected(graph, step.new_h, {step.h})
     if new_h == step.new_h:
         return step
@@ -67,16 +67,16 @@ def _with_selected_states(graph, step, zeros):
 
 
 def _selected(graph, tensor, alternatives):
-    """What comes of a tensor by selecting, row by row, between it and one of some others."""
-    selected: dict[str, object] = {tensor: None}  # in their order
+    """The last of the selections, row by row, between a tensor and one of the alternatives."""
+    selected: dict[str, object] = {tensor: None}  # in order
     pending: dict[str, set[str]] = {}
     queue = [tensor]
-    while queue:  # from one to the next, not along all the steps that come after
+    while queue:  # from one selection to the next, not along all later steps
         for node in graph.ahead([queue.pop()], through=PASSING, ops=_SELECTS):
             if f"{node.name}:0" not in selected:
                 choices = {graph.origin(name) for name in graph.inputs(node)[1:]}
                 pending[f"{node.name}:0"] = choices
-        for name, choices in [*pending.items()]:  # one of them may wait for the other
+        for name, choices in [*pending.items()]:  # one may depend on another
             reached = choices & selected.keys()
             if reached and choices - reached <= alternatives:
                 selected[name] = pending.pop(name)
@@ -90,7 +90,7 @@ def _is_looped(graph, step):
 
 
 def _loop(graph, scope, step):
-    """The run of a step in the body of tf.while_loop, as dynamic_rnn makes it."""
+    """The run of a step in the body of tf.while_loop, as in dynamic_rnn."""
     states = {"h": _state(graph, scope, step.h, step.new_h)}
     if step.c is not None:
         states["c"] = _state(graph, scope, step.c, step.new_c)
@@ -110,21 +110,21 @@ def _loop(graph, scope, step):
 
 
 def _state(graph, scope, tensor, new):
-    """A loop's variable from its Switch: the tensor it starts from and the one it ends as.
+    """The initial and the final tensor of a loop's variable, given by its Switch.
 
     Raises:
-        UnknownCell: the next step takes something else than the new state, kept or dropped of it.
+        UnknownCell: the next step's input is not the new state, or selected or dropped from it.
     """
     switch, (enter, _) = graph.node(tensor), _merged(graph, tensor)
-    next_one = following(graph, tensor)
-    if graph.origin(new) not in map(graph.origin, _selection_sources(graph, next_one)):
-        raise UnknownCell(f"{scope} computes {new}, and {next_one} is what its next step takes")
-    exits = graph.consumers(switch.name + ":0", {"Exit"})  # none in a graph that was pruned
+    next_state = following(graph, tensor)
+    if graph.origin(new) not in map(graph.origin, _selection_sources(graph, next_state)):
+        raise UnknownCell(f"{scope} computes {new}, and {next_state} is the input of its next step")
+    exits = graph.consumers(switch.name + ":0", {"Exit"})  # none in a pruned graph
     return graph.inputs(enter)[0], f"{exits[0].name}:0" if exits else None
 
 
 def _selection_sources(graph, tensor):
-    """What a tensor is selected of, or what is left of it by a mask that is drawn at random."""
+    """The tensors that one is selected from, also before a dropout."""
     sources, queue = {tensor: None}, [tensor]
     while queue:
         for name in graph.behind(queue.pop(), through=SELECTING):
@@ -138,7 +138,7 @@ def _selection_sources(graph, tensor):
 
 
 def _is_dropped(graph, node):
-    """Whether a product is one of dropout: by random numbers, or by one number for all."""
+    """Whether a product is one of dropout: with random numbers, or with a scalar."""
     factors = [
         name for tensor in graph.inputs(node) for name in graph.behind(tensor, through=_OF_MASKS)
     ]
@@ -149,7 +149,7 @@ def _is_dropped(graph, node):
 
 
 def following(graph: Graph, tensor):
-    """What a loop's variable, given by its Switch, is in the next step."""
+    """The tensor of a loop's variable, given by its Switch, in the next step."""
     return graph.inputs(_merged(graph, tensor)[1])[0]
 
 
@@ -161,7 +161,7 @@ def _merged(graph, tensor):
 
 
 def _read_sequence(graph, x):
-    """The sequence [T, B, F] that a loop takes its inputs x from; None where it has none."""
+    """The sequence [T, B, F] that a loop reads its inputs x from; None where it has none."""
     for tensor in graph.behind(x, through=MOVING):
         node = graph.node(tensor)
         if node is not None and node.op in _READS:
@@ -182,7 +182,7 @@ def _written_sequence(graph, output):
 
 
 def _lengths(graph, step):
-    """The sequence lengths [B] that decide in a loop whether a row still moves."""
+    """The sequence lengths [B] up to which a row is updated; None where there are none."""
     for select in graph.following([step.new_h], through=SELECTING, ops=_SELECTS):
         compared = graph.node(graph.origin(graph.inputs(select)[0]))
         if compared is not None and compared.op in _ENDED:

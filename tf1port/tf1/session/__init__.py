@@ -1,1 +1,1 @@
-"""Running parts of a TF1 graph."""
+"""Running subgraphs of a TF1 graph."""

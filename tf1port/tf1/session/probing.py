@@ -1,7 +1,7 @@
-"""What of the last cell's outputs the layers behind them take: found by running them once.
+"""Which of the last cell's outputs are the input of the layers after it: by running them once.
 
-The ways to pick rows from a sequence are too many to be told by their operations; the rows that
-come out are the outputs' own, to the bit, unless something stands between.
+There are too many ways to select rows of a sequence to recognise them by their operations; the
+selected rows equal the outputs', bit by bit, unless another op is between.
 """
 
 import numpy as np
@@ -14,17 +14,17 @@ from tf1port.tf1.session.recurrent_subgraph import GraphRun, static_sizes
 
 
 def with_observed_head(graph, network: Network, read):
-    """The network with what the layers behind its cells are seen to take, and why it was not seen.
+    """The network with the observed input of the layers after its cells.
 
-    Without those layers where they take something that no Keras model here gives, or where the
-    graph does not run here: what its operations look like proves nothing.
+    Without those layers where their input is no output of the Keras model, or where the graph does
+    not run here: its operations alone prove nothing.
 
     Args:
         graph: tf1port.tf1.graph.index.Graph.
         network: of that graph.
         read: a function from a variable's name to its array.
 
-    Returns: the network, and a reason or None.
+    Returns: the network, and the reason why the graph did not run, or None.
     """
     network = network._replace(after=_fitting(network.after, read))
     without = network._replace(after=[], takes="steps")
@@ -42,7 +42,7 @@ def with_observed_head(graph, network: Network, read):
 
 
 def _cut_at_last_step(graph, network, read):
-    """The network up to where it takes another step than the last of what a layer makes."""
+    """The network without the layers over a last_only one whose selected step is not the last."""
     after, names = network.after, network.variables
     for index in [i for i, layer in enumerate(after) if layer.last_only]:
         layers = [*after[:index], after[index]._replace(last_only=False)]
@@ -54,7 +54,7 @@ def _cut_at_last_step(graph, network, read):
 
 
 def _is_last(graph, network, outputs, rows):
-    """Whether rows are those of the last step of what the last layer of a network makes."""
+    """Whether rows are the last step of the output of a network's last layer."""
     sequence, sizes = outputs.head, top(network, outputs)[0].shape[:2]
     rows_first = order(graph, network, outputs) is _ORDERS["steps"][0]
     if sequence.ndim != 3 and sequence.size == np.prod(sizes) * sequence.shape[-1]:
@@ -63,7 +63,7 @@ def _is_last(graph, network, outputs, rows):
 
 
 def _fitting(layers, read):
-    """Layers up to the first that takes another width than the one before it makes."""
+    """Layers up to the first whose input width is not the output width of the one before it."""
     width = None
     for index, layer in enumerate(layers):
         shapes = {role: np.shape(read(name)) for role, name in layer.variables.items()}
@@ -76,7 +76,7 @@ def _fitting(layers, read):
 
 
 def order(graph, network, outputs):
-    """How the head orders the rows of what a network says it takes; None: it takes others.
+    """How the head orders the rows of its input as `network.takes` has it; None: it does not fit.
 
     Args:
         graph, network: as for with_observed_head.
@@ -86,9 +86,9 @@ def order(graph, network, outputs):
     """
     orders = _ORDERS[network.takes]
     if any(layer.kind == "conv1d" for layer in network.after):
-        orders = orders[:1]  # which goes over the rows of each sequence
+        orders = orders[:1]  # a convolution needs the rows of each sequence together
     if network.takes == "steps" and is_per_step(graph, network):
-        orders = [lambda sequence, state: sequence[:, 0]]  # the first product stands for them all
+        orders = [lambda sequence, state: sequence[:, 0]]  # the first product represents all
     head_rows = outputs.head_rows.reshape(-1, outputs.head_rows.shape[-1])
     for ordered in orders:
         rows = ordered(*top(network, outputs))
@@ -98,7 +98,7 @@ def order(graph, network, outputs):
 
 
 def row_order(conversion, batch, steps):
-    """In which order a graph's head has the rows of a model's outputs, [B, T] or [B]: indices."""
+    """The indices of a model's output rows, [B, T] or [B], in the order of the graph's head."""
     network = conversion.network
     if network.takes != "steps":
         return np.arange(batch)
@@ -108,7 +108,7 @@ def row_order(conversion, batch, steps):
 
 
 def top(network, outputs):
-    """The outputs [B, T, D] and the final states h [B, D] of the last level, its ways side by side.
+    """The outputs [B, T, D] and final states h [B, D] of the last level, directions concatenated.
 
     Args:
         outputs: tf1port.tf1.session.recurrent_subgraph.Outputs.
@@ -129,16 +129,16 @@ _ORDERS = {
 
 
 def is_per_step(graph, network):
-    """Does the graph multiply by the first kernel anew at each of its unrolled steps?"""
+    """Whether the graph multiplies by the first kernel at each unrolled step separately."""
     run = network.recurrent[-1].run
     count = len(products(graph, network.head_kernel))
     return not run.looped and count == len(run.steps)
 
 
 def _run(graph, network, read, *, names=None):
-    """The Outputs of a run on random numbers; rows differ in length where there are lengths.
+    """The Outputs of a run on random numbers; with several lengths where the graph has lengths.
 
-    names: the variables that it takes, those of the network by default.
+    names: the variables that are fed, those of the network by default.
     """
     variables = {name: read(name) for name in names or network.variables}
     run = network.recurrent[0].run

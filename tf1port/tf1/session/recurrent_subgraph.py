@@ -1,8 +1,8 @@
-"""Runs the recurrent part of a TF1 graph, from what its first cell takes, with given variables.
+"""Runs the recurrent subgraph of a TF1 graph, from its first cell's input, with given variables.
 
-The placeholders of a stranger's graph lead through layers nobody knows: so what the first cell
-takes, its initial states and the lengths are put in directly, wherever in the graph they are made,
-and of the graph only what leads from there to the outputs is imported.
+The layers before the cells of a third-party graph may be unknown: so the first cell's input, the
+initial states and the lengths are fed directly, and only the nodes between these tensors and the
+outputs are imported.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ _WHOLE = {tf1.int32.as_datatype_enum, tf1.int64.as_datatype_enum}
 
 
 class Outputs(NamedTuple):
-    """What a run gave, per recurrent layer from the inputs up, and of the layers after them.
+    """The results of a run, per recurrent layer from the inputs up, and of the layers after them.
 
-    sequences: [B, T, U], or None where the graph keeps it to itself (the lower cells of a loop);
-        in the order of the inputs also where a cell takes them from the end.
+    sequences: [B, T, U], or None where the graph has no such tensor (the lower cells of a loop);
+        in the order of the inputs also where a cell reads them in reverse.
     states: final (h,) or (h, c), each [B, U]; steps: of every step in the order of its run, where
         the graph does not loop.
     head: the output of the last layer behind the cells [..., N]; None where there is none.
-    head_rows: the rows [..., U] that the first one took.
+    head_rows: the input rows [..., U] of the first of those layers.
     """
 
     sequences: Sequence[np.ndarray | None]
@@ -39,13 +39,13 @@ class Outputs(NamedTuple):
 
 
 class GraphRun:
-    """A session on the recurrent part of a graph.
+    """A session on the recurrent subgraph of a graph.
 
     Args:
         graph: tf1port.tf1.graph.index.Graph.
-        network: tf1port.tf1.graph.network.Network, what was found in it.
+        network: tf1port.tf1.graph.network.Network of that graph.
         variables: {name: array} of the network, of one dtype.
-        upcast: compute in float64 what the graph computes in float32.
+        upcast: float32 is upcast to float64.
 
     Raises:
         UserError: an op of the graph does not exist or has no kernel here, or is not trusted.
@@ -72,7 +72,7 @@ class GraphRun:
         self.session = sessions.session(session_graph)
 
     def __call__(self, inputs, states, *, lengths=None, head=True):
-        """Runs the cells and, with `head`, what comes after them.
+        """Runs the cells and, with `head`, the layers after them.
 
         Args:
             inputs: [B, T, F] for the first cell.
@@ -82,7 +82,7 @@ class GraphRun:
         Returns: Outputs.
 
         Raises:
-            UserError: the graph does not take such sizes, or does not run here.
+            UserError: the graph does not accept these sizes, or does not run here.
         """
         fetches = [run_tensors(run) for run in self._runs]
         tensors = self._head_tensors() if head else []
@@ -116,7 +116,7 @@ class GraphRun:
         return _dtype(self.graph, tensor) if tensor in lengths else self.dtype
 
     def _head_tensors(self):
-        """The last known output behind the cells and what the first layer there takes; none: []."""
+        """The last known output after the cells and the input of the first layer there; or []."""
         count = self.network.compared
         if not count:
             return []
@@ -127,7 +127,7 @@ class GraphRun:
 def variable_feeds(graph, variables, *, dtype):
     """The tensors at which a graph reads its variables, as placeholders, and the values to feed.
 
-    Constants would make a graph as large as a checkpoint, which none may be above 2 GB.
+    As constants they would make the graph as large as the checkpoint; its limit is 2 GB.
 
     Returns: {tensor's name: placeholder}, {placeholder: value}.
     """
@@ -142,26 +142,26 @@ def variable_feeds(graph, variables, *, dtype):
 
 
 def static_sizes(graph, run):
-    """The batch size and the number of steps that a graph asks for; None: any."""
+    """The batch size and the number of steps that a graph requires; None: any."""
     sizes = graph.shape(run.first_inputs) or [None, None]
     return (sizes[0], len(run.steps)) if run.inputs is None else (sizes[1], sizes[0])
 
 
 def network_tensors(network):
-    """The tensors that a network's cells and the layers around them give."""
+    """The outputs of a network's cells and of the layers around them."""
     runs = [layer.run for layer in network.recurrent if layer.run is not None]
     layers = [layer.output for layer in (*network.before, *network.after) if layer.output]
     return [*(name for run in runs for name in _flat_run_tensors(run)), *layers]
 
 
 def _first(layer):
-    """The tensors of a run that its inputs are put into."""
+    """The input tensors of a run."""
     run = layer.run
     return [step.x for step in run.steps] if run.inputs is None else [run.inputs]
 
 
 def _states(run):
-    """The tensors of a run that its initial states and its lengths are put into."""
+    """The initial states and the lengths of a run."""
     return [*run.initial, *([] if run.lengths is None else [run.lengths])]
 
 
@@ -171,7 +171,7 @@ def _flat_run_tensors(run):
 
 
 def run_tensors(run):
-    """The outputs of all steps, and the final states, or where it does not loop those of all."""
+    """The tensors of a run: outputs of all steps; final states, or all states without a loop."""
     if run.cell_states is not None:
         return [run.outputs], [run.outputs, run.cell_states]
     if run.looped:
@@ -194,7 +194,7 @@ def run_outputs(layer, fetched, initial, lengths):
     else:
         steps = list(zip(*states, strict=True))
         sequence, finals = np.stack([h for h, *_ in steps], axis=1), steps[-1]
-        if run.lengths is not None:  # the op goes on to the longest one, and the graph masks it
+        if run.lengths is not None:  # the op goes up to the longest, the graph masks its outputs
             on = np.arange(len(steps)) < lengths[:, None]
             sequence = np.where(on[:, :, None], sequence, np.zeros_like(sequence))
             finals = _at(lengths, [initial, *steps])
@@ -204,15 +204,15 @@ def run_outputs(layer, fetched, initial, lengths):
 
 
 def _at(lengths, steps):
-    """The states of each row after so many steps."""
+    """The states of each row after its length in steps."""
     rows = np.arange(len(lengths))
     return tuple(np.stack(states)[lengths, rows] for states in zip(*steps, strict=True))
 
 
 def subgraph_of(graph, fetches, *, given, upcast):
-    """The GraphDef of what leads to some tensors from the given ones, without devices.
+    """The GraphDef between the given tensors and the fetches, without devices.
 
-    What is only waited for by control inputs is left out: it changes no value.
+    Control inputs are left out: they change no value.
 
     Raises:
         UserError: it does more than compute, and the graph is not trusted.
@@ -222,11 +222,11 @@ def subgraph_of(graph, fetches, *, given, upcast):
 
 
 def _dtype(graph, tensor):
-    """The dtype of a tensor of whole numbers, as its node or a node before it names it."""
+    """The dtype of an integer tensor, from an attribute of its node or of a node before it."""
     for name in graph.behind(tensor, through=PASSING | {"Fill", "Cast"}):
         node = graph.node(name)
         for key in ("DstT", "dtype", "T"):
-            # Asking for an attribute that is not there would put it there.
+            # Reading a missing attribute would add it.
             if node is not None and key in node.attr and node.attr[key].type in _WHOLE:
                 return tf1.as_dtype(node.attr[key].type)
     return tf1.int32

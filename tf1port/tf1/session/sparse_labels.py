@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-# What tf.sparse_placeholder calls its placeholders, of which a loss may leave the shape alone.
+# The names of the placeholders of tf.sparse_placeholder; a loss may not use the shape.
 _INDICES, _VALUES, _SHAPE = "indices", "values", "shape"
 
 

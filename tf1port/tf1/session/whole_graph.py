@@ -1,4 +1,4 @@
-"""A session on a TF1 graph as it stands, with a checkpoint's values in its variables."""
+"""A session on an unchanged TF1 graph, with a checkpoint's values in its variables."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf1
@@ -9,14 +9,13 @@ from tf1port.tf1.graph.index import VARIABLES, Graph, is_backward
 
 
 class WholeGraph:
-    """A graph with its training, in one dtype; what is asked for of it runs, with what that needs.
+    """A graph with its training ops, in one dtype; requested nodes run with their dependencies.
 
     Args:
         graph_def: of a `.meta`.
-        upcast: float64 stands where the graph has float32.
-        targets: names of tensors and operations that are imported at once, rather than when they
-            are asked for.
-        fed: full names of tensors that are always fed: what makes them is left out.
+        upcast: float32 is upcast to float64.
+        targets: names of tensors and operations that are imported at once, rather than on request.
+        fed: full names of tensors that are always fed: their dependencies are left out.
         trust: its ops may run Python and touch files.
         aliases: other names of tensors, {alias: name}.
 
@@ -25,8 +24,8 @@ class WholeGraph:
         imported: the tf.Graph of the session.
 
     Raises:
-        UserError: an op does not exist here, or not in float64; it is not to be trusted.
-            So do `want`, `tensor`, `operation` and whatever takes names.
+        UserError: an op does not exist here, or not in float64, or is not trusted. So do `want`,
+            `tensor`, `operation` and all methods with names as arguments.
     """
 
     def __init__(self, graph_def, *, upcast, targets=None, fed=(), trust=False, aliases=None):
@@ -40,7 +39,7 @@ class WholeGraph:
         self.want(targets or ())
 
     def want(self, names):
-        """Imports tensors and operations by their names, with what they need."""
+        """Imports tensors and operations by their names, with their dependencies."""
         self._start(self._part.add([self._aliases.get(name, name) for name in names]))
 
     def tensor(self, name):
@@ -56,12 +55,12 @@ class WholeGraph:
 
     @property
     def operations(self):
-        """What has been imported: {name of a node: tf.Operation}."""
+        """The imported operations: {name of a node: tf.Operation}."""
         return self._part.operations
 
     @property
     def placeholders(self):
-        """The operations that have to be fed, but for those of a Saver."""
+        """The operations that must be fed, without those of a Saver."""
         own = self.operations.items()
         operations = [operation for name, operation in own if not name.startswith("save")]
         placeholders = [op for op in operations if op.type.startswith("Placeholder")]
@@ -84,20 +83,20 @@ class WholeGraph:
             self.run([op for _, op, _ in pairs], feed)
 
     def round(self, names):
-        """Rounds variables to float32, in whatever dtype they are."""
+        """Rounds variables to float32, of any dtype."""
         values = self.read(names)
         self.assign({name: np.float32(value) for name, value in values.items()})
 
     def restore(self, checkpoint):
-        """Gives the variables a checkpoint's values; those it has not start as in the graph.
+        """Sets the variables to a checkpoint's values; those it lacks are initialized by the graph.
 
-        That holds for variables that are asked for later as well.
+        This includes variables that are imported later.
         """
         self._checkpoint = checkpoint
         self._start(list(self.operations))
 
     def _start(self, names):
-        """Gives variables among some new nodes their first values, once there is a checkpoint."""
+        """Sets the initial values of variables among new nodes, once there is a checkpoint."""
         if self._checkpoint is None:
             return
         own = [name for name in names if self.graph.nodes[name].op in VARIABLES]
@@ -120,7 +119,7 @@ class WholeGraph:
         return self._reads[name]
 
     def _assignment(self, name):
-        """A placeholder, and the op that gives its value to a variable."""
+        """A placeholder, and the op that assigns its value to a variable."""
         if name not in self._assignments:
             variable = self.operation(name)
             with self.imported.as_default():
@@ -135,7 +134,7 @@ class WholeGraph:
 
 
 def row_gradients(graph, variable):
-    """The gradients of the rows of a table that a graph gathers: pairs of tensors, rows and ids.
+    """The gradients of gathered rows of a table: pairs of tensors, rows and ids.
 
     Args:
         graph: tf1port.tf1.graph.index.Graph, with the nodes of backpropagation.

@@ -74,7 +74,7 @@ def compile_copy(
     model.optimizer.build(model.trainable_variables)
     with contextlib.suppress(ValueError):  # it was built, of other variables
         original.optimizer.build(original.trainable_variables)
-    _take_over(model, original)
+    take_state(model, original)
 
 
 def with_tf1_powers(kind: type[Any]) -> type[Any]:
@@ -94,7 +94,7 @@ def slot_names(optimizer: keras.optimizers.Optimizer) -> tuple[str, ...]:
     return tuple(slots[names[0]]) if names else ()
 
 
-def _take_over(model, original):
+def take_state(model, original):
     """Copies the original optimizer's state into a copy's, weight by weight."""
     for slot in slot_names(model.optimizer):
         own = layer_weights.slots_by_variable(model, slot)

@@ -1,0 +1,58 @@
+"""Writes `.keras` files: whole, or not at all."""
+
+import functools
+import os
+import tempfile
+import zipfile
+from typing import IO
+
+import keras
+
+from tf1port.errors import UserError
+from tf1port.files import replacing
+from tf1port.progress import progress
+
+_CHUNK = 2**22  # bytes that are copied at a time
+
+
+def check_target(path: str) -> None:
+    """Raises UserError where a file of a path cannot be written, before anything else is done."""
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise UserError(f"cannot write {path}: there is no folder {folder}, make it first")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"cannot write {path}: {folder} is not yours to write to, choose another")
+    if os.path.isdir(path):
+        raise UserError(f"cannot write {path}: it is a folder, choose another --to")
+
+
+def write(model: keras.Model, path: str) -> None:
+    """Writes a model as a `.keras` file that replaces one of that name.
+
+    Raises:
+        UserError: it cannot be written; what was there before is still there.
+    """
+    try:
+        with replacing(path) as beside:
+            save(model, beside)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def save(model: keras.Model, path: str) -> None:
+    """Writes a `.keras` file by way of a folder: otherwise Keras makes it in memory first."""
+    part = f".part-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=part, dir=os.path.dirname(path) or ".") as folder:
+        keras.saving.save_model(model, folder, zipped=False)
+        with zipfile.ZipFile(path, "w") as archive:
+            for entry in filter(os.DirEntry.is_file, os.scandir(folder)):
+                with archive.open(entry.name, "w", force_zip64=True) as target:
+                    with open(entry, "rb") as source:
+                        _copy(source, target, size=entry.stat().st_size)
+
+
+def _copy(source: IO[bytes], target: IO[bytes], *, size: int) -> None:
+    chunks = iter(functools.partial(source.read, _CHUNK), b"")
+    count = -(-size // _CHUNK)
+    for chunk in progress(chunks, "write", unit=f" × {_CHUNK >> 20} MB", total=count, delay=0.5):
+        target.write(chunk)

@@ -50,15 +50,26 @@ def _split(graph, node, count):
 
 
 def _columns(graph, node):
-    """The first column of a slice of all rows, and the one after its last; None: to the end."""
+    """The first column of a slice of all rows, and the one after its last (None: to the end).
+
+    None: it is no such slice.
+    """
     bounds = [graph.constant(tensor) for tensor in graph.inputs(node)[1:]]
     if any(bound is None or len(bound) != 2 for bound in bounds):
         return None
-    if node.op == "Slice":
-        (row, start), (rows, size) = bounds
-        whole = row == 0 and rows == -1 and start >= 0
-        return (int(start), None if size == -1 else int(start + size)) if whole else None
-    begin, end, strides = bounds
+    return _slice(*bounds) if node.op == "Slice" else _strided_slice(node, *bounds)
+
+
+def _slice(begin, size):
+    """The columns of a Slice of all rows; None: of other rows."""
+    (row, start), (rows, columns) = begin, size
+    if row != 0 or rows != -1 or start < 0:
+        return None
+    return int(start), None if columns == -1 else int(start + columns)
+
+
+def _strided_slice(node, begin, end, strides):
+    """The columns of a StridedSlice of all rows; None: of other rows, or with other options."""
     masks = {name: node.attr[f"{name}_mask"].i for name in _MASKS}
     plain = not any(masks[name] for name in _MASKS[2:]) and list(strides) == [1, 1]
     if not plain or not masks["begin"] & masks["end"] & 1:

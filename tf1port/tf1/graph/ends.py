@@ -151,23 +151,28 @@ def _other_uses(graph, network, outputs, inside):
 
 def _computed_tensors(graph, network, inside):
     """The tensors that the cells and the layers after them compute, up to the outputs."""
-    tensors: set[str] = set()
-    for run in (layer.run for layer in network.recurrent):
-        tensors |= {name for name in (run.outputs, run.final_h, run.final_c) if name}
-        for step in () if run.looped else run.steps:
-            states = {step.new_h, step.new_c} if run.lengths is None else set()
-            tensors |= {name for name in {step.output, *states} if name}
+    tensors = {name for layer in network.recurrent for name in _run_tensors(layer.run)}
     start = network.after[0].inputs if network.after else ""
-    if start:
-        moved = graph.behind(start, through=MOVING)
-        tensors |= {t for t in moved if graph.node(t) is not None and not is_fed(graph.node(t).op)}
-    queue = deque([start] if start else [])
+    if not start:
+        return tensors
+    moved = [(name, graph.node(name)) for name in graph.behind(start, through=MOVING)]
+    tensors |= {name for name, node in moved if node is not None and not is_fed(node.op)}
+    queue = deque([start])
     while queue:
         for node in graph.consumers(queue.popleft()):
             new = set(graph.outputs(node)) - tensors if node.name in inside else set()
             tensors |= new
             queue.extend(new)
     return tensors
+
+
+def _run_tensors(run):
+    """The outputs and states of a run; of a run with lengths no unselected states."""
+    tensors = {run.outputs, run.final_h, run.final_c}
+    for step in () if run.looped else run.steps:
+        tensors |= {step.output}
+        tensors |= {step.new_h, step.new_c} if run.lengths is None else set()
+    return {name for name in tensors if name}
 
 
 def _node(tensor):

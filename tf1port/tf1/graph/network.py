@@ -196,15 +196,7 @@ def _levels(graph: Graph, layers: list[RecurrentLayer]) -> list[Level]:
     levels: list[Level] = []
     done: set[int] = set()
     while len(done) < len(layers):
-        top = done - {source for index in done for source in below[index]}
-        ready = [i for i in range(len(layers)) if i not in done and below[i].keys() <= done]
-        ways = [_chain(i, below, done) if len(ready) == 2 else [i] for i in ready]
-        reversed_ = [_is_reversed(graph, layers, way[0], below) for way in ways]
-        if sorted(reversed_) not in ([False], [False, True]) or any(
-            top - below[index].keys() for index in ready
-        ):
-            _refuse(layers, reversed_)
-        ways.sort(key=lambda way: reversed_[ready.index(way[0])])
+        ways = _next_ways(graph, layers, below, done)
         directions = [
             tuple(layers[index]._replace(backward=back) for index in way)
             for way, back in zip(ways, (False, True), strict=False)
@@ -212,6 +204,22 @@ def _levels(graph: Graph, layers: list[RecurrentLayer]) -> list[Level]:
         levels.append(Level(*directions))
         done.update(index for way in ways for index in way)
     return levels
+
+
+def _next_ways(graph, layers, below, done) -> list[list[int]]:
+    """The layers of the level over those that are done: forwards, and backwards if there are any.
+
+    Raises:
+        UnknownCell: they are no level.
+    """
+    top = done - {source for index in done for source in below[index]}
+    ready = [i for i in range(len(layers)) if i not in done and below[i].keys() <= done]
+    ways = [_chain(i, below, done) if len(ready) == 2 else [i] for i in ready]
+    reversed_ = [_is_reversed(graph, layers, way[0], below) for way in ways]
+    on_top = all(top <= below[index].keys() for index in ready)
+    if sorted(reversed_) not in ([False], [False, True]) or not on_top:
+        _refuse(layers, reversed_)
+    return [way for _, way in sorted(zip(reversed_, ways, strict=True))]
 
 
 def _refuse(layers: list[RecurrentLayer], reversed_: list[bool]) -> NoReturn:
@@ -248,11 +256,11 @@ def _below(graph: Graph, layers: list[RecurrentLayer], index: int) -> _Below:
 def _time_reversals(graph: Graph, tensor: str) -> dict[str, bool]:
     """The tensors that one is reshaped or reordered from; whether time is reversed since each."""
     reversals, queue = {tensor: False}, [tensor]
-    for other in queue:  # it grows
-        node = graph.node(other)
+    for current in queue:  # it grows
+        node = graph.node(current)
         if node is None or node.op not in MOVING:
             continue
-        reversed_ = reversals[other] ^ node.op.startswith("Reverse")
+        reversed_ = reversals[current] ^ node.op.startswith("Reverse")
         for name in graph.inputs(node):
             if name not in reversals:
                 reversals[name] = reversed_

@@ -129,28 +129,43 @@ def unsupported_reason(graph, learning):
         graph: tf1port.tf1.graph.index.Graph.
         learning: names of the trainable variables of the model.
     """
-    applied: dict[str, dict[str, list[str]]] = {}  # ops by variable and tensor
-    for node in graph.nodes.values():
-        match = _APPLY.match(node.op)
-        if match:
-            target = graph.origin(graph.inputs(node)[0])  # which may be a partition of a variable
-            targets = applied.setdefault(graph.variable(target), {})
-            targets.setdefault(target, []).append(match[1])
+    applied = _applied_ops(graph)
     trained = {name for name in learning if name in applied or trained_by_rows(graph, name)}
     if not trained:
         trainers = [node for name in sorted(learning) for node in _trainers(graph, name)]
         return f"{trainers[0].name} ({trainers[0].op}) is not a known one" if trainers else None
     for name in sorted(learning):
-        several = [ops for ops in applied.get(name, {}).values() if len(ops) > 1]
-        if several:
-            return f"{name} is trained by several ({', '.join(sorted(several[0]))})"
-        if name not in trained:
-            return f"it leaves {name} as it is"
-        changed = _writers(graph, name) if name in applied else []
-        if changed:
-            return f"{name} is changed by {changed[0].name} besides"
+        reason = _unsupported_training(graph, name, applied.get(name, {}), name in trained)
+        if reason:
+            return reason
     kinds = {op for name in learning for ops in applied.get(name, {}).values() for op in ops}
     return f"it is several: {', '.join(sorted(kinds))}" if len(kinds) > 1 else None
+
+
+def _applied_ops(graph):
+    """The kinds of the optimizer ops of a graph: {variable: {tensor: list of keys of KINDS}}.
+
+    A partitioned variable has several tensors.
+    """
+    applied: dict[str, dict[str, list[str]]] = {}
+    for node in graph.nodes.values():
+        match = _APPLY.match(node.op)
+        if match:
+            target = graph.origin(graph.inputs(node)[0])
+            targets = applied.setdefault(graph.variable(target), {})
+            targets.setdefault(target, []).append(match[1])
+    return applied
+
+
+def _unsupported_training(graph, name, targets, is_trained):
+    """Why the training of one variable has no equivalent in Keras; None: it has one."""
+    several = [ops for ops in targets.values() if len(ops) > 1]
+    if several:
+        return f"{name} is trained by several ({', '.join(sorted(several[0]))})"
+    if not is_trained:
+        return f"it leaves {name} as it is"
+    writers = _writers(graph, name) if targets else []
+    return f"{name} is changed by {writers[0].name} besides" if writers else None
 
 
 def _trainers(graph, variable):

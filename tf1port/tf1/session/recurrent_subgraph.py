@@ -86,13 +86,13 @@ class GraphRun:
         """
         fetches = [run_tensors(run) for run in self._runs]
         tensors = self._head_tensors() if head else []
-        fed = self._feed(inputs, states, lengths)
-        *cells, dense = sessions.run(self.session, [*fetches, tensors], fed)
-        found = [
+        feed = self._feed(inputs, states, lengths)
+        *cells, dense = sessions.run(self.session, [*fetches, tensors], feed)
+        results = [
             run_outputs(layer, values, state, lengths)
             for layer, values, state in zip(self.network.recurrent, cells, states, strict=True)
         ]
-        sequences, finals, steps = (list(part) for part in zip(*found, strict=True))
+        sequences, finals, steps = map(list, zip(*results, strict=True))
         return Outputs(sequences, finals, steps, *(dense or (None, None)))
 
     def _feed(self, inputs, states, lengths):

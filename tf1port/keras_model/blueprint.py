@@ -12,7 +12,8 @@ from tf1port.keras_model.expressions import Call
 from tf1port.keras_model.layer_weights import CellMapping, Permutation
 from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.tf1.graph.layer import Layer
-from tf1port.tf1.graph.network import Level, Network
+from tf1port.tf1.graph.levels import Level
+from tf1port.tf1.graph.network import Network
 
 Read = Callable[[str], np.ndarray]  # from the name of a variable to its array
 

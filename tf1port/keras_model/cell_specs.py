@@ -1,4 +1,4 @@
-"""A TF1 cell as what Keras has for it: a layer of its own, or a cell of ours within an RNN."""
+"""The Keras counterpart of a TF1 cell: a layer of Keras, or a cell of this package in an RNN."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +48,7 @@ class CellSpec:
 
 
 def of_level(level, read):
-    """The CellSpecs of a tf1port.tf1.graph.network.Level, forwards first.
+    """The CellSpecs of a tf1port.tf1.graph.levels.Level, forwards first.
 
     Args:
         read: a function from a variable's name to its array.
@@ -73,7 +73,7 @@ def of_level(level, read):
 
 
 def layer_call(cells, options):
-    """The Call of a layer of some cells one upon the other, with its own options."""
+    """The Call of a layer of stacked cells, with its own options."""
     if len(cells) == 1 and cells[0].is_layer:
         return Call(cells[0].function, {**cells[0].options, **options})
     dtype = {"dtype": options["dtype"]}
@@ -82,7 +82,7 @@ def layer_call(cells, options):
             "keras.layers.RNN", {"cell": cells[0].call({**dtype, "name": "cell"}), **options}
         )
     calls = [cell.call({**dtype, "name": f"cell_{i}"}) for i, cell in enumerate(cells)]
-    # A list alone would become a stack of the default dtype, which casts what it is given.
+    # A list alone would become a stack of the default dtype, which casts its inputs.
     stack = Call("keras.layers.StackedRNNCells", {"cells": calls, **dtype, "name": "cells"})
     return Call("keras.layers.RNN", {"cell": stack, **options})
 
@@ -106,7 +106,7 @@ def _cell(layer, read, prefix):
 
 
 def _keras(family, weights, constants, sizes):
-    """The class that computes what the cell does, and the options of its constructor."""
+    """The Keras class of a cell, and the options of its constructor."""
     options: dict[str, Any] = {"units": sizes.units, "activation": constants.activation}
     clips = {"cell_clip": constants.cell_clip, "projection_clip": constants.projection_clip}
     if "gate_gamma" in weights:

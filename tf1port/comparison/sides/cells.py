@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow.compat.v1 as tf1
 
 from tf1port.comparison.sides.weight_map import CellEntry
-from tf1port.tf1.graph.network import RecurrentLayer
+from tf1port.tf1.graph.levels import RecurrentLayer
 from tf1port.tf1.session.recurrent_subgraph import run_outputs, run_tensors, static_sizes
 
 
@@ -14,7 +14,7 @@ class Cells:
     """Cells by the names of their entries.
 
     Args:
-        layers: tf1port.tf1.graph.network.RecurrentLayers, each with a run.
+        layers: tf1port.tf1.graph.levels.RecurrentLayers, each with a run.
         compared: names of the outputs and states that are compared; None: all.
     """
 

@@ -14,7 +14,7 @@ from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
 from tf1port.tf1.graph.files import load_graph
 from tf1port.tf1.graph.index import Graph
-from tf1port.tf1.graph.network import RecurrentLayer
+from tf1port.tf1.graph.levels import RecurrentLayer
 from tf1port.tf1.graph.op_defs import output_type
 from tf1port.tf1.graph.optimizers import trained_by_rows
 from tf1port.tf1.graph.pruning import full_name

@@ -17,7 +17,7 @@ from tf1port.keras_model.expressions import Call
 from tf1port.keras_model.program import Layer, Loop, Op, Program, Use, Value, Weight, in_order
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.graph.index import Graph
-from tf1port.tf1.graph.network import Level, RecurrentLayer
+from tf1port.tf1.graph.levels import Level, RecurrentLayer
 
 Read = Callable[[str], np.ndarray]
 _TRIES = 8  # of finding out which variables are shared between layers

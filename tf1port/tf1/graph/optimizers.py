@@ -200,34 +200,6 @@ def _is_of_rows(node):
     )
 
 
-def slot_variables(graph, optimizer, inventory):
-    """The variables of the slots that Keras has as well: {slot: {variable: name}}.
-
-    Args:
-        graph: Graph. optimizer: OptimizerSpec. inventory: of the checkpoint.
-    """
-    own = {
-        name
-        for layers in optimizer.sources.values()
-        for roles in layers.values()
-        for name in roles.values()
-    }
-    applied = {
-        name: one
-        for name, one in find_applied(graph).items()
-        if own & {graph.variable(tensor) for tensor in one.arguments.values()}
-    }
-    if not applied:
-        return {}
-    kind = KINDS[next(iter(applied.values())).kind]
-    names = slot_names(graph, applied, kind, inventory)
-    return {
-        slot: {variable: slots[argument] for variable, slots in names.items() if argument in slots}
-        for argument, slot in kind.slots.items()
-        if optimizer.options.get(slot) != 0
-    }
-
-
 def slot_names(graph, applied, kind, inventory):
     """The variables of the slots, {variable: {argument: name}}.
 

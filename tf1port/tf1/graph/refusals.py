@@ -28,7 +28,7 @@ _SHAPED |= _TILING | {"Identity", "Enter", "StopGradient", "PreventGradient", "C
 
 
 def check_stack(graph: Graph, levels):
-    """Refuses levels (tf1port.tf1.graph.network.Level) that are no plain stack.
+    """Refuses levels (tf1port.tf1.graph.levels.Level) that are no plain stack.
 
     Raises:
         UnknownCell: an initial state is not zero, a step is kept or dropped by something else than

@@ -16,7 +16,7 @@ class Feedforward:
     Attributes:
         inputs: placeholder [B, *config.input_shape], pixels in [0, 1].
         labels: placeholder [B] int64.
-        variables: what a weights file holds.
+        variables: those in a weights file.
         outputs: every layer's output but the logits, by name.
         logits: [B, C].
         loss: scalar, nats per example, mean over the batch.
@@ -98,7 +98,7 @@ def to_variables(weights, config, *, linear=False):
     kernel go by height, width, channel in a weights file, by channel, height, width in an NCHW
     graph (D16).
 
-    linear: for gradients; here they are stored as the weights are.
+    linear: for gradients; here stored like the weights.
     """
     values = dict(weights)
     if _channels_first(config):
@@ -109,7 +109,7 @@ def to_variables(weights, config, *, linear=False):
 
 
 def from_variables(values, config, *, linear=False):
-    """The way back: this side's variables, or gradients of them, as named weights."""
+    """The inverse: this side's variables, or gradients of them, as named weights."""
     weights = {name: values[name] for name in config.weight_shapes()}
     if _channels_first(config):
         height, width, channels = config.last_shape
@@ -150,7 +150,7 @@ _LAYERS = {"dense": _dense, "conv": _conv}
 
 
 def _kernel():
-    """How kernels start: what both sides do by default, written out because it matters (D4)."""
+    """The initial kernels: the default of both sides, written out because it matters (D4)."""
     return tf.glorot_uniform_initializer()
 
 
@@ -159,5 +159,5 @@ def _channels_first(config):
 
 
 def _small_session():
-    """Takes GPU memory as it needs it: the first Session of a process decides for all."""
+    """Allocates GPU memory as needed: the first Session of a process decides for all."""
     return tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))

@@ -1,4 +1,4 @@
-"""The nested RNN: a cell that reads two streams at once and keeps a state of two parts.
+"""The nested RNN: a cell with two input streams and two states, one of them a memory.
 
 TF1: a class builds the graph around its placeholders and exposes its tensors as attributes (D1).
 Shapes: B batch, T = 28 rows, F = 28 pixels per row, P = 3 numbers per profile, H units, S slots of
@@ -21,12 +21,12 @@ class MemoryCell(tf.nn.rnn_cell.RNNCell):
     With x the pixels, p the profile, h the hidden state, M the memory, [,] stacking:
 
         a  = softmax([p, h] A + b_a)                          [B, S], the address
-        w  = tanh(x W + b_w)                                  [B, D], what is written
+        w  = tanh(x W + b_w)                                  [B, D], the vector written
         M' = decay M + a w^T                                  [B, S, D]
-        r  = a^T M'                                           [B, D], what is read
+        r  = a^T M'                                           [B, D], the vector read
         h' = (1 - leak) h + leak tanh([x, p, h, r] K + b_h)   [B, H], also the output
 
-    Both parts are bounded, |h| by 1 and |M| by 1 / (1 - decay). Without the leak training is
+    Both states are bounded, |h| by 1 and |M| by 1 / (1 - decay). Without the leak training is
     chaotic: within 200 steps a rounding error grows a thousandfold.
     """
 
@@ -36,7 +36,7 @@ class MemoryCell(tf.nn.rnn_cell.RNNCell):
 
     @property
     def state_size(self):
-        """Shapes of the state's parts, without the batch."""
+        """Shapes of the two states, without the batch."""
         memory = tf.TensorShape([self.config.slots, self.config.width])
         return State(tf.TensorShape([self.config.units]), memory)
 
@@ -65,7 +65,7 @@ class NestedRNN:
     Attributes:
         inputs: Streams of placeholders: pixels [B, T, F] in [0, 1], profile [B, T, P].
         labels: placeholder [B] int64.
-        variables: what a weights file holds.
+        variables: those in a weights file.
         outputs: [B, T, H], the hidden state at every step.
         state: State at the end: hidden [B, H], memory [B, S, D].
         logits: [B, C].
@@ -131,13 +131,13 @@ def to_variables(weights, config, *, linear=False):
 
     dynamic_rnn puts the cell's own name in between.
 
-    linear: for gradients and slots; here they are stored as the weights are.
+    linear: for gradients and slots; here stored like the weights.
     """
     return {_path(name): value for name, value in weights.items()}
 
 
 def from_variables(values, config, *, linear=False):
-    """The way back: this side's variables, or gradients or slots of them, as named weights."""
+    """The inverse: this side's variables, or gradients or slots of them, as named weights."""
     return {name: values[_path(name)] for name in config.weight_shapes()}
 
 

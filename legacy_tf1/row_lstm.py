@@ -15,7 +15,7 @@ class RowLSTM:
         inputs: placeholder [B, T, F], pixels in [0, 1].
         labels: placeholder [B] int64.
         training: scalar bool, False by default: which statistics the normalization uses.
-        variables: what a weights file holds, moving statistics included.
+        variables: those in a weights file, moving statistics included.
         outputs: [B, T, H], the LSTM's output at every step.
         state: (c, h), each [B, H]; Keras has them the other way round.
         normalized: [B, H], the last output after the normalization.
@@ -109,7 +109,7 @@ def to_variables(weights, config, *, linear=False):
 
 
 def from_variables(values, config, *, linear=False):
-    """The way back: this side's variables, or gradients of them, as named weights."""
+    """The inverse: this side's variables, or gradients of them, as named weights."""
     kernel = _to_ifco(values["rnn/lstm_cell/kernel"])
     bias = values["rnn/lstm_cell/bias"]
     weights = {
@@ -166,7 +166,7 @@ def _keras_kernel(shape, dtype, partition_info=None):
 
 
 def _forget_bias(config, dtype):
-    """What the graph adds to the bias [4H], columns i, j, f, o."""
+    """The constant that the graph adds to the bias [4H], columns i, j, f, o."""
     return np.repeat(np.array([0, 0, config.forget_bias, 0], dtype), config.units)
 
 

@@ -14,8 +14,8 @@ from shared.errors import UserError
 from shared.interrupt import Interrupt
 
 tf.get_logger().setLevel("ERROR")
-# TF1's graphs hold loops and conditions as plain ops; TensorFlow 2 would put them into functions,
-# where readers of TF1 graphs do not look.
+# TF1's graphs have loops and conditions as plain ops; TensorFlow 2 would put them into functions,
+# which readers of TF1 graphs do not expect.
 tf.disable_control_flow_v2()
 
 MODELS = {
@@ -75,7 +75,7 @@ def evaluate(run, dataset):
 
 
 def session_config():
-    """A session that takes GPU memory as it needs it, not all at once."""
+    """A session that allocates GPU memory as needed, not all at once."""
     return tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))
 
 
@@ -97,7 +97,7 @@ def assign(session, variables, values):
 
 
 class _Trainer:
-    """What a training needs: tensors, Saver, FileWriters, log."""
+    """One training: its tensors, Saver, FileWriters and log."""
 
     def __init__(self, run, model, log):
         self.run, self.model, self.log, self.config = run, model, log, run.config
@@ -107,7 +107,7 @@ class _Trainer:
         tf.summary.scalar(runs.LOSS, model.loss)
         tf.summary.scalar(runs.TRAIN_ACCURACY, model.accuracy)
         self.summary = tf.summary.merge_all()
-        # All are kept until the records name others; a path of its own would outlive a move.
+        # The records decide which are removed; relative paths survive a move of the folder.
         self.saver = tf.train.Saver(max_to_keep=None, save_relative_paths=True)
         graph = tf.get_default_graph()
         self.writers = {
@@ -143,7 +143,7 @@ class _Trainer:
         log.stop()
 
     def test(self, session, split):
-        """Tests the model as it stands and writes the summary."""
+        """Tests the model in its present state and writes the summary."""
         losses, accuracies = _test(session, self.model, self.config, split=split)
         test = self.log.add_test(losses, accuracies)
         values = {runs.LOSS: test["loss"], runs.TEST_ACCURACY: test["accuracy"]}
@@ -188,7 +188,7 @@ def _unrecorded(run):
     state = tf.train.get_checkpoint_state(run.path)
     if state is None:
         raise UserError("%s has no checkpoint: train a run first" % run.path)
-    # The state file may hold the path that the folder had before it was moved or copied.
+    # The state file may have the folder's path before it was moved or copied.
     return run.file(os.path.basename(state.model_checkpoint_path))
 
 

@@ -14,7 +14,7 @@ class WindowRNN:
     Attributes:
         inputs: placeholder [B, T, F], pixels in [0, 1].
         labels: placeholder [B] int64.
-        variables: what a weights file holds.
+        variables: those in a weights file.
         outputs: [B, T, H], the last cell's output at every step.
         logits: [B, C].
         loss: scalar, nats per example, mean over the batch.
@@ -86,7 +86,7 @@ def to_variables(weights, config, *, linear=False):
 
     A cell has one kernel [inputs + H, H]: the rows of the input, then those of the state (D2).
 
-    linear: for gradients and slots; here they are stored as the weights are.
+    linear: for gradients and slots; here stored like the weights.
     """
     values = {}
     for layer in range(config.layers):
@@ -100,7 +100,7 @@ def to_variables(weights, config, *, linear=False):
 
 
 def from_variables(values, config, *, linear=False):
-    """The way back: this side's variables, or gradients or slots of them, as named weights."""
+    """The inverse: this side's variables, or gradients or slots of them, as named weights."""
     weights = {}
     for layer in range(config.layers):
         cell = "cell_%d/" % layer

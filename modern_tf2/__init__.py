@@ -2,6 +2,6 @@
 
 import os
 
-# Keras reads it at its first import; another backend would leave tf.data and SavedModel behind.
+# Keras reads it at its first import; this side needs TensorFlow for tf.data and SavedModel.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -73,13 +73,13 @@ def to_variables(weights, config, *, linear=False):
     Convolution kernels are [height, width, input, filter] in both layouts, and so are the rows of
     the logits' kernel: Flatten puts the channels last before it flattens (D16).
 
-    linear: for gradients; here they are stored as the weights are.
+    linear: for gradients; here stored like the weights.
     """
     return dict(weights)
 
 
 def from_variables(values, config, *, linear=False):
-    """The way back: this side's variables, or gradients of them, as named weights."""
+    """The inverse: this side's variables, or gradients of them, as named weights."""
     return {name: values[name] for name in config.weight_shapes()}
 
 
@@ -113,5 +113,5 @@ _LAYERS = {"dense": _dense, "conv": _conv}
 
 
 def _kernel():
-    """How kernels start: what both sides do by default, written out because it matters (D4)."""
+    """The initial kernels: the default of both sides, written out because it matters (D4)."""
     return keras.initializers.GlorotUniform()

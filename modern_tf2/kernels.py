@@ -1,6 +1,6 @@
-"""What computes a recurrent layer on a GPU: cuDNN or a loop over the steps, and why.
+"""Whether a GPU runs a recurrent layer on cuDNN or in a loop over the steps, and why.
 
-Keras decides again at each call and says nothing (D14). The decision is repeated here from the
+Keras decides at each call and reports nothing (D14). The decision is repeated here from the
 layers' settings, so it needs no GPU. The conditions are those of Keras 3.15 on TensorFlow 2.21;
 they hold for float16, bfloat16, float32 and float64 alike, stateful or not, forwards or backwards,
 with or without input dropout.
@@ -18,12 +18,12 @@ from modern_tf2.row_lstm import FusedLSTM
 from shared.errors import UserError
 from shared.tables import table
 
-# Keras compares functions, not what they compute: another tanh of the same values will not do.
+# Keras compares functions by identity: another tanh of the same values does not count.
 _TANH = (keras.activations.tanh, keras.ops.tanh, tf.tanh)
 _SIGMOID = (keras.activations.sigmoid, keras.ops.sigmoid, tf.sigmoid)
 
-# What keeps an LSTM or GRU from cuDNN, by the argument that does so: a test of the layer and its
-# cell, and the reason in words.
+# The conditions that keep an LSTM or GRU from cuDNN, by argument: a test of the layer and its cell,
+# and the reason as text.
 _CONDITIONS = {
     "activation": (
         lambda layer, cell: cell.activation not in _TANH,
@@ -51,19 +51,19 @@ _CONDITIONS = {
 
 
 class Decision(NamedTuple):
-    """What a GPU would do with one recurrent layer."""
+    """How a GPU would run one recurrent layer."""
 
-    layer: str  # its name, after those of the models and wrappers that hold it: "encoder/lstm"
+    layer: str  # its path through the models and wrappers around it: "encoder/lstm"
     kind: str  # "LSTM", "RNN(LSTMCell)", ...
     cudnn: bool  # whether a GPU would run it on cuDNN
     reasons: list[str]  # every reason against it; empty where cudnn is True
-    notes: list[str]  # what else follows for the model
+    notes: list[str]  # further consequences for the model
 
 
 def decisions(model, *, mask=None, jit_compile=None):
     """Whether a GPU would run each recurrent layer of a model on cuDNN, and if not, every reason.
 
-    Looks into nested models, wrappers and layers that hold layers. A model loaded from a `.keras`
+    Includes nested models, wrappers and layers within layers. A model loaded from a `.keras`
     file may decide otherwise than the one saved: Keras does not write `use_cudnn` to it.
 
     XLA is no reason. It has no kernel for cuDNN's op, so Keras turns `jit_compile` off for a model
@@ -72,7 +72,7 @@ def decisions(model, *, mask=None, jit_compile=None):
     Args:
         model: a Keras model or layer.
         mask: bool [B, T], the one that reaches the layers; None: none, or a right-padded one.
-        jit_compile: what `compile` is given, for the notes; None: they leave it out.
+        jit_compile: the argument of `compile`, for the notes; None: no note on it.
 
     Returns:
         A list of Decision, one per layer, in the order of the model.
@@ -97,9 +97,9 @@ def report(config, *, path=None):
     decided = decisions(model, jit_compile="auto")
     rows = [("layer", "kind", "cuDNN", "reasons")]
     for layer, kind, cudnn, reasons, notes in decided:
-        first, *others = [*reasons, *(f"note: {note}" for note in notes)] or ["-"]
+        first, *rest = [*reasons, *(f"note: {note}" for note in notes)] or ["-"]
         rows.append((layer, kind, "yes" if cudnn else "no", first))
-        rows += [("", "", "", other) for other in others]
+        rows += [("", "", "", reason) for reason in rest]
     lines = table(rows, "<<<<") if decided else ["no recurrent layer"]
     return [*lines, "This needs no GPU: it follows from the layers. Nothing was run on a GPU."]
 
@@ -142,7 +142,7 @@ def _against(layer, cell):
 
 
 def _mask_faults(mask):
-    """What cuDNN does not accept of a mask [B, T]; Keras' decision does not look at it."""
+    """The rows of a mask [B, T] that cuDNN does not accept; Keras' decision ignores them."""
     if mask.ndim != 2:
         raise UserError(f"the mask has the shape {mask.shape}: give one row of steps per example")
     wrong = {
@@ -150,9 +150,9 @@ def _mask_faults(mask):
         "empty": ~mask.any(axis=1),
     }
     return [
-        f"mask row {rows.argmax()}{_more(rows.sum() - 1)} is {what}: on cuDNN, "
+        f"mask row {rows.argmax()}{_more(rows.sum() - 1)} is {fault}: on cuDNN, "
         "a GPU would raise in a tf.function such as fit's"
-        for what, rows in wrong.items()
+        for fault, rows in wrong.items()
         if rows.any()
     ]
 
@@ -170,7 +170,7 @@ def _recurrent_layers(layer, path, seen):
 
 
 def _children(layer):
-    """The layers that a model, a wrapper or any other layer holds."""
+    """The layers within a model, a wrapper or any other layer."""
     if isinstance(layer, keras.Model):
         return layer.layers
     values = [v for v in vars(layer).values() if isinstance(v, keras.Layer | list | tuple | dict)]

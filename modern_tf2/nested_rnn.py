@@ -1,4 +1,4 @@
-"""The nested RNN: a cell that reads two streams at once and keeps a state of two parts.
+"""The nested RNN: a cell with two input streams and two states, one of them a memory.
 
 Keras 3: a functional model, a value that knows its layers; nothing is a placeholder (D1).
 Shapes: B batch, T = 28 rows, F = 28 pixels per row, P = 3 numbers per profile, H units, S slots of
@@ -15,12 +15,12 @@ class MemoryRNN(keras.layers.Layer):
     With x the pixels, p the profile, h the hidden state, M the memory, [,] stacking:
 
         a  = softmax([p, h] A + b_a)                          [B, S], the address
-        w  = tanh(x W + b_w)                                  [B, D], what is written
+        w  = tanh(x W + b_w)                                  [B, D], the vector written
         M' = decay M + a w^T                                  [B, S, D]
-        r  = a^T M'                                           [B, D], what is read
+        r  = a^T M'                                           [B, D], the vector read
         h' = (1 - leak) h + leak tanh([x, p, h, r] K + b_h)   [B, H], also the output
 
-    Both parts are bounded, |h| by 1 and |M| by 1 / (1 - decay). Without the leak training is
+    Both states are bounded, |h| by 1 and |M| by 1 / (1 - decay). Without the leak training is
     chaotic: within 200 steps a rounding error grows a thousandfold.
 
     keras.layers.RNN takes one tensor and a list of states, and cannot give out a state of rank 3.
@@ -31,8 +31,8 @@ class MemoryRNN(keras.layers.Layer):
         units: H.
         slots: S.
         width: D.
-        decay: what is left of the memory after a step, in [0, 1).
-        leak: how much of the hidden state is renewed in a step, in (0, 1].
+        decay: factor of the memory per step, in [0, 1).
+        leak: share of the hidden state that a step replaces, in (0, 1].
     """
 
     def __init__(self, units, *, slots, width, decay, leak, **options):
@@ -44,7 +44,7 @@ class MemoryRNN(keras.layers.Layer):
         self.hidden = _dense(units, "tanh", dtype=self.dtype_policy, name="hidden")
 
     def build(self, input_shape):
-        """Makes the variables for a dict of shapes: pixels [B, T, F], profile [B, T, P]."""
+        """Creates the variables for a dict of shapes: pixels [B, T, F], profile [B, T, P]."""
         pixels, profile = input_shape["pixels"][-1], input_shape["profile"][-1]
         self.address.build((None, profile + self.units))
         self.write.build((None, pixels))
@@ -84,7 +84,7 @@ class MemoryRNN(keras.layers.Layer):
         return hidden, {"hidden": hidden, "memory": memory}
 
     def get_config(self):
-        """What the constructor needs to make the layer again."""
+        """The arguments of the constructor."""
         return {
             **super().get_config(),
             "units": self.units,
@@ -141,7 +141,7 @@ def layer_outputs(model):
     """
     outputs, state = model.get_layer("rnn")(model.input)
     tensors = {"rnn": outputs, "logits": model.get_layer("logits")(state["hidden"])}
-    tensors.update((f"rnn/{name}", part) for name, part in state.items())
+    tensors.update((f"rnn/{name}", array) for name, array in state.items())
     return keras.Model(model.input, tensors)
 
 
@@ -150,13 +150,13 @@ def to_variables(weights, config, *, linear=False):
 
     They have the same names.
 
-    linear: for gradients and slots; here they are stored as the weights are.
+    linear: for gradients and slots; here stored like the weights.
     """
     return dict(weights)
 
 
 def from_variables(values, config, *, linear=False):
-    """The way back: this side's variables, or gradients or slots of them, as named weights."""
+    """The inverse: this side's variables, or gradients or slots of them, as named weights."""
     return {name: values[name] for name in config.weight_shapes()}
 
 

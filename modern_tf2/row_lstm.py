@@ -61,8 +61,8 @@ def layer_outputs(model):
 def to_variables(weights, config, *, linear=False):
     """Named weights (shared/weights.py) as the values of this side's variables, by name.
 
-    Kernels are apart as in D2, their columns are the gates i, f, c, o (D10), and the bias holds the
-    forget bias (D11).
+    Kernels are apart as in D2, their columns are the gates i, f, c, o (D10), and the bias includes
+    the forget bias (D11).
 
     linear: for gradients, which have no forget bias.
     """
@@ -70,7 +70,7 @@ def to_variables(weights, config, *, linear=False):
 
 
 def from_variables(values, config, *, linear=False):
-    """The way back: this side's variables, or gradients of them, as named weights."""
+    """The inverse: this side's variables, or gradients of them, as named weights."""
     paths = {name: _path(name, config) for name in config.weight_shapes()}
     return {name: values[path] for name, path in paths.items() if path in values}
 
@@ -108,13 +108,13 @@ class FusedLSTM(keras.layers.Layer):
         self.units = units
         self.return_sequences, self.return_state = return_sequences, return_state
         self.unit_forget_bias = unit_forget_bias
-        # Holds the variables, as the cell of keras.layers.LSTM does; it is never called.
+        # Owns the variables, as the cell of keras.layers.LSTM does; it is never called.
         self.cell = keras.layers.LSTMCell(
             units, unit_forget_bias=unit_forget_bias, dtype=self.dtype_policy, name="lstm_cell"
         )
 
     def build(self, input_shape):
-        """Makes the variables for inputs [B, T, F]."""
+        """Creates the variables for inputs [B, T, F]."""
         self.cell.build((input_shape[0], input_shape[2]))
 
     def call(self, inputs):
@@ -129,7 +129,8 @@ class FusedLSTM(keras.layers.Layer):
             for half in (sequence[:, :middle], sequence[:, middle:])
         ]
         last_c, last_h = (
-            tf.concat((one[-1], two[-1]), axis=0) for one, two in zip(*halves, strict=True)
+            tf.concat((first[-1], second[-1]), axis=0)
+            for first, second in zip(*halves, strict=True)
         )
         if not self.return_sequences:
             return (last_h, last_h, last_c) if self.return_state else last_h
@@ -144,7 +145,7 @@ class FusedLSTM(keras.layers.Layer):
         return (output, state, state) if self.return_state else output
 
     def get_config(self):
-        """What the constructor needs to make the layer again."""
+        """The arguments of the constructor."""
         return {
             **super().get_config(),
             "units": self.units,
@@ -170,8 +171,8 @@ def _lstm(config, *, dtype):
 def _block_lstm(inputs, weights, bias):
     """All steps of an LSTM from zero states in one op, BlockLSTMV2.
 
-    TensorFlow 2.21 registers the gradient of the op's first version for it, which takes the forget
-    gate for the candidate (D12): so the gradient is named here, BlockLSTMGradV2.
+    TensorFlow 2.21 registers the gradient of the op's first version for it, which confuses forget
+    gate and candidate (D12): so the gradient is named here, BlockLSTMGradV2.
 
     Args:
         inputs: [T, B, F] float32.
@@ -201,7 +202,7 @@ def _block_lstm(inputs, weights, bias):
 
 
 def _block_arguments(inputs, weights, bias):
-    """What the op and its gradient have in common: zero states, no peepholes."""
+    """The arguments that the op and its gradient share: zero states, no peepholes."""
     steps, batch = tf.shape(inputs)[0], tf.shape(inputs)[1]
     units = bias.shape[0] // 4
     zeros, no_peephole = tf.zeros((batch, units)), tf.zeros((units,))

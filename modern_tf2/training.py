@@ -69,7 +69,7 @@ def evaluate(run, dataset):
 def recorded(model, *, capacity):
     """A model over the same layers and optimizer that keeps the numbers of up to `capacity` steps.
 
-    The model itself stays compiled with what Keras ships, so that its `.keras` file opens anywhere.
+    The model itself is compiled with Keras' own classes, so that its `.keras` file loads anywhere.
 
     Returns:
         The compiled model and its StepRecorder.
@@ -111,8 +111,8 @@ def assign(variables, values):
 class StepRecorder(keras.metrics.Metric):
     """Loss and accuracy of every batch since the last reset.
 
-    Keras returns to Python every STEPS_PER_EXECUTION steps and with running means only: what one
-    step did, the smallest batch accuracy above all, has to be recorded inside the graph (D6).
+    Keras returns to Python every STEPS_PER_EXECUTION steps and with running means only: the results
+    of single steps, above all the smallest batch accuracy, are recorded inside the graph (D6).
     """
 
     def __init__(self, capacity, name="accuracy"):
@@ -183,7 +183,7 @@ class _Graph(keras.callbacks.TensorBoard):
 
 
 class _Trainer:
-    """What a training needs: model, recorder, summary writers, log."""
+    """One training: its model, recorder, summary writers and log."""
 
     def __init__(self, run, log):
         self.run, self.log, self.config = run, log, run.config
@@ -234,7 +234,7 @@ class _Trainer:
         log.stop()
 
     def test(self, split):
-        """Tests the model as it stands and writes the summary."""
+        """Tests the model in its present state and writes the summary."""
         losses, accuracies = _test(self.recorded, self.recorder, self.config, split=split)
         test = self.log.add_test(losses, accuracies)
         with self.writers["test"].as_default(self.log.step):

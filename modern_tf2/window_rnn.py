@@ -59,13 +59,13 @@ def to_variables(weights, config, *, linear=False):
 
     A cell has a kernel [inputs, H] and a recurrent kernel [H, H], as the named weights do (D2).
 
-    linear: for gradients and slots; here they are stored as the weights are.
+    linear: for gradients and slots; here stored like the weights.
     """
     return dict(weights)
 
 
 def from_variables(values, config, *, linear=False):
-    """The way back: this side's variables, or gradients or slots of them, as named weights."""
+    """The inverse: this side's variables, or gradients or slots of them, as named weights."""
     return {name: values[name] for name in config.weight_shapes()}
 
 

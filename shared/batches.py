@@ -76,8 +76,8 @@ def batch(split, plan, step, *, config, table=None):
         split: shared.datasets.Split.
         plan: BatchPlan; `step` counts from its beginning.
         config: the model's config.
-        table: profile_table(split, config), to be made once for many steps; None: the profiles are
-            made for this batch alone, to the same bytes.
+        table: profile_table(split, config), computed once for many steps; None: the profiles are
+            computed for this batch alone, to the same bytes.
 
     Returns:
         Images [batch, *input_shape] float32 in [0, 1], or for a model that reads profiles as well
@@ -102,7 +102,7 @@ def profile_table(split, config):
 
 
 def _inputs(rows, config, *, profile=None):
-    """Rows [batch, window, features] uint8 as the model takes them."""
+    """Rows [batch, window, features] uint8 as the model's inputs."""
     images = rows.astype(np.float32) * PIXEL_SCALE
     images = images.reshape((-1, *config.input_shape))
     if "profile" not in config.input_shapes:

@@ -9,12 +9,12 @@ from typing import ClassVar, Optional
 from shared import profiles
 from shared.errors import UserError
 
-MAX_STEPS = 10**8  # of a run, whose every step is kept: 0.8 GB
+MAX_STEPS = 10**8  # of a run: the records of all its steps take 0.8 GB
 
 
 @dataclass(frozen=True)
 class Config(abc.ABC):
-    """What every model's training has.
+    """The hyper-parameters of every model.
 
     Raises:
         UserError: a value is out of its range.
@@ -57,7 +57,7 @@ class Config(abc.ABC):
 
     @property
     def input_shape(self):
-        """Shape of one example as the model takes it."""
+        """Shape of one example as the model's input."""
         return (self.window, self.features)
 
     @property
@@ -72,7 +72,7 @@ class Config(abc.ABC):
 
     @property
     def test_batch_size(self):
-        """Examples per test step: a divisor of both datasets' test splits, so that none is left."""
+        """Examples per test step: a divisor of both datasets' test splits: none is left out."""
         return 100
 
     @property
@@ -88,7 +88,7 @@ class Config(abc.ABC):
 
     @abc.abstractmethod
     def weight_shapes(self):
-        """Names and shapes of the weights, as a weights file holds them (see shared/weights.py)."""
+        """Names and shapes of the weights, as in a weights file (see shared/weights.py)."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class WindowRNNConfig(Config):
         return self.rows - self.window + 1
 
     def weight_shapes(self):
-        """Names and shapes of the weights, as a weights file holds them (see shared/weights.py)."""
+        """Names and shapes of the weights, as in a weights file (see shared/weights.py)."""
         shapes: dict[str, tuple[int, ...]] = {}
         inputs = self.features
         for layer in range(self.layers):
@@ -173,7 +173,7 @@ class RowLSTMConfig(Config):
             raise UserError("forget_bias is %s: Keras starts it at 0 or 1" % self.forget_bias)
 
     def weight_shapes(self):
-        """Names and shapes of the weights, as a weights file holds them (see shared/weights.py)."""
+        """Names and shapes of the weights, as in a weights file (see shared/weights.py)."""
         shapes: dict[str, tuple[int, ...]] = {
             "lstm/kernel": (self.features, 4 * self.units),
             "lstm/recurrent_kernel": (self.units, 4 * self.units),
@@ -200,11 +200,11 @@ class DenseConfig(Config):
 
     @property
     def input_shape(self):
-        """Shape of one example as the model takes it: (input,)."""
+        """Shape of one example as the model's input: (input,)."""
         return (self.rows * self.features,)
 
     def weight_shapes(self):
-        """Names and shapes of the weights, as a weights file holds them (see shared/weights.py)."""
+        """Names and shapes of the weights, as in a weights file (see shared/weights.py)."""
         return {
             "hidden/kernel": (self.rows * self.features, self.units),
             "hidden/bias": (self.units,),
@@ -218,7 +218,7 @@ class ConvConfig(Config):
     """Two convolutions with max pooling, then the logits."""
 
     model: ClassVar[str] = "conv"
-    float32_horizon: ClassVar[int] = 5  # then a ReLU or a pooling chooses otherwise, by a rounding
+    float32_horizon: ClassVar[int] = 5  # then a rounding error flips a ReLU or a max pooling
 
     learning_rate: float = 0.1
     data_format: str = "nhwc"  # layout of a batch: one of FORMATS
@@ -237,7 +237,7 @@ class ConvConfig(Config):
 
     @property
     def input_shape(self):
-        """Shape of one example as the model takes it: with one channel, last or first."""
+        """Shape of one example as the model's input: with one channel, last or first."""
         image = (self.rows, self.features)
         return (*image, 1) if self.data_format == "nhwc" else (1, *image)
 
@@ -248,14 +248,14 @@ class ConvConfig(Config):
 
     @property
     def last_shape(self):
-        """(height, width, channel) of what is flattened for the logits."""
+        """(height, width, channel) of the feature maps that are flattened for the logits."""
         height, width = self.rows, self.features
         for _, size in self.convolutions:
             height, width = ((n - size + 1) // self.pool for n in (height, width))
         return (height, width, self.filters_1)
 
     def weight_shapes(self):
-        """Names and shapes of the weights, as a weights file holds them (see shared/weights.py).
+        """Names and shapes of the weights, as in a weights file (see shared/weights.py).
 
         They are the same in both layouts: kernels are [height, width, input, filter], and the rows
         of the logits' kernel go by height, width, channel.
@@ -287,8 +287,8 @@ class NestedRNNConfig(Config):
     units: int = 64  # of the hidden state
     slots: int = 8  # rows of the memory
     width: int = 16  # numbers in a slot
-    decay: float = 0.95  # what is left of the memory after a time step
-    leak: float = 0.3  # how much of the hidden state a time step renews
+    decay: float = 0.95  # factor of the memory per time step
+    leak: float = 0.3  # share of the hidden state that a time step replaces
 
     @property
     def input_shapes(self):
@@ -299,7 +299,7 @@ class NestedRNNConfig(Config):
         }
 
     def weight_shapes(self):
-        """Names and shapes of the weights, as a weights file holds them.
+        """Names and shapes of the weights, as in a weights file.
 
         One kernel per equation of the cell: its rows are those of the inputs that are stacked.
         """

@@ -1,4 +1,4 @@
-"""MNIST from a folder, the Keras cache or a download; scikit-learn's digits, which always work."""
+"""MNIST from a folder, the Keras cache or a download; scikit-learn's digits, which need none."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from shared.files import replacing
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 TIMEOUT = 10.0  # s without a byte from the server
 LIMIT = 64 << 20  # bytes of a download; MNIST has 11 million, 55 million uncompressed
-VALIDATION = 5000  # the first training images, as TF1's read_data_sets had it
+VALIDATION = 5000  # the first training images, as in TF1's read_data_sets
 DIGITS_TEST, DIGITS_VALIDATION = 400, 97  # of 1,797
 DIGITS_SOURCE = "sklearn.datasets.load_digits"
 WAYS = "name a folder with MNIST's files by --data-dir or MNIST_DIR, or a mirror by MNIST_URL"
 
 
-@dataclass(frozen=True, eq=False)  # equal to itself alone: a key, whatever its arrays hold
+@dataclass(frozen=True, eq=False)  # compared and hashed by identity, as a key
 class Split:
     """images [examples, 28, 28] uint8, white on black; labels [examples] int64, 0..9; read-only."""
 
@@ -49,7 +49,7 @@ class Dataset:
 
 
 def load(data: str = "auto", *, data_dir: str | None = None) -> Dataset:
-    """The dataset that `data` asks for.
+    """The dataset named by `data`.
 
     "mnist" comes from the first of: `data_dir`, $MNIST_DIR, the Keras cache, the download, which is
     then kept in the Keras cache. "digits" are scikit-learn's. "auto" is MNIST or, where there is
@@ -97,18 +97,18 @@ def _download_or_digits(cache: str, *, insist: bool) -> Dataset:
             raise UserError(f"MNIST can't be had: {error}; {WAYS}") from None
         print(f"MNIST can't be had, taking scikit-learn's digits: {error}; {WAYS}", file=sys.stderr)
         return load_digits()
-    _keep(data, cache)
+    _save(data, cache)
     return _mnist(arrays, url)
 
 
 def download(url: str) -> bytes:
-    """What the URL serves. Raises UserError where it can't be reached, stalls or sends too much."""
+    """Downloads a URL. Raises UserError where it can't be reached, stalls or sends too much."""
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
             data = response.read(LIMIT + 1)
     except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError):
-            error.close()  # it is the answer, too, and holds the connection
+            error.close()  # it is the response, too, with an open connection
         reason = " ".join(str(error).split())  # a server may send lines
         raise UserError(f"{url} can't be downloaded ({reason})") from None
     if len(data) > LIMIT:
@@ -116,7 +116,7 @@ def download(url: str) -> bytes:
     return data
 
 
-def _keep(data: bytes, path: str) -> None:
+def _save(data: bytes, path: str) -> None:
     """Puts a checked download into the cache; a line on standard error where that fails."""
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -132,8 +132,8 @@ def _mnist(arrays: list[np.ndarray], source: str) -> Dataset:
     return Dataset(
         name="mnist",
         source=source,
-        train=_part(full, slice(VALIDATION, None)),
-        validation=_part(full, slice(VALIDATION)),
+        train=_subset(full, slice(VALIDATION, None)),
+        validation=_subset(full, slice(VALIDATION)),
         test=_split(test_images, test_labels),
         full_train=full,
     )
@@ -156,10 +156,10 @@ def load_digits() -> Dataset:
     return Dataset(
         name="digits",
         source=DIGITS_SOURCE,
-        train=_part(full, slice(end, None)),
-        validation=_part(full, slice(DIGITS_TEST, end)),
-        test=_part(full, slice(DIGITS_TEST)),
-        full_train=_part(full, slice(DIGITS_TEST, None)),
+        train=_subset(full, slice(end, None)),
+        validation=_subset(full, slice(DIGITS_TEST, end)),
+        test=_subset(full, slice(DIGITS_TEST)),
+        full_train=_subset(full, slice(DIGITS_TEST, None)),
     )
 
 
@@ -174,12 +174,12 @@ def upscale(images: np.ndarray) -> np.ndarray:
 
 
 def _split(images: np.ndarray, labels: np.ndarray) -> Split:
-    """Read-only, because what is written to a shared array would reach every later run."""
+    """A read-only Split, because a write to a shared array would affect every later run."""
     labels = labels.astype(np.int64)
     for array in (images, labels):
         array.setflags(write=False)
     return Split(images, labels)
 
 
-def _part(split: Split, rows: slice) -> Split:
+def _subset(split: Split, rows: slice) -> Split:
     return Split(split.images[rows], split.labels[rows])

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside, then renamed."""
+"""Atomic writes: files are written beside their target, then renamed."""
 
 import io
 import json
@@ -14,11 +14,11 @@ import numpy as np
 
 from shared.errors import UserError
 
-# What Python's zip reader and NumPy's array reader raise on damaged files.
+# Exceptions of Python's zip reader and NumPy's array reader on damaged files.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError, TypeError)
 
 
-_PART = ".part-%d-"  # with the number of the process that writes it
+_PART = ".part-%d-"  # with the id of the process that writes it
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def write_json(path, value):
 
 
 def link(source, target):
-    """Makes `target` another name of the file `source`, or a copy where there are no such names."""
+    """Makes `target` a hard link to the file `source`, or a copy where there are no hard links."""
     with replacing(target) as beside:
         try:
             os.link(source, beside)
@@ -59,9 +59,9 @@ def remove(path):
 
 
 def is_abandoned(name):
-    """Whether a file of this name is one of `replacing`, whose process is gone."""
+    """Whether a file of this name is a temporary one of `replacing` whose process is gone."""
     match = re.match(r"\.part-((\d+)-)?", name)
-    return match is not None and not (match.group(2) and _is_other(int(match.group(2))))
+    return match is not None and not (match.group(2) and _is_running(int(match.group(2))))
 
 
 def read_npz(path):
@@ -71,7 +71,7 @@ def read_npz(path):
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is damaged, or holds anything but plain arrays.
+        ValueError: it is damaged, or has anything but plain arrays.
     """
     arrays = {}
     with open(str(path), "rb") as file:
@@ -91,7 +91,7 @@ def replacing_folder(path):
     """Yields the path of a new folder to fill, renamed to `path` at the end.
 
     Raises:
-        UserError: there is no writing beside `path`.
+        UserError: the folder of `path` is not writable.
     """
     target = os.path.abspath(str(path))
     try:
@@ -107,8 +107,8 @@ def replacing_folder(path):
         shutil.rmtree(beside)
 
 
-def _is_other(process):
-    """Whether a process other than this one runs under a number."""
+def _is_running(process):
+    """Whether a process other than this one runs with an id."""
     if process == os.getpid():
         return False
     if os.name != "posix":

@@ -1,4 +1,4 @@
-"""The flags of the data and of the hyper-parameters, which several commands have."""
+"""The flags of data and hyper-parameters, which several commands share."""
 
 import argparse
 import dataclasses
@@ -37,20 +37,20 @@ def add_config_flags(parser, names=None):
 
 
 def config_changes(arguments):
-    """The hyper-parameters that were given on the command line, by field name.
+    """The hyper-parameters on the command line, by field name.
 
     Raises:
         UserError: the model has no such hyper-parameter.
     """
-    changes = given(arguments)
+    changes = flag_values(arguments)
     fields = {field.name for field in dataclasses.fields(CONFIGS[arguments.model])}
     for name in sorted(set(changes) - fields):
         raise UserError("%s has no --%s: leave it out" % (arguments.model, name.replace("_", "-")))
     return changes
 
 
-def given(arguments):
-    """The hyper-parameters on the command line, whether the model has such or not."""
+def flag_values(arguments):
+    """The hyper-parameters on the command line, whether the model has them or not."""
     values = {name: getattr(arguments, name, None) for name in _CONFIG_FLAGS}
     return {name: value for name, value in values.items() if value is not None}
 

@@ -24,8 +24,8 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, Value
           OverflowError, RuntimeError)  # fmt: skip
 
 
-class Part(NamedTuple):
-    """One of the four arrays that make up MNIST."""
+class File(NamedTuple):
+    """One of MNIST's four files."""
 
     stem: str  # begins the IDX file's name
     key: str  # names the array in the npz
@@ -33,20 +33,20 @@ class Part(NamedTuple):
     digest: str  # SHA-256 of the array's bytes in C order, without any header
 
 
-PARTS = (
-    Part("train-images", "x_train", (60000, 28, 28),
+FILES = (
+    File("train-images", "x_train", (60000, 28, 28),
          "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757"),
-    Part("train-labels", "y_train", (60000,),
+    File("train-labels", "y_train", (60000,),
          "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13"),
-    Part("t10k-images", "x_test", (10000, 28, 28),
+    File("t10k-images", "x_test", (10000, 28, 28),
          "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"),
-    Part("t10k-labels", "y_test", (10000,),
+    File("t10k-labels", "y_test", (10000,),
          "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5"),
 )  # fmt: skip
 
 
 def read_folder(folder: str) -> list[np.ndarray]:
-    """The arrays of `PARTS`, uint8 and read-only, from mnist.npz or else the four IDX files.
+    """The arrays of `FILES`, uint8 and read-only, from mnist.npz or else the four IDX files.
 
     Raises UserError where the folder or a file is missing, damaged or not MNIST.
     """
@@ -55,26 +55,26 @@ def read_folder(folder: str) -> list[np.ndarray]:
     npz = os.path.join(folder, "mnist.npz")
     if os.path.isfile(npz):
         return read_npz(npz, name=npz)
-    paths = [_find_idx(folder, part) for part in PARTS]
-    return [_read_idx(path, part) for path, part in zip(paths, PARTS)]
+    paths = [_find_idx(folder, expected) for expected in FILES]
+    return [_read_idx(path, expected) for path, expected in zip(paths, FILES)]
 
 
 def read_npz(file: str | IO[bytes], *, name: str) -> list[np.ndarray]:
-    """The arrays of `PARTS`, uint8 and read-only, from an npz file, which messages call `name`.
+    """The arrays of `FILES`, uint8 and read-only, from an npz file; `name` is for messages.
 
     Raises UserError where it is damaged or not MNIST.
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            return [_read_member(archive, part, name=name) for part in PARTS]
+            return [_read_member(archive, expected, name=name) for expected in FILES]
     except DAMAGE as error:
         raise UserError(f"{name} is not an intact zip archive ({error}); fetch it again") from None
 
 
-def _find_idx(folder: str, part: Part) -> str:
-    """The path of a part's IDX file, in either spelling, gzipped or not; UserError if missing."""
-    kind = f"idx{len(part.shape)}-ubyte"
-    names = [part.stem + dot + kind + end for dot in "-." for end in ("", ".gz")]
+def _find_idx(folder: str, expected: File) -> str:
+    """The path of an IDX file, in either spelling, gzipped or not; UserError if missing."""
+    kind = f"idx{len(expected.shape)}-ubyte"
+    names = [expected.stem + dot + kind + end for dot in "-." for end in ("", ".gz")]
     for name in names:
         path = os.path.join(folder, name)
         if os.path.isfile(path):  # some archives unpack to folders of the same name
@@ -82,28 +82,28 @@ def _find_idx(folder: str, part: Part) -> str:
     raise UserError(f"{folder} has neither mnist.npz nor {names[0]}[.gz]; put MNIST's files there")
 
 
-def _read_idx(path: str, part: Part) -> np.ndarray:
+def _read_idx(path: str, expected: File) -> np.ndarray:
     try:
         with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as stream:
-            return _read_array(stream, part, name=path)
+            return _read_array(stream, expected, name=path)
     except (EOFError, OSError, zlib.error) as error:
         raise UserError(f"{path} can't be read ({error}); fetch it again") from None
 
 
-def _read_member(archive: zipfile.ZipFile, part: Part, *, name: str) -> np.ndarray:
-    member = part.key + ".npy"
+def _read_member(archive: zipfile.ZipFile, expected: File, *, name: str) -> np.ndarray:
+    member = expected.key + ".npy"
     if member not in archive.namelist():
         raise UserError(f"{name} lacks {member}; fetch it again")
     if archive.getinfo(member).compress_type not in METHODS:
         raise UserError(f"{name} is not compressed as np.savez does it; fetch it again")
     with archive.open(member) as stream:
-        return _read_array(stream, part, name=f"{part.key} in {name}")
+        return _read_array(stream, expected, name=f"{expected.key} in {name}")
 
 
-def _read_array(stream: IO[bytes] | gzip.GzipFile, part: Part, *, name: str) -> np.ndarray:
-    """The last bytes of a stream as a part's array. Raises UserError where they are not MNIST's."""
-    size = int(np.prod(part.shape))
-    content = memoryview(stream.read(HEADER + size + 1))[-size:]  # no compressed file takes more
-    if hashlib.sha256(content).hexdigest() != part.digest:
+def _read_array(stream: IO[bytes] | gzip.GzipFile, expected: File, *, name: str) -> np.ndarray:
+    """The last bytes of a stream as an array. Raises UserError where they are not MNIST's."""
+    size = int(np.prod(expected.shape))
+    content = memoryview(stream.read(HEADER + size + 1))[-size:]  # no more is read, however large
+    if hashlib.sha256(content).hexdigest() != expected.digest:
         raise UserError(f"{name} is not MNIST's: its content has another digest; fetch it again")
-    return np.frombuffer(content, np.uint8).reshape(part.shape)
+    return np.frombuffer(content, np.uint8).reshape(expected.shape)

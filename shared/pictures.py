@@ -44,8 +44,8 @@ def save_png(image: np.ndarray, path: str, *, scale: int = 10) -> None:
 def read_image(path: str) -> np.ndarray:
     """A user's picture as uint8 [28, 28]: grey, fitted into the square with its proportions kept.
 
-    MNIST is white on black: a picture whose edge is light is inverted. What is transparent counts
-    as white paper. Raises UserError where the file is missing or no picture.
+    MNIST is white on black: a picture whose edge is light is inverted. Transparent pixels count as
+    white. Raises UserError where the file is missing or no picture.
     """
     if not os.path.isfile(path):
         raise UserError(f"there is no file {path}; name a picture of one digit")
@@ -70,5 +70,5 @@ def _grey(picture: Image.Image) -> Image.Image:
 
 
 def _edge(grey: np.ndarray) -> float:
-    """The median of the outermost pixels, so that a stroke that touches the edge does no harm."""
+    """The median of the outermost pixels, robust against a stroke that touches the edge."""
     return float(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))

@@ -7,7 +7,7 @@ LINES = {"legacy": "-", "modern": "--"}
 
 
 def write(path, draw, *, size):
-    """Writes a PNG that `draw(figure)` fills, and says so; says why where there is no matplotlib.
+    """Writes a PNG that `draw(figure)` fills; prints its path, or that matplotlib is missing.
 
     Args:
         path: file to write.

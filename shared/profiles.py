@@ -1,7 +1,7 @@
-"""Three numbers about a row of pixels: what the nested RNN reads next to the row itself.
+"""Three numbers about a row of pixels, the nested RNN's second input beside the row itself.
 
-The sums are integers below 2**24, which float32 holds exactly in any order of summing, and each is
-divided once: the same bytes on every NumPy. A profile depends on its row alone.
+The sums are integers below 2**24, exact in float32 in any order of summation, and each is divided
+once: the same bytes on every NumPy. A profile depends on its row alone.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def profiles(rows):
     strokes: changes from dark to light, the left border being dark, over the W / 2 that fit.
 
     Only the first is linear in the pixels. The second is a ratio, and the third counts comparisons
-    of neighbours: a linear layer over the row, such as a cell's kernel, can give neither.
+    of neighbours: a linear layer over the row, such as a cell's kernel, can compute neither.
     """
     width = rows.shape[-1]
     columns = np.arange(width, dtype=np.float32)

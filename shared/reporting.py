@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and one line on standard error for whatever it raises."""
+"""The end of a command: its exit code, and one line on standard error for an exception."""
 
 import os
 import sys
@@ -38,9 +38,13 @@ def _internal_error(error):
         for frame in traceback.extract_tb(error.__traceback__)
     ]
     # An environment may lie within the project's folder.
-    last = [one for one in frames if not one[0].startswith(".") and "site-packages" not in one[0]]
-    words = "%s: %s" % (type(error).__name__, error)
+    last = [
+        (path, line)
+        for path, line in frames
+        if not path.startswith(".") and "site-packages" not in path
+    ]
+    text = "%s: %s" % (type(error).__name__, error)
     place = "%s:%s" % (last or frames)[-1]
     return "internal error: %s (%s): please report it; %s=1 shows all of it" % (
-        words.partition("\n")[0].rstrip(": "), place, TRACEBACK,
+        text.partition("\n")[0].rstrip(": "), place, TRACEBACK,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a training says while it runs: the same numbers of log lines on both sides."""
+"""The log of a training: the same lines at the same steps on both sides."""
 
 import time
 
@@ -170,7 +170,10 @@ class StepLog:
 
 def _train_seconds(result, step):
     """Seconds that were spent on the first `step` steps, as far as result.json knows."""
-    of_step = {one["step"]: one["train_seconds"] for one in result.get("checkpoints", [])}
+    of_step = {
+        checkpoint["step"]: checkpoint["train_seconds"]
+        for checkpoint in result.get("checkpoints", [])
+    }
     return of_step.get(step, result["train_seconds"])
 
 

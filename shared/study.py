@@ -78,7 +78,7 @@ def run(side, train, arguments, *, config, dataset):
     study = study_report.summary(finished)
     print("\n".join(study_report.lines(study)))
     write_json(os.path.join(out, side, "study.json"), study)
-    studies = sorted([study, *_other_side(study, out)], key=lambda one: one["side"])
+    studies = sorted([study, *_other_side(study, out)], key=lambda entry: entry["side"])
     picture = os.path.join(out, "study.png")
     plots.write(picture, lambda figure: study_report.draw(figure, studies), size=(15, 4.5))
 
@@ -157,13 +157,13 @@ def _other_side(study, out):
     side = {"legacy": "modern", "modern": "legacy"}[study["side"]]
     try:
         with open(os.path.join(out, side, "study.json"), encoding="utf-8") as file:
-            other = json.load(file)
+            loaded = json.load(file)
     except (OSError, ValueError):
         return []
-    same = all(study[name] == other.get(name) for name in ("model", "dataset", "config"))
+    same = all(study[name] == loaded.get(name) for name in ("model", "dataset", "config"))
     if not same:
         print("the figure leaves out %s, which was studied with other settings" % side)
-    return [other] if same else []
+    return [loaded] if same else []
 
 
 def _command(side, arguments):

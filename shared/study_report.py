@@ -12,7 +12,7 @@ POINTS = 50  # of a plotted loss curve
 
 
 def summary(runs):
-    """What study.json holds of finished runs: per window a list over the seeds of each quantity."""
+    """The content of study.json for finished runs: per window each quantity, a list over seeds."""
     first = runs[0]
     windows = sorted({run.config.window for run in runs})
     by_window = [[run for run in runs if run.config.window == window] for window in windows]
@@ -56,8 +56,8 @@ def draw(figure, studies):
         spread = [middle - low, high - middle]
         accuracy.errorbar(windows, middle, yerr=spread, capsize=4, label=side, **style)
         times = [mean(row["seconds_per_step"]) for row in rows]
-        known = [1e3 * time if time is not None else np.nan for time in times]
-        seconds.plot(windows, known, label=side, **style)
+        milliseconds = [1e3 * time if time is not None else np.nan for time in times]
+        seconds.plot(windows, milliseconds, label=side, **style)
     _loss_curves(loss, studies)
     title = "%(model)s on %(dataset)s: %(steps)d steps, seeds: %(seeds)d" % studies[0]
     accuracy.set(xlabel="window [rows]", ylabel="test accuracy, mean and range", title=title)
@@ -67,7 +67,7 @@ def draw(figure, studies):
 
 
 def mean(values):
-    """The mean of what is not None, or None: very short runs have no time per step."""
+    """The mean of the values that are not None, or None: very short runs have no time per step."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
 

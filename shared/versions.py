@@ -1,4 +1,4 @@
-"""What a run was made with: for its record, not for its behaviour."""
+"""The versions and the memory of a run, for its records alone."""
 
 import importlib
 import platform

@@ -1,4 +1,4 @@
-"""Weights files: an npz of arrays under names that belong to neither side.
+"""Weights files: an npz of arrays with names that are independent of both sides.
 
 A basic RNN cell is h' = tanh(x kernel + h recurrent_kernel + bias), and a weights file names its
 arrays after that equation: `cell_0/kernel [inputs, units]`, `cell_0/recurrent_kernel

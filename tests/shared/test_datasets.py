@@ -44,9 +44,9 @@ def small_arrays():
 
 
 ARRAYS = small_arrays()
-PARTS = tuple(
+SMALL_FILES = tuple(
     part._replace(shape=array.shape, digest=hashlib.sha256(array.tobytes()).hexdigest())
-    for part, array in zip(mnist_files.PARTS, ARRAYS)
+    for part, array in zip(mnist_files.FILES, ARRAYS)
 )
 
 
@@ -56,7 +56,7 @@ def idx(array):
 
 
 def npz(arrays=None, save=np.savez_compressed, **changes):
-    content = dict(zip((part.key for part in PARTS), ARRAYS if arrays is None else arrays))
+    content = dict(zip((part.key for part in SMALL_FILES), ARRAYS if arrays is None else arrays))
     content.update(changes)
     file = io.BytesIO()
     save(file, **{key: array for key, array in content.items() if array is not None})
@@ -70,7 +70,7 @@ def npy(array):
 
 
 def zipped(method=zipfile.ZIP_DEFLATED, **members):
-    content = {part.key: npy(array) for part, array in zip(PARTS, ARRAYS)}
+    content = {part.key: npy(array) for part, array in zip(SMALL_FILES, ARRAYS)}
     content.update(members)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
@@ -128,7 +128,7 @@ def keras_home(monkeypatch, tmp_path):
 @pytest.fixture
 def small(monkeypatch):
     """MNIST shall be a few random images."""
-    monkeypatch.setattr(mnist_files, "PARTS", PARTS)
+    monkeypatch.setattr(mnist_files, "FILES", SMALL_FILES)
     monkeypatch.setattr(datasets, "VALIDATION", VALIDATION)
 
 
@@ -343,7 +343,7 @@ def test_damaged_files_are_refused_or_harmless(case):
 
 
 def assert_refused_or_unchanged(folder):
-    with mock.patch.object(mnist_files, "PARTS", PARTS):
+    with mock.patch.object(mnist_files, "FILES", SMALL_FILES):
         try:
             arrays = mnist_files.read_folder(folder)
         except UserError:

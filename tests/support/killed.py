@@ -39,11 +39,11 @@ def steps_of_records(train, run, *, pace):
     """Trains with checkpoints at a shared.checkpoints.Pace; the steps after which it wrote any."""
     run.pace, save, steps = pace, run.save_records, set()
 
-    def noting(log, *rest, **facts):
+    def recording(log, *rest, **facts):
         steps.add(log.step)
         save(log, *rest, **facts)
 
-    run.save_records = noting
+    run.save_records = recording
     train(run)
     return steps
 
@@ -68,11 +68,11 @@ def records(path):
     result = json.loads((path / "result.json").read_text())
     for line in result["train"]:
         del line["seconds_per_step"]
-    parts = {name: result[name] for name in ("steps", "finished", "train", "test", "config")}
-    files = [one["files"] for one in result["checkpoints"]]
+    results = {name: result[name] for name in ("steps", "finished", "train", "test", "config")}
+    files = [checkpoint["files"] for checkpoint in result["checkpoints"]]
     log = re.sub(r"  \S+ s/step", "", (path / "log.txt").read_text())
     steps = (path / "steps.npz").read_bytes()
-    return parts, [sorted(names) for names in files], log, steps, sorted(os.listdir(str(path)))
+    return results, [sorted(names) for names in files], log, steps, sorted(os.listdir(str(path)))
 
 
 def truncate(path):

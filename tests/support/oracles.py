@@ -58,24 +58,24 @@ def gradients(weights, images, labels):
     dU = h^T da, db = sum da, dx = da W^T, dh = da U^T, summed over the steps from last to first
     (Werbos, Backpropagation Through Time, 1990).
     """
-    found = forward(weights, images)
-    d_logits = _softmax(found.logits)
+    result = forward(weights, images)
+    d_logits = _softmax(result.logits)
     d_logits[np.arange(len(labels)), labels] -= 1
     d_logits /= len(labels)
     grads = {
-        "logits/kernel": found.layers[-1][:, -1].T @ d_logits,
+        "logits/kernel": result.layers[-1][:, -1].T @ d_logits,
         "logits/bias": d_logits.sum(axis=0),
     }
-    d_outputs = np.zeros_like(found.layers[-1])
+    d_outputs = np.zeros_like(result.layers[-1])
     d_outputs[:, -1] = d_logits @ weights["logits/kernel"].T
     for layer in reversed(range(_depth(weights))):
-        inputs = found.layers[layer - 1] if layer else images
+        inputs = result.layers[layer - 1] if layer else images
         cell = _cell(weights, layer)
         of_cell, d_outputs = _cell_gradients(
-            cell, inputs, outputs=found.layers[layer], d_outputs=d_outputs
+            cell, inputs, outputs=result.layers[layer], d_outputs=d_outputs
         )
         grads.update({"cell_%d/%s" % (layer, name): value for name, value in of_cell.items()})
-    return cross_entropy(found.logits, labels), grads
+    return cross_entropy(result.logits, labels), grads
 
 
 def adam_step(weights, grads, slots, *, step, constants):
@@ -169,14 +169,14 @@ def nested_forward(weights, inputs, config):
         _nested_example(weights, pixels, inputs["profile"][n], config=config)
         for n, pixels in enumerate(inputs["pixels"])
     ]
-    found = {name: np.stack([one[name] for one in examples]) for name in examples[0]}
-    found["logits"] = found["rnn/hidden"] @ weights["logits/kernel"] + weights["logits/bias"]
-    return found
+    outputs = {name: np.stack([example[name] for example in examples]) for name in examples[0]}
+    outputs["logits"] = outputs["rnn/hidden"] @ weights["logits/kernel"] + weights["logits/bias"]
+    return outputs
 
 
 def _nested_example(weights, pixels, profile, *, config):
-    def affine(name, *parts):
-        inputs = np.concatenate(parts)
+    def affine(name, *arrays):
+        inputs = np.concatenate(arrays)
         return inputs @ weights["rnn/%s/kernel" % name] + weights["rnn/%s/bias" % name]
 
     hidden = np.zeros(config.units, pixels.dtype)

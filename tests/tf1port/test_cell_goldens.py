@@ -46,10 +46,10 @@ def variables(case, golden):
 def constants(case):
     """What the graph of a case knows and its variables do not, for the NumPy cells."""
     options = dict(case.options)
-    found = {name: options[name] for name in ("cell_clip", "proj_clip") if name in options}
+    constants = {name: options[name] for name in ("cell_clip", "proj_clip") if name in options}
     if "activation" in options:
-        found["activation"] = ACTIVATIONS[options["activation"]]
-    return found | ({"forget_bias": case.forget_bias} if case.forget_bias else {})
+        constants["activation"] = ACTIVATIONS[options["activation"]]
+    return constants | ({"forget_bias": case.forget_bias} if case.forget_bias else {})
 
 
 def layer_options(case):
@@ -83,8 +83,8 @@ def wired(case, chain, inputs):
         sides = []
         for direction in BOTH:
             places = [(layer, direction) for layer in group]
-            outputs, found = chain(places, _turned(inputs, direction))
-            states.update(zip(places, found, strict=True))
+            outputs, finals = chain(places, _turned(inputs, direction))
+            states.update(zip(places, finals, strict=True))
             sides.append(_turned(outputs, direction))
         inputs = np.concatenate(sides, axis=-1)
     return inputs, [states[layer, direction] for direction in BOTH for layer in layers]
@@ -121,8 +121,8 @@ def _layer(case, arrays, **arguments):
     return keras_cells.layer(family, arrays, options=layer_options(case), **arguments)
 
 
-def gaps(found, golden):
-    outputs, states = found
+def gaps(actual, golden):
+    outputs, states = actual
     side_by_side = np.concatenate([value for state in states for value in state], axis=-1)
     expected = golden.outputs, [(golden.states,)]
     return keras_cells.gaps((outputs, [(side_by_side,)]), expected)
@@ -131,15 +131,15 @@ def gaps(found, golden):
 @parametrize(cells.CASES)
 def test_the_numpy_cells_compute_what_tf1_did(recorded, case):
     golden = cells.golden(recorded, case)
-    found = gaps(of_numpy(case, variables(case, golden), recorded["inputs"]), golden)
-    assert keras_cells.within(found, case.dtype), found
+    differences = gaps(of_numpy(case, variables(case, golden), recorded["inputs"]), golden)
+    assert keras_cells.within(differences, case.dtype), differences
 
 
 @parametrize([case for case in cells.CASES if case not in BIDIRECTIONAL])
 def test_keras_layers_compute_what_tf1_did(recorded, case):
     golden = cells.golden(recorded, case)
-    found = gaps(of_keras(case, weights(case, golden), recorded["inputs"]), golden)
-    assert keras_cells.within(found, case.dtype), found
+    differences = gaps(of_keras(case, weights(case, golden), recorded["inputs"]), golden)
+    assert keras_cells.within(differences, case.dtype), differences
 
 
 @parametrize(BIDIRECTIONAL)
@@ -156,8 +156,8 @@ def test_bidirectional_layers_compute_what_tf1_did(recorded, case):
         ]
         inputs = recorded["inputs"].astype(case.dtype)
         outputs, states = keras_cells.run(layers, inputs, lengths=cells.LENGTHS)
-    found = gaps((outputs, states[::2] + states[1::2]), golden)
-    assert keras_cells.within(found, case.dtype), found
+    differences = gaps((outputs, states[::2] + states[1::2]), golden)
+    assert keras_cells.within(differences, case.dtype), differences
 
 
 # what has to be seen
@@ -190,16 +190,16 @@ def test_exchanged_cells_are_seen(recorded, exchange, name):
     arrays = weights(case, golden)
     wrong = {place: arrays[other] for place, other in exchange(arrays).items()}
     assert wrong.keys() == arrays.keys()
-    found = gaps(of_keras(case, wrong, recorded["inputs"]), golden)
-    assert keras_cells.apart(found, case.dtype), found
+    differences = gaps(of_keras(case, wrong, recorded["inputs"]), golden)
+    assert keras_cells.apart(differences, case.dtype), differences
 
 
 @parametrize(ONE_WITH_FORGET_BIAS_PER_CLASS.values())
 def test_a_skipped_forget_bias_is_seen(recorded, case):
     golden = cells.golden(recorded, case)
     skipped = weights(case, golden, forget_bias=0.0)
-    found = gaps(of_keras(case, skipped, recorded["inputs"]), golden)
-    assert keras_cells.apart(found, case.dtype), found
+    differences = gaps(of_keras(case, skipped, recorded["inputs"]), golden)
+    assert keras_cells.apart(differences, case.dtype), differences
 
 
 @parametrize(FORGOTTEN)
@@ -207,8 +207,8 @@ def test_a_forgotten_clip_or_activation_is_seen(recorded, case):
     golden = cells.golden(recorded, case)
     options = tuple((n, v) for n, v in case.options if n not in ("cell_clip", "activation"))
     plain = case._replace(options=options)
-    found = gaps(of_keras(plain, weights(plain, golden), recorded["inputs"]), golden)
-    assert keras_cells.apart(found, case.dtype), found
+    differences = gaps(of_keras(plain, weights(plain, golden), recorded["inputs"]), golden)
+    assert keras_cells.apart(differences, case.dtype), differences
 
 
 def test_the_cases_cover_every_cell_wiring_and_dtype():

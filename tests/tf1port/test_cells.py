@@ -51,8 +51,8 @@ def shapes(family, roles):
 
 def drawn(family, roles, *, dtype="float64", seed=5):
     stream = np.random.RandomState(seed)
-    found = {role: stream.normal(0, 0.5, shape) for role, shape in shapes(family, roles).items()}
-    return {role: value.astype(dtype) for role, value in found.items()}
+    arrays = {role: stream.normal(0, 0.5, shape) for role, shape in shapes(family, roles).items()}
+    return {role: value.astype(dtype) for role, value in arrays.items()}
 
 
 def inputs(dtype="float64"):
@@ -112,8 +112,8 @@ def test_nothing_is_mutated_and_no_memory_is_shared(name, roles, linear):
         before = {role: value.copy() for role, value in arrays.items()}
         for value in arrays.values():
             value.setflags(write=False)
-        found = convert(arrays, forget_bias=forget_bias(name), linear=linear)
-        for role, value in found.items():
+        converted = convert(arrays, forget_bias=forget_bias(name), linear=linear)
+        for role, value in converted.items():
             value += 1  # writable, and not the memory of what came in
             assert not any(np.shares_memory(value, other) for other in arrays.values()), role
         assert same(arrays, before)
@@ -190,7 +190,7 @@ def expected(name, tf1, *, dtype, **constants):
     return outputs, [states]
 
 
-def found(name, weights, *, dtype, options=None):
+def actual(name, weights, *, dtype, options=None):
     with floatx(dtype):
         layer = keras_cells.layer(name, weights, options=options)
         return keras_cells.run([layer], inputs(dtype), lengths=LENGTHS)
@@ -203,7 +203,7 @@ def test_a_layer_computes_what_the_cell_of_the_papers_does(name, roles, dtype):
     weights = FAMILIES[name].to_keras(tf1, forget_bias=constant)
     constants = {"forget_bias": constant} if constant else {}
     gaps = keras_cells.gaps(
-        found(name, weights, dtype=dtype), expected(name, tf1, dtype=dtype, **constants)
+        actual(name, weights, dtype=dtype), expected(name, tf1, dtype=dtype, **constants)
     )
     assert keras_cells.within(gaps, dtype), gaps
 
@@ -213,10 +213,10 @@ def test_another_activation_goes_along(name):
     tf1 = drawn(name, FAMILIES[name].tf1.variants[-1])
     weights = FAMILIES[name].to_keras(tf1)
     relu = expected(name, tf1, dtype="float64", activation=lambda values: np.maximum(values, 0))
-    of_keras = found(name, weights, dtype="float64", options={"activation": "relu"})
-    assert keras_cells.within(keras_cells.gaps(of_keras, relu), "float64")
-    of_keras = found(name, weights, dtype="float64")
-    assert not keras_cells.within(keras_cells.gaps(of_keras, relu), "float64")
+    keras_outputs = actual(name, weights, dtype="float64", options={"activation": "relu"})
+    assert keras_cells.within(keras_cells.gaps(keras_outputs, relu), "float64")
+    keras_outputs = actual(name, weights, dtype="float64")
+    assert not keras_cells.within(keras_cells.gaps(keras_outputs, relu), "float64")
 
 
 @pytest.mark.parametrize("constants", [{"cell_clip": 0.3}, {"cell_clip": 0.3, "proj_clip": 0.1}])
@@ -226,9 +226,9 @@ def test_clipping_goes_along(constants):
     options = {name.replace("proj_", "projection_"): v for name, v in constants.items()}
     weights = FAMILIES["lstm"].to_keras(tf1)
     right = expected("lstm", tf1, dtype="float64", **constants)
-    of_keras = found("lstm", weights, dtype="float64", options=options)
-    assert keras_cells.within(keras_cells.gaps(of_keras, right), "float64")
-    unclipped = found("lstm", weights, dtype="float64")
+    keras_outputs = actual("lstm", weights, dtype="float64", options=options)
+    assert keras_cells.within(keras_cells.gaps(keras_outputs, right), "float64")
+    unclipped = actual("lstm", weights, dtype="float64")
     assert not keras_cells.within(keras_cells.gaps(unclipped, right), "float64")
 
 
@@ -249,7 +249,7 @@ def keras_gradients(name, weights):
 
 def complex_step_gradients(name, tf1, constants):
     """The same of the NumPy cells by TF1's roles: Im f(v + ih) / h, which is exact to rounding."""
-    found = {role: np.zeros_like(value) for role, value in tf1.items()}
+    gradients = {role: np.zeros_like(value) for role, value in tf1.items()}
     for role, value in tf1.items():
         for place in np.ndindex(value.shape):
             moved = value.astype(complex)
@@ -257,27 +257,26 @@ def complex_step_gradients(name, tf1, constants):
             outputs, states = numpy_cells.unroll(
                 name, {**tf1, role: moved}, inputs()[:, :2], lengths=SHORT_LENGTHS, **constants
             )
-            found[role][place] = sum(np.imag(v).sum() for v in (outputs, *states)) / 1e-30
-    return found
+            gradients[role][place] = sum(np.imag(v).sum() for v in (outputs, *states)) / 1e-30
+    return gradients
 
 
 @pytest.mark.parametrize(("name", "roles"), VARIANTS)
 def test_gradients_go_back_by_the_linear_map(name, roles):
     family, tf1, constant = FAMILIES[name], drawn(name, roles), forget_bias(name)
     constants = {"forget_bias": constant} if constant else {}
-    of_keras = keras_gradients(name, family.to_keras(tf1, forget_bias=constant))
-    right = complex_step_gradients(name, tf1, constants)
-    scale = max(1, *(np.abs(value).max() for value in right.values()))
-    found = family.to_tf1(of_keras, forget_bias=constant, linear=True)
-    gap = difference(found, right).max_abs / scale
+    gradients = keras_gradients(name, family.to_keras(tf1, forget_bias=constant))
+    expected = complex_step_gradients(name, tf1, constants)
+    scale = max(1, *(np.abs(value).max() for value in expected.values()))
+    converted = family.to_tf1(gradients, forget_bias=constant, linear=True)
+    gap = difference(converted, expected).max_abs / scale
     assert gap <= tolerance("cell gradients", "float64").bound
-    again = family.to_keras(right, forget_bias=constant, linear=True)
-    assert (
-        difference(again, of_keras).max_abs / scale <= tolerance("cell gradients", "float64").bound
-    )
+    again = family.to_keras(expected, forget_bias=constant, linear=True)
+    gap = difference(again, gradients).max_abs / scale
+    assert gap <= tolerance("cell gradients", "float64").bound
     if constant:
-        shifted = family.to_tf1(of_keras, forget_bias=constant)
-        assert difference(shifted, right).max_abs > 0.1
+        shifted = family.to_tf1(gradients, forget_bias=constant)
+        assert difference(shifted, expected).max_abs > 0.1
 
 
 # wrong maps: each has to be seen
@@ -333,7 +332,7 @@ def test_a_wrong_map_is_seen(name, wrong):
     tf1 = drawn(name, FAMILIES[name].tf1.variants[0])
     weights = WRONG[name][wrong](FAMILIES[name].to_keras(tf1))
     gaps = keras_cells.gaps(
-        found(name, weights, dtype="float64"), expected(name, tf1, dtype="float64")
+        actual(name, weights, dtype="float64"), expected(name, tf1, dtype="float64")
     )
     assert keras_cells.apart(gaps, "float64"), gaps
 
@@ -346,7 +345,7 @@ def test_a_skipped_or_doubled_forget_bias_is_seen(name):
     doubled = family.to_keras(tf1, forget_bias=2.0)
     linear = family.to_keras(tf1, forget_bias=1.0, linear=True)
     for weights in (skipped, doubled, linear):
-        gaps = keras_cells.gaps(found(name, weights, dtype="float64"), right)
+        gaps = keras_cells.gaps(actual(name, weights, dtype="float64"), right)
         assert keras_cells.apart(gaps, "float64"), gaps
 
 
@@ -362,8 +361,8 @@ def test_a_forget_bias_in_the_linear_map_would_be_seen(name):
 def test_exchanged_states_are_seen(name):
     tf1 = drawn(name, FAMILIES[name].tf1.variants[0])
     outputs, ((c, h),) = expected(name, tf1, dtype="float64")
-    of_keras = found(name, FAMILIES[name].to_keras(tf1), dtype="float64")
-    gaps = keras_cells.gaps(of_keras, (outputs, [(h, c)]))
+    keras_outputs = actual(name, FAMILIES[name].to_keras(tf1), dtype="float64")
+    gaps = keras_cells.gaps(keras_outputs, (outputs, [(h, c)]))
     outputs, states = ({quantity: gaps[quantity]} for quantity in ("cell outputs", "cell states"))
     assert keras_cells.within(outputs, "float64")
     assert keras_cells.apart(states, "float64")
@@ -373,7 +372,7 @@ def test_the_other_grus_reset_is_seen():
     tf1 = drawn("gru", FAMILIES["gru"].roles.required)
     weights = FAMILIES["gru"].to_keras(tf1)
     weights["bias"] = np.stack([weights["bias"], np.zeros_like(weights["bias"])])
-    after = found("cudnn_gru", weights, dtype="float64")
+    after = actual("cudnn_gru", weights, dtype="float64")
     gaps = keras_cells.gaps(after, expected("gru", tf1, dtype="float64"))
     assert keras_cells.apart(gaps, "float64"), gaps
 

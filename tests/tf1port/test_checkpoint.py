@@ -44,9 +44,9 @@ def test_every_case_is_read_from_a_file(tmp_path, case, version):
     assert set(checkpoint.dtypes.values()) == {np.dtype("float32")}
     for name, value in values.items():
         np.testing.assert_array_equal(checkpoint.read(name), value)
-    found = inventory(checkpoint)
-    assert sorted(found.names()) == sorted(values)
-    assert len(found.cells) == len(cells)
+    contents = inventory(checkpoint)
+    assert sorted(contents.names()) == sorted(values)
+    assert len(contents.cells) == len(cells)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64", "int32", "bool"])
@@ -168,9 +168,9 @@ def test_parts_of_columns_are_joined_side_by_side(tmp_path):
 def test_parts_that_do_not_fit_are_not_joined(tmp_path, shapes):
     checkpoint = open_checkpoint(cases.save(tmp_path / "model", cases.arrays(shapes)))
     assert checkpoint.shapes == shapes
-    found = inventory(checkpoint)
-    assert found.unexplained == sorted(shapes)
-    assert "other partitions" in found.notes["k/part_0"]
+    contents = inventory(checkpoint)
+    assert contents.unexplained == sorted(shapes)
+    assert "other partitions" in contents.notes["k/part_0"]
 
 
 def test_parts_beside_the_whole_are_not_joined(tmp_path):
@@ -381,7 +381,7 @@ def test_checkpoints_of_others_leave_nothing_unexplained(path):
     assert path, f"no .meta file under {REAL}"
     checkpoint = open_checkpoint(path)
     checkpoint.check()
-    found = inventory(checkpoint)
-    assert found.cells
-    assert found.unexplained == []
-    assert sorted(found.names()) == sorted(checkpoint.shapes)
+    contents = inventory(checkpoint)
+    assert contents.cells
+    assert contents.unexplained == []
+    assert sorted(contents.names()) == sorted(checkpoint.shapes)

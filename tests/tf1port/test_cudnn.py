@@ -58,8 +58,8 @@ def _shape(name, ways):
         return (gates * U,)
     inputs = F if "cell_0" in name else ways * U
     rows = {"input_projection": inputs, "hidden_projection": U}
-    found = [rows[part] for part in rows if part in name]
-    return (found[0] if found else inputs + U, gates * U)
+    matching = [rows[scope] for scope in rows if scope in name]
+    return (matching[0] if matching else inputs + U, gates * U)
 
 
 def test_the_saved_cells_become_a_model(checkpoint, tmp_path, capsys):
@@ -68,14 +68,14 @@ def test_the_saved_cells_become_a_model(checkpoint, tmp_path, capsys):
     assert main(["convert", prefix, "--to", target]) == 0
     capsys.readouterr()
     assert main(["verify", prefix, target, "--json"]) == 3
-    told = json.loads(capsys.readouterr().out)
-    assert told["against"].startswith("cells in NumPy, as cuDNN")
-    assert all(check["passed"] for check in told["checks"])
-    assert "cuDNN's op runs on a GPU alone" in told["verdict"]
+    report = json.loads(capsys.readouterr().out)
+    assert report["against"].startswith("cells in NumPy, as cuDNN")
+    assert all(check["passed"] for check in report["checks"])
+    assert "cuDNN's op runs on a GPU alone" in report["verdict"]
     inputs = np.random.RandomState(4).normal(size=(3, 5, F)).astype("float32")
     expected = _by_hand(case, values, inputs)
-    made = np.array(keras.models.load_model(target)(inputs))
-    assert np.abs(made - expected).max() <= 10 * tolerance("cell outputs", "float32").bound
+    outputs = np.array(keras.models.load_model(target)(inputs))
+    assert np.abs(outputs - expected).max() <= 10 * tolerance("cell outputs", "float32").bound
 
 
 def _by_hand(case, values, inputs):
@@ -86,9 +86,9 @@ def _by_hand(case, values, inputs):
             for way in ("fw", "bw"):
                 stem = "cudnn_lstm/" + STEM.format(layer, way)
                 variables = {role: values[f"{stem}/{role}"] for role in ("kernel", "bias")}
-                taken = inputs if way == "fw" else inputs[:, ::-1]
-                made, _ = numpy_cells.unroll("lstm", variables, taken)
-                ways.append(made if way == "fw" else made[:, ::-1])
+                sequence = inputs if way == "fw" else inputs[:, ::-1]
+                outputs, _ = numpy_cells.unroll("lstm", variables, sequence)
+                ways.append(outputs if way == "fw" else outputs[:, ::-1])
             inputs = np.concatenate(ways, axis=-1)
     else:
         family = {"CudnnGRU": "cudnn_gru", "CudnnRNNTanh": "rnn"}[case.layer]

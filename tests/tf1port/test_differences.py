@@ -20,7 +20,7 @@ def test_equal_arrays_differ_by_nothing():
 
 
 @pytest.mark.parametrize(
-    ("modern", "said"),
+    ("modern", "place"),
     [
         ({}, "only on one side: a"),
         ({"a": np.zeros(3), "b": np.zeros(1)}, "only on one side: b"),
@@ -32,9 +32,9 @@ def test_equal_arrays_differ_by_nothing():
         ({"a": np.array([0, 0, np.inf])}, "a[2]"),
     ],
 )
-def test_what_cannot_be_subtracted_counts_as_infinite(modern, said):
-    found = difference({"a": np.zeros(3)}, modern)
-    assert found == (np.inf, said)
+def test_what_cannot_be_subtracted_counts_as_infinite(modern, place):
+    result = difference({"a": np.zeros(3)}, modern)
+    assert result == (np.inf, place)
 
 
 def test_a_nan_on_both_sides_is_no_agreement():
@@ -42,5 +42,5 @@ def test_a_nan_on_both_sides_is_no_agreement():
 
 
 def test_the_sign_of_a_difference_does_not_cancel():
-    found = difference({"a": np.array([1.0, -1.0])}, {"a": np.array([-1.0, 1.0])})
-    assert found.max_abs == 2
+    result = difference({"a": np.array([1.0, -1.0])}, {"a": np.array([-1.0, 1.0])})
+    assert result.max_abs == 2

@@ -66,18 +66,18 @@ class Alone:
 
     def _behind(self, leaves, results):
         """The names of the nodes that results are computed by, from the leaves on."""
-        found, queue = [], list(results)
+        names, queue = [], list(results)
         for tensor in queue:
             name = tensor.rpartition(":")[0]
-            if tensor not in leaves and name not in found:
-                found.append(name)
+            if tensor not in leaves and name not in names:
+                names.append(name)
                 queue += self.graph.inputs(self.graph.nodes[name])
-        return found
+        return names
 
     def read(self):
         """Pairs of the constants and the use that are read off the nodes as they are now."""
-        taken = sorted({Graph.full(name) for node in self.nodes.values() for name in node.input})
-        names = {name.rpartition(":")[0] for name in taken} - self.nodes.keys()
+        inputs = sorted({Graph.full(name) for node in self.nodes.values() for name in node.input})
+        names = {name.rpartition(":")[0] for name in inputs} - self.nodes.keys()
         leaves = {name: tf1.NodeDef(name=name, op="Placeholder") for name in names}
         self.graph.nodes = self.graph._before = {**self.nodes, **leaves}
         self.graph._index()
@@ -87,26 +87,26 @@ class Alone:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """A function from a kind to its cell, as recorded."""
-    made = {}
+    graphs = {}
 
     def of(kind):
-        if kind not in made:
-            made[kind] = Alone(kind, tmp_path_factory.mktemp("cell"))
-        return made[kind]
+        if kind not in graphs:
+            graphs[kind] = Alone(kind, tmp_path_factory.mktemp("cell"))
+        return graphs[kind]
 
     return of
 
 
 def copied(node, **changes):
-    made = tf1.NodeDef()
-    made.CopyFrom(node)
+    copy = tf1.NodeDef()
+    copy.CopyFrom(node)
     for name, value in changes.items():
-        made.ClearField(name)
+        copy.ClearField(name)
         if name == "input":
-            made.input.extend(value)
+            copy.input.extend(value)
         else:
-            setattr(made, name, value)
-    return made
+            setattr(copy, name, value)
+    return copy
 
 
 @pytest.mark.parametrize("kind", RECORDED)
@@ -148,23 +148,23 @@ def changes(nodes, node):
     if node.op in {"Sub", "MatMul", "ConcatV2"} or node.op.endswith(("Cell", "LSTM")):
         for i, j in itertools.combinations(range(len(inputs)), 2):
             if Graph.full(inputs[i]) != Graph.full(inputs[j]):  # as states that are both zeros are
-                made = with_input(with_input(node, i, inputs[j]), j, inputs[i])
-                yield f"{inputs[i]} and {inputs[j]} exchanged", [made]
+                changed = with_input(with_input(node, i, inputs[j]), j, inputs[i])
+                yield f"{inputs[i]} and {inputs[j]} exchanged", [changed]
     for flag in FLAGS:
         if flag in node.attr:
-            made = copied(node)
-            made.attr[flag].b = not made.attr[flag].b
-            yield flag, [made]
+            changed = copied(node)
+            changed.attr[flag].b = not changed.attr[flag].b
+            yield flag, [changed]
     if node.op == "Const":
         value = tf1.make_ndarray(node.attr["value"].tensor)
-        made = copied(node)
-        made.attr["value"].tensor.CopyFrom(tf1.make_tensor_proto(value * 2 + 3, value.dtype))
-        yield "value", [made]
+        changed = copied(node)
+        changed.attr["value"].tensor.CopyFrom(tf1.make_tensor_proto(value * 2 + 3, value.dtype))
+        yield "value", [changed]
     for name in ("forget_bias", "cell_clip"):
         if name in node.attr:
-            made = copied(node)
-            made.attr[name].f += 0.25
-            yield name, [made]
+            changed = copied(node)
+            changed.attr[name].f += 0.25
+            yield name, [changed]
 
 
 def other_outputs(nodes, name):
@@ -218,11 +218,11 @@ def of_other_versions(nodes):
     """Sums and concatenations as other versions have them."""
     ops = {"Add": "AddV2", "AddV2": "Add", "BiasAdd": "Add", "ConcatV2": "Concat"}
     for name, node in nodes.items():
-        made = copied(node, op=ops.get(node.op, node.op))
+        copy = copied(node, op=ops.get(node.op, node.op))
         if node.op == "ConcatV2":
-            *parts, axis = node.input
-            made = copied(made, input=[axis, *parts])
-        nodes[name] = made
+            *tensors, axis = node.input
+            copy = copied(copy, input=[axis, *tensors])
+        nodes[name] = copy
 
 
 def biases_first(nodes):
@@ -247,8 +247,8 @@ def replaced(nodes, split, make):
         own = f"{split}_{port}"
         nodes[own] = make(own, port)
         for name, node in list(nodes.items()):
-            taken = [own if Graph.full(t) == f"{split}:{port}" else t for t in node.input]
-            nodes[name] = copied(node, input=taken)
+            inputs = [own if Graph.full(t) == f"{split}:{port}" else t for t in node.input]
+            nodes[name] = copied(node, input=inputs)
     del nodes[split]
 
 
@@ -300,8 +300,8 @@ def gates_apart(nodes):
     for port in range(2):
         for name, node in list(nodes.items()):
             own = f"sigmoid_{port}"
-            taken = [own if Graph.full(t) == f"{split}:{port}" else t for t in node.input]
-            nodes[name] = copied(node, input=taken)
+            inputs = [own if Graph.full(t) == f"{split}:{port}" else t for t in node.input]
+            nodes[name] = copied(node, input=inputs)
         nodes[own] = copied(nodes[together], name=own, input=[f"{split}:{port}"])
     del nodes[together]
 
@@ -369,9 +369,9 @@ PIECES = {  # of the second of three pieces of four columns, and how else it may
 def test_a_piece_is_known_by_its_bounds(name):
     (op, *inputs), attrs, right = PIECES[name]
     tensor = "node:1" if op.startswith("Split") else "node:0"
-    found = piece(node_of(op, *inputs, **attrs), tensor, 1, 3)
-    assert (found is not None) == right
-    assert not right or found.source == "of:0"
+    cut = piece(node_of(op, *inputs, **attrs), tensor, 1, 3)
+    assert (cut is not None) == right
+    assert not right or cut.source == "of:0"
 
 
 def test_limits_below_zero_are_no_clip(alone):

@@ -20,14 +20,14 @@ def sample(mean, scatter, count, *, seed):
 def test_it_is_two_one_sided_tests(difference):
     first = sample(0.94, 0.005, 9, seed=1)
     second = sample(0.94 + difference, 0.008, 12, seed=2)
-    found = equivalence(first, second, **LIMITS)
+    result = equivalence(first, second, **LIMITS)
     above = stats.ttest_ind(second, first - 0.01, equal_var=False, alternative="greater")
     below = stats.ttest_ind(second, first + 0.01, equal_var=False, alternative="less")
-    assert found.p == pytest.approx(max(above.pvalue, below.pvalue), rel=1e-9)
+    assert result.p == pytest.approx(max(above.pvalue, below.pvalue), rel=1e-9)
     both = stats.ttest_ind(second, first, equal_var=False).confidence_interval(0.90)
-    assert found.interval == pytest.approx(tuple(both), rel=1e-9)
-    assert found.difference == pytest.approx(second.mean() - first.mean())
-    assert found.equivalent is (max(map(abs, found.interval)) < 0.01)
+    assert result.interval == pytest.approx(tuple(both), rel=1e-9)
+    assert result.difference == pytest.approx(second.mean() - first.mean())
+    assert result.equivalent is (max(map(abs, result.interval)) < 0.01)
 
 
 def test_means_apart_by_the_margin_are_not_equivalent():
@@ -104,9 +104,9 @@ SIDES = {
 def test_sides_that_are_not_equivalent_fail_the_report(name):
     legacy, modern, equal, weakness = SIDES[name]
     accuracies = {"legacy": legacy.tolist(), "modern": modern.tolist()}
-    found = bands.judged(accuracies, margin=LIMITS["margin"])
-    entry = bands.compared(found)
-    assert found["equivalent"] == entry["passed"] == equal
+    result = bands.judged(accuracies, margin=LIMITS["margin"])
+    entry = bands.compared(result)
+    assert result["equivalent"] == entry["passed"] == equal
     assert entry["place"].partition(";")[2] == weakness.removeprefix(";")
     assert outcome.outcome([entry]) == (EQUAL if equal else DIFFERENT)
     assert outcome.counts([entry])["different"] == (not equal)
@@ -115,7 +115,7 @@ def test_sides_that_are_not_equivalent_fail_the_report(name):
 def test_the_report_states_the_power():
     legacy, modern, *_ = SIDES["too scattered"]
     accuracies = {"legacy": legacy.tolist(), "modern": modern.tolist()}
-    found = {**bands.judged(accuracies, margin=LIMITS["margin"]), "band": None}
-    rows = _equivalence(found).rows
+    result = {**bands.judged(accuracies, margin=LIMITS["margin"]), "band": None}
+    rows = _equivalence(result).rows
     assert ["equal sides would pass", "11% of the time"] in rows
     assert ["standard deviation", "0.00894"] in rows

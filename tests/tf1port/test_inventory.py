@@ -28,10 +28,10 @@ def test_cells_are_found_in_order_with_role_layer_and_direction(case):
         (family, layer, direction, {role: name for role, (name, _) in variables.items()})
         for family, layer, direction, variables in cases.CASES[case]
     ]
-    found = group(cases.shapes(cases.CASES[case]))
-    assert found_in(found.cells) == wanted
-    assert found.others == found.unexplained == []
-    for cell, (family, *_, variables) in zip(found.cells, cases.CASES[case], strict=True):
+    contents = group(cases.shapes(cases.CASES[case]))
+    assert found_in(contents.cells) == wanted
+    assert contents.others == contents.unexplained == []
+    for cell, (family, *_, variables) in zip(contents.cells, cases.CASES[case], strict=True):
         assert all(name.startswith(cell.scope) for name in cell.variables.values())
         shapes = {role: shape for role, (_, shape) in variables.items()}
         assert (sizes(family, shapes) is None) == (family == "opaque")
@@ -48,12 +48,12 @@ def test_a_cell_of_which_a_variable_is_missing_or_misshapen_is_none(case):
     without = {other: size for other, size in whole.items() if other != name}
     wrong = {**whole, name: (*shape[:-1], shape[-1] + 1)}
     for shapes in (without, wrong):
-        found = group(shapes)
-        assert len(found.cells) < len(cells) or found_in(found.cells) != found_in(
+        contents = group(shapes)
+        assert len(contents.cells) < len(cells) or found_in(contents.cells) != found_in(
             group(whole).cells
         )
-        assert found.others or found.unexplained
-        assert sorted(found.names()) == sorted(shapes)
+        assert contents.others or contents.unexplained
+        assert sorted(contents.names()) == sorted(shapes)
 
 
 # what looks like a cell and may be something else
@@ -75,9 +75,9 @@ def dense(scope, rows, columns):
     ],
 )
 def test_a_dense_layer_is_no_cell(shapes):
-    found = group(shapes)
-    assert found.cells == []
-    assert [layer.kind for layer in found.layers] == ["dense"]
+    contents = group(shapes)
+    assert contents.cells == []
+    assert [layer.kind for layer in contents.layers] == ["dense"]
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,11 @@ def test_a_dense_layer_is_no_cell(shapes):
     ],
 )
 def test_in_doubt_it_is_one_of_the_others(shapes):
-    found = group(shapes)
-    assert found.cells == []
-    assert found.layers == []
-    assert sorted(found.others) == sorted(shapes)
-    assert set(found.notes) == set(found.others)
+    contents = group(shapes)
+    assert contents.cells == []
+    assert contents.layers == []
+    assert sorted(contents.others) == sorted(shapes)
+    assert set(contents.notes) == set(contents.others)
 
 
 @pytest.mark.parametrize(
@@ -114,25 +114,25 @@ def test_in_doubt_it_is_one_of_the_others(shapes):
 )
 def test_a_cell_of_other_mathematics_is_not_taken_for_a_known_one(scope):
     shapes = dense(f"rnn/multi_rnn_cell/cell_0/{scope}", F + 4, 12)
-    found = group(shapes)
-    assert found.cells == found.layers == []
-    assert found.unexplained == sorted(shapes)
-    assert set(found.notes) == set(shapes)
+    contents = group(shapes)
+    assert contents.cells == contents.layers == []
+    assert contents.unexplained == sorted(shapes)
+    assert set(contents.notes) == set(shapes)
 
 
 def test_a_dense_layer_named_projection_is_not_the_cells():
     shapes = dense("lstm", F + U, 4 * U) | dense("lstm/projection", U, 3)
-    found = group(shapes)
-    assert found_in(found.cells) == [
+    contents = group(shapes)
+    assert found_in(contents.cells) == [
         ("lstm", None, None, {"kernel": "lstm/kernel", "bias": "lstm/bias"})
     ]
-    assert [layer.scope for layer in found.layers] == ["lstm/projection"]
+    assert [layer.scope for layer in contents.layers] == ["lstm/projection"]
 
 
 def test_what_lies_under_a_cell_beside_it_is_not_dropped():
-    found = group({**LSTM, KERNEL.replace("kernel", "gain"): (U,)})
-    assert len(found.cells) == 2
-    assert found.unexplained == [KERNEL.replace("kernel", "gain")]
+    contents = group({**LSTM, KERNEL.replace("kernel", "gain"): (U,)})
+    assert len(contents.cells) == 2
+    assert contents.unexplained == [KERNEL.replace("kernel", "gain")]
 
 
 # layers
@@ -168,12 +168,12 @@ NORMAL = ("gamma", "beta", "moving_mean", "moving_variance")
     ],
 )
 def test_layers_are_found_by_names_and_shapes(kind, scope, variables):
-    found = group(dict(variables.values()))
+    contents = group(dict(variables.values()))
     roles = {role: name for role, (name, _) in variables.items()}
-    assert [(layer.kind, layer.scope, layer.variables) for layer in found.layers] == [
+    assert [(layer.kind, layer.scope, layer.variables) for layer in contents.layers] == [
         (kind, scope, roles)
     ]
-    assert found.cells == found.others == found.unexplained == []
+    assert contents.cells == contents.others == contents.unexplained == []
 
 
 @pytest.mark.parametrize(
@@ -189,9 +189,9 @@ def test_layers_are_found_by_names_and_shapes(kind, scope, variables):
     ],
 )
 def test_layers_in_doubt_are_others(shapes):
-    found = group(shapes)
-    assert found.layers == []
-    assert sorted(found.others) == sorted(shapes)
+    contents = group(shapes)
+    assert contents.layers == []
+    assert sorted(contents.others) == sorted(shapes)
 
 
 # the optimizer
@@ -201,50 +201,50 @@ def test_layers_in_doubt_are_others(shapes):
 @pytest.mark.parametrize("scope", ["", "train/OptimizeLoss/"])
 def test_slots_go_to_their_variable(kind, scope):
     slots = {f"{scope}{name}/{slot}": LSTM[name] for name in LSTM for slot in SLOTS[kind]}
-    found = group({**LSTM, **slots, "global_step": ()})
-    assert found.slots == {
+    contents = group({**LSTM, **slots, "global_step": ()})
+    assert contents.slots == {
         name: {slot: f"{scope}{name}/{slot}" for slot in SLOTS[kind]} for name in LSTM
     }
-    assert found.optimizer == kind
-    assert len(found.cells) == 2
-    assert found.others == found.unexplained == []
+    assert contents.optimizer == kind
+    assert len(contents.cells) == 2
+    assert contents.others == contents.unexplained == []
 
 
 @pytest.mark.parametrize("slots", [(), ("Mine", "Mine_1"), ("Adam",), ("Adam", "Adam_1", "Adam_2")])
 def test_an_optimizer_is_named_only_where_its_slots_are_all_there(slots):
-    found = group({**LSTM, **{f"{KERNEL}/{slot}": LSTM[KERNEL] for slot in slots}})
-    assert found.optimizer is None
-    assert set(found.slots.get(KERNEL, {})) == set(slots)
-    assert found.others == found.unexplained == []
+    contents = group({**LSTM, **{f"{KERNEL}/{slot}": LSTM[KERNEL] for slot in slots}})
+    assert contents.optimizer is None
+    assert set(contents.slots.get(KERNEL, {})) == set(slots)
+    assert contents.others == contents.unexplained == []
 
 
 def test_slots_of_a_buffer_that_was_saved_as_cells():
     cells = cases.shapes(cases.CASES["CudnnLSTM"])
-    found = group({**cells, "cudnn_lstm/opaque_kernel/Adam": (77,)})
-    assert found.slots == {"cudnn_lstm/opaque_kernel": {"Adam": "cudnn_lstm/opaque_kernel/Adam"}}
-    assert found.unexplained == []
+    contents = group({**cells, "cudnn_lstm/opaque_kernel/Adam": (77,)})
+    assert contents.slots == {"cudnn_lstm/opaque_kernel": {"Adam": "cudnn_lstm/opaque_kernel/Adam"}}
+    assert contents.unexplained == []
 
 
 @pytest.mark.parametrize(
     ("name", "shape"), [("gone/kernel/Adam", (3, 4)), (f"{KERNEL}/Adam", (3,))]
 )
 def test_a_slot_without_its_variable_is_unexplained(name, shape):
-    found = group({**LSTM, name: shape})
-    assert found.slots == {}
-    assert found.unexplained == [name]
+    contents = group({**LSTM, name: shape})
+    assert contents.slots == {}
+    assert contents.unexplained == [name]
 
 
 def test_a_second_slot_of_one_name_is_not_dropped():
     slots = {f"{scope}{KERNEL}/Adam": LSTM[KERNEL] for scope in ("", "other/")}
-    found = group({**LSTM, **slots})
-    assert found.slots == {KERNEL: {"Adam": f"{KERNEL}/Adam"}}
-    assert found.unexplained == [f"other/{KERNEL}/Adam"]
+    contents = group({**LSTM, **slots})
+    assert contents.slots == {KERNEL: {"Adam": f"{KERNEL}/Adam"}}
+    assert contents.unexplained == [f"other/{KERNEL}/Adam"]
 
 
 def test_counters_go_by_what_they_count():
     names = ("beta1_power", "optimizer/beta1_power", "train/beta2_power", "beta1_power_1")
-    found = group(dict.fromkeys((*names, "global_step"), ()))
-    assert found.counters == {
+    contents = group(dict.fromkeys((*names, "global_step"), ()))
+    assert contents.counters == {
         "global_step": "global_step",
         "beta1_power": "beta1_power",
         "optimizer/beta1_power": "optimizer/beta1_power",
@@ -256,20 +256,20 @@ def test_counters_go_by_what_they_count():
 
 def test_averages_go_by_their_variable_also_where_it_was_not_saved():
     shadow = f"{KERNEL}/ExponentialMovingAverage"
-    found = group({**LSTM, shadow: LSTM[KERNEL], "gone/ExponentialMovingAverage": (3,)})
-    assert found.averages == {KERNEL: shadow, "gone": "gone/ExponentialMovingAverage"}
-    assert found.slots == {}
-    assert len(found.cells) == 2
+    contents = group({**LSTM, shadow: LSTM[KERNEL], "gone/ExponentialMovingAverage": (3,)})
+    assert contents.averages == {KERNEL: shadow, "gone": "gone/ExponentialMovingAverage"}
+    assert contents.slots == {}
+    assert len(contents.cells) == 2
 
 
 def test_what_an_average_keeps_for_its_start_is_no_slot():
     names = {role: f"bn/{role}" for role in NORMAL}
     shapes = dict.fromkeys(names.values(), (4,))
     more = {"bn/moving_mean/biased": (4,), "bn/moving_mean/local_step": ()}
-    found = group({**shapes, **more})
-    assert found.slots == found.counters == {}
-    assert [layer.kind for layer in found.layers] == ["batch_normalization"]
-    assert set(found.notes.values()) == {"what a running average keeps to correct its start"}
+    contents = group({**shapes, **more})
+    assert contents.slots == contents.counters == {}
+    assert [layer.kind for layer in contents.layers] == ["batch_normalization"]
+    assert set(contents.notes.values()) == {"what a running average keeps to correct its start"}
 
 
 # the others
@@ -293,15 +293,15 @@ def test_what_an_average_keeps_for_its_start_is_no_slot():
     ],
 )
 def test_others_come_with_what_they_could_be(name, shape, text):
-    found = group({**LSTM, name: shape})
-    assert found.others == [name]
-    assert text in found.notes[name]
-    assert found.unexplained == []
+    contents = group({**LSTM, name: shape})
+    assert contents.others == [name]
+    assert text in contents.notes[name]
+    assert contents.unexplained == []
 
 
 def test_a_vector_is_put_beside_the_matrix_whose_name_is_nearest():
-    found = group({"a/W": (3, 7), "softmax_w": (4, 7), "softmax_b": (7,), "softmax_v": (4, 6)})
-    assert found.notes["softmax_b"] == "a bias, perhaps beside softmax_w"
+    contents = group({"a/W": (3, 7), "softmax_w": (4, 7), "softmax_b": (7,), "softmax_v": (4, 6)})
+    assert contents.notes["softmax_b"] == "a bias, perhaps beside softmax_w"
 
 
 def test_a_rank_that_no_layer_has_is_unexplained():
@@ -333,10 +333,10 @@ def test_every_variable_is_in_exactly_one_group(chosen, extra):
     for number, case in enumerate(chosen):
         of_case = cases.shapes(cases.CASES[case])
         shapes.update({f"m{number}/{name}": shape for name, shape in of_case.items()})
-    found = group(shapes)
-    assert sorted(found.names()) == sorted(shapes)
-    assert len(found.cells) == sum(len(cases.CASES[case]) for case in chosen)
-    assert set(found.notes) == {*found.others, *found.unexplained}
+    contents = group(shapes)
+    assert sorted(contents.names()) == sorted(shapes)
+    assert len(contents.cells) == sum(len(cases.CASES[case]) for case in chosen)
+    assert set(contents.notes) == {*contents.others, *contents.unexplained}
 
 
 def test_what_tensorflow_writes_is_understood(tmp_path):
@@ -352,13 +352,13 @@ def test_what_tensorflow_writes_is_understood(tmp_path):
         optimizer.minimize(loss, global_step=tf1.train.get_or_create_global_step())
         session.run(tf1.global_variables_initializer())
         prefix = tf1.train.Saver().save(session, str(tmp_path / "model"))
-    found = inventory(open_checkpoint(prefix))
-    assert [(cell.family, cell.layer, cell.direction) for cell in found.cells] == [
+    contents = inventory(open_checkpoint(prefix))
+    assert [(cell.family, cell.layer, cell.direction) for cell in contents.cells] == [
         (family, layer, way)
         for way in ("fw", "bw")
         for layer, family in enumerate(("lstm", "gru", "rnn"))
     ]
-    assert [layer.kind for layer in found.layers] == ["dense"]
-    assert found.optimizer == "centered RMSProp"
-    assert found.counters == {"global_step": "global_step"}
-    assert found.others == found.unexplained == []
+    assert [layer.kind for layer in contents.layers] == ["dense"]
+    assert contents.optimizer == "centered RMSProp"
+    assert contents.counters == {"global_step": "global_step"}
+    assert contents.others == contents.unexplained == []

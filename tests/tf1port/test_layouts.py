@@ -53,7 +53,7 @@ RNNS = code(PAGE.partition("\n### From ")[0])
 def layouts():
     """The six layouts of one batch, filled number by number."""
     numbers = np.random.RandomState(4).uniform(-1, 1, size=(BATCH, HEIGHT, WIDTH, CHANNELS))
-    found = {
+    arrays = {
         "dense": np.zeros((BATCH, HEIGHT * WIDTH * CHANNELS)),
         "nhwc": numbers,
         "nchw": np.zeros((BATCH, CHANNELS, HEIGHT, WIDTH)),
@@ -63,12 +63,12 @@ def layouts():
     }
     for (image, row, pixel, channel), number in np.ndenumerate(numbers):
         place = pixel * CHANNELS + channel
-        found["dense"][image, row * WIDTH * CHANNELS + place] = number
-        found["nchw"][image, channel, row, pixel] = number
-        found["batch_major"][image, row, place] = number
-        found["time_major"][row, image, place] = number
-        found["steps"][row][image, place] = number
-    return found
+        arrays["dense"][image, row * WIDTH * CHANNELS + place] = number
+        arrays["nchw"][image, channel, row, pixel] = number
+        arrays["batch_major"][image, row, place] = number
+        arrays["time_major"][row, image, place] = number
+        arrays["steps"][row][image, place] = number
+    return arrays
 
 
 def same(one, other):
@@ -191,26 +191,26 @@ def test_an_rnn_sees_a_reshape_for_a_transpose(layouts, rnn_weights, lines):
         "time_major": layouts["batch_major"].reshape(layouts["time_major"].shape),
         "steps": list(layouts["batch_major"].reshape(layouts["time_major"].shape)),
     }
-    right, found = (run(lines, inputs, rnn_weights) for inputs in (layouts, wrong))
-    assert gap(right, found) > 1e9 * tolerance("outputs", "float64").bound
+    expected, actual = (run(lines, inputs, rnn_weights) for inputs in (layouts, wrong))
+    assert gap(expected, actual) > 1e9 * tolerance("outputs", "float64").bound
 
 
 def test_a_forgotten_time_major_is_seen(layouts, rnn_weights):
     forgetful = RNNS[1].replace(", time_major=True", "")
     assert forgetful != RNNS[1]
-    right, found = (run(lines, layouts, rnn_weights) for lines in (RNNS[1], forgetful))
-    assert found[1].shape != right[1].shape  # one state per row, not per image
+    expected, actual = (run(lines, layouts, rnn_weights) for lines in (RNNS[1], forgetful))
+    assert actual[1].shape != expected[1].shape  # one state per row, not per image
 
 
 def test_as_many_images_as_rows_hide_a_forgotten_time_major_from_the_shapes(rnn_weights):
     """The trap of MNIST in batches of 28: nothing fails but the numbers."""
     square = np.random.RandomState(8).uniform(size=(HEIGHT, HEIGHT, WIDTH * CHANNELS))
     forgetful = RNNS[1].replace(", time_major=True", "")
-    right, found = (
+    expected, actual = (
         graph_rnn(line, {"time_major": square}, rnn_weights) for line in (RNNS[1], forgetful)
     )
-    assert [array.shape for array in found] == [array.shape for array in right]
-    assert np.abs(found[1] - right[1]).max() > 1e9 * tolerance("outputs", "float64").bound
+    assert [array.shape for array in actual] == [array.shape for array in expected]
+    assert np.abs(actual[1] - expected[1]).max() > 1e9 * tolerance("outputs", "float64").bound
 
 
 # What the page says of defaults
@@ -268,9 +268,9 @@ def test_flatten_keeps_or_moves_the_channels_as_the_page_says(layouts):
 def test_batches_come_in_the_layout_of_their_model(config, layout):
     images = np.random.RandomState(2).randint(0, 256, size=(3, 28, 28)).astype("uint8")
     plan = batches.BatchPlan(np.array([[2, 0, 1]], "int32"), np.zeros((1, 3), "int32"))
-    found, _ = batches.batch(Split(images, np.arange(3)), plan, 0, config=config)
+    actual, _ = batches.batch(Split(images, np.arange(3)), plan, 0, config=config)
     gray = images[[2, 0, 1], ..., None].astype("float32") * batches.PIXEL_SCALE
     line = next((line for a, b, line in CONVERSIONS if (a, b) == ("nhwc", layout)), "")
     space = {"height": 28, "width": 28, "channels": 1, "nhwc": gray}
     exec(line, space)
-    assert same(found, space[layout])
+    assert same(actual, space[layout])

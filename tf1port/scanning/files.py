@@ -44,5 +44,6 @@ def _under(path: str, settings: Settings) -> Iterator[str]:
 
 
 def _left_out(folder: str, name: str, settings: Settings) -> bool:
-    hidden = name.startswith(".") or name in DEFAULT
-    return hidden or settings.excludes(os.path.join(folder, name))
+    path = os.path.join(folder, name)
+    environment = os.path.exists(os.path.join(path, "pyvenv.cfg"))
+    return name.startswith(".") or name in DEFAULT or environment or settings.excludes(path)

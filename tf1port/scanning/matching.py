@@ -45,8 +45,22 @@ def matches(place: Place) -> Iterator[Match]:
 
 
 def is_tf1(match: Match) -> bool:
-    """Whether it shows that the file is a program of TF1 (not only of Keras 2)."""
-    return not match.shared and match.idiom.id[1] not in "7"
+    """Whether it shows that the file is a program of TF1."""
+    return not match.shared and not match.idiom.id.startswith(_OF_TF2_TOO)
+
+
+# Keras 2, private modules, feature columns and addons are there in programs of TF2 as well.
+_OF_TF2_TOO = ("S7", "S352", "S610", "S807")
+
+
+def is_known(place: Place) -> bool:
+    """Whether it is of a library that the table speaks of."""
+    return place.name.startswith(_table().roots)
+
+
+def methods() -> frozenset[str]:
+    """The methods that are idioms whatever they are called on."""
+    return frozenset(_table().methods)
 
 
 @functools.lru_cache(maxsize=65536)
@@ -65,7 +79,10 @@ _POSITION = {one.id: number for number, one in enumerate(idioms.ALL)}
 
 @dataclass(frozen=True)
 class _Table:
-    """Idioms by their names, by the names of methods, by what matches them otherwise."""
+    """Idioms by their names, by the names of methods, by what matches them otherwise.
+
+    roots: how the names of all of them begin.
+    """
 
     exact: dict[str, list[Idiom]]
     methods: dict[str, list[Idiom]]
@@ -102,9 +119,7 @@ def _holds(idiom: Idiom, place: Place) -> bool:
 
 def _known(idiom: Idiom, place: Place) -> bool:
     """The module was given a name already: that was the place."""
-    return bool(place.base) and any(
-        matcher(pattern).fullmatch(place.base) for pattern in idiom.patterns
-    )
+    return bool(place.base) and idiom in candidates(place.base)
 
 
 def _argument(idiom: Idiom, place: Place) -> ast.expr | None:

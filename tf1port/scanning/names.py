@@ -1,231 +1,183 @@
-"""Full names in a syntax tree: what each import, alias and variable of a program stands for.
+"""Every place of a program where a name of a library is used, found in its syntax tree.
 
-The standard library's ast reads it: libcst's parser with its metadata takes some 50 times as long,
-and a scan changes nothing (`--fix` does, and uses libcst).
+The standard library's ast reads it, as libcst with its metadata takes many times as long and a scan
+changes nothing. What a program is called by counts: a function is looked at after all that its
+module binds.
 """
 
 from __future__ import annotations
 
 import ast
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from typing import Any
 
+from tf1port.scanning import unrolled
 from tf1port.scanning.places import Place, canonical, imported_name
+from tf1port.scanning.scopes import UNKNOWN, Meaning, Scope, parameters
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-UNKNOWN = "?"
+# What holds no name.
+_LEAVES = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
 
 
-@dataclass(frozen=True)
-class Meaning:
-    """What a name stands for: a full name, or "" for something else of the program's own.
+class Walk:
+    """A walk through a program.
 
-    assigned: by `name = …`, which is itself a use of the full name; else by an import.
-    """
-
-    full: str
-    assigned: bool = False
-
-
-@dataclass
-class Scope:
-    """The names of a module, a function or a class."""
-
-    above: Scope | None = None
-    names: dict[str, Meaning] = field(default_factory=dict)
-
-    def bind(self, name: str, full: str = "", *, assigned: bool = True) -> None:
-        """Gives a name its meaning. What is known stays: `except ImportError: tf = None`."""
-        if full or name not in self.names:
-            self.names[name] = Meaning(full, assigned)
-
-    def meaning(self, name: str) -> Meaning | None:
-        """What a name stands for; None where nothing of the file binds it."""
-        scope: Scope | None = self
-        while scope:
-            if name in scope.names:
-                return scope.names[name]
-            scope = scope.above
-        # By a star import, in a notebook, or in a file that is run by another one.
-        return Meaning("tensorflow") if name == "tf" else None
-
-
-def places(tree: ast.Module) -> list[Place]:
-    """Every use of a name that an import gives, or that is a method of something unknown.
+    Attributes:
+        places: each use of a library's name, and of a method in `methods` of something unknown.
+        modules: what is imported, as pairs of the number of dots before it and its name.
 
     Raises:
         RecursionError: an expression is too deep.
     """
-    return list(_Walk().module(tree))
 
-
-class _Walk:
-    """Goes through a program, functions after the module that they stand in."""
-
-    def __init__(self) -> None:
-        self.later: deque[tuple[Function, Scope]] = deque()
-
-    def module(self, tree: ast.Module) -> Iterator[Place]:
-        yield from self._each(tree.body, Scope())
-        while self.later:
-            function, scope = self.later.popleft()
+    def __init__(self, tree: ast.Module, methods: frozenset[str]) -> None:
+        self.places: list[Place] = []
+        self.modules: list[tuple[int, str]] = []
+        self._methods = methods
+        self._later: deque[tuple[Function, Scope]] = deque()
+        self._each(tree.body, Scope())
+        while self._later:
+            function, scope = self._later.popleft()
             inner = Scope(scope)
-            for name in _parameters(function.args):
+            for name in parameters(function.args):
                 inner.bind(name)
             body = function.body if isinstance(function.body, list) else [function.body]
-            yield from self._each(body, inner)
+            self._each(body, inner)
 
-    def _each(self, nodes: list[ast.stmt] | list[ast.expr], scope: Scope) -> Iterator[Place]:
+    def _each(self, nodes: Iterable[ast.AST], scope: Scope) -> None:
         for node in nodes:
-            yield from self._visit(node, scope)
+            self._visit(node, scope)
 
-    def _visit(self, node: ast.AST, scope: Scope) -> Iterator[Place]:
-        match node:
-            case ast.Import() | ast.ImportFrom():
-                yield from _imports(node, scope)
-            case ast.Call():
-                yield from self._name(node.func, scope, node)
-                yield from self._below(node, scope, without=node.func)
-            case ast.Attribute() | ast.Name() | ast.Subscript():
-                yield from self._name(node, scope, None)
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
-                yield from self._function(node, scope)
-            case ast.ClassDef():
-                scope.bind(node.name)
-                yield from self._each([*node.bases, *node.decorator_list], scope)
-                yield from self._each(node.body, Scope(scope))
-            case _:
-                _bind(node, scope)
-                yield from self._below(node, scope)
+    def _visit(self, node: ast.AST, scope: Scope) -> None:
+        visit = _VISITS.get(type(node))
+        if visit:
+            visit(self, node, scope)
+        elif not isinstance(node, _LEAVES):
+            self._below(node, scope)
 
-    def _below(
-        self, node: ast.AST, scope: Scope, without: ast.AST | None = None
-    ) -> Iterator[Place]:
-        for child in ast.iter_child_nodes(node):
-            if child is not without:
-                yield from self._visit(child, scope)
+    def _below(self, node: ast.AST, scope: Scope) -> None:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                self._visit(value, scope)
+            elif isinstance(value, list):
+                for child in value:
+                    if isinstance(child, ast.AST):
+                        self._visit(child, scope)
 
-    def _function(self, node: Function, scope: Scope) -> Iterator[Place]:
-        if not isinstance(node, ast.Lambda):
-            scope.bind(node.name)
-            yield from self._each(node.decorator_list, scope)
-        yield from self._below(node.args, scope)
-        self.later.append((node, scope))
+    def _call(self, node: ast.Call, scope: Scope) -> None:
+        self._name(node.func, scope, node)
+        self._each(node.args, scope)
+        self._each(node.keywords, scope)
 
-    def _name(self, node: ast.expr, scope: Scope, call: ast.Call | None) -> Iterator[Place]:
-        """The longest name that begins here, and what stands in it: `f(x).y[z]`."""
-        full, meaning = full_name(node, scope)
-        if full and not (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)):
-            yield _place(node, full, meaning, call)
+    def _name(self, node: ast.expr, scope: Scope, call: ast.Call | None = None) -> None:
+        """The longest name that ends here, and what stands in it: `f(x).y[z]`."""
+        full, meaning = scope.full_name(node)
+        method = isinstance(node, ast.Attribute) and node.attr in self._methods
+        stored = isinstance(getattr(node, "ctx", None), ast.Store)
+        if (meaning.full or method) and not stored:
+            self.places.append(_place(node, full, meaning, call))
         while isinstance(node, ast.Attribute):
             node = node.value
         if isinstance(node, ast.Subscript):
-            yield from self._below(node, scope)
+            self._below(node, scope)
         elif not isinstance(node, ast.Name):
-            yield from self._visit(node, scope)
+            self._visit(node, scope)
+
+    def _function(self, node: Function, scope: Scope) -> None:
+        if not isinstance(node, ast.Lambda):
+            scope.bind(node.name)
+            self._each(node.decorator_list, scope)
+        self._below(node.args, scope)
+        self._later.append((node, scope))
+
+    def _class(self, node: ast.ClassDef, scope: Scope) -> None:
+        scope.bind(node.name)
+        self._each([*node.bases, *node.keywords, *node.decorator_list], scope)
+        self._each(node.body, Scope(scope))
+
+    def _assign(self, node: ast.Assign | ast.AnnAssign, scope: Scope) -> None:
+        self._below(node, scope)
+        full, _ = scope.full_name(node.value) if node.value else ("", None)
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            scope.assign(target, full)
+
+    def _with(self, node: ast.withitem, scope: Scope) -> None:
+        self._below(node, scope)
+        if node.optional_vars:
+            full, _ = scope.full_name(node.context_expr)
+            scope.assign(node.optional_vars, full.removesuffix(".as_default()"))
+
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.comprehension, scope: Scope) -> None:
+        scope.assign(node.target, "")
+        self._below(node, scope)
+        if not isinstance(node, ast.comprehension) and unrolled.is_unrolled(node, scope):
+            self.places.append(_place(node, unrolled.NAME, Meaning("tensorflow"), None))
+
+    def _import(self, node: ast.Import, scope: Scope) -> None:
+        for alias in node.names:
+            root = alias.name.partition(".")[0]
+            self.modules.append((0, alias.name))
+            scope.bind(alias.asname or root, alias.name if alias.asname else root, assigned=False)
+            self.places.append(_imported(node, alias.name))
+
+    def _import_from(self, node: ast.ImportFrom, scope: Scope) -> None:
+        module = node.module or ""
+        if module:
+            self.modules.append((node.level, module))
+        for alias in node.names:
+            self.modules.append((node.level, f"{module}.{alias.name}".lstrip(".")))
+            full = f"{'.' * node.level}{module}.{alias.name}"
+            # `from my_setup import tf`: it is what it is called.
+            own = alias.name == "tf" and not module.startswith(("tensorflow", "keras"))
+            scope.bind(alias.asname or alias.name, "tensorflow" if own else full, assigned=False)
+            self.places.append(_imported(node, full))
 
 
-def full_name(node: ast.expr, scope: Scope) -> tuple[str, Meaning | None]:
-    """The full name of an expression, "" where it has none, and the meaning of its first word."""
-    match node:
-        case ast.Name():
-            meaning = scope.meaning(node.id)
-            own = meaning is None or not meaning.full
-            return (f"{UNKNOWN}.{node.id}" if own else meaning.full), meaning  # type: ignore[union-attr]
-        case ast.Attribute():
-            before, meaning = full_name(node.value, scope)
-            return f"{before or UNKNOWN}.{node.attr}", meaning
-        case ast.Call():
-            before, meaning = full_name(node.func, scope)
-            return (f"{before}()" if before else ""), meaning
-        case ast.Subscript():
-            before, meaning = full_name(node.value, scope)
-            return (f"{before}[{_index(node.slice)}]" if before else ""), meaning
-    return "", None
+_VISITS: dict[type[ast.AST], Callable[[Walk, Any, Scope], None]] = {
+    ast.Call: Walk._call,
+    **dict.fromkeys((ast.Attribute, ast.Name, ast.Subscript), Walk._name),
+    **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda), Walk._function),
+    ast.ClassDef: Walk._class,
+    **dict.fromkeys((ast.Assign, ast.AnnAssign), Walk._assign),
+    ast.withitem: Walk._with,
+    **dict.fromkeys((ast.For, ast.AsyncFor, ast.comprehension), Walk._loop),
+    ast.Import: Walk._import,
+    ast.ImportFrom: Walk._import_from,
+}
 
 
-def _index(node: ast.expr) -> str:
-    """-1 for the last of something: `x[-1]`, `x[:, -1]`, `x[:, -1, :]`."""
-    indices = node.elts[:2] if isinstance(node, ast.Tuple) else [node]
-    return "-1" if any(ast.unparse(one) == "-1" for one in indices) else ""
-
-
-def _place(node: ast.expr, full: str, meaning: Meaning | None, call: ast.Call | None) -> Place:
+def _place(node: ast.expr | ast.stmt, full: str, meaning: Meaning, call: ast.Call | None) -> Place:
     line, column = node.lineno, node.col_offset
-    if isinstance(node, ast.Attribute) and full.startswith(UNKNOWN) | ("()" in full):
+    if isinstance(node, ast.Attribute) and (full.startswith(UNKNOWN) or "()" in full):
         # A method, which may stand lines below its object.
         line = node.end_lineno or line
         column = (node.end_col_offset or column) - len(node.attr.encode())
-    base = meaning.full if meaning else ""
-    written = full[len(base) :]
     return Place(
         line=line,
         column=column,
         name=canonical(full),
-        base=canonical(base),
+        base=canonical(meaning.full),
         v1="compat.v1" in full,
-        written_v1="compat.v1" in written,
+        written_v1="compat.v1" in full[len(meaning.full) :],
         call=call,
         imported=False,
-        alias=bool(meaning and meaning.assigned and full == base),
+        alias=meaning.assigned and full == meaning.full and full[-1] not in ")]",
     )
 
 
-def _imports(node: ast.Import | ast.ImportFrom, scope: Scope) -> Iterator[Place]:
-    """Binds what an import binds, and yields it."""
-    for one in node.names:
-        if isinstance(node, ast.Import):
-            full = one.name
-            bound = (one.asname, full) if one.asname else (full.split(".")[0],) * 2
-        else:
-            full = f"{'.' * node.level}{node.module or ''}.{one.name}"
-            bound = (one.asname or one.name, full)
-        if one.name == "tf" and not full.startswith(("tensorflow", "keras")):
-            bound = (bound[0], "tensorflow")  # from my_setup import tf
-        scope.bind(*bound, assigned=False)
-        yield Place(
-            line=node.lineno,
-            column=node.col_offset,
-            name=imported_name(full.removesuffix(".*")),
-            base="",
-            v1="compat.v1" in full,
-            written_v1="compat.v1" in full,
-            call=None,
-            imported=True,
-            alias=False,
-        )
-
-
-def _bind(node: ast.AST, scope: Scope) -> None:
-    """Binds what a statement binds: to the full name of the value, if it has one."""
-    match node:
-        case ast.Assign(targets=[*targets], value=value):
-            full, _ = full_name(value, scope)
-            for target in targets:
-                _assign(target, "" if full.startswith(UNKNOWN) else full, scope)
-        case ast.AnnAssign(target=target, value=value) if value:
-            full, _ = full_name(value, scope)
-            _assign(target, "" if full.startswith(UNKNOWN) else full, scope)
-        case ast.withitem(context_expr=value, optional_vars=target) if target:
-            full, _ = full_name(value, scope)
-            _assign(target, full.removesuffix(".as_default()"), scope)
-        case (
-            ast.For(target=target) | ast.AsyncFor(target=target) | ast.comprehension(target=target)
-        ):
-            _assign(target, "", scope)
-
-
-def _assign(target: ast.expr, full: str, scope: Scope) -> None:
-    match target:
-        case ast.Name():
-            scope.bind(target.id, "" if full.startswith(UNKNOWN) else full)
-        case ast.Tuple() | ast.List():
-            for position, one in enumerate(target.elts):
-                _assign(one, full and f"{full}[{position}]", scope)
-
-
-def _parameters(arguments: ast.arguments) -> Iterator[str]:
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    every += [one for one in (arguments.vararg, arguments.kwarg) if one]
-    return (one.arg for one in every)
+def _imported(node: ast.Import | ast.ImportFrom, full: str) -> Place:
+    v1 = "compat.v1" in full
+    return Place(
+        line=node.lineno,
+        column=node.col_offset,
+        name=imported_name(full.removesuffix(".*")),
+        base="",
+        v1=v1,
+        written_v1=v1,
+        call=None,
+        imported=True,
+        alias=False,
+    )

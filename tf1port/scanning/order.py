@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
+import heapq
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from tf1port.scanning.idioms.idiom import Effort
 
@@ -17,43 +17,41 @@ def order(efforts: Mapping[str, int], imports: Mapping[str, set[str]]) -> list[s
     Args:
         efforts: points by file. imports: the files that a file imports.
 
-    Where files import each other in a circle, the one that waits for the fewest comes first.
+    Where files import each other in a circle, the one with the least effort of them comes first.
     """
-    waiting = {file: imports.get(file, set()) & set(efforts) - {file} for file in efforts}
-    found = []
-    while waiting:
-        file = min(waiting, key=lambda one: (len(waiting[one]), efforts[one], one))
-        found.append(file)
-        del waiting[file]
-        for others in waiting.values():
-            others.discard(file)
-    return found
+    waits = {file: imports.get(file, set()) & set(efforts) - {file} for file in efforts}
+    awaited: dict[str, list[str]] = {file: [] for file in efforts}
+    for file, others in waits.items():
+        for other in others:
+            awaited[other].append(file)
+    ready = [(len(others), efforts[file], file) for file, others in waits.items()]
+    heapq.heapify(ready)
+    done: dict[str, None] = {}
+    while ready:
+        count, _, file = heapq.heappop(ready)
+        if file in done or count != len(waits[file]):
+            continue  # it was put in anew since
+        done[file] = None
+        for other in awaited[file]:
+            waits[other].discard(file)
+            heapq.heappush(ready, (len(waits[other]), efforts[other], other))
+    return list(done)
 
 
-def imported_files(path: str, tree: ast.Module, known: set[str]) -> set[str]:
-    """The files among `known` that a program imports, looked for in its folder and those above."""
-    found = set()
-    for level, module in _modules(tree):
+def imported_files(path: str, modules: Iterable[tuple[int, str]], known: Set[str]) -> set[str]:
+    """The files among `known` that a program imports, looked for in its folder and those above.
+
+    modules: pairs of the number of dots before a module's name, and its name.
+    """
+    imported = set()
+    for level, module in set(modules):
         for folder in _folders(path, level):
             inside = os.path.join(folder, *module.split("."))
             here = {inside + ".py", os.path.join(inside, "__init__.py")} & known
-            found |= here
+            imported |= here
             if here:
                 break
-    return found - {path}
-
-
-def _modules(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Pairs of dots before a module's name and the name; what is taken of it may be one too."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((0, one.name) for one in node.names)
-        if isinstance(node, ast.ImportFrom):
-            if node.module:
-                yield node.level, node.module
-            yield from (
-                (node.level, ".".join(filter(None, [node.module, one.name]))) for one in node.names
-            )
+    return imported - {path}
 
 
 def _folders(path: str, level: int) -> Sequence[str]:

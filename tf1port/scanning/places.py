@@ -14,15 +14,15 @@ from dataclasses import dataclass
 _SAME = [
     (r"^tensorflow_core\b", "tensorflow"),
     (r"^tensorflow\.compat\.v[12]\b", "tensorflow"),
-    (r"^tensorflow\.(python\.)?keras\b", "keras"),
+    (r"^tensorflow\.keras\b", "keras"),
     (r"^keras\.(api|src|_tf_keras\.keras)\b", "keras"),
     (r"^tensorflow\b", "tf"),
 ]
 # Modules whose names stand elsewhere as well. What is imported of them keeps its name.
 _PRIVATE = [
-    (r"^tf_keras\b", "keras"),
+    (r"^(tf_keras|tf\.python\.keras)\b", "keras"),
     (r"^tf\.(python\.ops|models\.rnn)\.rnn_cell(_impl)?\b", "tf.nn.rnn_cell"),
-    (r"^tf\.(python\.ops|models)\.rnn\b", "tf.nn"),
+    (r"^tf\.(python\.ops|models\.rnn)\.rnn\b", "tf.nn"),
     (r"^tf\.contrib\.(\w+)\.python\.(ops|layers)\.\w+\b", r"tf.contrib.\1"),
     (
         r"^keras\.layers\.(recurrent|wrappers|core|embeddings|convolutional|normalization|noise|"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tf1port.scanning import files, matching, names, order, settings, sources
+from tf1port.scanning import files, matching, order, settings, sources
 from tf1port.scanning.idioms.idiom import Idiom
+from tf1port.scanning.names import Walk
+from tf1port.scanning.places import Place
 from tf1port.scanning.sources import NotRead, Source
 
 
@@ -60,6 +62,7 @@ def scan(paths: Sequence[str], chosen: settings.Settings) -> Scanned:
     every = files.found(paths, chosen)
     findings: dict[str, list[Finding]] = {}
     imports: dict[str, set[str]] = {}
+    known = set(every)
     not_read: list[NotRead] = []
     for path in every:
         try:
@@ -67,8 +70,9 @@ def scan(paths: Sequence[str], chosen: settings.Settings) -> Scanned:
             if source is None:
                 continue
             not_read += source.not_read
-            findings[path] = find(source, chosen)
-            imports[path] = order.imported_files(path, source.tree, set(every))
+            walk = Walk(source.tree, matching.methods())
+            findings[path] = find(source, walk.places, chosen)
+            imports[path] = order.imported_files(path, walk.modules, known)
         except NotRead as error:
             not_read.append(error)
         except RecursionError:
@@ -86,9 +90,11 @@ def scan(paths: Sequence[str], chosen: settings.Settings) -> Scanned:
     )
 
 
-def find(source: Source, chosen: settings.Settings) -> list[Finding]:
-    """The idioms of one program, by line and column."""
-    every = [match for place in names.places(source.tree) for match in matching.matches(place)]
+def find(source: Source, places: Sequence[Place], chosen: settings.Settings) -> list[Finding]:
+    """The idioms at the places of one program, by line and column."""
+    if not any(map(matching.is_known, places)):
+        return []  # methods alone say nothing
+    every = [match for place in places for match in matching.matches(place)]
     tf1 = any(matching.is_tf1(match) for match in every)
     found = {_finding(source, match) for match in every if tf1 or not match.shared}
     kept = [one for one in found if chosen.wants(one.idiom) and not _ignored(source, one)]

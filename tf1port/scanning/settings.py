@@ -14,9 +14,7 @@ from tf1port.scanning.idioms import BY_ID
 from tf1port.scanning.idioms.idiom import Idiom
 
 # Folders of others.
-DEFAULT = (
-    ".*", "__pycache__", "build", "dist", "node_modules", "site-packages", "venv", "env",
-)  # fmt: skip
+DEFAULT = ("__pycache__", "node_modules", "site-packages")
 KEYS = ("exclude", "ignore", "select")
 COMMENT = re.compile(r"#\s*tf1port:\s*ignore(?:\[([^\]]*)\])?")
 

@@ -19,9 +19,7 @@ from dataclasses import dataclass
 MOST = 2_000_000  # bytes of source: what is longer was generated, or is data
 MOST_NOTEBOOK = 200_000_000  # bytes with its pictures
 # A file without one of these words is not parsed: nothing in it can be found.
-MENTIONS = re.compile(
-    rb"tensorflow|keras|tflearn|sonnet|tf_slim|tensor2tensor|\btf\.|\btf\b.*import"
-)
+MENTIONS = re.compile(rb"tensorflow|keras|tflearn|sonnet|tf_slim|tensor2tensor|\btf\.")
 # What Python 3's parser says of Python 2.
 PYTHON_2 = re.compile(
     r"Missing parentheses in call to|multiple exception types must be parenthesized|"

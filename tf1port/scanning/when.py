@@ -68,9 +68,12 @@ def repeats_a_list(place: Place) -> bool:
 
 def on_session(place: Place) -> bool:
     """It is called on what is named as a session, or with a feed_dict."""
-    owner = place.name.split(".")[-2].lower()
-    named = owner.strip("_").startswith("sess") or owner.endswith(("sess", "session"))
-    return called(place) and (named or has("feed_dict")(place) or has("session")(place))
+    if place.call is None:
+        return False
+    owner = place.name.split(".")[-2].lower().strip("_()")
+    named = owner.startswith("sess") or owner.endswith(("sess", "session"))
+    feeds = any(isinstance(one, ast.Dict) for one in place.call.args)
+    return named or feeds or has("feed_dict")(place) or has("session")(place)
 
 
 def old_summary(place: Place) -> bool:

@@ -70,7 +70,7 @@ ALL = [
         BY_HAND, "keras.ops.ctc_decode: blank is the first class there", "", MEDIUM,
     ),
     idiom(
-        213, "sampled softmax or NCE", "tf.nn.{sampled_softmax_loss,nce_loss,*_candidate_sampler}",
+        213, "sampled softmax or NCE", "tf.nn.{sampled_softmax_loss,nce_loss}",
         BY_HAND, "a loss of one's own; full softmax where the classes are few enough", "P38 P39",
         LARGE,
     ),
@@ -104,7 +104,7 @@ ALL = [
     idiom(
         220, "tables in the graph", "tf.lookup.*", BY_HAND,
         "keras.layers.StringLookup with the same vocabulary and place of unknown words", "",
-        MEDIUM,
+        MEDIUM, legacy_only=True,
     ),
     idiom(
         221, "weights of a masked loss", "tf.losses.*", REWRITTEN,

@@ -102,7 +102,8 @@ GRAPH = [
     idiom(
         319, "graph as a file",
         "tf.{GraphDef,MetaGraphDef,import_graph_def} tf.train.{write_graph,import_meta_graph,"
-        "export_meta_graph} tf.graph_util.*",
+        "export_meta_graph} tf.graph_util.{convert_variables_to_constants,"
+        "extract_sub_graph,remove_training_nodes}",
         BY_HAND, "tf1port convert reads .meta, SavedModel and frozen graphs", "", MEDIUM,
     ),
     idiom(
@@ -167,7 +168,7 @@ PROGRAM = [
         module=True,
     ),
     idiom(
-        344, "resources and tests of TF1", "tf.{resource_loader,test.get_temp_dir,user_ops}.**",
+        344, "resources of a program", "tf.{resource_loader,user_ops}.**",
         REWRITTEN, "the standard library: os.path, importlib.resources, tempfile", module=True,
     ),
 ]  # fmt: skip
@@ -188,10 +189,6 @@ MODULES = [
     idiom(
         354, "other name of compat.v1", "tf.**", BY_HAND,
         "the name of TF2 or keras.ops that does the same", when=written_v1,
-    ),
-    idiom(
-        355, "session given to Keras", "keras.backend.{set_session,get_session}", REWRITTEN,
-        "leave it out: Keras 3 has no session", "", MEDIUM,
     ),
 ]  # fmt: skip
 

@@ -52,14 +52,18 @@ ALL = [
     idiom(
         709, "private module of Keras",
         "keras.layers.{recurrent,wrappers,core,embeddings,"
-        "convolutional,normalization,noise,advanced_activations,merge,pooling,local,"
-        "convolutional_recurrent,cudnn_recurrent,recurrent_v2}.** "
+        "convolutional,normalization,noise,advanced_activations,pooling,local,"
+        "convolutional_recurrent,cudnn_recurrent,recurrent_v2}.** keras.layers.merge.* "
         "keras.{engine,legacy,initializations,objectives,utils.generic_utils,"
         "utils.data_utils,utils.layer_utils,utils.vis_utils,utils.training_utils,layers.ops,"
         "backend.tensorflow_backend,saving.hdf5_format,saving.saved_model,mixed_precision."
         "experimental}.**",
         BY_HAND, "the public name in keras, keras.utils, keras.initializers, keras.losses",
         module=True,
+    ),
+    idiom(
+        727, "session given to Keras", "keras.backend.{set_session,get_session}", REWRITTEN,
+        "leave it out: Keras 3 has no session", "", MEDIUM,
     ),
     idiom(
         710, "function of the backend",
@@ -72,7 +76,7 @@ ALL = [
         REWRITTEN, "fit, evaluate, predict: they take generators", "P68", when=called,
     ),
     idiom(
-        712, "classes of a prediction", ".{predict_classes,predict_proba}", REWRITTEN,
+        712, "classes of a prediction", ".predict_classes", REWRITTEN,
         "keras.ops.argmax(model.predict(x), axis=-1)", when=called,
     ),
     idiom(

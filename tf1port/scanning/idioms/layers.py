@@ -42,6 +42,11 @@ LAYERS = [
         "keras.layers.Dense(n, activation='relu'): contrib's default is relu", "P1 P11 P27",
     ),
     idiom(
+        513, "scope of arguments",
+        "tf.contrib.framework.{arg_scope,add_arg_scope} tf.contrib.slim.arg_scope", BY_HAND,
+        "functools.partial, or the arguments written out", "P27", MEDIUM,
+    ),
+    idiom(
         509, "layer of contrib",
         "tf.contrib.layers.{conv1d,conv2d,convolution,convolution2d,conv2d_transpose,max_pool2d,"
         "avg_pool2d,dropout,flatten,batch_norm,layer_norm,embed_sequence,one_hot_encoding,stack,"
@@ -65,11 +70,6 @@ LAYERS = [
         512, "dropout by keep_prob", "tf.nn.dropout", REWRITTEN,
         "keras.layers.Dropout(1 - keep_prob)", "P37 P45 P80",
         when=either(has("keep_prob"), lacks("rate")),
-    ),
-    idiom(
-        513, "scope of arguments",
-        "tf.contrib.framework.{arg_scope,add_arg_scope} tf.contrib.slim.arg_scope", BY_HAND,
-        "functools.partial, or the arguments written out", "P27", MEDIUM,
     ),
 ]  # fmt: skip
 
@@ -193,7 +193,7 @@ OPS = [
         "an int, or None",
     ),
     idiom(
-        552, "nested structure", "tf.{nest,contrib.framework.nest}.*", REWRITTEN, "keras.tree",
+        552, "nested structure", "tf.contrib.framework.nest.*", REWRITTEN, "keras.tree",
     ),
 ]  # fmt: skip
 

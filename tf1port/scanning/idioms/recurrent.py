@@ -67,14 +67,14 @@ CELLS = [
         MEDIUM,
     ),
     idiom(
-        112, "stack of cells", "tf.{nn.rnn_cell,contrib.rnn}.MultiRNNCell", CONVERTED,
-        "a list of cells in keras.layers.RNN, or one layer after the other", "P10",
-    ),
-    idiom(
         113, "one cell object several times",
         "tf.{nn.rnn_cell,contrib.rnn}.MultiRNNCell keras.layers.{StackedRNNCells,RNN}", BY_HAND,
         "a cell per layer, unless all layers are meant to share one kernel", "P10",
         when=repeats_a_list,
+    ),
+    idiom(
+        112, "stack of cells", "tf.{nn.rnn_cell,contrib.rnn}.MultiRNNCell", CONVERTED,
+        "a list of cells in keras.layers.RNN, or one layer after the other", "P10",
     ),
     idiom(
         114, "dropout around a cell", "tf.{nn.rnn_cell,contrib.rnn}.DropoutWrapper", CONVERTED,
@@ -136,14 +136,6 @@ CELLS = [
         "leave it out: a Keras layer that is called twice has its weights once",
         argument="reuse",
     ),
-    idiom(
-        126, "other name of contrib.rnn", "tf.contrib.rnn.*", BY_HAND,
-        "keras.layers.RNN with a cell; see the name's own page", "", MEDIUM,
-    ),
-    idiom(
-        127, "other name of rnn_cell", "tf.nn.rnn_cell.*", BY_HAND,
-        "a cell of keras.layers", "", MEDIUM,
-    ),
 ]  # fmt: skip
 
 LOOPS = [
@@ -152,13 +144,12 @@ LOOPS = [
         "keras.layers.RNN(cell, return_sequences=True, return_state=True)(x)", "P30 P34 P81",
     ),
     idiom(
-        141, "lengths of the sequences",
-        f"{DYNAMIC} tf.nn.{{static_rnn,static_state_saving_rnn}} tf.contrib.rnn.static_rnn",
-        CONVERTED, "mask=: then Keras repeats the last output where TF1 gives zeros",
+        141, "lengths of the sequences", DYNAMIC, CONVERTED,
+        "mask=: then Keras repeats the last output where TF1 gives zeros",
         "P30 P31 P32", argument="sequence_length:2",
     ),
     idiom(
-        142, "initial state", f"{DYNAMIC} tf.contrib.rnn.static_rnn tf.nn.static_rnn", CONVERTED,
+        142, "initial state", DYNAMIC, CONVERTED,
         "initial_state=[h, c] in the call of the layer", "P26 P33 P34",
         argument="initial_state:3",
     ),
@@ -240,6 +231,44 @@ LOOPS = [
         CONVERTED, "the same layer of Keras 3; GRU with the reset_after that it was trained with",
         "P27 P36", legacy_only=True,
     ),
+    idiom(
+        159, "one step of a cell", "tf.{nn.rnn_cell,contrib.rnn}.*()", CONVERTED,
+        "keras.layers.RNN(cell) over all steps; for one step cell(x, states)", "P18 P26",
+        when=called,
+    ),
+    idiom(
+        161, "lengths of a list of steps", "tf.{nn,contrib.rnn}.static_rnn", CONVERTED,
+        "mask=: then Keras repeats the last output where TF1 gives zeros",
+        "P30 P31 P32", argument="sequence_length:4",
+    ),
+    idiom(
+        162, "initial state of a list of steps", "tf.{nn,contrib.rnn}.static_rnn tf.nn.rnn",
+        CONVERTED, "initial_state=[h, c] in the call of the layer", "P26 P33 P34",
+        argument="initial_state:2",
+    ),
+    idiom(
+        163, "initial states of both directions",
+        "tf.nn.{bidirectional_dynamic_rnn,static_bidirectional_rnn} "
+        "tf.contrib.rnn.static_bidirectional_rnn",
+        CONVERTED, "initial_state=[h, c, h, c] in the call of Bidirectional", "P26 P34",
+        argument="{initial_state_fw,initial_state_bw}",
+    ),
+    idiom(
+        160, "recurrence in a Python loop", "tf.steps_in_a_loop", CONVERTED,
+        "keras.layers.LSTM, if it is one, or a cell class in keras.layers.RNN", "P18 P49",
+        MEDIUM, legacy_only=True,
+    ),
 ]  # fmt: skip
 
-ALL = [*CELLS, *LOOPS]
+OTHERS = [
+    idiom(
+        126, "other name of contrib.rnn", "tf.contrib.rnn.*", BY_HAND,
+        "keras.layers.RNN with a cell; see the name's own page", "", MEDIUM,
+    ),
+    idiom(
+        127, "other name of rnn_cell", "tf.nn.rnn_cell.*", BY_HAND,
+        "a cell of keras.layers", "", MEDIUM,
+    ),
+]  # fmt: skip
+
+ALL = [*CELLS, *LOOPS, *OTHERS]

@@ -14,7 +14,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYENV_VERSION VIRTUAL_ENV PIP_USER
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help legacy modern compare bench golden test test-slow test-tf1 lint format clean python37
+.PHONY: help legacy modern compare bench golden test test-slow test-faults test-tf1 lint format clean python37
 
 help: ## list the targets
 	@echo 'make TARGET [MODEL=window-rnn] [ARGS="…"] [PYTHON=python3] [PYTHON37=python3.7]'
@@ -42,6 +42,9 @@ test: .venv/.made ## run the fast tests, offline
 
 test-slow: .venv/.made ## run the tests that really train; MNIST_DIR=… adds those on MNIST
 	$(PY) -m pytest -n 2 -m slow $(ARGS)
+
+test-faults: .venv/.made ## kill, starve and damage trainings, and print what became of them
+	$(PY) -m tests.faults $(ARGS)
 
 test-tf1: .venv-tf1/.made ## run the tests of shared and legacy_tf1 under TensorFlow 1.15.5
 	$(PY1) -m pytest -W default -p no:cacheprovider tests/shared tests/legacy \

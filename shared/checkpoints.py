@@ -1,7 +1,7 @@
-"""The checkpoints that a run's records vouch for: the last two, with a digest of every file.
+"""The checkpoints that a run's records name: the last two, with a digest of every file.
 
-result.json names them and is written after them. So a folder is always as its result.json says,
-whenever a training is killed: what is not named there was never finished.
+result.json names them and is written after them. So a folder always agrees with its result.json,
+whenever a training is killed: a checkpoint that it does not name was never finished.
 
 And when the next one is due: a killed training loses the steps since its last checkpoint.
 """
@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import time
+from contextlib import suppress
 from typing import NamedTuple
 
 from shared.errors import UserError
@@ -21,13 +22,13 @@ from shared.files import is_abandoned, remove
 KEPT = 2
 SECONDS = 60.0  # between two checkpoints, at most
 
-# Files of either side's checkpoints, and what TensorFlow has not renamed yet while it writes them.
+# Files of either side's checkpoints, and TensorFlow's temporary files while it writes them.
 _OF_CHECKPOINTS = re.compile(r"model\.ckpt-\d+\.(index|meta|data-.+)|model-\d+\.keras")
 _UNFINISHED = re.compile(r"model\.ckpt-\d+(\..+\.(tempstate|tmp)|_temp_).*|checkpoint\.tmp.+")
 
 
 class Checkpoint(NamedTuple):
-    """What result.json holds of a checkpoint."""
+    """The entry of a checkpoint in result.json."""
 
     name: str  # of its file, or the prefix that its files have in common
     step: int  # training steps done before it
@@ -81,15 +82,15 @@ def recorded(result):
 
 
 def whole(folder, checkpoints):
-    """The checkpoints from the newest whole one on; a line on standard error names those before.
+    """The checkpoints from the newest intact one on; newer ones are named on standard error.
 
     Raises:
         UserError: none of them is whole.
     """
     for number, checkpoint in enumerate(checkpoints):
         if _is_whole(folder, checkpoint):
-            for other in checkpoints[:number]:
-                path = os.path.join(folder, other.name)
+            for damaged in checkpoints[:number]:
+                path = os.path.join(folder, damaged.name)
                 line = "%s is missing or damaged: using %s, the checkpoint before"
                 print(line % (path, checkpoint.name), file=sys.stderr)
             return checkpoints[number:]
@@ -99,22 +100,35 @@ def whole(folder, checkpoints):
 
 def remove_others(folder, checkpoints):
     """Removes the files of all other checkpoints."""
-    kept = {file for checkpoint in checkpoints for file in checkpoint.files}
-    _remove(folder, lambda name: _OF_CHECKPOINTS.fullmatch(name) and name not in kept)
+    names = {file for checkpoint in checkpoints for file in checkpoint.files}
+    _remove(folder, lambda name: _OF_CHECKPOINTS.fullmatch(name) and name not in names)
+
+
+def remove_strays(folder, name):
+    """Removes a checkpoint from a folder that is no run's, and the folder if nothing else is in it.
+
+    TensorFlow makes the folders that it writes to, also where a run's was removed.
+    """
+    files = describe(folder, name, step=0, train_seconds=0.0).files if os.path.isdir(folder) else ()
+    with suppress(OSError):
+        for file in (*files, "checkpoint"):
+            if os.path.exists(os.path.join(folder, file)):
+                os.remove(os.path.join(folder, file))
+        os.rmdir(folder)
 
 
 def remove_unfinished(folder):
-    """Removes what a killed process was writing."""
+    """Removes the unfinished files of a killed process."""
     _remove(folder, is_unfinished)
 
 
 def is_unfinished(name):
-    """Whether a file of this name is something that a killed process was writing."""
+    """Whether a file of this name is an unfinished one of a killed process."""
     return bool(is_abandoned(name) or _UNFINISHED.fullmatch(name))
 
 
-def _remove(folder, unwanted):
-    for name in filter(unwanted, os.listdir(folder)):
+def _remove(folder, selects):
+    for name in filter(selects, os.listdir(folder)):
         remove(os.path.join(folder, name))
 
 

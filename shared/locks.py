@@ -24,8 +24,14 @@ class Lock:
     """
 
     def __init__(self, folder):
-        path = os.path.join(str(folder), NAME)
-        self.release = weakref.finalize(self, _release, path, _acquire(path))
+        self._path = os.path.join(str(folder), NAME)
+        self._descriptor = _acquire(self._path)
+        self.release = weakref.finalize(self, _release, self._path, self._descriptor)
+
+    @property
+    def holds(self):
+        """Whether the folder is still the one that was locked: not removed, nor another one."""
+        return self._descriptor is None or _is_at(self._path, self._descriptor)
 
 
 def _acquire(path):

@@ -170,7 +170,14 @@ class Run:
         Args:
             log: shared.step_log.StepLog.
             checkpoint: the name of the checkpoint of its last step, written before.
+
+        Raises:
+            UserError: the folder is not the one that the training began in.
         """
+        if self._lock and not self._lock.holds:
+            if checkpoint is not None:
+                checkpoints.remove_strays(self.path, checkpoint)
+            raise UserError("%s was removed during the training: train again" % self.path)
         with replacing(self.file(_STEPS)) as beside, open(beside, "wb") as file:
             np.savez(file, loss=log.losses[: log.step], accuracy=log.accuracies[: log.step])
         result = dict(self._description(), seed=self.config.seed, **log.summary())
@@ -204,13 +211,11 @@ class Run:
 
     def _stopped(self, reason):
         """The UserError of a training that could not write."""
-        step = "no checkpoint"
-        if self.checkpoints:
-            step = "the checkpoint of step %d" % self.checkpoints[0].step
-        return UserError(
-            "cannot write to %s: %s; %s is kept: fix it and pass --resume"
-            % (self.path, reason, step)
-        )
+        advice = "nothing is kept: train again"
+        if self.checkpoints and os.path.exists(self.file(_RESULT)):
+            step = self.checkpoints[0].step
+            advice = "the checkpoint of step %d is kept: go on with --resume" % step
+        return UserError("cannot write to %s: %s; %s" % (self.path, reason, advice))
 
     def _description(self):
         return {

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shlex
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -148,6 +149,26 @@ def test_a_run_with_broken_records_may_be_replaced(trained):
     assert os.listdir(str(trained)) == ["config.json"]
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_folder_that_disappears_ends_the_training(tmp_path, replaced):
+    path = tmp_path / "run"
+    run = create(path)
+    shutil.rmtree(str(path))
+    path.mkdir()  # as TensorFlow does to write a checkpoint
+    for name in ("model.ckpt-2.index", "model.ckpt-2.meta", "checkpoint"):
+        (path / name).write_text("")
+    if replaced:
+        (path / "model.ckpt-20.index").write_text("somebody's")
+    message = "RUN was removed during the training: train again"
+    assert refusal(save_records, path, run) == message
+    assert path.exists() == replaced
+    assert not replaced or os.listdir(str(path)) == ["model.ckpt-20.index"]
+
+
+def save_records(path, run):
+    run.save_records(LOG, "model.ckpt-2")
+
+
 class OfTensorFlow(Exception):
     """Stands for tf.errors.OpError, which quotes the system."""
 
@@ -163,15 +184,13 @@ class OfTensorFlow(Exception):
 )
 def test_a_training_that_cannot_write_says_what_is_kept(tmp_path, error, words):
     run = create(tmp_path / "run")
-    for kept in ("no checkpoint", "the checkpoint of step 2"):
+    for advice in ("nothing is kept: train again", "the checkpoint of step 2 is kept: go on with"):
         with pytest.raises(UserError) as raised, run:
             raise error
         message = str(raised.value).replace(run.path, "RUN")
-        assert message == "cannot write to RUN: %s; %s is kept: fix it and pass --resume" % (
-            words,
-            kept,
-        )
+        assert message.startswith("cannot write to RUN: %s; %s" % (words, advice))
         run.checkpoints = [checkpoints.Checkpoint("model.ckpt-2", 2, 0.0, {})]
+        (tmp_path / "run" / "result.json").write_text("{}")
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), UserError("No space left on device")])

@@ -1,0 +1,1 @@
+"""Faults driven on purpose: `make test-faults` prints what became of each."""

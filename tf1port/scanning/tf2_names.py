@@ -27,6 +27,7 @@ TF2_TOO = frozenset(
         "tf.nn.sparse_softmax_cross_entropy_with_logits",
         "tf.nn.weighted_cross_entropy_with_logits", "tf.nn.weighted_moments", "tf.numpy_function",
         "tf.one_hot", "tf.ones_initializer", "tf.py_function", "tf.random_normal_initializer",
+        "tf.raw_ops.BlockLSTM",
         "tf.random_uniform_initializer", "tf.reduce_all", "tf.reduce_any", "tf.reduce_logsumexp",
         "tf.reduce_max", "tf.reduce_mean", "tf.reduce_min", "tf.reduce_prod", "tf.reduce_sum",
         "tf.reverse_sequence", "tf.scan", "tf.sequence_mask", "tf.squeeze", "tf.stop_gradient",

@@ -202,7 +202,7 @@ x = tf.placeholder(tf.float32, [None, 5, 3])  #: S301
 y = tf.keras.layers.LSTM(8)(x)  #: S158
 """,
     "fused op": """
-import tensorflow as tf
+import tensorflow.compat.v1 as tf  #: S353
 parts = tf.raw_ops.BlockLSTM(seq_len_max=n, x=x)  #: S105
 """,
     "unknown name of contrib.rnn": """

@@ -76,7 +76,7 @@ ALL = [
     ),
     idiom(
         214, "embedding", "tf.nn.embedding_lookup", CONVERTED,
-        "keras.layers.Embedding(rows, n); its optimizer squares sparse gradients otherwise",
+        "keras.layers.Embedding(rows, n); Adam squares sparse gradients otherwise",
         "P66",
     ),
     idiom(

@@ -35,7 +35,7 @@ GRAPH = [
     ),
     idiom(
         306, "graph", "tf.{Graph,get_default_graph,reset_default_graph}", REWRITTEN,
-        "leave it out: a keras.Model holds its own; keras.utils.clear_session() for reset",
+        "leave it out; keras.utils.clear_session() where it was reset",
     ),
     idiom(
         307, "variable scope",

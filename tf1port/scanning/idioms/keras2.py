@@ -34,7 +34,7 @@ ALL = [
     ),
     idiom(
         706, "arguments of Keras 1", LAYERS, BY_HAND,
-        "units, kernel_initializer, kernel_regularizer, dropout … by their names of today", "",
+        "units, kernel_initializer, kernel_regularizer, dropout …", "",
         argument="{init,inner_init,forget_bias_init,inner_activation,W_regularizer,"
         "U_regularizer,b_regularizer,dropout_W,dropout_U,consume_less,border_mode,subsample,"
         "nb_filter,nb_row,nb_col,bias}",

@@ -15,6 +15,12 @@ ALL = [
         "P3 P6 P7 P36",
     ),
     idiom(
+        803, "training of TFLearn",
+        "tflearn.{DNN,SequenceGenerator,regression,Trainer,TrainOp,Evaluator,is_training} "
+        "tflearn.models.** tflearn.layers.estimator.regression tflearn.helpers.**",
+        BY_HAND, "model.compile and fit", "P41 P51", MEDIUM,
+    ),
+    idiom(
         802, "layer of TFLearn",
         "tflearn.{input_data,fully_connected,embedding,dropout,conv_1d,conv_2d,max_pool_1d,"
         "max_pool_2d,avg_pool_2d,flatten,reshape,batch_normalization,activation,merge,"
@@ -22,12 +28,6 @@ ALL = [
         "residual_block,residual_bottleneck,time_distributed} "
         "tflearn.layers.*.*",
         CONVERTED, "the layer of keras.layers; TFLearn's defaults written out", "P27 P45",
-    ),
-    idiom(
-        803, "training of TFLearn",
-        "tflearn.{DNN,SequenceGenerator,regression,Trainer,TrainOp,Evaluator,is_training} "
-        "tflearn.models.** tflearn.layers.estimator.regression tflearn.helpers.**",
-        BY_HAND, "model.compile and fit", "P41 P51", MEDIUM,
     ),
     idiom(
         804, "TFLearn", "tflearn.**", BY_HAND, "keras, keras.utils, keras.datasets", "", MEDIUM,

@@ -32,16 +32,16 @@ LOSSES = [
         "keras.losses.MeanSquaredError()", "P38 P39",
     ),
     idiom(
-        405, "other loss",
-        "tf.losses.{absolute_difference,huber_loss,hinge_loss,cosine_distance,compute_weighted_loss,"
-        "mean_pairwise_squared_error} tf.contrib.losses.*",
-        REWRITTEN, "the loss of keras.losses; its weights and reduction written out", "P38 P39",
-    ),
-    idiom(
         406, "losses by collection",
         "tf.losses.{get_total_loss,get_losses,add_loss,get_loss,get_regularization_loss,"
         "get_regularization_losses} tf.contrib.losses.get_total_loss",
         BY_HAND, "add_loss in a layer, kernel_regularizer; fit adds model.losses", "P43",
+    ),
+    idiom(
+        405, "other loss",
+        "tf.losses.{absolute_difference,huber_loss,hinge_loss,cosine_distance,compute_weighted_loss,"
+        "mean_pairwise_squared_error} tf.contrib.losses.*",
+        REWRITTEN, "the loss of keras.losses; its weights and reduction written out", "P38 P39",
     ),
     idiom(
         407, "L2 penalty", "tf.nn.l2_loss", REWRITTEN,
@@ -116,8 +116,7 @@ OPTIMIZERS = [
     ),
     idiom(
         430, "train op of contrib",
-        "tf.contrib.layers.optimize_loss tf.contrib.training.{train,create_train_op} "
-        "tf.contrib.slim.learning.*",
+        "tf.contrib.layers.optimize_loss tf.contrib.training.{train,create_train_op}",
         BY_HAND, "model.compile and fit; its clipping and decay in the optimizer", "P58 P74",
         MEDIUM,
     ),
@@ -192,7 +191,7 @@ LOOPS = [
     idiom(
         445, "Estimator",
         "tf.estimator.** tf.contrib.{learn,estimator,tpu}.**", BY_HAND,
-        "keras.Model with compile and fit; model_fn is its call, input_fn a tf.data pipeline",
+        "keras.Model, compile and fit; model_fn is its call, input_fn tf.data",
         "P42 P76", LARGE,
     ),
     idiom(

@@ -128,14 +128,15 @@ def verify(
         UserError: a file is missing or damaged, or the model is of another checkpoint.
     """
     from tf1port.progress import progress
+    from tf1port.verification import verdict
     from tf1port.verification import verify as verification
 
     options = _reading(trust, averages, forget_bias, activation, map, outputs)
     run = verification.verify(checkpoint, keras_file, steps=steps, seed=seed, **options)
-    checks = verification.counted(list(progress(run.checks, "verify", unit=" checks")))
+    checks = verdict.counted(list(progress(run.checks, "verify", unit=" checks")))
     return Verification(
-        outcome=verification.outcome(checks, run.unproved),
-        verdict=verification.verdict(checks, run.unproved, run.claim),
+        outcome=verdict.outcome(checks, run.unproved),
+        verdict=verdict.verdict(checks, run.unproved, run.claim),
         checks=tuple(checks),
         not_compared=tuple(run.unproved),
         notes=tuple(run.notes),

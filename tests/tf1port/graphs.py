@@ -36,7 +36,7 @@ class Case(NamedTuple):
     optimizer: str = "Adam"
     clip: str = ""  # of gradients: global, norm, value, one-sided
     resource: bool = False  # variables of the later kind
-    parts: int = 0  # that each variable is partitioned into
+    partitions: int = 0  # that each variable is partitioned into
     sliced: bool = False  # and saved as slices of the whole, not each by its name
     averages: bool = False  # of the trained variables are kept
 
@@ -49,7 +49,7 @@ class Saved(NamedTuple):
 
     prefix: str
     values: dict
-    made: np.ndarray
+    outputs: np.ndarray
     losses: list
 
 
@@ -88,8 +88,8 @@ def first_control_flow():
 def build(case):
     """The ends of a case's graph, in the default graph: inputs, lengths, loss, train_op."""
     options = {"use_resource": case.resource}
-    if case.parts:  # all of which one initializer without a seed would make alike
-        options["partitioner"] = tf1.fixed_size_partitioner(case.parts)
+    if case.partitions:  # all of which one initializer without a seed would make alike
+        options["partitioner"] = tf1.fixed_size_partitioner(case.partitions)
         options["initializer"] = tf1.glorot_uniform_initializer(seed=1)
     with tf1.variable_scope("", **options):
         ends = SimpleNamespace(lengths=None)
@@ -97,9 +97,9 @@ def build(case):
         if case.lengths:
             ends.lengths = tf1.placeholder(tf1.int32, [None])
         outputs, state = _RUNS[case.run](_cells(case), x, case, ends)
-        made = _head(outputs, state, case, ends)
-        ends.made = made
-        ends.loss = tf1.reduce_mean(tf1.square(made - 1))
+        head = _head(outputs, state, case, ends)
+        ends.outputs = head
+        ends.loss = tf1.reduce_mean(tf1.square(head - 1))
         step = tf1.train.get_or_create_global_step()
         if case.optimizer:
             optimizer = OPTIMIZERS[case.optimizer]()
@@ -184,7 +184,7 @@ def _head(outputs, state, case, ends):
         return outputs
     top = state[-1] if case.layers > 1 else state
     rows = tf1.range(tf1.shape(outputs)[0])
-    taken = {
+    head_inputs = {
         "last": lambda: outputs[:, -1],
         "first": lambda: outputs[:, 0],
         "gathered": lambda: tf1.gather_nd(outputs, tf1.stack([rows, ends.lengths - 1], axis=1)),
@@ -195,9 +195,9 @@ def _head(outputs, state, case, ends):
         "state": lambda: top.h if "LSTM" in case.cell else top,
     }[case.head]()
     if case.hidden:
-        taken = tf1.layers.dense(taken, 6, tf1.nn.relu, name="hidden")
-    made = tf1.layers.dense(taken, 2, name="logits")
-    return tf1.reshape(made, [-1, T, 2]) if case.head == "steps" else made
+        head_inputs = tf1.layers.dense(head_inputs, 6, tf1.nn.relu, name="hidden")
+    logits = tf1.layers.dense(head_inputs, 2, name="logits")
+    return tf1.reshape(logits, [-1, T, 2]) if case.head == "steps" else logits
 
 
 def save(case, folder):
@@ -213,12 +213,12 @@ def save(case, folder):
             session.run(noisy)
             _train(session, ends, case, range(TRAINED))
             own = {v.op.name: v for v in tf1.global_variables()}
-            saver = tf1.train.Saver(own if case.parts and not case.sliced else None)
+            saver = tf1.train.Saver(own if case.partitions and not case.sliced else None)
             prefix = saver.save(session, str(folder / "model.ckpt"), TRAINED)
             values = session.run(own)
-            made = session.run(ends.made, _feed(ends, case, 0))
+            outputs = session.run(ends.outputs, _feed(ends, case, 0))
             losses = _train(session, ends, case, range(TRAINED, TRAINED + MORE))
-    return Saved(prefix, values, made, losses)
+    return Saved(prefix, values, outputs, losses)
 
 
 def _train(session, ends, case, numbers):

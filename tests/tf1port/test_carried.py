@@ -33,39 +33,44 @@ PARAMS = [
 
 
 @pytest.fixture(scope="module", params=PARAMS)
-def made(request, tmp_path_factory):
+def converted_case(request, tmp_path_factory):
     """A case with its checkpoint, and what convert made of it."""
     folder = tmp_path_factory.mktemp("carried")
     prefix, golden = carried.unpack(request.param, folder)
     target = str(folder / "model.keras")
     assert main(["convert", prefix, "--to", target]) == 0
-    told = json.loads((folder / "model.json").read_text())
+    model_map = json.loads((folder / "model.json").read_text())
     dtype = request.param.case.dtype
     return SimpleNamespace(
-        case=request.param, prefix=prefix, target=target, told=told, golden=golden, dtype=dtype
+        case=request.param,
+        prefix=prefix,
+        target=target,
+        model_map=model_map,
+        golden=golden,
+        dtype=dtype,
     )
 
 
-def fed(made, number):
+def fed(converted_case, number):
     """What Keras' model takes of a batch."""
-    inputs = carried.batch(number, made.dtype)
-    if not made.case.lengths:
+    inputs = carried.batch(number, converted_case.dtype)
+    if not converted_case.case.lengths:
         return inputs
     return [inputs, np.arange(carried.STEPS) < np.array(carried.LENGTHS)[:, None]]
 
 
-def test_the_model_computes_what_tensorflow_1_did(made):
-    computed = np.array(keras.models.load_model(made.target)(fed(made, 0)))
-    expected = made.golden["made"]
+def test_the_model_computes_what_tensorflow_1_did(converted_case):
+    computed = np.array(keras.models.load_model(converted_case.target)(fed(converted_case, 0)))
+    expected = converted_case.golden["made"]
     assert (computed.dtype, computed.shape) == (expected.dtype, expected.shape)
     scale = max(1, np.abs(expected).max())
-    bound = tolerance("cell outputs", made.dtype).bound
+    bound = tolerance("cell outputs", converted_case.dtype).bound
     assert np.abs(computed - expected).max() <= bound * scale
 
 
-def test_every_variable_has_its_place(made):
-    assert made.told["unused"] == []
-    assert made.told["optimizer"]["iterations"] == carried.TRAINED
+def test_every_variable_has_its_place(converted_case):
+    assert converted_case.model_map["unused"] == []
+    assert converted_case.model_map["optimizer"]["iterations"] == carried.TRAINED
 
 
 def arrays(prefix):
@@ -74,41 +79,43 @@ def arrays(prefix):
 
 
 @pytest.mark.slow
-def test_verify_agrees(made):
-    assert main(["verify", made.prefix, made.target]) == 0
+def test_verify_agrees(converted_case):
+    assert main(["verify", converted_case.prefix, converted_case.target]) == 0
 
 
-def test_slots_are_moved_bit_by_bit(made):
-    model, held = keras.models.load_model(made.target), arrays(made.prefix)
-    told = made.told["optimizer"]
-    parts = {layer["name"]: layer["cells"] for layer in made.told["layers"]}
-    if told["kind"] == "SGD" and "momentum" in told["slots"]:
+def test_slots_are_moved_bit_by_bit(converted_case):
+    model, values = keras.models.load_model(converted_case.target), arrays(converted_case.prefix)
+    optimizer = converted_case.model_map["optimizer"]
+    mappings = {layer["name"]: layer["cells"] for layer in converted_case.model_map["layers"]}
+    if optimizer["kind"] == "SGD" and "momentum" in optimizer["slots"]:
         return  # Keras holds the step, not the sum of gradients: see there and back
-    for slot, layers in told["slots"].items():
+    for slot, layers in optimizer["slots"].items():
         for name, roles in layers.items():
             expected = layer_weights.to_keras(
-                [layer_weights.Part(**part) for part in parts[name]],
-                {role: held[variable] for role, variable in roles.items()},
+                [layer_weights.CellMapping(**part) for part in mappings[name]],
+                {role: values[variable] for role, variable in roles.items()},
                 linear=True,
             )
-            found = layer_weights.slots(model, model.get_layer(name), slot)
-            assert found.keys() == expected.keys()
-            for role, variable in found.items():
+            variables = layer_weights.slots(model, model.get_layer(name), slot)
+            assert variables.keys() == expected.keys()
+            for role, variable in variables.items():
                 assert np.array(variable).tobytes() == expected[role].tobytes()
 
 
-def test_what_comes_back_is_what_was(made, tmp_path):
+def test_what_comes_back_is_what_was(converted_case, tmp_path):
     back = str(tmp_path / "back.ckpt")
-    assert main(["convert", made.target, "--reverse", "--to", back]) == 0
-    found, expected = arrays(back), arrays(made.prefix)
-    assert found.keys() == expected.keys()
+    assert main(["convert", converted_case.target, "--reverse", "--to", back]) == 0
+    actual, expected = arrays(back), arrays(converted_case.prefix)
+    assert actual.keys() == expected.keys()
     for name, value in expected.items():
-        assert (found[name].dtype, found[name].shape) == (value.dtype, value.shape)
-        if found[name].tobytes() != value.tobytes():
+        assert (actual[name].dtype, actual[name].shape) == (value.dtype, value.shape)
+        if actual[name].tobytes() != value.tobytes():
             quantity = _rounded(name)
             scale = np.maximum(1, np.abs(value)) if "bias" in quantity else np.abs(value)
-            gap = np.abs(found[name] - value) / np.maximum(scale, np.finfo(made.dtype).tiny)
-            assert gap.max() <= tolerance(quantity, made.dtype).bound, name
+            gap = np.abs(actual[name] - value) / np.maximum(
+                scale, np.finfo(converted_case.dtype).tiny
+            )
+            assert gap.max() <= tolerance(quantity, converted_case.dtype).bound, name
 
 
 def _rounded(name):
@@ -130,28 +137,28 @@ def test_without_a_graph_names_tell_the_directions(name, tmp_path):
     flags = ["--forget-bias", "1.0", "--activation", "tanh"]
     assert main(["convert", prefix, "--to", target, *flags]) == 0
     outputs = np.array(keras.models.load_model(target)(carried.batch(0, "float64")))[:, -1]
-    held = arrays(prefix)
-    made = outputs @ held["logits/kernel"] + held["logits/bias"]
-    assert np.abs(made - golden["made"]).max() <= tolerance("cell outputs", "float64").bound
+    values = arrays(prefix)
+    actual = outputs @ values["logits/kernel"] + values["logits/bias"]
+    assert np.abs(actual - golden["made"]).max() <= tolerance("cell outputs", "float64").bound
 
 
 @pytest.mark.slow
-def test_training_goes_on_as_in_tensorflow_1(made):
-    blueprint = conversion.read(made.prefix).blueprint
-    with floatx(made.dtype):
+def test_training_goes_on_as_in_tensorflow_1(converted_case):
+    blueprint = conversion.read(converted_case.prefix).blueprint
+    with floatx(converted_case.dtype):
         model = build(blueprint)
         if blueprint.optimizer.kind == "Adam":
             model.compile(optimizers.TF1PowersAdam(**blueprint.optimizer.options))
             blueprint.optimizer.restore(model)
-        step = training_step(model, keras.losses.MeanSquaredError(dtype=made.dtype))
+        step = training_step(model, keras.losses.MeanSquaredError(dtype=converted_case.dtype))
         numbers = range(carried.TRAINED, carried.TRAINED + carried.MORE)
-        losses = np.array([step(fed(made, number)) for number in numbers])
-    gap = np.abs(losses - made.golden["losses"]).max()
-    if "CompatibleGRU" in made.case.name:  # two biases learn where one did (D18)
-        assert "training goes on differently" in made.told["optimizer"]["notes"][0]
-        assert gap > tolerance("losses of 100 resumed steps", made.dtype).bound
+        losses = np.array([step(fed(converted_case, number)) for number in numbers])
+    gap = np.abs(losses - converted_case.golden["losses"]).max()
+    if "CompatibleGRU" in converted_case.case.name:  # two biases learn where one did (D18)
+        assert "training goes on differently" in converted_case.model_map["optimizer"]["notes"][0]
+        assert gap > tolerance("losses of 100 resumed steps", converted_case.dtype).bound
         return
-    assert gap <= tolerance("losses of 100 resumed steps", made.dtype).bound
+    assert gap <= tolerance("losses of 100 resumed steps", converted_case.dtype).bound
 
 
 def training_step(model, loss_function):
@@ -160,8 +167,8 @@ def training_step(model, loss_function):
     @tf.function
     def step(inputs):
         with tf.GradientTape() as tape:
-            made = model(inputs, training=True)
-            loss = loss_function(tf.ones_like(made), made)
+            outputs = model(inputs, training=True)
+            loss = loss_function(tf.ones_like(outputs), outputs)
         variables = model.trainable_variables
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         model.optimizer.apply(gradients, variables)

@@ -79,7 +79,7 @@ PARAMS = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name
 
 
 @pytest.fixture(scope="module", params=PARAMS)
-def made(request, tmp_path_factory):
+def converted_case(request, tmp_path_factory):
     """A case with its checkpoint, and what convert made of it."""
     folder, case = tmp_path_factory.mktemp("made"), CASES[request.param]
     saved = graphs.save(case, folder)
@@ -97,45 +97,47 @@ def fed(case, number):
 
 def slots(model):
     """The optimizer's variables by slot, layer and role."""
-    found = {}
+    by_slot = {}
     for variable in model.trainable_variables:
         layer, _, role = variable.path.partition("/")[0], "", variable.path.rpartition("/")[2]
         start = f"{model.optimizer.name}/{variable.path.replace('/', '_')}_"
-        for other in model.optimizer.variables:
-            if other.path.startswith(start):
-                place = found.setdefault(other.path.removeprefix(start), {})
-                place.setdefault(layer, {})[role] = np.array(other)
-    return found
+        for slot_variable in model.optimizer.variables:
+            if slot_variable.path.startswith(start):
+                place = by_slot.setdefault(slot_variable.path.removeprefix(start), {})
+                place.setdefault(layer, {})[role] = np.array(slot_variable)
+    return by_slot
 
 
-def test_the_model_computes_what_the_session_did(made):
-    model = keras.models.load_model(made.target)
-    computed = np.array(model(fed(made.case, 0)))
-    assert computed.shape == made.saved.made.shape
-    assert computed.dtype == made.case.dtype
-    bound = tolerance("cell outputs", made.case.dtype).bound
-    scale = max(1, np.abs(made.saved.made).max())
-    assert np.abs(computed - made.saved.made).max() <= bound * scale
+def test_the_model_computes_what_the_session_did(converted_case):
+    model = keras.models.load_model(converted_case.target)
+    computed = np.array(model(fed(converted_case.case, 0)))
+    assert computed.shape == converted_case.saved.outputs.shape
+    assert computed.dtype == converted_case.case.dtype
+    bound = tolerance("cell outputs", converted_case.case.dtype).bound
+    scale = max(1, np.abs(converted_case.saved.outputs).max())
+    assert np.abs(computed - converted_case.saved.outputs).max() <= bound * scale
 
 
 @pytest.mark.slow
-def test_verify_agrees(made, monkeypatch, capsys):
-    if made.case != Case():  # one size will do for the others
+def test_verify_agrees(converted_case, monkeypatch, capsys):
+    if converted_case.case != Case():  # one size will do for the others
         monkeypatch.setattr(verify_cases, "BATCHES", verify_cases.BATCHES[:1])
         monkeypatch.setattr(verify_cases, "STEPS", verify_cases.STEPS[:1])
-    assert main(["verify", made.saved.prefix, str(made.target)]) == 0
+    assert main(["verify", converted_case.saved.prefix, str(converted_case.target)]) == 0
     text = capsys.readouterr().out
     assert "\nPASS: the model matches the graph on " in text
     quantities = ["weights", "outputs, end to end"]
-    if made.case.head != "none":  # what has no head is translated, whose cells are no parts
+    if (
+        converted_case.case.head != "none"
+    ):  # what has no head is translated, whose cells are no parts
         quantities += ["cell states of a sequence", "logits of a sequence"]
-        quantities += ["cell states of a step"] * (made.case.dtype == "float32")
+        quantities += ["cell states of a step"] * (converted_case.case.dtype == "float32")
     assert all(f"\n{quantity} " in text for quantity in quantities)
 
 
-def test_the_source_builds_the_same_model(made):
-    built = runpy.run_path(str(made.target.with_suffix(".py")))["build_model"]()
-    model = keras.models.load_model(made.target)
+def test_the_source_builds_the_same_model(converted_case):
+    built = runpy.run_path(str(converted_case.target.with_suffix(".py")))["build_model"]()
+    model = keras.models.load_model(converted_case.target)
     # A file holds lists where a new model has tuples.
     assert json.dumps(built.get_config()) == json.dumps(model.get_config())
     assert hyper_parameters(built) == hyper_parameters(model)
@@ -148,39 +150,41 @@ def hyper_parameters(model):
     return {**model.optimizer.get_config(), "name": type(model.optimizer)}
 
 
-def test_the_map_has_each_variable_once(made):
-    report = made.report
+def test_the_map_has_each_variable_once(converted_case):
+    report = converted_case.report
     names = [entry["variable"] for entry in report["variables"]] + report["unused"]
     names += report.get("optimizer", {}).get("variables", [])
-    assert sorted(names) == sorted(made.saved.values)
-    unused = {"RMSProp, no momentum": "/RMSProp_1", "": "global_step"}.get(made.case.optimizer)
+    assert sorted(names) == sorted(converted_case.saved.values)
+    unused = {"RMSProp, no momentum": "/RMSProp_1", "": "global_step"}.get(
+        converted_case.case.optimizer
+    )
     assert all(unused is not None and name.endswith(unused) for name in report["unused"])
 
 
-def test_the_optimizer_goes_on_where_it_stood(made):
-    model, values = keras.models.load_model(made.target), made.saved.values
-    if not made.case.optimizer:
+def test_the_optimizer_goes_on_where_it_stood(converted_case):
+    model, values = keras.models.load_model(converted_case.target), converted_case.saved.values
+    if not converted_case.case.optimizer:
         assert not hasattr(model, "optimizer")
         return
-    hyper, words = HYPER[made.case.optimizer]
+    hyper, words = HYPER[converted_case.case.optimizer]
     config = {name: np.float32(model.optimizer.get_config()[name]) for name in hyper}
     assert config == {name: np.float32(value) for name, value in hyper.items()}
     assert int(model.optimizer.iterations) == graphs.TRAINED
-    found = slots(model)
-    assert found.keys() == words.keys()
-    held = inventory(open_checkpoint(made.saved.prefix))
-    family = held.cells[0].family
+    model_slots = slots(model)
+    assert model_slots.keys() == words.keys()
+    contents = inventory(open_checkpoint(converted_case.saved.prefix))
+    family = contents.cells[0].family
     for slot, word in words.items():
-        for layer, arrays in found[slot].items():
+        for layer, arrays in model_slots[slot].items():
             sources = {
                 entry["role"]: values[f"{entry['variable']}/{word}"]
-                for entry in made.report["variables"]
+                for entry in converted_case.report["variables"]
                 if entry["layer"] == layer
             }
             if "recurrent_kernel" in arrays:
                 sources = FAMILIES[family].to_keras(sources, linear=True)
             if word == "Momentum":
-                rate = made.report["optimizer"]["options"]["learning_rate"]
+                rate = converted_case.report["optimizer"]["options"]["learning_rate"]
                 rate = sources["bias"].dtype.type(rate)
                 sources = {role: -value * rate for role, value in sources.items()}
             for role, array in arrays.items():
@@ -188,20 +192,22 @@ def test_the_optimizer_goes_on_where_it_stood(made):
 
 
 @pytest.mark.slow
-def test_training_goes_on_as_in_the_session(made):
-    if not made.case.optimizer:
-        assert "optimizer" not in made.report
+def test_training_goes_on_as_in_the_session(converted_case):
+    if not converted_case.case.optimizer:
+        assert "optimizer" not in converted_case.report
         return
-    if made.case.embedding:
-        assert made.report["optimizer"]["options"]["global_clipnorm"] == 1e9  # D20
-    model = keras.models.load_model(made.target)
+    if converted_case.case.embedding:
+        assert converted_case.report["optimizer"]["options"]["global_clipnorm"] == 1e9  # D20
+    model = keras.models.load_model(converted_case.target)
     loss = keras.losses.MeanSquaredError()
     model.compile(model.optimizer, loss=loss, run_eagerly=True)
     losses = []
     for number in range(graphs.TRAINED, graphs.TRAINED + graphs.MORE):
-        loss = model.train_on_batch(fed(made.case, number), np.ones_like(made.saved.made))
+        loss = model.train_on_batch(
+            fed(converted_case.case, number), np.ones_like(converted_case.saved.outputs)
+        )
         losses.append(float(loss))
-    expected = np.ravel(made.saved.losses)
+    expected = np.ravel(converted_case.saved.losses)
     assert expected.max() < 10, "the training diverges, where no bound says anything"
     bound = tolerance("losses of 50 steps", "float32").bound * max(1.0, expected.max())
     np.testing.assert_allclose(losses, expected, rtol=0, atol=bound)
@@ -209,7 +215,7 @@ def test_training_goes_on_as_in_the_session(made):
 
 # What no stack of layers is.
 REFUSED = {
-    "reversed inputs": (Case(inputs="reversed"), "backwards"),
+    "reversed inputs": (Case(inputs="reversed"), "in reverse alone"),
 }
 
 
@@ -226,10 +232,10 @@ def test_what_is_no_stack_of_layers_is_translated(name, tmp_path):
     saved = graphs.save(case._replace(optimizer=""), tmp_path)
     target = str(tmp_path / "out.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0
-    held = json.loads((tmp_path / "out.json").read_text())
-    assert held["left_out"] == ["the variable global_step"]  # which counts no steps here
-    made = np.array(keras.models.load_model(target)(graphs.batch(case, 0)[0]))
-    assert np.abs(made - saved.made).max() <= TINY * max(1, np.abs(saved.made).max())
+    model_map = json.loads((tmp_path / "out.json").read_text())
+    assert model_map["left_out"] == ["the variable global_step"]  # which counts no steps here
+    actual = np.array(keras.models.load_model(target)(graphs.batch(case, 0)[0]))
+    assert np.abs(actual - saved.outputs).max() <= TINY * max(1, np.abs(saved.outputs).max())
     assert main(["verify", saved.prefix, target]) == 0
 
 
@@ -251,12 +257,12 @@ def test_long_work_has_bars(copied, tmp_path, monkeypatch, capsys):
 def test_json_is_the_map(copied, tmp_path, capsys):
     words = ["convert", str(copied), "--to", str(tmp_path / "out.keras"), "--json"]
     assert main(words) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told == json.loads((tmp_path / "out.json").read_text())
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads((tmp_path / "out.json").read_text())
     back = ["convert", str(tmp_path / "out.keras"), "--reverse", "--to", str(tmp_path / "back")]
     assert main([*back, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["variables"] == sorted(
-        row["variable"] for row in told["variables"]
+        row["variable"] for row in printed["variables"]
     )
 
 
@@ -273,11 +279,11 @@ def test_loops_of_control_flow_v2_are_converted_and_proved(tmp_path, capsys, mon
     case = Case(lengths=True, optimizer="")
     saved, target = graphs.save(case, tmp_path), str(tmp_path / "model.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0
-    held = json.loads((tmp_path / "model.json").read_text())
-    assert [*held["outputs"].values()] == ["logits/BiasAdd:0"]
+    model_map = json.loads((tmp_path / "model.json").read_text())
+    assert [*model_map["outputs"].values()] == ["logits/BiasAdd:0"]
     runpy.run_path(str(tmp_path / "model.py"))
-    made = np.array(keras.models.load_model(target)([*graphs.batch(case, 0)]))
-    assert np.abs(made - saved.made).max() <= TINY * max(1, np.abs(saved.made).max())
+    actual = np.array(keras.models.load_model(target)([*graphs.batch(case, 0)]))
+    assert np.abs(actual - saved.outputs).max() <= TINY * max(1, np.abs(saved.outputs).max())
     assert main(["verify", saved.prefix, target]) == 0
 
 
@@ -306,8 +312,8 @@ def test_a_head_that_is_no_layer_is_translated(name, tmp_path):
     case = ALONE[name]._replace(optimizer="")
     saved, target = graphs.save(case, tmp_path), str(tmp_path / "model.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0
-    made = np.array(keras.models.load_model(target)(graphs.batch(case, 0)[0]))
-    assert np.abs(made - saved.made).max() <= TINY * max(1, np.abs(saved.made).max())
+    actual = np.array(keras.models.load_model(target)(graphs.batch(case, 0)[0]))
+    assert np.abs(actual - saved.outputs).max() <= TINY * max(1, np.abs(saved.outputs).max())
     assert main(["verify", saved.prefix, target]) == 0
 
 
@@ -353,8 +359,8 @@ def copied(plain, tmp_path):
 
 
 def test_a_meta_of_another_model(copied, tmp_path_factory, tmp_path, capsys):
-    other = graphs.save(Case("GRUCell", optimizer=""), tmp_path_factory.mktemp("other"))
-    with open(other.prefix + ".meta", "rb") as file:
+    another = graphs.save(Case("GRUCell", optimizer=""), tmp_path_factory.mktemp("other"))
+    with open(another.prefix + ".meta", "rb") as file:
         copied.with_suffix(copied.suffix + ".meta").write_bytes(file.read())
     refused(capsys, tmp_path, copied, words=".meta")
 
@@ -401,8 +407,8 @@ def test_without_a_graph_the_cells_become_a_model(plain, copied, capsys):
     assert "not converted: global_step, logits/bias, logits/kernel" in capsys.readouterr().out
     model = keras.models.load_model(target)
     outputs = np.array(model(graphs.batch(Case(), 0)[0]))[:, -1]
-    made = outputs @ plain.values["logits/kernel"] + plain.values["logits/bias"]
-    assert np.abs(made - plain.made).max() <= TINY
+    actual = outputs @ plain.values["logits/kernel"] + plain.values["logits/bias"]
+    assert np.abs(actual - plain.outputs).max() <= TINY
     assert main(["verify", str(copied), str(target)]) == 2
     assert "no .meta" in capsys.readouterr().err
 

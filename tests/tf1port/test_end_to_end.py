@@ -65,7 +65,7 @@ def test_a_state_that_was_never_trained_shows_with_other_variables(trusting, tmp
     def build():
         x = inputs()
         zeros = [tf1.get_variable(n, [1, U], initializer=tf1.zeros_initializer()) for n in "ch"]
-        initial = state_of(*(tf1.tile(part, [rows(x), 1]) for part in zeros))
+        initial = state_of(*(tf1.tile(variable, [rows(x), 1]) for variable in zeros))
         return unroll(x, "rnn", initial_state=initial)[0][:, -1]
 
     code, _ = converted(saved(tmp_path, build), tmp_path)
@@ -126,11 +126,11 @@ def halved():
 def test_outputs_that_go_on_are_named_as_left_out(untranslated, tmp_path):
     code, target = converted(saved(tmp_path, halved, head=False), tmp_path)
     assert code == 0
-    held = map_of(target)
-    assert held["left_out"] == ["what halved makes of the outputs"]
-    assert not held["complete"]
-    assert list(held["outputs"].values()) == ["dense/BiasAdd:0"]
-    assert held["inputs"] == {"inputs": {"tensor": "x:0"}}
+    model_map = map_of(target)
+    assert model_map["left_out"] == ["what halved makes of the outputs"]
+    assert not model_map["complete"]
+    assert list(model_map["outputs"].values()) == ["dense/BiasAdd:0"]
+    assert model_map["inputs"] == {"inputs": {"tensor": "x:0"}}
 
 
 def kernel():
@@ -254,9 +254,9 @@ def test_inputs_that_are_not_what_is_fed_are_not_proved(untranslated, tmp_path, 
     prefix = saved(tmp_path, lambda: moved(kind))
     code, target = converted(prefix, tmp_path)
     assert code == 0
-    held = map_of(target)
-    assert not held["complete"]
-    assert held["inputs"]["inputs"]["tensor"] != "x:0"
+    model_map = map_of(target)
+    assert not model_map["complete"]
+    assert model_map["inputs"]["inputs"]["tensor"] != "x:0"
     code, report = verified(capsys, prefix, target)
     assert code == 3
     assert "what the graph makes" in report["verdict"]
@@ -366,9 +366,9 @@ def test_a_graph_that_trains_nothing_is_proved_by_its_outputs_and_says_so(tmp_pa
 
 def test_steps_that_cannot_be_compared_are_not_proved(tmp_path, capsys):
     def build():
-        made = unroll(inputs(), "rnn")[0][:, -1]
-        tf1.train.ProximalGradientDescentOptimizer(0.1).minimize(tf1.reduce_mean(made**2))
-        return made
+        outputs = unroll(inputs(), "rnn")[0][:, -1]
+        tf1.train.ProximalGradientDescentOptimizer(0.1).minimize(tf1.reduce_mean(outputs**2))
+        return outputs
 
     prefix = saved(tmp_path, build)
     code, target = converted(prefix, tmp_path)
@@ -380,7 +380,7 @@ def test_steps_that_cannot_be_compared_are_not_proved(tmp_path, capsys):
 
 
 def test_an_error_of_the_program_leaves_the_other_checks_standing(tmp_path, capsys, monkeypatch):
-    from tf1port.verification import verify
+    from tf1port.verification import cell_by_cell
 
     prefix = saved(tmp_path, lambda: unroll(inputs(), "rnn")[0][:, -1])
     _, target = converted(prefix, tmp_path)
@@ -389,7 +389,7 @@ def test_an_error_of_the_program_leaves_the_other_checks_standing(tmp_path, caps
         raise KeyError("lost")
         yield
 
-    monkeypatch.setattr(verify, "single_steps", broken)
+    monkeypatch.setattr(cell_by_cell, "single_steps", broken)
     code, report = verified(capsys, prefix, target)
     assert code == 3
     assert "raised KeyError: 'lost'" in report["verdict"]

@@ -33,18 +33,18 @@ def one_size(monkeypatch):
     monkeypatch.setattr(verify_cases, "STEPS", verify_cases.STEPS[:1])
 
 
-def turned(x):
+def transposed_weights(x):
     """A dense layer whose matrix lies the other way round."""
     weights = tf1.get_variable("W", [nets.N, nets.U]), tf1.get_variable("b", [nets.N])
     return tf1.nn.relu(tf1.add(tf1.matmul(x, weights[0], transpose_b=True), weights[1]))
 
 
 def last(x, ends):
-    return turned(nets.cells(x)[:, -1])
+    return transposed_weights(nets.cells(x)[:, -1])
 
 
 def mean(x, ends):
-    return turned(tf1.reduce_mean(nets.cells(x), axis=1))
+    return transposed_weights(tf1.reduce_mean(nets.cells(x), axis=1))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def converted(saved, text, folder):
 def same(saved, target):
     computed = np.array(keras.models.load_model(target)(saved.inputs))
     bound = tolerance("outputs", "float32").bound
-    return np.abs(computed - saved.made).max() <= bound * np.abs(saved.made).max()
+    return np.abs(computed - saved.outputs).max() <= bound * np.abs(saved.outputs).max()
 
 
 def verified(capsys, prefix, target, path, *flags):
@@ -91,25 +91,25 @@ def test_a_matrix_that_lies_the_other_way_round(saved, tmp_path, capsys):
     assert "kernel             W, transposed [1, 0]" in text
     assert "not converted: nothing" in text
     assert same(saved, target)
-    told = verified(capsys, saved.prefix, target, path, "--steps", "5")
-    assert (told["passed"], told["notes"]) == (True, [])
-    quantities = {check["quantity"] for check in told["checks"]}
+    report = verified(capsys, saved.prefix, target, path, "--steps", "5")
+    assert (report["passed"], report["notes"]) == (True, [])
+    quantities = {check["quantity"] for check in report["checks"]}
     assert {"logits of a sequence", "gradients of a batch", "losses of resumed steps"} < quantities
     back = str(tmp_path / "back.ckpt")
     assert main(["convert", target, "--reverse", "--to", back]) == 0
-    found, expected = (tf.train.load_checkpoint(prefix) for prefix in (back, saved.prefix))
-    assert found.get_variable_to_shape_map() == expected.get_variable_to_shape_map()
+    actual, expected = (tf.train.load_checkpoint(prefix) for prefix in (back, saved.prefix))
+    assert actual.get_variable_to_shape_map() == expected.get_variable_to_shape_map()
     for name in ("W", "b"):
-        assert found.get_tensor(name).tobytes() == expected.get_tensor(name).tobytes()
+        assert actual.get_tensor(name).tobytes() == expected.get_tensor(name).tobytes()
 
 
 def test_the_example_of_the_docs(averaged, tmp_path, capsys):
     code, target, path = converted(averaged, documented(), tmp_path)
     assert code == 0
     assert same(averaged, target)
-    told = verified(capsys, averaged.prefix, target, path)
-    assert told["passed"]
-    assert "logits of a sequence" in {check["quantity"] for check in told["checks"]}
+    report = verified(capsys, averaged.prefix, target, path)
+    assert report["passed"]
+    assert "logits of a sequence" in {check["quantity"] for check in report["checks"]}
 
 
 WRONG = {
@@ -130,17 +130,17 @@ def test_a_wrong_map_is_refused(saved, tmp_path, capsys, name):
 def test_a_wrong_map_is_seen(saved, tmp_path, capsys, unchecked, name):
     code, target, path = converted(saved, WRONG[name](LAST), tmp_path)
     assert code == 0
-    told = verified(capsys, saved.prefix, target, path)
-    failed = {check["quantity"] for check in told["checks"] if not check["passed"]}
+    report = verified(capsys, saved.prefix, target, path)
+    failed = {check["quantity"] for check in report["checks"] if not check["passed"]}
     assert "logits of a sequence" in failed
 
 
 def test_a_head_that_is_not_compared_is_said_to_be(saved, tmp_path, capsys):
     code, target, path = converted(saved, LAST.replace('output = "Relu:0"\n', ""), tmp_path)
     assert code == 0
-    told = verified(capsys, saved.prefix, target, path)
-    assert told["outcome"] == "not proved"
-    assert "the map names no output of its last layer" in told["verdict"]
+    report = verified(capsys, saved.prefix, target, path)
+    assert report["outcome"] == "not proved"
+    assert "the map names no output of its last layer" in report["verdict"]
 
 
 REFUSED = {
@@ -184,10 +184,10 @@ def test_a_map_that_cannot_be_is_one_line(saved, tmp_path, capsys, name):
 
 
 def test_a_map_that_is_not_needed(tmp_path_factory, tmp_path, capsys):
-    other = nets.save(nets.CASES["a flag"][0], tmp_path_factory.mktemp("other"))
+    another = nets.save(nets.CASES["a flag"][0], tmp_path_factory.mktemp("other"))
     weights = 'kernel = "logits/kernel", bias = "logits/bias"'
     text = re.sub("weights = .*", f"weights = {{{weights}}}", LAST).replace('output = "Relu:0"', "")
-    code, _, _ = converted(other, text, tmp_path)
+    code, _, _ = converted(another, text, tmp_path)
     assert "is not needed" in refused(capsys, tmp_path, code)
 
 
@@ -229,9 +229,11 @@ weights = {{kernel = "out/kernel", bias = "out/bias"}}
 
 
 def planes(x, ends):
-    made = nets.cells(x)[..., None]  # [B, T, U, 1]
-    made = tf1.layers.conv2d(made, 2, (3, 2), padding="same", activation=tf1.nn.relu, name="conv")
-    return tf1.layers.dense(tf1.reshape(made, [-1, nets.T * nets.U * 2]), 2, name="out")
+    features = nets.cells(x)[..., None]  # [B, T, U, 1]
+    features = tf1.layers.conv2d(
+        features, 2, (3, 2), padding="same", activation=tf1.nn.relu, name="conv"
+    )
+    return tf1.layers.dense(tf1.reshape(features, [-1, nets.T * nets.U * 2]), 2, name="out")
 
 
 @pytest.mark.slow

@@ -22,8 +22,8 @@ def values():
     shapes = {**STACK, "dense/kernel": (4, 2), "dense/bias": (2,), "softmax_w": (4, 9)}
     shapes |= {f"{name}/{slot}": STACK[name] for name in STACK for slot in ("Adam", "Adam_1")}
     shapes |= {"dense/bias/ExponentialMovingAverage": (2,), "nas_cell/kernel": (5, 8)}
-    found = cases.arrays(shapes)
-    return {**found, "global_step": np.int64(600), "beta1_power": np.float32(0.25)}
+    result = cases.arrays(shapes)
+    return {**result, "global_step": np.int64(600), "beta1_power": np.float32(0.25)}
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def test_columns_are_aligned(prefix, capsys):
 def test_json_holds_the_same(prefix, values, capsys):
     code, text, errors = inspect(capsys, prefix, "--json")
     assert (code, errors) == (0, "")
-    held = json.loads(text)
-    cell = held["cells"][1]
+    report = json.loads(text)
+    cell = report["cells"][1]
     assert {name: cell[name] for name in ("family", "scope", "layer", "direction", "keras")} == {
         "family": "lstm",
         "scope": CELL,
@@ -96,13 +96,15 @@ def test_json_holds_the_same(prefix, values, capsys):
     assert (cell["features"], cell["units"], cell["outputs"]) == (4, 4, 4)
     weights = {"name": f"{CELL}/weights", "shape": [8, 16], "dtype": "float32"}
     assert cell["variables"]["kernel"] == weights
-    assert held["optimizer"]["guess"] == "Adam"
-    assert held["optimizer"]["counters"]["global_step"] == {"name": "global_step", "value": 600}
-    assert held["variables"] == len(values)
-    assert held["numbers"] == sum(np.size(value) for value in values.values())
-    names = {variable["name"] for part in held["cells"] for variable in part["variables"].values()}
+    assert report["optimizer"]["guess"] == "Adam"
+    assert report["optimizer"]["counters"]["global_step"] == {"name": "global_step", "value": 600}
+    assert report["variables"] == len(values)
+    assert report["numbers"] == sum(np.size(value) for value in values.values())
+    names = {
+        variable["name"] for entry in report["cells"] for variable in entry["variables"].values()
+    }
     assert names == set(STACK)
-    assert [variable["name"] for variable in held["unexplained"]] == ["nas_cell/kernel"]
+    assert [variable["name"] for variable in report["unexplained"]] == ["nas_cell/kernel"]
 
 
 @pytest.mark.parametrize(
@@ -155,8 +157,8 @@ def _refuse_constant(word):
 def test_numbers_that_json_lacks_are_strings(tmp_path, capsys, number):
     values = {**cases.arrays(STACK), "beta1_power": np.float32(number)}
     _, text, _ = inspect(capsys, cases.save(tmp_path / "m", values), "--json")
-    held = json.loads(text, parse_constant=_refuse_constant)
-    assert held["optimizer"]["counters"]["beta1_power"]["value"] == number
+    report = json.loads(text, parse_constant=_refuse_constant)
+    assert report["optimizer"]["counters"]["beta1_power"]["value"] == number
 
 
 @pytest.mark.parametrize("flag", [[], ["--json"]])

@@ -28,21 +28,21 @@ def decoded(case, buffer, **sizes):
     )
 
 
-def gap(one, other):
-    assert one.keys() == other.keys()
-    return max(difference(one[place], other[place]).max_abs for place in one)
+def gap(actual, expected):
+    assert actual.keys() == expected.keys()
+    return max(difference(actual[place], expected[place]).max_abs for place in actual)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_buffer_is_decoded_as_tf1_does(recorded, case):
-    found = decoded(case, recorded[case.name + "/buffer"])
-    assert gap(found, expected(case, recorded)) == 0
+    actual = decoded(case, recorded[case.name + "/buffer"])
+    assert gap(actual, expected(case, recorded)) == 0
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_buffer_is_encoded_as_tf1_does(recorded, case):
-    found = opaque_from_canonical(expected(case, recorded), family=case.family)
-    assert difference({"": found}, {"": recorded[case.name + "/restored"]}).max_abs == 0
+    actual = opaque_from_canonical(expected(case, recorded), family=case.family)
+    assert difference({"": actual}, {"": recorded[case.name + "/restored"]}).max_abs == 0
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -94,9 +94,9 @@ def test_another_family_is_refused(recorded):
 def test_a_missing_cell_is_refused(recorded, case):
     whole = expected(case, recorded)
     for place in whole:
-        others = {other: arrays for other, arrays in whole.items() if other != place}
-        if others.keys() != {(0, None)}:  # which is a whole network of one layer
+        remaining = {kept: arrays for kept, arrays in whole.items() if kept != place}
+        if remaining.keys() != {(0, None)}:  # which is a whole network of one layer
             with pytest.raises(ValueError, match="not the cells of all layers"):
-                opaque_from_canonical(others, family=case.family)
+                opaque_from_canonical(remaining, family=case.family)
     with pytest.raises(ValueError, match="not the cells of all layers"):
         opaque_from_canonical({}, family=case.family)

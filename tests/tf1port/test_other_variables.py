@@ -17,8 +17,8 @@ from tf1port.numerics.tolerances import tolerance
 TINY = tolerance("cell outputs", "float32").bound
 AVERAGE = "/ExponentialMovingAverage"
 PARTED = {
-    "by names": Case("GRUCell", parts=2, hidden=True),
-    "by slices": Case(parts=3, sliced=True),
+    "by names": Case("GRUCell", partitions=2, hidden=True),
+    "by slices": Case(partitions=3, sliced=True),
 }
 
 
@@ -54,8 +54,8 @@ def parted(request, tmp_path_factory):
 def test_parts_are_joined(parted):
     saved, target = parted
     model = keras.models.load_model(target)
-    made = np.array(model(graphs.batch(Case(), 0)[0]))
-    assert np.abs(made - saved.made).max() <= TINY
+    outputs = np.array(model(graphs.batch(Case(), 0)[0]))
+    assert np.abs(outputs - saved.outputs).max() <= TINY
     assert len(model.optimizer.variables) == 2 + 2 * len(model.trainable_variables)
     with open(target.replace(".keras", ".json"), encoding="utf-8") as file:
         assert json.load(file)["unused"] == []
@@ -72,10 +72,10 @@ def test_parts_come_back_as_they_were(parted, tmp_path):
     saved, target = parted
     back = tmp_path / "back.ckpt"
     assert main(["convert", target, "--reverse", "--to", str(back)]) == 0
-    found, expected = arrays(back), arrays(saved.prefix)
-    assert {n: a.shape for n, a in found.items()} == {n: a.shape for n, a in expected.items()}
+    restored, expected = arrays(back), arrays(saved.prefix)
+    assert {n: a.shape for n, a in restored.items()} == {n: a.shape for n, a in expected.items()}
     for name, value in expected.items():  # a forget bias comes back one rounding off
-        np.testing.assert_allclose(found[name], value, rtol=0, atol=TINY, err_msg=name)
+        np.testing.assert_allclose(restored[name], value, rtol=0, atol=TINY, err_msg=name)
 
 
 def test_a_session_restores_parts(parted, tmp_path):
@@ -84,8 +84,8 @@ def test_a_session_restores_parts(parted, tmp_path):
     assert main(["convert", target, "--reverse", "--to", back]) == 0
     with tf1.Graph().as_default(), tf1.Session() as session:
         tf1.train.import_meta_graph(saved.prefix + ".meta").restore(session, back)
-        found = session.run("logits/kernel/part_1:0")
-    np.testing.assert_array_equal(found, saved.values["logits/kernel/part_1"])
+        partition = session.run("logits/kernel/part_1:0")
+    np.testing.assert_array_equal(partition, saved.values["logits/kernel/part_1"])
 
 
 # averages
@@ -100,12 +100,12 @@ def test_averages_take_the_place_of_weights(averaged):
     saved, target = averaged
     model = keras.models.load_model(target)
     dense = [saved.values[f"logits/{role}{AVERAGE}"] for role in ("kernel", "bias")]
-    for found, expected in zip(model.get_layer("logits").get_weights(), dense, strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for actual, expected in zip(model.get_layer("logits").get_weights(), dense, strict=True):
+        np.testing.assert_array_equal(actual, expected)
     kernel = saved.values["rnn/basic_lstm_cell/kernel" + AVERAGE]
     assert not np.array_equal(kernel, saved.values["rnn/basic_lstm_cell/kernel"])
-    found = model.get_layer("lstm").get_weights()[0][:, : graphs.U]
-    np.testing.assert_array_equal(found, kernel[: graphs.F, : graphs.U])
+    actual = model.get_layer("lstm").get_weights()[0][:, : graphs.U]
+    np.testing.assert_array_equal(actual, kernel[: graphs.F, : graphs.U])
     assert getattr(model, "optimizer", None) is None  # its state is the raw weights'
 
 
@@ -121,10 +121,10 @@ def test_averages_go_back_to_where_they_came_from(averaged, tmp_path):
     saved, target = averaged
     back = tmp_path / "back.ckpt"
     assert main(["convert", target, "--reverse", "--to", str(back)]) == 0
-    found = arrays(back)
-    assert all(name.endswith(AVERAGE) for name in found)
+    restored = arrays(back)
+    assert all(name.endswith(AVERAGE) for name in restored)
     np.testing.assert_array_equal(
-        found["logits/kernel" + AVERAGE], saved.values["logits/kernel" + AVERAGE]
+        restored["logits/kernel" + AVERAGE], saved.values["logits/kernel" + AVERAGE]
     )
 
 

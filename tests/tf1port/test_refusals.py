@@ -42,8 +42,8 @@ def state_of(c, h):
 
 def learned_state():
     x = inputs()
-    one = [tf1.get_variable(name, [1, U]) for name in ("c0", "h0")]
-    initial = state_of(*(tf1.tile(part, [rows(x), 1]) for part in one))
+    variables = [tf1.get_variable(name, [1, U]) for name in ("c0", "h0")]
+    initial = state_of(*(tf1.tile(variable, [rows(x), 1]) for variable in variables))
     return unroll(x, "rnn", initial_state=initial)[0][:, -1]
 
 
@@ -54,8 +54,8 @@ def state_of_features():
 
 
 def fed_state():
-    parts = [tf1.placeholder(tf1.float32, [None, U], name=name) for name in ("c", "h")]
-    return unroll(inputs(), "rnn", initial_state=state_of(*parts))[0][:, -1]
+    states = [tf1.placeholder(tf1.float32, [None, U], name=name) for name in ("c", "h")]
+    return unroll(inputs(), "rnn", initial_state=state_of(*states))[0][:, -1]
 
 
 def ones_for_a_state():
@@ -78,22 +78,22 @@ def unrolled_encoder():
     with tf1.variable_scope("encoder"):
         _, state = tf1.nn.static_rnn(cell(), tf1.unstack(inputs(), axis=1), dtype=tf1.float32)
     with tf1.variable_scope("decoder"):
-        taken = tf1.unstack(inputs("y"), axis=1)
-        return tf1.nn.static_rnn(cell(), taken, initial_state=state)[0][-1]
+        steps = tf1.unstack(inputs("y"), axis=1)
+        return tf1.nn.static_rnn(cell(), steps, initial_state=state)[0][-1]
 
 
 def one_cell_in_two_layers():
-    one = tf1.nn.rnn_cell.GRUCell(F)
-    stack = tf1.nn.rnn_cell.MultiRNNCell([one] * 2)
+    shared = tf1.nn.rnn_cell.GRUCell(F)
+    stack = tf1.nn.rnn_cell.MultiRNNCell([shared] * 2)
     return tf1.nn.dynamic_rnn(stack, inputs(), dtype=tf1.float32)[0][:, -1]
 
 
 def one_cell_over_two_inputs():
-    one = cell()
+    shared = cell()
     ends = []
     for name in ("left", "right"):
         with tf1.variable_scope("tower", reuse=tf1.AUTO_REUSE):
-            ends.append(tf1.nn.dynamic_rnn(one, inputs(name), dtype=tf1.float32)[1].h)
+            ends.append(tf1.nn.dynamic_rnn(shared, inputs(name), dtype=tf1.float32)[1].h)
     return tf1.abs(ends[0] - ends[1])
 
 
@@ -118,9 +118,9 @@ def the_last_step_repeated():
 
 
 def two_sequences():
-    one, _ = unroll(inputs("left"), "left")
-    other, _ = unroll(tf1.reverse(inputs("right"), [1]), "right")
-    return tf1.concat([one[:, -1], other[:, -1]], -1)
+    left, _ = unroll(inputs("left"), "left")
+    right, _ = unroll(tf1.reverse(inputs("right"), [1]), "right")
+    return tf1.concat([left[:, -1], right[:, -1]], -1)
 
 
 def attention():
@@ -128,9 +128,9 @@ def attention():
     wide = tf1.get_variable("wide", [F + U, F])
 
     def body(t, h, c, before):
-        taken = tf1.matmul(tf1.concat([x[:, t], before], -1), wide)
-        made, state = cell()(taken, state_of(c, h))
-        return t + 1, state.h, state.c, made
+        cell_input = tf1.matmul(tf1.concat([x[:, t], before], -1), wide)
+        output, state = cell()(cell_input, state_of(c, h))
+        return t + 1, state.h, state.c, output
 
     zeros = [tf1.zeros([rows(x), U]) for _ in range(3)]
     with tf1.variable_scope("rnn"):
@@ -160,10 +160,10 @@ def saved(folder, build, *, head=True):
     """The prefix of a checkpoint of a graph with a dense layer over what `build` gives."""
     with first_control_flow(), tf1.Graph().as_default():
         tf1.set_random_seed(2)
-        made = build()
+        outputs = build()
         if head:
-            made = tf1.layers.dense(made, 2, name="logits")
-        tf1.reduce_mean(tf1.square(made - 1), name="loss")
+            outputs = tf1.layers.dense(outputs, 2, name="logits")
+        tf1.reduce_mean(tf1.square(outputs - 1), name="loss")
         with tf1.Session(config=UNOPTIMIZED) as session:
             session.run(tf1.global_variables_initializer())
             return tf1.train.Saver().save(session, str(folder / "model.ckpt"))
@@ -174,10 +174,10 @@ def refused(prefix, capsys):
     target = f"{prefix}.keras"
     capsys.readouterr()
     assert main(["convert", prefix, "--to", target]) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
     assert not os.path.exists(target)
-    return said
+    return error
 
 
 @pytest.mark.parametrize("build", REFUSED, ids=lambda build: build.__name__)
@@ -232,8 +232,8 @@ NOT_TRANSLATED = {
 
 @pytest.mark.parametrize("build", NOT_TRANSLATED, ids=lambda build: build.__name__)
 def test_what_is_not_translated_either_is_refused_by_name(tmp_path, capsys, build):
-    said = refused(saved(tmp_path, build), capsys)
-    first, _, second = said.partition("; nor is it translated op by op: ")
+    error = refused(saved(tmp_path, build), capsys)
+    first, _, second = error.partition("; nor is it translated op by op: ")
     assert first.startswith("error: ")
     assert NOT_TRANSLATED[build] in second
 
@@ -244,8 +244,8 @@ def test_one_cell_in_graphs_of_their_own_is_taken_once(tmp_path, capsys):
     def both():
         for name in ("train", "test"):
             with tf1.variable_scope("model", reuse=tf1.AUTO_REUSE):
-                made = unroll(inputs(name), "rnn")[0][:, -1]
-                logits = tf1.layers.dense(made, 2, name="logits")
+                outputs = unroll(inputs(name), "rnn")[0][:, -1]
+                logits = tf1.layers.dense(outputs, 2, name="logits")
             tf1.reduce_mean(tf1.square(logits - 1))
         return logits
 

@@ -44,19 +44,19 @@ def back(converted, tmp_path):
 
 
 def test_every_variable_comes_back_bit_by_bit(back):
-    found, expected = arrays(back("window")), arrays(CHECKPOINT)
-    assert found.keys() == expected.keys()
+    restored, expected = arrays(back("window")), arrays(CHECKPOINT)
+    assert restored.keys() == expected.keys()
     for name, value in expected.items():
-        assert (found[name].dtype, found[name].shape) == (value.dtype, value.shape)
-        assert found[name].tobytes() == value.tobytes(), name
+        assert (restored[name].dtype, restored[name].shape) == (value.dtype, value.shape)
+        assert restored[name].tobytes() == value.tobytes(), name
 
 
 def test_the_forget_bias_is_one_rounding_off(back):
-    found, expected = arrays(back("lstm")), arrays(LSTM)
-    assert found.keys() == expected.keys()
-    rounded = {n for n, value in found.items() if value.tobytes() != expected[n].tobytes()}
+    restored, expected = arrays(back("lstm")), arrays(LSTM)
+    assert restored.keys() == expected.keys()
+    rounded = {n for n, value in restored.items() if value.tobytes() != expected[n].tobytes()}
     assert rounded <= {"rnn/lstm_cell/bias"}
-    gap = found["rnn/lstm_cell/bias"] - expected["rnn/lstm_cell/bias"]
+    gap = restored["rnn/lstm_cell/bias"] - expected["rnn/lstm_cell/bias"]
     units = len(gap) // 4
     assert not gap[: 2 * units].any()  # i, j
     assert not gap[3 * units :].any()  # o
@@ -64,10 +64,14 @@ def test_the_forget_bias_is_one_rounding_off(back):
 
 
 def test_the_rest_is_copied_from_an_older_checkpoint(back):
-    found, own, older = arrays(back("lstm", "--rest", CHECKPOINT)), arrays(LSTM), arrays(CHECKPOINT)
-    assert found.keys() == own.keys() | older.keys()
-    assert found["logits/bias"].tobytes() == own["logits/bias"].tobytes()
-    assert found["beta1_power"].tobytes() == older["beta1_power"].tobytes()
+    restored, own, older = (
+        arrays(back("lstm", "--rest", CHECKPOINT)),
+        arrays(LSTM),
+        arrays(CHECKPOINT),
+    )
+    assert restored.keys() == own.keys() | older.keys()
+    assert restored["logits/bias"].tobytes() == own["logits/bias"].tobytes()
+    assert restored["beta1_power"].tobytes() == older["beta1_power"].tobytes()
 
 
 def test_a_tf1_session_restores_it(back):
@@ -89,10 +93,10 @@ def test_a_model_that_was_trained_on_comes_back_changed(converted, tmp_path):
     (tmp_path / "on.json").write_bytes((converted / "window.json").read_bytes())
     prefix = str(tmp_path / "on.ckpt")
     assert main(["convert", str(tmp_path / "on.keras"), "--reverse", "--to", prefix]) == 0
-    found, before = arrays(prefix), arrays(CHECKPOINT)
-    assert found["global_step"] == before["global_step"] + 1
-    assert found["beta1_power"] == before["beta1_power"] * np.float32(0.9)
-    changed = {name for name in before if found[name].tobytes() != before[name].tobytes()}
+    restored, before = arrays(prefix), arrays(CHECKPOINT)
+    assert restored["global_step"] == before["global_step"] + 1
+    assert restored["beta1_power"] == before["beta1_power"] * np.float32(0.9)
+    changed = {name for name in before if restored[name].tobytes() != before[name].tobytes()}
     assert changed == set(before)
 
 
@@ -119,8 +123,8 @@ def test_bad_input_is_one_line(converted, tmp_path, capsys, change, line):
 
 def test_a_map_of_another_model_is_noticed(converted, tmp_path, capsys):
     (tmp_path / "m.keras").write_bytes((converted / "lstm.keras").read_bytes())
-    told = json.loads((converted / "window.json").read_text())
-    (tmp_path / "m.json").write_text(json.dumps(told))
+    model_map = json.loads((converted / "window.json").read_text())
+    (tmp_path / "m.json").write_text(json.dumps(model_map))
     code = main(["convert", str(tmp_path / "m.keras"), "--reverse", "--to", str(tmp_path / "b")])
     assert code == 2
     assert "is not the model of its map" in capsys.readouterr().err

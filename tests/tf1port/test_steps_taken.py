@@ -36,9 +36,9 @@ def recounted(case, folder, *, stem="model", **counters):
         {name: np.asarray(v, values[name].dtype) for name, v in counters.items() if v is not None}
     )
     values = {name: v for name, v in values.items() if counters.get(name, v) is not None}
-    made = checkpoint_cases.save(folder / stem, values)
-    shutil.copy(prefix + ".meta", made + ".meta")
-    return made
+    target = checkpoint_cases.save(folder / stem, values)
+    shutil.copy(prefix + ".meta", target + ".meta")
+    return target
 
 
 def of_powers(steps):
@@ -110,10 +110,10 @@ def test_a_count_is_that_of_the_products(beta):
 
 
 @pytest.mark.parametrize(
-    ("beta", "held"), [(0.0, 0.0), (1.0, 1.0), (0.9, 0.0), (0.9, 1e-40), (0.9, 1.0), (0.9, np.nan)]
+    ("beta", "power"), [(0.0, 0.0), (1.0, 1.0), (0.9, 0.0), (0.9, 1e-40), (0.9, 1.0), (0.9, np.nan)]
 )
-def test_a_power_that_tells_nothing(beta, held):
-    assert count_of_power(beta, held) is None
+def test_a_power_that_tells_nothing(beta, power):
+    assert count_of_power(beta, power) is None
 
 
 def test_tf1s_correction_goes_on_for_as_long_as_there_is_one():

@@ -96,8 +96,8 @@ def by_hand(x, ends):
         with tf1.control_dependencies([averages.apply([mean, variance])]):
             return tf1.identity(mean), tf1.identity(variance)
 
-    held = lambda: (averages.average(mean), averages.average(variance))  # noqa: E731
-    mean, variance = tf1.cond(ends.training, updated, held)
+    averages_held = lambda: (averages.average(mean), averages.average(variance))  # noqa: E731
+    mean, variance = tf1.cond(ends.training, updated, averages_held)
     return logits(tf1.nn.batch_normalization(outputs, mean, variance, beta, gamma, 0.01))
 
 
@@ -105,8 +105,8 @@ def layer_normalized(x, ends, *, sequence=False):
     outputs = cells(x) if sequence else cells(x)[:, -1]
     mean, variance = tf1.nn.moments(outputs, [len(outputs.shape) - 1], keep_dims=True)
     beta, gamma = (tf1.get_variable(name, [U]) for name in ("b", "g"))
-    made = tf1.nn.batch_normalization(outputs, mean, variance, beta, gamma, 1e-12)
-    return logits(tf1.nn.relu(made))
+    normalized = tf1.nn.batch_normalization(outputs, mean, variance, beta, gamma, 1e-12)
+    return logits(tf1.nn.relu(normalized))
 
 
 def dropped(x, ends):
@@ -129,7 +129,7 @@ def flattened(x, ends):
     return logits(tf1.reshape(outputs, [-1, 6 * T]))
 
 
-def picked(x, ends):
+def sliced_step(x, ends):
     """All steps are normalized, the last one goes on."""
     ends.training = tf1.placeholder(tf1.bool, [])
     outputs = tf1.transpose(normalized(tf1.transpose(cells(x), [1, 0, 2]), ends), [1, 0, 2])
@@ -146,8 +146,8 @@ def tensordot(x, ends):
     """As TF 1.15 multiplied a sequence by a matrix."""
     weights = tf1.get_variable("w", [U, N])
     matrix = tf1.reshape(tf1.transpose(weights, [0, 1]), [U, N])
-    made = tf1.matmul(tf1.reshape(cells(x), [-1, U]), matrix)
-    return tf1.reshape(made, [-1, T, N])
+    product = tf1.matmul(tf1.reshape(cells(x), [-1, U]), matrix)
+    return tf1.reshape(product, [-1, T, N])
 
 
 def transposed(x, ends):
@@ -205,7 +205,7 @@ CASES = {
         ["SimpleRNN", "LayerNormalization", "Activation", "Dense"],
         dict(epsilon=1e-12),
     ),
-    "of all steps, then the last": (picked, ["SimpleRNN", BN, "Dense"], {}),
+    "of all steps, then the last": (sliced_step, ["SimpleRNN", BN, "Dense"], {}),
     "of the rows of all steps, then the last": (
         picked_from_rows,
         ["SimpleRNN", "Dense", "Dense"],
@@ -227,8 +227,8 @@ def save(build, folder, *, inputs=None):
     with graphs.first_control_flow(), tf1.Graph().as_default():
         ends = SimpleNamespace()
         x = tf1.placeholder(inputs.dtype, [None, *inputs.shape[1:]])
-        made = build(x, ends)
-        loss = tf1.reduce_mean(tf1.square(made - 1))
+        outputs = build(x, ends)
+        loss = tf1.reduce_mean(tf1.square(outputs - 1))
         with tf1.control_dependencies(tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)):
             tf1.train.MomentumOptimizer(0.01, 0.9).minimize(
                 loss, tf1.train.get_or_create_global_step()
@@ -250,60 +250,75 @@ def save(build, folder, *, inputs=None):
                 tensor = getattr(ends, name, value)
                 if not isinstance(tensor, bool) and tensor.op.type == "Placeholder":
                     feed[tensor] = value
-            result = None if getattr(ends, "training", None) is True else session.run(made, feed)
-    return SimpleNamespace(prefix=prefix, inputs=inputs, made=result)
+            result = None if getattr(ends, "training", None) is True else session.run(outputs, feed)
+    return SimpleNamespace(prefix=prefix, inputs=inputs, outputs=result)
 
 
 @pytest.fixture(scope="module", params=PARAMS)
-def made(request, tmp_path_factory):
+def converted_case(request, tmp_path_factory):
     """A case's checkpoint and what convert made of it."""
     folder = tmp_path_factory.mktemp("made")
     build, kinds, options = CASES[request.param]
     saved = save(build, folder)
     target = str(folder / "model.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0
-    told = json.loads((folder / "model.json").read_text())
-    return SimpleNamespace(saved=saved, target=target, told=told, kinds=kinds, options=options)
+    model_map = json.loads((folder / "model.json").read_text())
+    return SimpleNamespace(
+        saved=saved, target=target, model_map=model_map, kinds=kinds, options=options
+    )
 
 
-def test_the_layers_are_found(made):
-    assert [layer["kind"] for layer in made.told["layers"]] == made.kinds
-    for norm in made.told["layers"]:
+def test_the_layers_are_found(converted_case):
+    assert [layer["kind"] for layer in converted_case.model_map["layers"]] == converted_case.kinds
+    for norm in converted_case.model_map["layers"]:
         if norm["kind"].endswith("Normalization"):
-            assert {name: norm["options"][name] for name in made.options} == made.options
-    assert made.told["unused"] == []
+            assert {
+                name: norm["options"][name] for name in converted_case.options
+            } == converted_case.options
+    assert converted_case.model_map["unused"] == []
 
 
-@pytest.mark.parametrize("made", TESTED, indirect=True)
-def test_the_model_computes_what_the_session_did(made):
-    model = keras.models.load_model(made.target)
-    computed = np.array(model(made.saved.inputs)).reshape(made.saved.made.shape)
+@pytest.mark.parametrize("converted_case", TESTED, indirect=True)
+def test_the_model_computes_what_the_session_did(converted_case):
+    model = keras.models.load_model(converted_case.target)
+    computed = np.array(model(converted_case.saved.inputs)).reshape(
+        converted_case.saved.outputs.shape
+    )
     bound = tolerance("outputs", "float32").bound
-    assert np.abs(computed - made.saved.made).max() <= bound * np.abs(made.saved.made).max()
+    assert (
+        np.abs(computed - converted_case.saved.outputs).max()
+        <= bound * np.abs(converted_case.saved.outputs).max()
+    )
 
 
 @pytest.mark.slow
-def test_verify_agrees(made, capsys):
+def test_verify_agrees(converted_case, capsys):
     capsys.readouterr()
-    code = main(["verify", made.saved.prefix, made.target, "--steps", "5", "--json"])
-    told = json.loads(capsys.readouterr().out)
-    before = made.kinds[0] != "SimpleRNN"  # which the graph's own stand in for in training
-    assert (code, "the graph's own are used" in told["verdict"]) == (
+    code = main(
+        ["verify", converted_case.saved.prefix, converted_case.target, "--steps", "5", "--json"]
+    )
+    report = json.loads(capsys.readouterr().out)
+    before = (
+        converted_case.kinds[0] != "SimpleRNN"
+    )  # which the graph's own stand in for in training
+    assert (code, "the graph's own are used" in report["verdict"]) == (
         (3, True) if before else (0, False)
     )
-    quantities = {check["quantity"] for check in told["checks"]}
-    assert {"gradients of a batch", "losses of resumed steps"} <= quantities, told["notes"]
+    quantities = {check["quantity"] for check in report["checks"]}
+    assert {"gradients of a batch", "losses of resumed steps"} <= quantities, report["notes"]
     assert ("layers before the cells" in quantities) == before
 
 
-def test_what_comes_back_is_what_was(made, tmp_path):
+def test_what_comes_back_is_what_was(converted_case, tmp_path):
     back = str(tmp_path / "back.ckpt")
-    assert main(["convert", made.target, "--reverse", "--to", back]) == 0
-    found, expected = (tf.train.load_checkpoint(prefix) for prefix in (back, made.saved.prefix))
-    assert found.get_variable_to_shape_map() == expected.get_variable_to_shape_map()
-    for name in found.get_variable_to_shape_map():
+    assert main(["convert", converted_case.target, "--reverse", "--to", back]) == 0
+    actual, expected = (
+        tf.train.load_checkpoint(prefix) for prefix in (back, converted_case.saved.prefix)
+    )
+    assert actual.get_variable_to_shape_map() == expected.get_variable_to_shape_map()
+    for name in actual.get_variable_to_shape_map():
         if not name.endswith("/Momentum"):  # there and back through the learning rate
-            assert found.get_tensor(name).tobytes() == expected.get_tensor(name).tobytes(), name
+            assert actual.get_tensor(name).tobytes() == expected.get_tensor(name).tobytes(), name
 
 
 def verified(capsys, prefix, target):
@@ -326,8 +341,8 @@ def wrong_epsilon(monkeypatch):
 def averages_exchanged(monkeypatch):
     read = normalizations._by_averages
 
-    def wrong(graph, mean, variance, *others):
-        return read(graph, variance, mean, *others)
+    def wrong(graph, mean, variance, *wrong_weights):
+        return read(graph, variance, mean, *wrong_weights)
 
     monkeypatch.setattr(normalizations, "_by_averages", wrong)
 
@@ -370,8 +385,8 @@ def normalized_wrongly(monkeypatch):
     read = normalizations._by_moments
 
     def wrong(*arguments):
-        found = read(*arguments)
-        return found and (*found[:2], {**found[2], "epsilon": 0.1})
+        match = read(*arguments)
+        return match and (*match[:2], {**match[2], "epsilon": 0.1})
 
     monkeypatch.setattr(normalizations, "_by_moments", wrong)
 
@@ -411,18 +426,20 @@ def test_moments_of_two_axes_are_no_layer_normalization(tmp_path, capsys):
 
     saved = save(build, tmp_path)
     assert main(["convert", saved.prefix, "--to", str(tmp_path / "m.keras")]) == 0
-    told = json.loads((tmp_path / "m.json").read_text())
-    assert [layer["kind"] for layer in told["layers"]] == ["SimpleRNN"]
-    assert {"logits/kernel", "logits/bias"} <= set(told["unused"])
+    model_map = json.loads((tmp_path / "m.json").read_text())
+    assert [layer["kind"] for layer in model_map["layers"]] == ["SimpleRNN"]
+    assert {"logits/kernel", "logits/bias"} <= set(model_map["unused"])
 
 
 @pytest.mark.slow
 def test_a_dense_layer_over_all_steps_at_once_is_translated(tmp_path):
     saved, target = save(flattened, tmp_path), str(tmp_path / "m.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0
-    told = json.loads((tmp_path / "m.json").read_text())
-    assert told["complete"]
-    assert {"logits/kernel", "logits/bias"} <= {entry["variable"] for entry in told["variables"]}
+    model_map = json.loads((tmp_path / "m.json").read_text())
+    assert model_map["complete"]
+    assert {"logits/kernel", "logits/bias"} <= {
+        entry["variable"] for entry in model_map["variables"]
+    }
     assert main(["verify", saved.prefix, target, "--steps", "2"]) == 0
 
 
@@ -430,9 +447,9 @@ def test_a_dense_layer_over_all_steps_at_once_is_translated(tmp_path):
 def test_a_dense_layer_over_all_steps_at_once_is_not_taken_over(untranslated, tmp_path):
     saved, target = save(flattened, tmp_path), str(tmp_path / "m.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0
-    told = json.loads((tmp_path / "m.json").read_text())
-    assert [layer["kind"] for layer in told["layers"]] == ["SimpleRNN", "Conv1D"]
-    assert {"logits/kernel", "logits/bias"} <= set(told["unused"])
+    model_map = json.loads((tmp_path / "m.json").read_text())
+    assert [layer["kind"] for layer in model_map["layers"]] == ["SimpleRNN", "Conv1D"]
+    assert {"logits/kernel", "logits/bias"} <= set(model_map["unused"])
     assert main(["verify", saved.prefix, target]) == 0
 
 
@@ -445,9 +462,9 @@ def test_a_transposed_matrix_is_not_taken_over(untranslated, tmp_path):
 def test_a_transposed_matrix_is_translated(tmp_path):
     saved, target = save(transposed, tmp_path), str(tmp_path / "m.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0
-    held = json.loads((tmp_path / "m.json").read_text())
-    assert held["complete"]
-    assert "w" in [entry["variable"] for entry in held["variables"]]
+    model_map = json.loads((tmp_path / "m.json").read_text())
+    assert model_map["complete"]
+    assert "w" in [entry["variable"] for entry in model_map["variables"]]
     assert main(["verify", saved.prefix, target, "--steps", "2"]) == 0
 
 
@@ -455,7 +472,7 @@ def test_a_transposed_matrix_is_translated(tmp_path):
 def test_another_step_than_the_last_of_a_layer_is_not_taken_over(tmp_path):
     saved, target = save(picked_first, tmp_path), str(tmp_path / "m.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0
-    told = json.loads((tmp_path / "m.json").read_text())
-    assert [layer["kind"] for layer in told["layers"]] == ["SimpleRNN", BN]
-    assert {"logits/kernel", "logits/bias"} <= set(told["unused"])
+    model_map = json.loads((tmp_path / "m.json").read_text())
+    assert [layer["kind"] for layer in model_map["layers"]] == ["SimpleRNN", BN]
+    assert {"logits/kernel", "logits/bias"} <= set(model_map["unused"])
     assert main(["verify", saved.prefix, target]) == 0

@@ -62,21 +62,21 @@ def predicting(folder, save):
         x, array = floats("x", T, 3)
         lower, _ = tf1.nn.dynamic_rnn(lstm(), x * 0.5, dtype=tf1.float32, scope="lower")
         steps, _ = tf1.nn.dynamic_rnn(lstm(), lower[:, ::2], dtype=tf1.float32, scope="upper")
-        made = tf1.nn.softmax(tf1.layers.dense(steps[:, -1], 4, name="logits"), name="made")
+        scores = tf1.nn.softmax(tf1.layers.dense(steps[:, -1], 4, name="logits"), name="made")
         with tf1.Session(config=UNOPTIMIZED) as session:
             session.run(tf1.global_variables_initializer())
-            return save(session, x, made, folder), session.run(made, {x: array}), array
+            return save(session, x, scores, folder), session.run(scores, {x: array}), array
 
 
-def as_saved_model(session, x, made, folder):
+def as_saved_model(session, x, scores, folder):
     path = str(folder / "export")
-    tf1.saved_model.simple_save(session, path, {"input": x}, {"scores": made})
+    tf1.saved_model.simple_save(session, path, {"input": x}, {"scores": scores})
     return path
 
 
-def as_frozen_graph(session, x, made, folder):
+def as_frozen_graph(session, x, scores, folder):
     freeze = tf1.graph_util.convert_variables_to_constants
-    frozen = freeze(session, session.graph_def, [made.op.name])
+    frozen = freeze(session, session.graph_def, [scores.op.name])
     path = folder / "frozen.pb"
     path.write_bytes(frozen.SerializeToString())
     return str(path)
@@ -87,11 +87,11 @@ def as_frozen_graph(session, x, made, folder):
 def test_what_is_exported_for_prediction_is_converted_and_proved(save, tmp_path, capsys):
     path, expected, array = predicting(tmp_path, save)
     target = converted(path)
-    held = map_of(target)
-    assert held["complete"], held["left_out"]
-    assert [*held["outputs"].values()] == ["made:0"]
-    (found,) = outputs(loaded(target), [array], target).values()
-    assert np.abs(found - expected).max() <= BOUND
+    model_map = map_of(target)
+    assert model_map["complete"], model_map["left_out"]
+    assert [*model_map["outputs"].values()] == ["made:0"]
+    (actual,) = outputs(loaded(target), [array], target).values()
+    assert np.abs(actual - expected).max() <= BOUND
     code, report = verified(path, target, capsys)
     assert code == 0
     assert "the graph trains nothing" in report["verdict"]
@@ -104,10 +104,10 @@ def python_names():
     lower, _ = tf1.nn.dynamic_rnn(lstm(), x * scale, dtype=tf1.float32, scope="class")
     both = tf1.concat([lower, x], -1, name="ops")
     upper, _ = tf1.nn.dynamic_rnn(lstm(), both, dtype=tf1.float32, scope="softmax")
-    made = tf1.layers.dense(tf1.tanh(upper, name="keras"), 2, name="import")
+    logits = tf1.layers.dense(tf1.tanh(upper, name="keras"), 2, name="import")
     stream = np.random.RandomState(0)
     feed = {x: stream.normal(size=(B, T, 3)), scale: stream.normal(size=(B, 1, 1))}
-    return feed, tf1.reduce_mean(tf1.square(tf1.nn.softmax(made, name="model") - 1))
+    return feed, tf1.reduce_mean(tf1.square(tf1.nn.softmax(logits, name="model") - 1))
 
 
 def test_names_that_are_taken(tmp_path):

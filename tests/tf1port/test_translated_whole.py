@@ -54,11 +54,13 @@ def check(folder, capsys, build, *, head=True):
     prefix = saved(folder, build, head=head)
     code, target = converted(prefix, folder)
     assert code == 0
-    held = map_of(target)
-    assert held["complete"], held["left_out"]
+    model_map = map_of(target)
+    assert model_map["complete"], model_map["left_out"]
     code, report = verified(capsys, prefix, target)
     assert code == 0, report["verdict"]
-    return sorted(of["tensor"] for of in held["inputs"].values()), [*held["outputs"].values()]
+    return sorted(of["tensor"] for of in model_map["inputs"].values()), [
+        *model_map["outputs"].values()
+    ]
 
 
 @pytest.mark.slow
@@ -70,17 +72,20 @@ def test_what_is_fed_and_computed_besides_is_in_the_model(tmp_path, capsys, buil
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", BEYOND)
 def test_what_a_loss_takes_is_the_output(tmp_path, capsys, kind):
-    fed, made = check(tmp_path, capsys, lambda: beyond(kind), head=False)
-    assert made == [MADE[kind]]
+    fed, outputs = check(tmp_path, capsys, lambda: beyond(kind), head=False)
+    assert outputs == [MADE[kind]]
     assert fed == (["x:0", "y:0"] if kind in OF_LABELS else ["x:0"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("build", BESIDE, ids=lambda build: build.__name__)
 def test_what_branches_off_is_an_output_as_well(tmp_path, capsys, build):
-    fed, made = check(tmp_path, capsys, build)
+    fed, outputs = check(tmp_path, capsys, build)
     assert fed == ["x:0"]
-    assert made == [*LOGITS, "AddN:0" if build.__name__ == "mean_of_unrolled" else "l2_normalize:0"]
+    assert outputs == [
+        *LOGITS,
+        "AddN:0" if build.__name__ == "mean_of_unrolled" else "l2_normalize:0",
+    ]
 
 
 @pytest.mark.slow

@@ -460,5 +460,5 @@ def test_a_path_to_a_class_names_the_same_class():
 def test_a_model_goes_by_its_name(tmp_path):
     path = tmp_path / "model.h5"
     path.write_bytes(b"PK")
-    with pytest.raises(UserError, match=r"no \.keras file by its name"):
+    with pytest.raises(UserError, match=r"not a \.keras file by its name"):
         open_model(str(path))

@@ -84,8 +84,8 @@ def one_number(weights):
 
 def exchanged(array):
     """The gates i and f exchanged: i, f, c, o are columns in Keras."""
-    i, f, *others = np.split(array, 4, axis=-1)
-    return np.concatenate([f, i, *others], axis=-1)
+    i, f, *rest = np.split(array, 4, axis=-1)
+    return np.concatenate([f, i, *rest], axis=-1)
 
 
 DAMAGE = [shifted, gates_swapped, rows_exchanged, layers_exchanged, head_without_bias, one_number]
@@ -154,8 +154,8 @@ def no_forget_bias(monkeypatch):
 def wrong_activation(monkeypatch):
     constants = network.find_wiring
 
-    def find_wiring(graph, found):
-        wiring = constants(graph, found)
+    def find_wiring(graph, cells):
+        wiring = constants(graph, cells)
         relu = {scope: c._replace(activation="relu") for scope, c in wiring.constants.items()}
         wiring.constants.update(relu)
         return wiring
@@ -235,8 +235,8 @@ def test_another_kind_of_gru_is_seen_by_the_sequences(
     family = cells.FAMILIES["gru"]
 
     def forwards(tf1, **options):
-        found = family.forwards(tf1, **options)
-        return {**found, "bias": np.stack([found["bias"], np.zeros_like(found["bias"])])}
+        arrays = family.forwards(tf1, **options)
+        return {**arrays, "bias": np.stack([arrays["bias"], np.zeros_like(arrays["bias"])])}
 
     def backwards(keras, **options):
         return family.backwards({**keras, "bias": keras["bias"][0]}, **options)
@@ -269,9 +269,9 @@ def stepped(capsys, prefix, file):
     """The exit code and the last two checks of five steps from the checkpoint."""
     capsys.readouterr()
     code = main(["verify", prefix, str(file), "--steps", "5", "--json"])
-    told = json.loads(capsys.readouterr().out)
-    assert told["notes"] == []
-    return code, {check["quantity"]: check["passed"] for check in told["checks"][-3:]}
+    report = json.loads(capsys.readouterr().out)
+    assert report["notes"] == []
+    return code, {check["quantity"]: check["passed"] for check in report["checks"][-3:]}
 
 
 def wrongly_optimized(monkeypatch, wrong, prefix, folder):
@@ -315,9 +315,9 @@ def test_slots_with_gates_exchanged_are_seen(trained, tmp_path, capsys):
 def test_gradients_of_another_map_are_seen(trained, monkeypatch, capsys):
     to_tf1 = layer_weights.to_tf1
 
-    def wrong(parts, arrays, *, linear=False):
-        found = to_tf1(parts, arrays, linear=linear)
-        return {r: exchanged(v) if linear and parts else v for r, v in found.items()}
+    def wrong(mappings, arrays, *, linear=False):
+        result = to_tf1(mappings, arrays, linear=linear)
+        return {r: exchanged(v) if linear and mappings else v for r, v in result.items()}
 
     monkeypatch.setattr(layer_weights, "to_tf1", wrong)
     code, failed = verified(capsys, *trained)
@@ -335,8 +335,8 @@ def test_another_hyper_parameter_parts_the_losses(trained, tmp_path, monkeypatch
     find = conversion.find_optimizer
 
     def wrong(*arguments):
-        found = find(*arguments)
-        return found._replace(options={**found.options, option: found.options[option] * 0.9})
+        spec = find(*arguments)
+        return spec._replace(options={**spec.options, option: spec.options[option] * 0.9})
 
     file = wrongly_optimized(monkeypatch, wrong, trained[0], tmp_path)
     code, checks = stepped(capsys, trained[0], file)
@@ -392,9 +392,9 @@ def test_a_model_that_does_not_clip_parts(clipped, tmp_path, monkeypatch, capsys
     find = conversion.find_optimizer
 
     def wrong(*arguments):
-        found = find(*arguments)
-        kept = {name: v for name, v in found.options.items() if "clip" not in name}
-        return found._replace(options=kept)
+        spec = find(*arguments)
+        kept = {name: v for name, v in spec.options.items() if "clip" not in name}
+        return spec._replace(options=kept)
 
     file = wrongly_optimized(monkeypatch, wrong, clipped[0], tmp_path)
     code, checks = stepped(capsys, clipped[0], file)
@@ -418,7 +418,7 @@ def test_a_momentum_that_the_file_rounds_parts_no_training(tmp_path, capsys):
     capsys.readouterr()
     assert main(["verify", prefix, file, "--steps", "10", "--json"]) == 0
     checks = json.loads(capsys.readouterr().out)["checks"]
-    (losses,) = [one for one in checks if one["quantity"] == "losses of resumed steps"]
+    (losses,) = [check for check in checks if check["quantity"] == "losses of resumed steps"]
     assert losses["dtype"] == "float64"
     assert losses["max_abs"] < 1e-13
 
@@ -428,7 +428,9 @@ def test_a_head_that_is_not_known_has_no_gradients_to_compare(untranslated, tmp_
     capsys.readouterr()
     assert main(["verify", prefix, file]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-2].startswith("gradients and steps are not compared: the layers between its cells and its loss")
+    assert lines[-2].startswith(
+        "gradients and steps are not compared: the layers between its cells and its loss"
+    )
 
 
 @pytest.mark.slow

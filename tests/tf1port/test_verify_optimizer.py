@@ -68,16 +68,16 @@ OPTIONS = [(kind, name) for kind, values in OWN.items() for name in values]
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """A function from a key of RECORDED to its checkpoint and what convert made of it."""
-    made = {}
+    by_kind = {}
 
     def of(kind):
-        if kind not in made:
+        if kind not in by_kind:
             folder = tmp_path_factory.mktemp(kind)
             case = next(case for case in carried.CARRIED if case.name == RECORDED[kind])
             prefix, _ = carried.unpack(case, folder)
             assert main(["convert", prefix, "--to", str(folder / "model.keras")]) == 0
-            made[kind] = prefix, str(folder / "model.keras")
-        return made[kind]
+            by_kind[kind] = prefix, str(folder / "model.keras")
+        return by_kind[kind]
 
     return of
 
@@ -97,22 +97,22 @@ def recompiled(model, kind=None, **changes):
     """The model with other options or another class of optimizer, its count and slots kept."""
     own = model.optimizer
     options = {} if kind else own.get_config()
-    made = (kind or type(own)).from_config({**options, **changes, "name": own.name})
-    model.compile(made)
-    made.build(model.trainable_variables)
-    held: dict[str, list] = {}
+    optimizer = (kind or type(own)).from_config({**options, **changes, "name": own.name})
+    model.compile(optimizer)
+    optimizer.build(model.trainable_variables)
+    state: dict[str, list] = {}
     for variable in own.variables:
-        held.setdefault(variable.path, []).append(variable)
-    for variable in made.variables:
-        if variable.path in held and "learning_rate" not in variable.path:
-            variable.assign(held[variable.path].pop(0))
+        state.setdefault(variable.path, []).append(variable)
+    for variable in optimizer.variables:
+        if variable.path in state and "learning_rate" not in variable.path:
+            variable.assign(state[variable.path].pop(0))
     return model
 
 
 def uncompiled(model):
-    made = type(model).from_config(model.get_config())
-    made.set_weights(model.get_weights())
-    return made
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def compared(read, model):
@@ -180,11 +180,11 @@ class Adam(keras.optimizers.Adam):
     """The same name, but a class of one's own, which may compute anything."""
 
 
-@pytest.mark.parametrize("other", [keras.optimizers.SGD, keras.optimizers.AdamW, Adam])
-def test_another_class_is_seen(opened, other):
+@pytest.mark.parametrize("kind", [keras.optimizers.SGD, keras.optimizers.AdamW, Adam])
+def test_another_class_is_seen(opened, kind):
     read, model = opened("Adam")
-    failed, _ = compared(read, recompiled(model, other, learning_rate=0.003))
-    name = f"{__name__}.Adam" if other is Adam else other.__name__
+    failed, _ = compared(read, recompiled(model, kind, learning_rate=0.003))
+    name = f"{__name__}.Adam" if kind is Adam else kind.__name__
     assert failed["optimizer"] == f"class: {name} in the file, Adam in the graph"
 
 
@@ -193,10 +193,10 @@ def test_one_number_of_a_slot_is_seen(opened, kind):
     read, model = opened(kind)
     sources = read.blueprint.optimizer.sources
     slot = list(sources)[-1]
-    held = layer_weights.slots(model, model.get_layer(list(sources[slot])[-1]), slot)
-    array = np.array(held["kernel"])
+    slot_variables = layer_weights.slots(model, model.get_layer(list(sources[slot])[-1]), slot)
+    array = np.array(slot_variables["kernel"])
     array[-1, -1] = np.nextafter(array[-1, -1], np.inf, dtype=array.dtype)
-    held["kernel"].assign(array)
+    slot_variables["kernel"].assign(array)
     assert list(compared(read, model)[0]) == ["converted slots"]
 
 
@@ -240,19 +240,21 @@ RATE = 5  # of an ApplyAdam's inputs: var, m, v, beta1_power, beta2_power, lr
 
 
 def computed(graph_def, node, number):
-    made = graph_def.node.add(name=f"rate_{number}", op="Exp", input=[node.input[RATE]])
-    made.attr["T"].CopyFrom(node.attr["T"])
-    node.input[RATE] = made.name
+    rate_node = graph_def.node.add(name=f"rate_{number}", op="Exp", input=[node.input[RATE]])
+    rate_node.attr["T"].CopyFrom(node.attr["T"])
+    node.input[RATE] = rate_node.name
 
 
 def of_two_values(graph_def, node, number):
     if number == 0:
-        held = next(one for one in graph_def.node if one.name == node.input[RATE])
-        made = graph_def.node.add(name="another_rate")
-        made.CopyFrom(held)
-        made.name = "another_rate"
-        made.attr["value"].tensor.CopyFrom(tf1.make_tensor_proto(np.float32(0.5)))
-        node.input[RATE] = made.name
+        constant = next(
+            candidate for candidate in graph_def.node if candidate.name == node.input[RATE]
+        )
+        copy = graph_def.node.add(name="another_rate")
+        copy.CopyFrom(constant)
+        copy.name = "another_rate"
+        copy.attr["value"].tensor.CopyFrom(tf1.make_tensor_proto(np.float32(0.5)))
+        node.input[RATE] = copy.name
 
 
 def looking_ahead(graph_def, node, number):
@@ -260,21 +262,21 @@ def looking_ahead(graph_def, node, number):
 
 
 def changed_gradients(graph_def, node, number):
-    made = graph_def.node.add(name=f"changed_{number}", op="Sign", input=[node.input[9]])
-    made.attr["T"].CopyFrom(node.attr["T"])
-    node.input[9] = made.name
+    sign = graph_def.node.add(name=f"changed_{number}", op="Sign", input=[node.input[9]])
+    sign.attr["T"].CopyFrom(node.attr["T"])
+    node.input[9] = sign.name
 
 
 def of_2016(graph_def, node, number):
     """As TensorFlow clipped before it had RealDiv and looked for infinite norms."""
-    for one in graph_def.node:
-        if one.op == "RealDiv" and one.name.startswith("clip_by_"):
-            one.op = "Div"
-        if one.op.startswith("Select") and one.name.startswith("clip_by_global_norm"):
-            scale = one.input[1]
-            one.op = "Identity"
-            one.ClearField("input")
-            one.input.append(scale)
+    for op in graph_def.node:
+        if op.op == "RealDiv" and op.name.startswith("clip_by_"):
+            op.op = "Div"
+        if op.op.startswith("Select") and op.name.startswith("clip_by_global_norm"):
+            scale = op.input[1]
+            op.op = "Identity"
+            op.ClearField("input")
+            op.input.append(scale)
 
 
 def nothing_applied(graph_def, node, number):
@@ -347,7 +349,7 @@ def as_it_is(model):
     recompiled(model)
 
 
-def other(**changes):
+def changed_option(**changes):
     def change(model):
         recompiled(model, **changes)
 
@@ -367,17 +369,19 @@ def another_optimizer(model):
 
 
 STEPPED = {
-    "learning rate": other(learning_rate=0.1),
-    "beta_1": other(beta_1=0.9),
-    "beta_2": other(beta_2=0.99),
-    "epsilon": other(epsilon=1e-3),
-    "amsgrad": other(amsgrad=True),
-    "weight decay": other(weight_decay=0.1),
-    "loss scale": other(loss_scale_factor=1e6),
-    "accumulation": other(gradient_accumulation_steps=2),
-    "no clipping": other(global_clipnorm=None),
-    "another clip": other(global_clipnorm=0.05),
-    "schedule": other(learning_rate=keras.optimizers.schedules.ExponentialDecay(0.01, 5, 0.5)),
+    "learning rate": changed_option(learning_rate=0.1),
+    "beta_1": changed_option(beta_1=0.9),
+    "beta_2": changed_option(beta_2=0.99),
+    "epsilon": changed_option(epsilon=1e-3),
+    "amsgrad": changed_option(amsgrad=True),
+    "weight decay": changed_option(weight_decay=0.1),
+    "loss scale": changed_option(loss_scale_factor=1e6),
+    "accumulation": changed_option(gradient_accumulation_steps=2),
+    "no clipping": changed_option(global_clipnorm=None),
+    "another clip": changed_option(global_clipnorm=0.05),
+    "schedule": changed_option(
+        learning_rate=keras.optimizers.schedules.ExponentialDecay(0.01, 5, 0.5)
+    ),
     "iterations": started_again,
     "slot": another_slot,
     "class": another_optimizer,
@@ -535,8 +539,8 @@ def test_what_no_optimizer_of_keras_does_alone_is_left_out(tmp_path, capsys, tra
             prefix = tf1.train.Saver().save(session, str(tmp_path / "model.ckpt"))
     target = str(tmp_path / "model.keras")
     assert main(["convert", prefix, "--to", target]) == 0
-    told = capsys.readouterr().out
-    assert "the optimizer is left out: " in told
-    assert LEFT_OUT[train] in told
+    printed = capsys.readouterr().out
+    assert "the optimizer is left out: " in printed
+    assert LEFT_OUT[train] in printed
     assert getattr(keras.models.load_model(target), "optimizer", None) is None
     assert main(["verify", prefix, target, "--steps", "2"]) == 3

@@ -46,16 +46,16 @@ def one_size(monkeypatch):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """A function from a key of RECORDED to its checkpoint and what convert made of it."""
-    made = {}
+    by_kind = {}
 
     def of(kind):
-        if kind not in made:
+        if kind not in by_kind:
             folder = tmp_path_factory.mktemp(kind.replace(" ", "_"))
             case = next(case for case in carried.CARRIED if case.name == RECORDED[kind])
             prefix, _ = carried.unpack(case, folder)
             assert main(["convert", prefix, "--to", str(folder / "model.keras")]) == 0
-            made[kind] = prefix, str(folder / "model.keras")
-        return made[kind]
+            by_kind[kind] = prefix, str(folder / "model.keras")
+        return by_kind[kind]
 
     return of
 
@@ -73,7 +73,7 @@ def leaves(config, place=()):
             yield from leaves(value, (*place, key))
 
 
-def others(key, value):
+def other_values(key, value):
     """Other values that an option may have."""
     if isinstance(value, bool):
         return [not value]
@@ -91,18 +91,18 @@ def others(key, value):
         "data_format": ["channels_first"],
     }
     if isinstance(value, str):
-        return [one for one in strings.get(key, [f"{value}_"]) if one != value]
+        return [string for string in strings.get(key, [f"{value}_"]) if string != value]
     return [1, 0.5] if value is None else []
 
 
 def put(config, place, value):
     """A copy of a configuration with another value at a place."""
-    made = copy.deepcopy(config)
-    inner = made
+    result = copy.deepcopy(config)
+    inner = result
     for key in place[:-1]:
         inner = inner[key]
     inner[place[-1]] = value
-    return made
+    return result
 
 
 # The options of layers, as data: of each class that convert writes.
@@ -164,17 +164,21 @@ def changed(config):
 
     What Keras refuses is left out, as no such file can be read, and what it overrides itself.
     """
-    made = keras.saving.deserialize_keras_object(copy.deepcopy(config))
-    original = keras.saving.serialize_keras_object(made)
+    layer = keras.saving.deserialize_keras_object(copy.deepcopy(config))
+    original = keras.saving.serialize_keras_object(layer)
     for place, value in leaves(config["config"]):
-        for other in others(str(place[-1]), value) if place[-1] not in NO_VALUES else ():
+        for replacement in (
+            other_values(str(place[-1]), value) if place[-1] not in NO_VALUES else ()
+        ):
             try:
-                made = keras.saving.deserialize_keras_object(put(config, ("config", *place), other))
-                taken = keras.saving.serialize_keras_object(made) != original
+                layer = keras.saving.deserialize_keras_object(
+                    put(config, ("config", *place), replacement)
+                )
+                is_changed = keras.saving.serialize_keras_object(layer) != original
             except Exception:
                 continue
-            if taken:
-                yield place, other, made
+            if is_changed:
+                yield place, replacement, layer
 
 
 def is_inert(place):
@@ -184,15 +188,15 @@ def is_inert(place):
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_each_option_of_a_layer_is_compared_or_inert_with_a_reason(kind):
-    made, wanted = LAYERS[kind]
-    spec, seen = Spec(made, {}, {}), set()
-    config = keras.saving.serialize_keras_object(made.make())
-    for place, other, layer in changed(config):
+    call, wanted = LAYERS[kind]
+    spec, seen = Spec(call, {}, {}), set()
+    config = keras.saving.serialize_keras_object(call.make())
+    for place, replacement, layer in changed(config):
         lines = list(layers.layer_differences(spec, layer))
-        assert bool(lines) != is_inert(place), f"{place} {other}: {lines}"
+        assert bool(lines) != is_inert(place), f"{place} {replacement}: {lines}"
         seen |= {place[-1]} if lines else set()
     assert seen >= wanted
-    assert list(layers.layer_differences(spec, made.make())) == []
+    assert list(layers.layer_differences(spec, call.make())) == []
 
 
 def test_another_class_of_layer_is_seen():
@@ -200,8 +204,8 @@ def test_another_class_of_layer_is_seen():
         """The same name, but a class of one's own."""
 
     spec = Spec(LAYERS["LSTM"][0], {}, {})
-    for other in (LSTM(4, name="layer"), keras.layers.GRU(4, name="layer")):
-        assert list(layers.layer_differences(spec, other))
+    for layer in (LSTM(4, name="layer"), keras.layers.GRU(4, name="layer")):
+        assert list(layers.layer_differences(spec, layer))
 
 
 BESIDES = {
@@ -248,12 +252,12 @@ def configured(file):
 
 def of_layer(config, kind):
     """The place of the options of the last layer of a class, alone or inside a Bidirectional."""
-    found = [
+    places = [
         place
         for place, value in leaves(config)
         if isinstance(value, dict) and value.get("class_name") == kind
     ]
-    return (*found[-1], "config")
+    return (*places[-1], "config")
 
 
 OPTIONS = {
@@ -323,11 +327,11 @@ def test_whatever_else_of_a_file_is_changed_is_seen_or_inert(files, tmp_path, ca
         in_layer = place[:2] == ("config", "layers") and len(place) > 3 and of_layers[place[2]]
         if in_layer or NO_VALUES & {*place}:
             continue  # layers: see above
-        for other in others(str(place[-1]), value)[:1]:
-            rewritten(file, target, config=lambda config, p=place, o=other: put(config, p, o))
+        for replacement in other_values(str(place[-1]), value)[:1]:
+            rewritten(file, target, config=lambda config, p=place, o=replacement: put(config, p, o))
             code = main(["verify", prefix, str(target)])
             tables = INERT.keys() | optimizer.INERT.keys() | layers.INERT.keys()
-            assert code in (1, 2, 3) or {*place} & tables, f"{place}: {value} {other}"
+            assert code in (1, 2, 3) or {*place} & tables, f"{place}: {value} {replacement}"
             seen |= {place[-1]} if code else set()
     assert seen >= {"beta_1", "beta_2", "epsilon", "amsgrad", "clipnorm", "weight_decay", "use_ema"}
 
@@ -340,17 +344,17 @@ def test_one_number_of_each_variable_is_seen(files, tmp_path, kind):
     with zipfile.ZipFile(file) as archive:
         content = io.BytesIO(archive.read("model.weights.h5"))
     names = []
-    with h5py.File(content) as held:
-        held.visititems(lambda name, one: names.append(name) if "vars/" in name else None)
+    with h5py.File(content) as contents:
+        contents.visititems(lambda name, item: names.append(name) if "vars/" in name else None)
     assert len(names) > 6
     for name in names:
 
-        def change(held, name=name):
-            values = np.array(held[name])
+        def change(contents, name=name):
+            values = np.array(contents[name])
             flat = values.reshape(-1)
             least = flat.dtype.kind == "f"
             flat[-1] = np.nextafter(flat[-1], flat.dtype.type(9)) if least else flat[-1] + 1
-            held[name][...] = values
+            contents[name][...] = values
 
         target = rewritten(file, tmp_path / "model.keras", weights=change)
         assert main(["verify", prefix, target]) == 1, name

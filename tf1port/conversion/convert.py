@@ -17,7 +17,8 @@ from typing import IO, Any, NamedTuple
 import keras
 
 from tf1port.conversion.conversion_report import report
-from tf1port.conversion.plan import Conversion, read
+from tf1port.conversion.plan import read
+from tf1port.conversion.stack import Conversion
 from tf1port.conversion.translation.translated import Translated, read_translated
 from tf1port.errors import UserError
 from tf1port.files import replacing

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf1port.conversion import cases
 from tf1port.conversion.original_graph import OriginalGraph, perturbed
-from tf1port.conversion.plan import Conversion
+from tf1port.conversion.stack import Conversion
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.blueprint import to_variables

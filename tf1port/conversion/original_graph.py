@@ -78,8 +78,8 @@ class OriginalGraph:
         for name, value in variables.items():
             values.update(_by_stored_name(self._session.graph, name, value))
         if stream is not None:
-            others = [name for name in self._variables if name not in values]
-            for name, value in self._session.read(others).items():
+            remaining = [name for name in self._variables if name not in values]
+            for name, value in self._session.read(remaining).items():
                 if np.issubdtype(value.dtype, np.floating):
                     values[name] = perturbed(value, stream)
         present = {

@@ -1,110 +1,28 @@
 """Reads a TF1 checkpoint and the graph beside it, and plans the Keras model."""
 
 import dataclasses
-import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from tf1port.conversion.cells_alone import network_of_cells
 from tf1port.conversion.head_map import check_layers, with_map
+from tf1port.conversion.stack import Conversion
 from tf1port.errors import UserError
-from tf1port.keras_model.blueprint import Blueprint, draw
-from tf1port.keras_model.optimizer import find_optimizer, why_not
+from tf1port.keras_model.blueprint import draw
+from tf1port.keras_model.optimizer_search import find_optimizer, why_not
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.checkpoint.inventory import Inventory
 from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
-from tf1port.tf1.graph.dependencies import Entry, is_fed
+from tf1port.tf1.graph.dependencies import is_fed
 from tf1port.tf1.graph.ends import Ends, find_ends
-from tf1port.tf1.graph.equations import ACTIVATIONS, Constants
 from tf1port.tf1.graph.files import load_graph
 from tf1port.tf1.graph.importing import check_needed
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.layer import Layer
-from tf1port.tf1.graph.network import Level, Network, RecurrentLayer, find_network
+from tf1port.tf1.graph.network import Network, find_network
 from tf1port.tf1.graph.searching import searching
-from tf1port.tf1.graph.unrolls import MOVING
 from tf1port.tf1.session.probing import with_observed_head
 from tf1port.tf1.session.recurrent_subgraph import network_tensors
-
-# Ops that turn outputs into predictions: the largest one, probabilities, whether it is right.
-_PREDICTING = {"ArgMax", "Softmax", "LogSoftmax", "Sigmoid", "TopK", "TopKV2", "InTopK", "InTopKV2"}
-KERAS_ACTIVATIONS = {*ACTIVATIONS.values(), "linear"}
-
-# The directions of a level, and how a stack is named that lies in one of them, not over both.
-_WAYS = ({None, "fw"}, {"bw"})
-_STACK_IN_WAY = re.compile(r"(^|/)[fb]w/.*cell_?\d")
-
-
-class Conversion(NamedTuple):
-    """A checkpoint as it was read, and the plan of its Keras model."""
-
-    checkpoint: Checkpoint
-    network: Network
-    graph: Graph | None
-    blueprint: Blueprint
-    counters: dict[str, str]  # the checkpoint's, by what is counted
-    notes: list[str]  # lines on what was not taken over as it stands
-    mapped: bool = False  # the layers after the cells are a map's
-    ends: Ends | None = None  # None where there is no graph, or none that tells
-    unchecked: tuple[str, ...] = ()  # what of the model was not compared with the graph, and why
-    output: str = "0"  # what Keras calls the output of the model
-
-    @property
-    def inputs(self) -> dict[str, dict[str, str]]:
-        """The graph's tensor for each input of the model, as its map has them."""
-        if self.ends is None:
-            return {}
-        result = {"inputs": {"tensor": self.ends.inputs.tensor}}
-        if self.blueprint.masked and self.ends.lengths is not None:
-            result["mask"] = {"lengths": self.ends.lengths.tensor}
-        return result
-
-    @property
-    def outputs(self) -> dict[str, str]:
-        """The graph's tensor for the output of the model, or its tensors of all steps."""
-        names = self.ends.outputs if self.ends is not None else []
-        return {self.output: ", ".join(names)} if names else {}
-
-    @property
-    def has_all_layers(self) -> bool:
-        """Whether the model lacks nothing but ops that turn its outputs into predictions."""
-        beyond = self.ends.other_uses if self.ends is not None else []
-        if beyond and self.ends is not None and self.graph is not None:
-            computing = [n for n in beyond if self.graph.nodes[n].op not in _PREDICTING]
-            if not self.ends.feeds_loss or not all(_is_unused(self.graph, n) for n in computing):
-                return False
-        return len(self.left_out) == len(beyond) + len(self.unchecked)
-
-    @property
-    def left_out(self) -> list[str]:
-        """A line for each part of the program that the model lacks; empty: it is complete."""
-        lines = [f"the variable {name}" for name in self.blueprint.unused]
-        if self.ends is None:
-            return [*lines, "whatever stands around the cells, which no graph tells"]
-        entries: dict[str, Entry | None] = {"inputs": self.ends.inputs}
-        entries |= {"lengths": self.ends.lengths} if self.blueprint.masked else {}
-        lines += [
-            f"what makes the {kind} {entry.tensor} in the graph"
-            for kind, entry in entries.items()
-            if entry is not None and not entry.fed
-        ]
-        lines += self.unchecked
-        layers = [layer for layer in self.network.recurrent if layer.other_runs]
-        again = {layer.cell.scope: layer.other_runs for layer in layers}
-        lines += [f"what else {scope} is run for, {n} times" for scope, n in again.items()]
-        lines += [f"the dropout of {name}, which has one rate always" for name in self.ends.random]
-        return lines + [f"what {name} makes of the outputs" for name in self.ends.other_uses]
-
-
-def _is_unused(graph: Graph, name: str) -> bool:
-    """Whether a node only rearranges values that no op computes with."""
-    queue, visited = [graph.nodes[name]], {name}
-    for node in queue:  # it grows
-        if node.op not in MOVING:
-            return False
-        users = [user for tensor in graph.outputs(node) for user in graph.consumers(tensor)]
-        queue += [user for user in users if user.name not in visited]
-        visited.update(user.name for user in users)
-    return True
 
 
 def read(
@@ -137,7 +55,7 @@ def read(
     if averages:
         checkpoint = _averaged(checkpoint, contents, cells)
     if checkpoint.meta is None:
-        network = _without_graph(cells, forget_bias, activation, path=path)
+        network = network_of_cells(cells, forget_bias, activation, path=path)
         planned: dict[str, Any] = {"notes": [], "head_map": head_map, "trust": trust}
         return _planned(checkpoint, contents, network, graph=None, **planned)
     if forget_bias is not None or activation is not None:
@@ -232,36 +150,6 @@ def _without_buffers(cells: Sequence[Cell]) -> list[Cell]:
         for cell in cells
         if cell.family != "opaque" or not any(s.startswith(cell.scope + "/") for s in scopes)
     ]
-
-
-def _without_graph(
-    cells: Sequence[Cell], forget_bias: float | None, activation: str | None, *, path: str
-) -> Network:
-    """The cells alone, in the order of their names; the caller gives what only a graph has."""
-    if activation is None or (forget_bias is None and any("lstm" in c.family for c in cells)):
-        raise UserError(
-            f"{path} has no .meta beside it, which alone knows --forget-bias and --activation: "
-            "pass both flags (TF1's defaults are 1.0 and tanh)"
-        )
-    if activation not in KERAS_ACTIVATIONS:
-        raise UserError(
-            f"--activation is {activation}: give one of {', '.join(sorted(KERAS_ACTIVATIONS))}"
-        )
-    levels: dict[int, dict[str | None, RecurrentLayer]] = {}
-    for cell in cells:
-        bias = forget_bias if "lstm" in cell.family else None
-        layer = RecurrentLayer(cell, Constants(activation, bias), None, cell.direction == "bw")
-        if levels.setdefault(cell.layer or 0, {}).setdefault(cell.direction, layer) is not layer:
-            raise UserError(
-                f"{path} has several cells in no order of layers: put its .meta beside it"
-            )
-    order = [
-        Level(*(tuple(directions[name] for name in (names & directions.keys())) for names in _WAYS))
-        for _, directions in sorted(levels.items())
-    ]
-    if len(order) > 1 and all(_STACK_IN_WAY.search(cell.scope.lower()) for cell in cells):
-        order = [Level(*(sum(layers, ()) for layers in zip(*order, strict=True)))]
-    return Network([], order, [], "steps")
 
 
 def _planned(

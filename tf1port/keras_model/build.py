@@ -15,10 +15,10 @@ _WITHIN = ("forward_layer", "backward_layer", "cell")
 
 
 def build(blueprint: Blueprint, *, keep=True):
-    """The compiled model with its weights: what the source of `source` builds, and the values.
+    """The compiled model that the text of `source` builds, with its weights.
 
-    Without `keep` the blueprint's own arrays are given up one layer after the other: a large model
-    would be in memory twice.
+    Without `keep` the blueprint's own arrays are released layer by layer: a large model would be in
+    memory twice.
     """
     shape, dtype = _inputs(blueprint)
     inputs = keras.Input(shape, dtype=dtype, name="inputs")
@@ -44,7 +44,7 @@ def build(blueprint: Blueprint, *, keep=True):
 
 @contextmanager
 def _nothing_drawn(layer):
-    """Zeros for whatever a layer would draw while it is built: an orthogonal matrix takes minutes.
+    """Replaces a layer's initializers by zeros while it is built: an orthogonal one takes minutes.
 
     The weights are set afterwards, and the layer's configuration keeps its initializers.
     """
@@ -81,10 +81,10 @@ def source(blueprint: Blueprint, *, title):
     before = "inputs"
     for spec in blueprint.specs:
         mask = ", mask=mask" if blueprint.masked and spec in blueprint.recurrent else ""
-        name = "made" if spec.residual else "x"
+        name = "outputs" if spec.residual else "x"
         lines += spec.call.lines(indent=4, before=f"{name} = ", after=f"({before}{mask})")
         if spec.residual:
-            after = f"([{before}, made])"
+            after = f"([{before}, outputs])"
             lines += _sum(spec, blueprint).lines(indent=4, before="x = ", after=after)
         before = "x"
         if blueprint.last_step_only(spec):
@@ -99,7 +99,7 @@ def source(blueprint: Blueprint, *, title):
 
 
 def _sum(spec, blueprint):
-    """The layer that adds what a residual layer takes to what it makes."""
+    """The layer that adds the input of a residual layer to its output."""
     return Call("keras.layers.Add", {"dtype": blueprint.dtype, "name": f"{spec.name}_sum"})
 
 
@@ -110,7 +110,7 @@ def _inputs(blueprint):
 
 
 def _imports(blueprint):
-    """The imports, and the cells that Keras has not: the file needs nothing of this project."""
+    """The imports, and the cells that Keras does not have: the file does not import tf1port."""
     lines = {line for spec in blueprint.specs for line in spec.call.imports} - {"import keras"}
     if not lines:
         return ["import keras"]
@@ -123,7 +123,7 @@ def _contents(blueprint):
     last = blueprint.specs[-1]
     if any(layer not in plain_layers.CLASSES for layer in (spec.kind for spec in blueprint.after)):
         return f"A model from {inputs} to {last.name}."
-    # Of the calls, not of the weights: those are given up once the model has them.
+    # Read from the calls, as the weights may have been released.
     widths = [spec.options.get("units", spec.options.get("filters")) for spec in blueprint.after]
     width = [blueprint.width, *filter(None, widths)][-1]
     last_only = any(spec.last_only for spec in blueprint.after)

@@ -1,4 +1,4 @@
-"""The source of cells that Keras has no layer for, to stand in a file of its own."""
+"""The source of cells that Keras has no layer for, to be included in a written file."""
 
 import ast
 import inspect
@@ -7,7 +7,7 @@ from tf1port.cells import keras as cells
 
 
 def definitions(names):
-    """The lines that define some classes of tf1port.cells.keras, and all that they use there."""
+    """The lines that define some classes of tf1port.cells.keras, and their dependencies there."""
     source = inspect.getsource(cells)
     tree = ast.parse(source)
     nodes = {

@@ -1,4 +1,4 @@
-"""A call of a constructor, to be made or to be written: one description of a model for both."""
+"""A call of a constructor, to be executed or written as source: one description for both."""
 
 import importlib
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Call:
     arguments: dict[str, object]
 
     def make(self):
-        """What the call returns."""
+        """Executes the call; returns the object."""
         module, _, name = self.function.rpartition(".")
         arguments = {key: _constructed(value) for key, value in self.arguments.items()}
         return getattr(importlib.import_module(module), name)(**arguments)

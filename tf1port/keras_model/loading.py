@@ -19,10 +19,10 @@ from tf1port.keras_model.trusted_layers import configurations, foreign_classes
 
 
 def check_map(path, *, mapped):
-    """Whether a model was made with a map, as it is verified.
+    """Checks that a model is verified with a map if, and only if, it was converted with one.
 
     Raises:
-        UserError: only one of the two knows a map.
+        UserError: only one of the two has a map.
     """
     try:
         with open(os.path.splitext(path)[0] + ".json", encoding="utf-8") as file:
@@ -46,7 +46,7 @@ def is_translated(path):
 
 
 def registered_names(path):
-    """The names of classes outside of Keras that the model of a `.keras` file has; set()."""
+    """The registered names of the classes in a `.keras` file that are not Keras'; set() if none."""
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
@@ -60,7 +60,7 @@ def load(path, blueprint, *, trust=False):
     """A `.keras` file that has the layers of a Blueprint: the model, its weights by layer and role.
 
     Raises:
-        UserError: it has not, or as open_model.
+        UserError: it does not, or as open_model.
     """
     model = open_model(path, trust=trust)
     try:
@@ -90,12 +90,12 @@ def open_model(path, *, trust=False):
         with warnings.catch_warnings():  # of an optimizer that was saved before its first step
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
             return keras.models.load_model(path, safe_mode=not trust)
-    except Exception as error:  # of a class of one's own, whatever it is
+    except Exception as error:  # a custom class may raise anything
         raise _unreadable(path, error) from None
 
 
 def import_modules(names):
-    """Imports modules, or Python files by their paths, that register classes of one's own.
+    """Imports modules, or Python files by their paths, that register custom classes.
 
     Raises:
         UserError: one is not there, or raises.
@@ -110,7 +110,7 @@ def import_modules(names):
                     importlib.import_module(name)
                 finally:
                     sys.path.remove(os.getcwd())
-        except Exception as error:  # of the module's own code, whatever it is
+        except Exception as error:  # the module may raise anything
             line = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise UserError(f"cannot import {name}: {line}") from None
 

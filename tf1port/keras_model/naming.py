@@ -13,7 +13,7 @@ _GENERIC = re.compile(
     r"|read|readvariableop|gates|candidate|projection|dynamic_rnn|embeddings?_matrix)(_\d+)?$"
 )
 _ENDINGS = re.compile(r"_(w|b|weights?|bias(es)?|kernel|matrix)$")
-# What the source itself calls so, and arguments that Keras gives a meaning to.
+# Names that the written source uses itself, and arguments that have a meaning in Keras.
 _TAKEN = {"keras", "ops", "model", "mask", "training", "self", "inputs", "build_model"}
 _TAKEN |= set(dir(builtins))
 
@@ -32,12 +32,12 @@ def class_name(text: str) -> str:
 
 
 def of_node(scope: str) -> str:
-    """A name for what a node makes: the last part of its own name."""
+    """A name for the output of a node: the last component of its own name."""
     return identifier(scope.rpartition("/")[2])
 
 
 def of_layer(variables: list[str], otherwise: str) -> str:
-    """A name for a layer: of the scope of its variables that says the most."""
+    """A name for a layer: the innermost scope of its variables that is not generic."""
     words = variables[0].split("/") if variables else []
     for word in reversed(words):
         plain = _ENDINGS.sub("", word.lower())
@@ -47,13 +47,13 @@ def of_layer(variables: list[str], otherwise: str) -> str:
 
 
 def of_loop(scope: str, variables: list[str]) -> str:
-    """A name for a loop: of what all its variables have in common, or of its scope."""
+    """A name for a loop: the innermost scope that its variables share, or its own scope."""
     shared = [word for word in _shared(variables) if not _GENERIC.match(word)]
     return identifier(shared[-1]) if shared else of_layer([scope], "steps")
 
 
 def of_weights(variables: list[str]) -> dict[str, str]:
-    """Names for the variables of one layer: what of theirs they do not have in common."""
+    """Names for the variables of one layer: theirs, without the scopes that they share."""
     start, names = len(_shared(variables)), Names()
     words_by_name = {
         name: [p for p in name.split("/")[start:] if p != "multi_rnn_cell"] for name in variables
@@ -62,7 +62,7 @@ def of_weights(variables: list[str]) -> dict[str, str]:
 
 
 def _shared(variables: list[str]) -> list[str]:
-    """The first parts of some names that all have, but for the last part of each."""
+    """The leading scopes that some variables share."""
     rows = [name.split("/")[:-1] for name in variables]
     return [words[0] for words in zip(*rows, strict=False) if len(set(words)) == 1]
 
@@ -82,7 +82,7 @@ class Names:
         self._ops = set(ops)  # which Keras calls so with any number
 
     def new(self, base: str) -> str:
-        """The wanted name, with a number where it is in use."""
+        """A name that is not in use: `base`, with a number if needed."""
         if re.sub(r"(_\d+)+$", "", base) in self._ops:
             base += "_layer"
         name, number = base, 2

@@ -1,4 +1,4 @@
-"""Layers around the cells as calls of Keras: one table of what a kind of layer becomes."""
+"""Layers around the cells as calls of Keras: one table of all kinds of layers."""
 
 import re
 from collections import Counter
@@ -23,7 +23,7 @@ def _nothing(weights):
     return {}
 
 
-# By kind: Keras' class, what the arrays tell of its options, its name.
+# By kind: Keras' class, its options by the shapes of the weights, its name.
 KINDS = {
     "embedding": ("Embedding", _embedding, "embedding"),
     "dense": ("Dense", _dense, "hidden"),
@@ -47,7 +47,7 @@ def layer_call(layer, weights, *, dtype, name):
 def with_names(before, after):
     """The layers before and after the cells, each with a name of its own.
 
-    The last one with a kernel before the cells makes "features", the last one after them "logits".
+    The last dense layer before the cells is named "features", the last one after them "logits".
     """
     counts: Counter[str] = Counter()
     base_names = [*_base_names(before, "features"), *_base_names(after, "logits")]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tf1port.keras_model import naming
-from tf1port.keras_model.expressions import WIDTH
 from tf1port.keras_model.op_table import Operand, Operation, Translation, translate
 from tf1port.keras_model.op_table.writing import number
 from tf1port.keras_model.program import (
@@ -27,13 +25,13 @@ from tf1port.keras_model.program import (
     in_order,
 )
 from tf1port.keras_model.program_blocks import arranged, blocks_of, leaves
-from tf1port.keras_model.statements import as_lines, inlined, row
+from tf1port.keras_model.statements import as_lines, inlined
 
 if TYPE_CHECKING:
     from tf1port.keras_model.program_source import ProgramSource
 
 _MIRRORED = {"Less": "Greater", "LessEqual": "GreaterEqual"}
-_MIRRORED |= {other: one for one, other in _MIRRORED.items()}
+_MIRRORED |= {mirror: op for op, mirror in _MIRRORED.items()}
 
 
 class Body:
@@ -124,7 +122,7 @@ class Body:
             return
         translation = self.translated(op)
         name = self.names.new(name_of(op))
-        self.statements.append((name, self._typed(translation.call), None))
+        self.statements.append((name, self.typed(translation.call), None))
         for port, template in enumerate(translation.outputs):
             self.texts[id(op), port] = template.format(name)
 
@@ -164,73 +162,10 @@ class Body:
         entries = tuple(size if isinstance(size, int) else -1 for size in sizes)
         return Operand(str(entries), "int32", value.shape, None, entries)
 
-    def _typed(self, text: str) -> str:
+    def typed(self, text: str) -> str:
         """Within a layer's call, the model's dtype is written as self.compute_dtype."""
         dtype = self.source.program.dtype
         return text if self.functional else text.replace(f'"{dtype}"', "self.compute_dtype")
-
-    def scan(self, loop: Loop) -> list[str]:
-        """The lines of a call: a function of one step, which ops.scan repeats.
-
-        ops.scan stacks values of the shapes of its states alone, so the states of every step are
-        stacked, and an output that is no state becomes one. It iterates over one sequence whose
-        length may be unknown; further sequences are indexed by the number of the step.
-        """
-        states = [self.name(value) for value in loop.states]
-        starts = [self._start(value) for value in loop.initial]
-        sequences = [self.tensor(value) for value in loop.sequences]
-        first = sequences[0] if sequences else f"ops.arange({self.size(loop.length)})"
-        steps = [self.name(value) for value in loop.steps]
-        time = self.name(loop.time)
-        pairs = zip(steps[1:], sequences[1:], strict=True)
-        reads = [f"{name} = ops.take({text}, {time}, axis=0)" for name, text in pairs]
-        body = self.lines(indent=12, returned=[*loop.new_states, *loop.outputs])
-        new_states = [self.tensor(value) for value in loop.new_states]
-        places = [self._state_index(value, states, starts, new_states) for value in loop.outputs]
-        if sequences and (reads or any(re.search(rf"\b{time}\b", line) for line in body)):
-            states.append(time)
-            starts.append("ops.convert_to_tensor(0)")
-            new_states.append(f"{time} + 1")
-        returned = [f"finals[{index}]" for index in range(len(loop.initial))]
-        returned += [f"kept[{index}]" for index in places]
-        returned = [returned[port] for port in sorted(self.source.users[id(loop)])]
-        starts = [self._typed(text) for text in starts]  # which makes them longer
-        targets = [
-            name if any(name in text for text in returned) else "_" for name in ("finals", "kept")
-        ]
-        scan = f"        {', '.join(targets)} = ops.scan(step, [{', '.join(starts)}], {first})"
-        if len(scan) > WIDTH:
-            starts = [f"            {text}," for text in starts]
-            scan = "\n".join(["        starts = [", *starts, "        ]"])
-            scan += f"\n        {', '.join(targets)} = ops.scan(step, starts, {first})"
-        lines = [
-            f"        def step(states, {steps[0] if steps else time}):",
-            *([f"            {row(states)} = states"] if states else []),
-            *(f"            {line}" for line in reads),
-            *body,
-            f"            states = [{', '.join(new_states)}]",
-            "            return states, states",
-            "",
-            scan,
-            f"        return {', '.join(returned)}",
-        ]
-        return [self._typed(line) for line in lines]
-
-    def _start(self, value: Value) -> str:
-        """A state at the start, as a tensor."""
-        text = self.tensor(value)
-        constant = isinstance(value.producer, Constant) and not text.startswith("ops.")
-        return f'ops.convert_to_tensor({text}, dtype="{value.dtype}")' if constant else text
-
-    def _state_index(self, value: Value, states, starts, new_states) -> int:
-        """The index of an output among the states, to which it is added where it is none."""
-        text = self.tensor(value)
-        if text not in new_states:
-            states.append(self.names.new("last"))
-            sizes = row([str(self.size(value.size(axis))) for axis in range(len(value.axes))])
-            starts.append(f'ops.zeros({sizes}, dtype="{value.dtype}")')
-            new_states.append(text)
-        return new_states.index(text)
 
     def _loop(self, loop: Loop) -> None:
         assert loop.spec is not None

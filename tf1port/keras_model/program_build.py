@@ -1,4 +1,4 @@
-"""The Keras model of a Program, built by its own source: the file that is written is what ran."""
+"""The Keras model of a Program, built by executing its source: the written file is what ran."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tf1port.keras_model.op_table import Untranslated
 from tf1port.keras_model.program import Program
 from tf1port.keras_model.program_source import ProgramSource
 
-_LONGEST = 200  # characters of what Keras says
+_LONGEST = 200  # characters of Keras' message that are quoted
 
 
 def source(program: Program, *, name: str, title: str) -> str:
     """The Python file of a Program.
 
     Its layers are registered under a name of the checkpoint and of the file itself, so that the
-    files of two checkpoints do not take each other's.
+    files of two checkpoints do not replace each other's.
 
     Raises:
         UserError: an op has no counterpart in Keras.
@@ -58,7 +58,7 @@ def build(program: Program, text: str) -> Any:
     """
     try:
         model = load_source(text).build_model()
-    except Exception as error:  # of whatever op of Keras stumbles over what is written
+    except Exception as error:  # any op of Keras may raise
         line = " ".join(str(error).split())[:_LONGEST]
         raise UserError(
             f"Keras does not build what is written of the graph ({type(error).__name__}: {line})"

@@ -23,6 +23,7 @@ from tf1port.keras_model.program import (
 )
 from tf1port.keras_model.program_blocks import leaves, sized, users_of
 from tf1port.keras_model.program_body import Body, name_of
+from tf1port.keras_model.program_scan import scan
 from tf1port.keras_model.statements import folded, wrapped
 
 _VARIABLE = '''
@@ -154,7 +155,7 @@ class ProgramSource:
             # Keras hands the name on from a configuration only to arguments called kwargs.
             lines += ["    def __init__(self, **kwargs):", "        super().__init__(**kwargs)"]
             lines += [*weights, ""]
-        lines += [f"    def call(self, {', '.join(arguments)}):", *body.scan(loop)]
+        lines += [f"    def call(self, {', '.join(arguments)}):", *scan(body, loop)]
         self.classes.append(self._registered("\n".join(lines)))
         return list(inputs.values())
 

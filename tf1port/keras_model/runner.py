@@ -77,7 +77,7 @@ class KerasRun:
         return np.array(x)
 
     def before(self, x):
-        """The layers before the cells, on what the first one takes."""
+        """The layers before the cells, on the input of the first one."""
         with floatx(self.dtype):
             for spec in self.blueprint.before:
                 x = _plain(spec, self.weights[spec.name], dtype=self.dtype)(x)
@@ -96,7 +96,7 @@ def upcast_model(model, weights):
 def in_dtype(config, dtype):
     """The configuration of a float32 model or loss in another dtype; any other one as it is.
 
-    What its layers add is rounded as it was: a TF1 graph has those numbers in its own dtype (D13).
+    Constants such as epsilon stay rounded to float32: a TF1 graph has them in its own dtype (D13).
     """
     text = json.dumps(config)
     if dtype == "float32" or '"float32"' not in text:
@@ -119,7 +119,7 @@ def replaced(config, keys, change):
 
 
 def from_cells(model, blueprint, *, ids=True):
-    """The part of a model behind the layers before its cells; with `ids` an embedding stays."""
+    """A model without the layers before its cells; with `ids` an embedding stays."""
     embedded = [spec.kind for spec in blueprint.before] == ["Embedding"]
     if not blueprint.before or (ids and embedded):
         return model
@@ -143,12 +143,12 @@ def _layer(cell, weights, *, dtype):
 
 
 def _rounded(config):
-    """A configuration with the numbers that its layers add as float32 ones have them."""
+    """A configuration with the constants of its layers rounded to float32."""
     return replaced(config, _ADDED, lambda value: float(np.float32(value)))
 
 
 def _plain(spec, weights, *, dtype):
-    """A layer that sets its weights when it is first called: what it takes tells its shape."""
+    """A layer that is built, and its weights set, at its first call, by the shape of its input."""
     arguments = spec.call.arguments
     arguments = arguments if arguments["dtype"] == dtype else _rounded(arguments)
     layer = replace(spec.call, arguments={**arguments, "dtype": dtype}).make()

@@ -1,1 +1,1 @@
-"""What tf1port/verification/verify.py compares a converted model on."""
+"""The comparisons of a converted model with its checkpoint's own graph."""

@@ -117,7 +117,7 @@ class GraphTraining:
 
     def model_inputs(self, batch: Mapping[Any, np.ndarray]) -> dict[str, np.ndarray]:
         """The values of a batch that are inputs of the model, by the graph's tensors."""
-        names = [of["tensor"] for of in self.conversion.inputs.values()]
+        names = [source["tensor"] for source in self.conversion.inputs.values()]
         return {name: batch[self._tensor(name)] for name in names}
 
     def loss(self, batch: Mapping[Any, np.ndarray]) -> np.ndarray:

@@ -102,8 +102,8 @@ def _by_averages(rows, weights, options):
 
 
 _LAYERS = {
-    "dense": lambda rows, own, options: rows @ own["kernel"] + own.get("bias", 0),
-    "activation": lambda rows, own, options: rows,
+    "dense": lambda rows, weights, options: rows @ weights["kernel"] + weights.get("bias", 0),
+    "activation": lambda rows, weights, options: rows,
     "batch_normalization": _by_averages,
     "layer_normalization": _by_moments,
 }

@@ -27,7 +27,7 @@ def optimizer_checks(conversion, model, unproved):
     """Yields a Check for an optimizer's class and options, and one for its slots.
 
     Args:
-        conversion: tf1port.conversion.plan.Conversion, whose optimizer is the graph's.
+        conversion: tf1port.conversion.stack.Conversion, whose optimizer is the graph's.
         model: keras.Model, as it was loaded.
         unproved: a line is appended for whatever is not compared, with the reason.
     """

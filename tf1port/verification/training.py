@@ -28,7 +28,7 @@ def training_checks(conversion, weights, *, model, dtype, steps=0, seed=0):
     """Yields a Check for the gradients of a batch, and for the losses of some steps.
 
     Args:
-        conversion: tf1port.conversion.plan.Conversion.
+        conversion: tf1port.conversion.stack.Conversion.
         weights: of the model, by layer and role.
         model: keras.Model as it was loaded, with its optimizer; it is left as it is.
         dtype: "float64", or "float32" where the graph knows no other.
@@ -94,7 +94,7 @@ class _ModelTraining:
             for variable, loaded in zip(copy.weights, model.weights, strict=True):
                 variable.assign(np.array(loaded).astype(variable.dtype))
         self.ids = self._takes_ids()
-        self.whole, self.cells = copy, from_cells(copy, self.blueprint, ids=self.ids)
+        self.model, self.cells = copy, from_cells(copy, self.blueprint, ids=self.ids)
         self._time_first: bool | None = None
         self._row_order = functools.cache(functools.partial(row_order, conversion))
 
@@ -113,7 +113,7 @@ class _ModelTraining:
         if not self.ids:
             return cell_feed.inputs
         ids = run.fed_value(feed, self.conversion.ends.inputs.tensor)
-        table = np.array(self.whole.get_layer(self.blueprint.before[0].name).embeddings)
+        table = np.array(self.model.get_layer(self.blueprint.before[0].name).embeddings)
         if self._time_first is None:  # determined before the first step changes the table
             layouts = [
                 layout
@@ -132,7 +132,7 @@ class _ModelTraining:
         result = {}
         before = self.blueprint.before if self.ids else []
         for spec in [*before, *self.blueprint.recurrent, *self.blueprint.after]:
-            variables_by_role = layer_weights.variables(self.whole.get_layer(spec.name))
+            variables_by_role = layer_weights.variables(self.model.get_layer(spec.name))
             learning = {
                 role: by_id.get(id(variable)) for role, variable in variables_by_role.items()
             }
@@ -164,7 +164,7 @@ class _ModelTraining:
         )
         with floatx(self.dtype), self._guarded():
             self.optimizer = kind.from_config(options)
-            self.optimizer.build(self.whole.trainable_variables)
+            self.optimizer.build(self.model.trainable_variables)
             pairs = zip(self.optimizer.variables, self._file_optimizer.variables, strict=True)
             for variable, saved in pairs:
                 variable.assign(np.array(saved).astype(variable.dtype))

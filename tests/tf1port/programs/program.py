@@ -120,21 +120,21 @@ def loaded(target: str) -> keras.Model:
 
 def outputs(model: keras.Model, fed: list[np.ndarray], target: str) -> dict[str, np.ndarray]:
     """The model's outputs by name."""
-    made = model(fed if len(fed) > 1 else fed[0], training=False)
-    if not isinstance(made, dict):
-        made = {next(iter(map_of(target)["outputs"])): made}
-    return {name: np.array(value) for name, value in made.items()}
+    outputs_of_model = model(fed if len(fed) > 1 else fed[0], training=False)
+    if not isinstance(outputs_of_model, dict):
+        outputs_of_model = {next(iter(map_of(target)["outputs"])): outputs_of_model}
+    return {name: np.array(value) for name, value in outputs_of_model.items()}
 
 
 def gap(run: Run, target: str, model: keras.Model) -> float:
     """The largest difference between the session's values and the model's, relative to one."""
     tensors = map_of(target)["outputs"]
-    found = outputs(model, run.fed(target), target)
-    assert found.keys() == tensors.keys()
+    actual = outputs(model, run.fed(target), target)
+    assert actual.keys() == tensors.keys()
     gaps = []
     for name, expected in zip(tensors, run.values(list(tensors.values())), strict=True):
-        assert (found[name].shape, found[name].dtype) == (expected.shape, expected.dtype), name
-        gaps.append(np.abs(found[name] - expected).max() / max(1.0, np.abs(expected).max()))
+        assert (actual[name].shape, actual[name].dtype) == (expected.shape, expected.dtype), name
+        gaps.append(np.abs(actual[name] - expected).max() / max(1.0, np.abs(expected).max()))
     return float(max(gaps))
 
 

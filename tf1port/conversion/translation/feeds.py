@@ -61,7 +61,9 @@ def kinds(program: Program) -> dict[str, tuple[str, int]]:
             for name in names:
                 kind = _kind(producer, value)
                 if kind is not None:
-                    result[name] = min(kind, result.get(name, kind), key=lambda found: found[1])
+                    result[name] = min(
+                        kind, result.get(name, kind), key=lambda kind_and_count: kind_and_count[1]
+                    )
             if isinstance(producer, Op) and all("int" in dtype for dtype in producer.out_dtypes):
                 for port in range(len(producer.out_dtypes)):
                     inputs_of.setdefault((id(producer), port), set()).update(names)

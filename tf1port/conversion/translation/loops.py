@@ -1,44 +1,17 @@
-"""tf.while_loop in TF1's frames whose body is no known cell: its body is translated op by op.
-
-Each loop variable is an Enter, a Merge, a Switch, a NextIteration and an Exit. There are three
-kinds: counters of the steps, TensorArrays that are written at each step, and states.
-"""
+"""Loops of tf.while_loop whose body is no known cell: the body is translated op by op."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from tf1port.conversion.translation.frames import Frame, find_frame
 from tf1port.conversion.translation.sizes import sizes_of
 from tf1port.errors import UserError
 from tf1port.keras_model import naming
 from tf1port.keras_model.program import Leaf, Loop, Size, Sizes, Value, Weight, dims_in
-from tf1port.tf1.graph.index import ADD, PASSING
+from tf1port.tf1.graph.index import PASSING
 
 RESULTS = {"Exit", "RefExit", "TensorArrayGatherV3", "TensorArraySizeV3"}
 _ARRAYS = {"TensorArrayV3", "TensorArrayScatterV3"}
-_READ, _WRITE, _SCATTER = "TensorArrayReadV3", "TensorArrayWriteV3", "TensorArrayScatterV3"
-
-
-class Variable(NamedTuple):
-    """A loop variable: the tensors of its initial value, in the body, after a step, at the end."""
-
-    initial: str
-    body: str
-    new: str
-    final: str
-
-
-class Frame(NamedTuple):
-    """A loop of a graph.
-
-    counters: loop variables that count the steps. arrays: by the flow tensor in the body the loop
-    variable of a TensorArray and the tensor that a step writes to it. states: all other variables.
-    """
-
-    name: str
-    counters: list[Variable]
-    arrays: dict[str, tuple[Variable, str]]
-    states: list[Variable]
+_READ, _SCATTER = "TensorArrayReadV3", "TensorArrayScatterV3"
 
 
 def value(reader, node, tensor: str) -> Value:
@@ -50,7 +23,7 @@ def value(reader, node, tensor: str) -> Value:
     """
     graph = reader.graph
     if node.op.endswith("Exit"):
-        frame = _frame(graph, node)
+        frame = find_frame(graph, node)
         states = [variable.final for variable in frame.states]
         if tensor not in states:
             raise UserError(f"{node.name} is no state of its loop")
@@ -58,7 +31,7 @@ def value(reader, node, tensor: str) -> Value:
     exit_ = graph.node(graph.origin(graph.inputs(node)[-1]))
     if exit_ is None or not exit_.op.endswith("Exit"):
         raise UserError(f"{node.name} ({node.op}) reads an array that no loop writes")
-    frame = _frame(graph, exit_)
+    frame = find_frame(graph, exit_)
     finals = [variable.final for variable, _ in frame.arrays.values()]
     if f"{exit_.name}:0" not in finals:
         raise UserError(f"{node.name} reads an array that is not written step by step")
@@ -67,73 +40,6 @@ def value(reader, node, tensor: str) -> Value:
         length = reader.loops[frame.name].length
         return Value(Sizes((length,), True, node.name), "int32", (), dims=())
     return values[len(frame.states) + finals.index(f"{exit_.name}:0")]
-
-
-def _frame(graph, exit_) -> Frame:
-    """The loop that an Exit node belongs to."""
-    switch = graph.node(graph.inputs(exit_)[0])
-    condition = graph.node(graph.inputs(switch)[1])
-    switches = [node for node in graph.consumers(f"{condition.name}:0") if node.op == "Switch"]
-    name = switch.name.rpartition("/")[0]
-    variables = [_variable(graph, node) for node in switches]
-    counters = [variable for variable in variables if _is_counter(graph, variable)]
-    arrays = {}
-    for variable in variables:
-        tensor = _written_tensor(graph, variable, counters)
-        if tensor is not None:
-            arrays[variable.body] = (variable, tensor)
-    states = [
-        variable
-        for variable in variables
-        if variable not in counters and variable.body not in arrays
-    ]
-    _check_end(graph, graph.inputs(condition)[0], counters, name)
-    return Frame(name, counters, arrays, states)
-
-
-def _variable(graph, switch) -> Variable:
-    merge = graph.node(graph.inputs(switch)[0])
-    first, second = (graph.node(name) for name in graph.inputs(merge)[:2])
-    enter, back = (first, second) if first.op.endswith("Enter") else (second, first)
-    exits = [node for node in graph.consumers(f"{switch.name}:0") if node.op.endswith("Exit")]
-    final = f"{exits[0].name}:0" if exits else ""
-    initial = graph.inputs(enter)[0]
-    return Variable(graph.origin(initial), f"{switch.name}:1", graph.inputs(back)[0], final)
-
-
-def _is_counter(graph, variable: Variable) -> bool:
-    """Whether a variable begins at zero and grows by one."""
-    start, new = graph.constant(variable.initial), graph.node(graph.origin(variable.new))
-    if start is None or start.ndim or start.any() or new is None or new.op not in ADD:
-        return False
-    first, second = (graph.origin(name) for name in graph.inputs(new))
-    step = graph.constant(second if first == variable.body else first)
-    return variable.body in (first, second) and step is not None and step == 1
-
-
-def _written_tensor(graph, variable: Variable, counters: list[Variable]) -> str | None:
-    """The tensor that a step writes to a TensorArray; None where the variable is not of one."""
-    write = graph.node(graph.origin(variable.new))
-    if write is None or write.op != _WRITE:
-        return None
-    _, index, tensor, flow = graph.inputs(write)
-    steps = {counter.body for counter in counters}
-    if graph.origin(flow) != variable.body or graph.origin(index) not in steps:
-        return None
-    return graph.origin(tensor)
-
-
-def _check_end(graph, condition: str, counters: list[Variable], name: str) -> None:
-    """Refuses a loop that does not end after a number of steps that is known before it."""
-    merges = {graph.inputs(graph.node(counter.body))[0] for counter in counters}
-    queue = [condition]
-    while queue:
-        node = graph.node(graph.origin(queue.pop()))
-        if node is not None and node.op == "LogicalAnd":
-            queue += graph.inputs(node)
-        elif node is None or node.op != "Less" or graph.inputs(node)[0] not in merges:
-            cause = "nothing" if node is None else f"{node.name} ({node.op})"
-            raise UserError(f"the loop {name} ends when {cause} says so, not after its steps")
 
 
 def _loop(reader, frame: Frame) -> list[Value]:

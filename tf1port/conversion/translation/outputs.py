@@ -146,7 +146,7 @@ def _before_moving(graph: Graph, tensor: str) -> str:
 
 def _is_looped(name: str) -> bool:
     """Whether a node belongs to a loop or to its TensorArrays, by its name."""
-    return any(part.startswith(("while", "TensorArray")) for part in name.split("/"))
+    return any(scope.startswith(("while", "TensorArray")) for scope in name.split("/"))
 
 
 def left_out(graph: Graph, computed: set[str]) -> list[str]:

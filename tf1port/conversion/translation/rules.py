@@ -35,13 +35,13 @@ def dims(op: str, inputs: Sequence[Value], shape) -> tuple[Size, ...] | None:
         return None
     like = [value for value in inputs if value.shape is not None and len(value.shape) == len(shape)]
     like.sort(key=lambda value: value.dims is None)  # those first whose sizes are others' as well
-    sizes_found: list[Size] = []
+    result: list[Size] = []
     for axis, size in enumerate(shape):
         sizes = [value.size(axis) for value in like if value.shape and value.shape[axis] is None]
         if size is not None:
-            sizes_found.append(size)
+            result.append(size)
         elif sizes:
-            sizes_found.append(sizes[0])
+            result.append(sizes[0])
         else:
             return None
-    return tuple(sizes_found)
+    return tuple(result)

@@ -76,9 +76,9 @@ def _translated(
     contents = inventory(checkpoint)
     graph = Graph(load_graph(meta), trust=trust)
     shapes, read = checkpoint.shapes, checkpoint.read
-    tensors_wanted = outputs or signature_outputs(meta)
+    output_names = outputs or signature_outputs(meta)
     program, input_tensors, output_tensors = translate(
-        graph, contents.cells, shapes, read, outputs=tensors_wanted
+        graph, contents.cells, shapes, read, outputs=output_names
     )
     check_needed(graph, list(output_tensors.values()))
     tensors = list(output_tensors.values())

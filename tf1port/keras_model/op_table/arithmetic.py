@@ -17,7 +17,7 @@ def infix(sign: str) -> Writer:
 
 
 def comparison(sign: str, mirrored: str) -> Writer:
-    """An operator that a constant array stands to the right of: to its left it takes no input."""
+    """A comparison with a constant array on its right: a NumPy array on the left does not work."""
 
     def rule(operation: Operation) -> str:
         if operation.operands[0].value is None or operation.operands[1].value is not None:
@@ -105,7 +105,7 @@ def _add_bias(operation: Operation) -> str:
 
 
 def _select(operation: Operation) -> str:
-    """TF1's Select takes a vector of conditions for the rows of its tensors; no broadcast else."""
+    """TF1's Select accepts a vector of conditions for the rows of its tensors, no broadcasting."""
     condition, then = operation.operands[:2]
     text = tensor(condition)
     if condition.shape != ():

@@ -1,4 +1,4 @@
-"""Ops of one tensor, element by element: mathematics, activations, casts, and what passes on."""
+"""Ops of one tensor, element by element: mathematics, activations, casts and identities."""
 
 import numpy as np
 
@@ -55,7 +55,7 @@ FUNCTIONS = {
     "OnesLike": "ones_like",
 }
 
-# Ops that pass their first operand on; what they do beside it is no part of a prediction.
+# Ops that return their first operand; their side effects do not change a prediction.
 PASSING = (
     "Identity",
     "Snapshot",
@@ -87,7 +87,7 @@ def _pass_all_on(operation: Operation) -> Translation:
 
 
 def _round(operation: Operation) -> str:
-    """Half to even; what TF's kernel makes of ints is no rounding."""
+    """Half to even; TF's kernel for ints does not round."""
     if "float" not in operation.operands[0].dtype:
         raise operation.refuse(f"of {operation.operands[0].dtype}")
     return call("round", tensor(operation.operands[0]))

@@ -29,7 +29,7 @@ def _gather(operation: Operation) -> str:
 
 
 def _gather_per_batch(operation: Operation, axis: int, batch: int) -> str:
-    """`take_along_axis` wants indices of the rank of x; one index per batch entry is squeezed."""
+    """`take_along_axis` needs indices of the rank of x; one index per batch entry is squeezed."""
     x, indices = operation.operands[:2]
     more = rank(operation, 1) - batch
     if more > 1:
@@ -43,7 +43,7 @@ def _gather_per_batch(operation: Operation, axis: int, batch: int) -> str:
 
 
 def _gather_nd(operation: Operation) -> str:
-    """Rows of the first axes made one, by an index that counts in all of them."""
+    """Rows of x with its first axes merged, by an index over all of these axes."""
     x, indices = operation.operands
     depth = shape(operation, 1)[-1]
     if depth is None or depth == 0:
@@ -101,7 +101,7 @@ def _in_top_k(operation: Operation) -> str:
 
 
 def _where(operation: Operation) -> str:
-    """The indices of what is true: as many rows as there are, which no one knows before."""
+    """The indices of the true entries, whose number is known only when the model runs."""
     text = call("nonzero", tensor(operation.operands[0]))
     return cast(call("stack", text, axis=1), "int64")
 

@@ -1,4 +1,4 @@
-"""Ops that join, part, pad and reverse tensors along axes."""
+"""Ops that concatenate, split, pad and reverse tensors along axes."""
 
 from itertools import pairwise
 
@@ -60,7 +60,7 @@ def _split(operation: Operation) -> Translation:
 
 
 def _split_by_sizes(operation: Operation) -> Translation:
-    """Slices, whose sizes are known before it runs; those of ops.split are not."""
+    """Slices, whose static sizes Keras knows, unlike those of ops.split."""
     x, (axis,) = operation.operands[0], integers(operation, 2, "an axis")
     sizes = list(integers(operation, 1, "sizes"))
     if len(sizes) == 1:
@@ -107,10 +107,12 @@ def _mirror_pad(operation: Operation) -> str:
 
 def _reverse(operation: Operation) -> str:
     """ReverseV2 names its axes; TF1's own Reverse has a bool per axis."""
-    x, axes_given = operation.operands[0], constant(operation, 1, "axes")
+    x, axes_operand = operation.operands[0], constant(operation, 1, "axes")
     axes = [
         int(axis)
-        for axis in (axes_given.nonzero()[0] if axes_given.dtype == bool else axes_given.ravel())
+        for axis in (
+            axes_operand.nonzero()[0] if axes_operand.dtype == bool else axes_operand.ravel()
+        )
     ]
     if not axes:
         return x.text

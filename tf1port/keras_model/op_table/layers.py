@@ -1,4 +1,4 @@
-"""What can be written only in the `call` of a layer, not over the tensors of keras.Input."""
+"""Which ops work only in the `call` of a layer, not on the tensors of keras.Input."""
 
 from tf1port.keras_model.op_table.operation import Operation, Shape
 from tf1port.keras_model.op_table.writing import is_known
@@ -16,7 +16,7 @@ _BOUNDS = {
 
 
 def needs_layer(operation: Operation, text: str) -> bool:
-    """Whether an op as it is written asks for what only a run knows, or is wrong elsewhere."""
+    """Whether an op's source needs sizes known only when the model runs, or is wrong elsewhere."""
     bounds = [operation.operands[place] for place in _BOUNDS.get(operation.op, ())]
     if "ops.shape(" in text or not all(map(is_known, bounds)):
         return True
@@ -25,7 +25,7 @@ def needs_layer(operation: Operation, text: str) -> bool:
 
 
 def _may_be_a_bias(operation: Operation) -> bool:
-    """Whether Keras may add the second of two tensors along another axis than it stands for.
+    """Whether Keras may add the second of two tensors along the wrong axis.
 
     The + of tensors of keras.Input is ops.add, which takes for a bias whatever has one size other
     than 1, and adds it to the last axis if that has this size, else to axis 1.

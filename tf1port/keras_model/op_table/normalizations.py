@@ -19,8 +19,8 @@ def _fused_batch_norm(operation: Operation) -> Translation:
         scale=scale,
         epsilon=number(operation.attrs.get("epsilon", 1e-4), "float32"),
     )
-    rest = (mean, variance, mean, variance, 'ops.zeros((0,), dtype="float32")')
-    return Translation(text, ("{}", *rest[: operation.outputs - 1]))
+    further_outputs = (mean, variance, mean, variance, 'ops.zeros((0,), dtype="float32")')
+    return Translation(text, ("{}", *further_outputs[: operation.outputs - 1]))
 
 
 def _local_response(operation: Operation) -> str:

@@ -1,4 +1,4 @@
-"""One op of a TF1 graph as it is to be written, and what is written for it."""
+"""One op of a TF1 graph with its operands, and the source that it is translated into."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Operand:
     """One input of an op as the source has it.
 
     text: a Python expression, a name or in parentheses; dtype: as NumPy names it; shape: None if
-    the rank is unknown; value: of a constant; parts: of a shape that the graph puts together, each
-    entry as a text or an int. Where there are parts, the text stands for a Python tuple.
+    the rank is unknown; value: of a constant; entries: of a shape that the graph assembles, each a
+    text or an int. Where there are entries, the text is that of a Python tuple.
     """
 
     text: str
@@ -51,11 +51,11 @@ class Operation:
 
 @dataclass(frozen=True)
 class Translation:
-    """A Python expression of `ops` (keras.ops), and how each output of the op is had from it.
+    """A Python expression with `ops` (keras.ops), and how to get each output of the op from it.
 
     An output is a template over the name that the expression is assigned to, as "{}[0]".
-    needs_layer: whether it asks for sizes, or takes bounds, that only a run knows; then it has to
-    stand in the `call` of a layer. All others can also be written over the tensors of keras.Input.
+    needs_layer: whether it needs sizes or bounds that are known only when the model runs; then it
+    must be in the `call` of a layer. All others also work on the tensors of keras.Input.
     """
 
     call: str
@@ -63,6 +63,6 @@ class Translation:
     needs_layer: bool = False
 
 
-# What writes an op: the text of its only output, or a translation where there are several.
+# A rule of the table: returns the text of the only output, or a Translation if there are several.
 Writer = Callable[[Operation], str]
 Rule = Callable[[Operation], str | Translation]

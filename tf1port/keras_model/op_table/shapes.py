@@ -1,4 +1,4 @@
-"""Ops on shapes: asking for them, changing them, making tensors of them."""
+"""Ops on shapes: querying and changing them, and creating tensors of given shapes."""
 
 from tf1port.keras_model.op_table.operation import Operation, Rule, Translation
 from tf1port.keras_model.op_table.writing import (
@@ -59,10 +59,10 @@ def _expand_dims(operation: Operation) -> str:
 def _squeeze(operation: Operation) -> str:
     """Keras squeezes only axes that are known to be 1; of others the one entry is taken."""
     x, sizes = operation.operands[0], shape(operation)
-    axes_given = operation.attrs.get("squeeze_dims") or operation.attrs.get("axis") or ()
-    if not axes_given and None in sizes:
+    attribute = operation.attrs.get("squeeze_dims") or operation.attrs.get("axis") or ()
+    if not attribute and None in sizes:
         raise operation.refuse("without axes of a tensor whose sizes are not all known")
-    axes = [int(axis) for axis in axes_given] or [i for i, size in enumerate(sizes) if size == 1]
+    axes = [int(axis) for axis in attribute] or [i for i, size in enumerate(sizes) if size == 1]
     if not axes:
         return x.text
     if any(sizes[axis] is None for axis in axes):

@@ -14,15 +14,15 @@ def _slice(operation: Operation) -> str:
     if _computed(begin) and not _computed(sizes) and -1 not in sizes:
         x, start = operation.operands[:2]
         return call("slice", tensor(x), shape_text(start), row(sizes))
-    known = operation.operands[0].shape or (None,) * len(begin)
-    places = [_bounds(*place) for place in zip(begin, sizes, known, strict=True)]
+    axis_sizes = operation.operands[0].shape or (None,) * len(begin)
+    places = [_bounds(*place) for place in zip(begin, sizes, axis_sizes, strict=True)]
     moving = [_computed(pair) for pair in zip(begin, sizes, strict=True)]
     fixed = [":" if moves else place for moves, place in zip(moving, places, strict=True)]
     if not any(moving) or set(fixed) == {":"}:
         return _subscript(operation, _shortened(places))
     # Apart, for TF no longer knows the sizes of a subscript that has a bound of a tensor in it.
-    rest = [place if moves else ":" for moves, place in zip(moving, places, strict=True)]
-    return f"{_subscript(operation, _shortened(fixed))}[{', '.join(_shortened(rest))}]"
+    dynamic = [place if moves else ":" for moves, place in zip(moving, places, strict=True)]
+    return f"{_subscript(operation, _shortened(fixed))}[{', '.join(_shortened(dynamic))}]"
 
 
 def _shortened(places: Sequence[str]) -> list[str]:
@@ -35,10 +35,10 @@ def _computed(bounds: Sequence[Entry]) -> bool:
     return any(isinstance(bound, str) for bound in bounds)
 
 
-def _bounds(begin: Entry, count: Entry, known: int | None) -> str:
+def _bounds(begin: Entry, count: Entry, axis_size: int | None) -> str:
     stop = _sum(begin, count)
-    whole = count == -1 or (known is not None and stop == known)
-    return f"{begin or ''}:{'' if whole else stop}"
+    to_end = count == -1 or (axis_size is not None and stop == axis_size)
+    return f"{begin or ''}:{'' if to_end else stop}"
 
 
 def _sum(begin: Entry, count: Entry) -> Entry:

@@ -1,4 +1,4 @@
-"""How operands are written: as tensors, as Python literals, as shapes, as axes."""
+"""The source text of operands: as tensors, as Python literals, as shapes, as axes."""
 
 import ast
 from collections.abc import Sequence
@@ -38,14 +38,14 @@ def is_known(operand: Operand) -> bool:
 
 
 def tensor(operand: Operand) -> str:
-    """An operand where a function of Keras takes a tensor and keeps its dtype."""
+    """An operand as an argument that must be a tensor of the operand's dtype."""
     if operand.entries is not None or is_literal(operand.text):
         return f'ops.convert_to_tensor({operand.text}, "{operand.dtype}")'
     return operand.text
 
 
 def tensors(operands: Sequence[Operand]) -> list[str]:
-    """Operands of one dtype: a number may stay one beside a tensor, which has the dtype."""
+    """Operands of one dtype: a number may stay a literal beside a tensor, which has the dtype."""
     numbers = [operand.entries is None and is_literal(operand.text) for operand in operands]
     if all(numbers):
         return [tensor(operands[0]), *(operand.text for operand in operands[1:])]
@@ -54,15 +54,15 @@ def tensors(operands: Sequence[Operand]) -> list[str]:
 
 
 def choices(operands: Sequence[Operand]) -> list[str]:
-    """Operands of which a function takes one or the other: numbers alone have Keras' own dtype."""
-    own = operands[0].dtype in ("float32", "int32", "bool")
-    if own and all(is_literal(operand.text) for operand in operands):
+    """The two alternatives of a selection: numbers alone get Keras' default dtype."""
+    is_default_dtype = operands[0].dtype in ("float32", "int32", "bool")
+    if is_default_dtype and all(is_literal(operand.text) for operand in operands):
         return [operand.text for operand in operands]
     return tensors(operands)
 
 
 def constant(operation: Operation, index: int, label: str) -> np.ndarray:
-    """The value of an operand that Keras wants as a Python literal."""
+    """The value of an operand that Keras needs as a Python literal."""
     operand = operation.operands[index]
     if operand.value is not None:
         return operand.value
@@ -98,7 +98,7 @@ def row(entries: Sequence[object]) -> str:
 
 
 def shape_text(operand: Operand) -> str:
-    """An operand where a function of Keras takes a shape: a tuple if its entries are known."""
+    """An operand as an argument that is a shape: a tuple if its entries are known."""
     if operand.value is not None:
         return row([int(value) for value in np.ravel(operand.value)])
     return operand.text if operand.entries is None else row(operand.entries)

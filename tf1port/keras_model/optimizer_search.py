@@ -1,0 +1,255 @@
+"""Reads the optimizer of a TF1 graph, its constants and slots, as an OptimizerSpec."""
+
+import re
+
+import numpy as np
+
+from tf1port.keras_model.optimizer import OptimizerSpec
+from tf1port.numerics.optimizers import count_of_power
+from tf1port.tf1.graph.clipping import clip_options, find_clipping, rows_of
+from tf1port.tf1.graph.index import scalar
+from tf1port.tf1.graph.optimizers import (
+    AVERAGES,
+    KINDS,
+    find_applied,
+    slot_names,
+    unsupported_reason,
+)
+
+# Of what the graph computes or is fed: Keras' defaults, with the momentum that most choose.
+STAND_INS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+STAND_INS |= {"momentum": 0.9, "rho": 0.9, "learning_rate_power": -0.5}
+STAND_INS |= {"l1_regularization_strength": 0.0, "l2_regularization_strength": 0.0}
+_TWO_BIASES = (
+    "each gate of a GRU with reset_after has two biases in Keras, which both learn, where "
+    "TF1's cell has one: training goes on differently"
+)
+# The optimizers with slots that train all rows of a table.
+_WHOLE_TABLES = {"Adam", "Adagrad"}
+
+
+def why_not(graph, specs):
+    """Why the graph's optimizer cannot train a model of some Specs; None: it can, or is none."""
+    learning = {
+        variable
+        for spec in specs
+        for role, variable in spec.sources.items()
+        if role.rpartition("/")[2] not in AVERAGES
+    }
+    return unsupported_reason(graph, learning)
+
+
+def find_optimizer(graph, specs, checkpoint, contents):
+    """The optimizer that a graph applies to the variables of some Specs; None where none is.
+
+    Args:
+        graph: tf1port.tf1.graph.index.Graph. specs: tf1port.keras_model.blueprint.Spec, all layers.
+        checkpoint: tf1port.tf1.checkpoint.reader.Checkpoint. contents: its Inventory.
+    """
+    trained = {variable for spec in specs for variable in spec.sources.values()}
+    applied = {name: update for name, update in find_applied(graph).items() if name in trained}
+    kinds = {update.kind for update in applied.values()}
+    if len(kinds) != 1 or why_not(graph, specs):
+        return None
+    (name,) = kinds
+    notes: list[str] = []
+    unknown: dict[str, str] = {}
+    options, constant_names = _options(graph, applied, specs, checkpoint, notes, unknown)
+    names = slot_names(graph, applied, KINDS[name], contents)
+    sources = _sources(specs, names, KINDS[name], checkpoint, options)
+    sources = _scalable(sources, KINDS[name], notes, unknown)
+    powers = _by_powers(graph, applied, checkpoint, options, notes, unknown)
+    iterations = _iterations(checkpoint, contents.counters, powers, notes)
+    if iterations is None and name == "Adam":  # the others' updates do not depend on it
+        unknown["iterations"] = "are counted by nothing in the checkpoint"
+    if any(spec.kind == "Embedding" for spec in specs):
+        options |= _of_rows(name, options, notes, unknown)
+    if any(cell.family == "cudnn_gru" for spec in specs for cell in spec.cells):
+        notes.append(_TWO_BIASES)
+    return OptimizerSpec(
+        KINDS[name].keras,
+        options,
+        sources,
+        {spec.name: spec.mappings for spec in specs},
+        checkpoint.read,
+        iterations or 0,
+        notes,
+        [*_slot_variables(sources, contents), *dict.fromkeys(constant_names)],
+        unknown,
+    )
+
+
+def _options(graph, applied, specs, checkpoint, notes, unknown):
+    """The options of Keras' optimizer, and the variables that they are read from."""
+    options, constant_names = _constants(graph, applied, checkpoint, notes, unknown)
+    recurrent = any(spec.cells for spec in specs)
+    embeddings = [spec for spec in specs if spec.kind == "Embedding"]
+    tables = [name for spec in embeddings for name in spec.sources.values()]
+    options |= _clips(graph, applied, notes, unknown, recurrent=recurrent, tables=tables)
+    if _dtype(specs) == "float32":  # the shortest number of that float32
+        options = {name: _shortest(value) for name, value in options.items()}
+    if any(graph.nodes[update.node].attr["use_nesterov"].b for update in applied.values()):
+        options |= _looking_ahead(next(iter(applied.values())).kind, notes, unknown)
+    return options, constant_names
+
+
+def _scalable(sources, kind, notes, unknown):
+    """The sources of the slots; none where they are in units of an unknown learning rate."""
+    if kind.keras != "SGD" or "learning_rate" not in unknown or not sources:
+        return sources
+    notes.append("the slots of momentum are left out: they cannot be scaled by an unknown rate")
+    return {}
+
+
+def _slot_variables(sources, contents):
+    """TF1's variables of the slots, and the counters."""
+    roles = [by_role for layers in sources.values() for by_role in layers.values()]
+    counters = [contents.counters[key] for key in sorted(contents.counters)]
+    return [*(name for by_role in roles for name in by_role.values()), *counters]
+
+
+def _dtype(specs):
+    return str(next(value.dtype for spec in specs for value in spec.weights.values()))
+
+
+def _shortest(value):
+    """The float of the fewest digits that is the same float32."""
+    return float(str(np.float32(value))) if isinstance(value, float) else value
+
+
+def _constants(graph, applied, checkpoint, notes, unknown):
+    """The options of Keras' optimizer but for clipping, and the variables among their sources."""
+    kind = KINDS[next(iter(applied.values())).kind]
+    options, names = dict(kind.fixed), []
+    for argument, option in kind.options.items():
+        tensors = {graph.origin(_uncast(graph, o.arguments[argument])) for o in applied.values()}
+        options[option] = _value(graph, tensors, checkpoint, option, notes, unknown)
+        variables = {graph.variable(tensor) for tensor in tensors}
+        names += sorted(variables & checkpoint.shapes.keys())
+    return options, names
+
+
+def _clips(graph, applied, notes, unknown, *, recurrent, tables):
+    """The clipping option of Keras' optimizer, if the graph clips its gradients."""
+    clippings = [find_clipping(graph, update.arguments["grad"]) for update in applied.values()]
+    rows = rows_of(graph, clippings, tables)
+    options = clip_options(clippings, recurrent, rows=rows, notes=notes)
+    if options is None:
+        unknown["clipping"] = "or what else changes the gradients is none of Keras' optimizers'"
+    return options or {}
+
+
+def _of_rows(name, options, notes, unknown):
+    """The option that makes Keras' optimizer train an embedding as TF1's does.
+
+    Keras squares the gradients of single rows before it sums those of one row, TF1 after it. A
+    gradient that is clipped is a sum: this one never is as large as that (D20).
+    """
+    if not KINDS[name].slots:
+        return {}
+    if name in _WHOLE_TABLES:
+        return {} if {"global_clipnorm", "clipnorm"} & options.keys() else {"global_clipnorm": 1e9}
+    unknown["embedding"] = f"is trained by the rows of a batch in TF1, as {name} is there"
+    notes.append(
+        "of an embedding TF1 trains the rows of a batch alone, Keras all of it: training goes on a "
+        "little differently"
+    )
+    return {}
+
+
+def _looking_ahead(name, notes, unknown):
+    """The option of a momentum that looks ahead; Adam's is another optimizer in Keras."""
+    if name == "Momentum":
+        return {"nesterov": True}
+    unknown["class"] = "is an Adam that looks ahead (Nadam), which Keras' own is not"
+    notes.append("Adam's momentum looks ahead in the graph (Nadam): training goes on differently")
+    return {}
+
+
+def _value(graph, tensors, checkpoint, option, notes, unknown):
+    """A hyper-parameter: a constant of the graph, or a variable of the checkpoint.
+
+    tensors: its tensors, as the update ops of several variables have them.
+    """
+    values = {_single(graph, tensor, checkpoint, option, notes) for tensor in sorted(tensors)}
+    if len(values) == 1 and None not in values:
+        return values.pop()
+    several = None not in values
+    unknown[option] = "differs between variables" if several else "is computed or fed in the graph"
+    value = STAND_INS[option]
+    notes.append(f"{option} {unknown[option]}: {value} stands in for it, set your own")
+    return value
+
+
+def _single(graph, tensor, checkpoint, option, notes):
+    """The value of a hyper-parameter's tensor; None: it is known only when the graph runs."""
+    value = scalar(graph.constant(tensor))
+    variable = graph.variable(tensor)
+    if value is None and variable in checkpoint.shapes:
+        value = scalar(checkpoint.read(variable))
+        notes.append(f"{option} is {value:g}, the value of the variable {variable}")
+    return value
+
+
+def _uncast(graph, tensor):
+    """The input of a tensor's Cast: a graph in float64 casts its constants, which are float32."""
+    node = graph.node(graph.origin(tensor))
+    return graph.inputs(node)[0] if node is not None and node.op == "Cast" else tensor
+
+
+def _sources(specs, names, kind, checkpoint, options):
+    """TF1's variables that become Keras' slots, by slot, layer and role."""
+    sources: dict[str, dict[str, dict[str, str]]] = {}
+    for argument, slot in kind.slots.items():
+        if options.get(slot) == 0:
+            continue  # at a momentum of 0 Keras has no slot, TF1 one that is never read
+        for spec in specs:
+            learning = {role: v for role, v in spec.sources.items() if role not in AVERAGES}
+            by_role = {role: names.get(v, {}).get(argument) for role, v in learning.items()}
+            if set(by_role.values()) <= checkpoint.shapes.keys():  # else not trained, or not saved
+                sources.setdefault(slot, {})[spec.name] = by_role
+    return sources
+
+
+def _iterations(checkpoint, counters, powers, notes):
+    """The number of training steps: by Adam's powers of beta, the global step or the file's name.
+
+    powers: the count by the powers of beta, or None. Returns None where nothing counts the steps.
+    """
+    step = int(checkpoint.read(counters["global_step"])) if "global_step" in counters else None
+    if powers is not None:
+        if step not in (None, powers):
+            notes.append(
+                f"iterations is {powers}, of Adam's powers of beta: the global step is {step}"
+            )
+        return powers
+    if step is not None:
+        return step
+    number = re.search(r"-(\d+)$", checkpoint.prefix)
+    if number:
+        notes.append(
+            f"iterations is {number[1]}, of the checkpoint's name: no variable counts them"
+        )
+        return int(number[1])
+    notes.append("iterations is 0: nothing in the checkpoint counts them")
+    return None
+
+
+def _by_powers(graph, applied, checkpoint, options, notes, unknown):
+    """The number of training steps by Adam's powers of beta; None: unknown, or they disagree.
+
+    The power of beta_1 is 0 in float32 after some hundreds of steps, that of beta_2 later.
+    """
+    arguments = next(iter(applied.values())).arguments
+    found = []
+    for beta, power in (("beta_1", "beta1_power"), ("beta_2", "beta2_power")):
+        variable = graph.variable(_uncast(graph, arguments[power])) if power in arguments else None
+        if variable in checkpoint.shapes and beta not in unknown:
+            found.append(count_of_power(options[beta], checkpoint.read(variable)))
+    known = [count for count in found if count is not None]
+    exact = {count.steps for count in known if count.exact}
+    steps = exact if len(exact) == 1 else {count.steps for count in known}
+    if len(steps) > 1:
+        counts = " and ".join(map(str, sorted(steps)))
+        notes.append(f"Adam's powers of beta give two counts of steps, {counts}: neither is used")
+    return steps.pop() if len(steps) == 1 else None

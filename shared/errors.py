@@ -1,4 +1,9 @@
-"""The one exception whose message is for the user."""
+"""The one exception whose message is for the user, and what others tell of the disk."""
+
+import errno
+import os
+
+_OF_DISKS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO)
 
 
 class UserError(Exception):
@@ -6,3 +11,15 @@ class UserError(Exception):
 
     The command lines print it on standard error and leave with exit code 2.
     """
+
+
+def disk_reason(error):
+    """What of the disk an exception tells of; None where it tells of something else.
+
+    TensorFlow's own exceptions are no OSErrors, but quote the system's words.
+    """
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if not isinstance(error, Exception) or isinstance(error, UserError):
+        return None
+    return next((words for words in map(os.strerror, _OF_DISKS) if words in str(error)), None)

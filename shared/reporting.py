@@ -2,9 +2,11 @@
 
 import os
 import sys
+import threading
 import traceback
+from contextlib import contextmanager
 
-from shared.errors import UserError
+from shared.errors import UserError, disk_reason
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 INTERNAL = 4  # not 1, Python's own after a traceback: that is the code of two sides that differ
@@ -17,7 +19,8 @@ def reporting(command):
     That is the command's own, 2 after a UserError, INTERNAL after any other exception.
     """
     try:
-        return command() or 0
+        with _short_errors_of_threads():
+            return command() or 0
     except UserError as error:
         print("error: %s" % error, file=sys.stderr)
         return 2
@@ -28,6 +31,29 @@ def reporting(command):
             traceback.print_exc()
         print(_internal_error(error), file=sys.stderr)
         return INTERNAL
+
+
+@contextmanager
+def _short_errors_of_threads():
+    """While entered, an exception that ends a thread becomes one line as well.
+
+    Or none, where it is the disk's: TensorFlow writes events in a thread, and whoever waits for it
+    raises the same.
+    """
+    former = getattr(threading, "excepthook", None)  # since Python 3.8
+
+    def report(arguments):
+        if os.environ.get(TRACEBACK):
+            former(arguments)
+        elif not disk_reason(arguments.exc_value):
+            print(_internal_error(arguments.exc_value), file=sys.stderr)
+
+    threading.excepthook = report
+    try:
+        yield
+    finally:
+        if former:
+            threading.excepthook = former
 
 
 def _internal_error(error):

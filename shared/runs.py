@@ -13,7 +13,6 @@ at any moment.
 """
 
 import dataclasses
-import errno
 import json
 import os
 import shlex
@@ -22,7 +21,7 @@ import numpy as np
 
 from shared import checkpoints, locks
 from shared.config import CONFIGS
-from shared.errors import UserError
+from shared.errors import UserError, disk_reason
 from shared.files import read_npz, remove, replacing, write_json
 
 # TensorBoard tags: the same on both sides, so that one TensorBoard shows them over each other.
@@ -35,9 +34,6 @@ _CONFIG, _RESULT, _STEPS, _LOG, _EVENTS = (
     "log.txt",
     "events",
 )
-
-
-_OF_DISKS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO)
 
 
 class Run:
@@ -76,7 +72,7 @@ class Run:
         lock, self._lock = self._lock, None
         if lock:
             lock.release()
-        reason = _reason(error)
+        reason = disk_reason(error)
         if reason:
             raise self._stopped(reason) from error
 
@@ -318,18 +314,6 @@ def _recorded_config(run):
         return (run.result() or {}).get("config")
     except UserError:
         return None
-
-
-def _reason(error):
-    """What of the disk an exception tells of; None where it tells of something else.
-
-    TensorFlow's own exceptions are no OSErrors, but quote the system's words.
-    """
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    if not isinstance(error, Exception) or isinstance(error, UserError):
-        return None
-    return next((words for words in map(os.strerror, _OF_DISKS) if words in str(error)), None)
 
 
 def _unwritable(path, error):

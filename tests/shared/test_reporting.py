@@ -1,6 +1,9 @@
 """How a command ends: exit codes, and one line on standard error for whatever it raises."""
 
+import errno
 import json
+import sys
+import threading
 
 import pytest
 
@@ -49,3 +52,30 @@ def test_the_traceback_is_shown_on_demand(capsys, monkeypatch):
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "Traceback (most recent call last):"
     assert lines[-1].startswith("internal error: KeyError: 'x' (tests/shared/")
+
+
+def in_a_thread(error):
+    def command():
+        thread = threading.Thread(target=raising(error))
+        thread.start()
+        thread.join()
+
+    return command
+
+
+@pytest.mark.skipif(sys.version_info < (3, 8), reason="threads report by themselves there")
+@pytest.mark.parametrize(
+    ("error", "starts"),
+    [
+        (KeyError("x"), ["internal error: KeyError: 'x' ("]),
+        (OSError(errno.ENOSPC, "No space left on device"), []),
+        (IndexError("events.out; No space left on device"), []),
+    ],
+)
+def test_a_thread_leaves_no_traceback(capsys, error, starts):
+    former = threading.excepthook
+    assert reporting(in_a_thread(error)) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert [line[: len(start)] for line, start in zip(lines, starts)] == starts
+    assert len(lines) == len(starts)
+    assert threading.excepthook is former

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
         compare,
         controls,
         convert,
+        draft_map,
         inspect,
         load_port,
+        load_weights,
         prove,
         reverse,
         scan,
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
         Controls,
         Converted,
         Inspection,
+        LoadedWeights,
+        MapDraft,
         Reversed,
         Scan,
         Verification,
@@ -43,16 +47,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "inspect", "convert", "reverse", "verify",
-    "compare", "prove", "controls", "load_port", "scan",
+    "draft_map", "load_weights", "compare", "prove", "controls", "load_port", "scan",
     "Inspection", "Converted", "Reversed", "Verification", "Comparison", "Controls", "Scan",
+    "MapDraft", "LoadedWeights",
     "Port", "Side", "State", "Traits", "NotOffered", "NotApplicable",
     "Outcome", "UserError",
 ]  # fmt: skip
 
 _API = (
     "inspect", "convert", "reverse", "verify", "compare", "prove", "controls", "load_port", "scan",
+    "draft_map", "load_weights",
 )  # fmt: skip
-_RESULTS = ("Inspection", "Converted", "Reversed", "Verification", "Comparison", "Controls", "Scan")
+_RESULTS = (
+    "Inspection", "Converted", "Reversed", "Verification", "Comparison", "Controls", "Scan",
+    "MapDraft", "LoadedWeights",
+)  # fmt: skip
 _SIDES = ("Side", "State", "NotOffered", "NotApplicable")
 _HOMES = {
     **dict.fromkeys(_API, "tf1port.api"),

@@ -31,6 +31,7 @@ def _run(argv):
     if arguments.command == "scan":
         return _scan(arguments)
     commands = {"inspect": _inspect, "convert": _convert, "verify": _verify, "compare": _compare}
+    commands |= {"map": _map, "load": _load}
     result, *wrote = commands[arguments.command](arguments)
     if arguments.json:  # json.dumps escapes control characters in names
         print(json.dumps(result.to_json(), indent=1))
@@ -53,6 +54,21 @@ def _convert(arguments):
 def _verify(arguments):
     options = {"steps": arguments.steps, **_reading(arguments)}
     return [api.verify(arguments.checkpoint, arguments.keras_file, **options)]
+
+
+def _map(arguments):
+    options = {"overwrite": arguments.overwrite, **_own_model(arguments)}
+    return [api.draft_map(arguments.checkpoint, arguments.keras_file, arguments.to, **options)]
+
+
+def _load(arguments):
+    files = (arguments.checkpoint, arguments.keras_file, arguments.map, arguments.to)
+    return [api.load_weights(*files, partial=arguments.partial, **_own_model(arguments))]
+
+
+def _own_model(arguments):
+    """How to read a model of the user's own."""
+    return {"trust": arguments.trust, "imports": getattr(arguments, "import")}
 
 
 def _scan(arguments):

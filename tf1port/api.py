@@ -1,4 +1,4 @@
-"""The functions of tf1port. The commands call them; each imports what it needs when it is called.
+"""The functions of tf1port, which the commands call; each imports its modules when it is called.
 
 They run in the caller's process. A third party's files are safer with the commands, which run in
 a process of their own with limits: see SECURITY.md.
@@ -13,6 +13,8 @@ from tf1port.results import (
     Controls,
     Converted,
     Inspection,
+    LoadedWeights,
+    MapDraft,
     Reversed,
     Scan,
     Verification,
@@ -66,8 +68,8 @@ def convert(
     Args:
         checkpoint: its prefix or folder; the graph in its `.meta` says what the model is.
         to: path of FILE.keras.
-        trust: also take a graph whose ops run Python or touch files.
-        averages: take the moving averages of the variables in their place.
+        trust: also accept a graph whose ops run Python or access files.
+        averages: use the moving averages of the variables instead of these.
         forget_bias, activation: of all cells, where there is no `.meta`.
         map: a TOML file with the layers after the cells, where none are found.
         outputs: the graph's tensors that the model should give; by default what its loss is
@@ -81,9 +83,9 @@ def convert(
     from tf1port.conversion.convert import convert as write
 
     options = _reading(trust, averages, forget_bias, activation, map, outputs)
-    found = write(checkpoint, to, **options)
-    diagram = tuple(conversion_report.diagram(found))
-    return Converted(to, conversion_report.report(found), diagram)
+    conversion = write(checkpoint, to, **options)
+    diagram = tuple(conversion_report.diagram(conversion))
+    return Converted(to, conversion_report.report(conversion), diagram)
 
 
 def reverse(keras_file: str, to: str, *, rest: str | None = None, trust: bool = False) -> Reversed:
@@ -144,6 +146,64 @@ def verify(
     )
 
 
+def draft_map(
+    checkpoint: str,
+    keras_file: str,
+    to: str = "map.toml",
+    *,
+    overwrite: bool = False,
+    trust: bool = False,
+    imports: Sequence[str] = (),
+) -> MapDraft:
+    """Drafts the map of a user's own port, and writes it: what is unsure has a comment.
+
+    Layers and scopes are matched by shapes and kinds, then by names and order.
+
+    Args:
+        checkpoint: its prefix or folder; the graph in its `.meta` says what it is fed.
+        keras_file: path of the port's `.keras` file.
+        to: path of the map, a TOML file.
+        overwrite: replace a file of that name.
+        trust: also accept a graph whose ops run Python or access files, and layers that do.
+        imports: modules, or Python files, that register the model's own classes.
+
+    Raises:
+        UserError: a file is missing or damaged, or `to` exists or cannot be written.
+    """
+    from tf1port.comparison.drafting import writing
+
+    options: dict[str, Any] = {"overwrite": overwrite, "trust": trust, "imports": imports}
+    return MapDraft(**writing.draft_file(checkpoint, keras_file, to, **options))
+
+
+def load_weights(
+    checkpoint: str,
+    keras_file: str,
+    map: str,
+    to: str,
+    *,
+    partial: bool = False,
+    trust: bool = False,
+    imports: Sequence[str] = (),
+) -> LoadedWeights:
+    """Loads a checkpoint's weights, slots and step into a user's own model, and saves it.
+
+    Args:
+        checkpoint, keras_file, trust, imports: as for `draft_map`.
+        map: path of the TOML file that says which layer is which scope.
+        to: path of the `.keras` file with the loaded model.
+        partial: weights and slots of the model that get nothing stay as they are.
+
+    Raises:
+        UserError: a file is missing or damaged, or does not fit the others; something of the model
+            gets nothing, without `partial`; `to` cannot be written. Then it is as it was.
+    """
+    from tf1port.comparison.port import loading
+
+    options: dict[str, Any] = {"partial": partial, "trust": trust, "imports": imports}
+    return LoadedWeights(**loading.write_loaded(checkpoint, keras_file, map, to, **options))
+
+
 def load_port(
     legacy: str,
     modern: "str | keras.Model",
@@ -156,17 +216,17 @@ def load_port(
     only: Sequence[str] = (),
     imports: Sequence[str] = (),
 ) -> "Port":
-    """A port of one's own, to be proved: a TF1 checkpoint with its graph, and a Keras model.
+    """A user's own port, to be proved: a TF1 checkpoint with its graph, and a Keras model.
 
     Args:
         legacy: prefix or folder of the checkpoint.
         modern: path of a `.keras` file, or a keras.Model; compiled.
         map: path of the TOML file that says which layer is which scope.
-        load_weights: give the model the checkpoint's weights and optimizer state first.
-        trust: also take a graph whose ops run Python or touch files.
+        load_weights: load the checkpoint's weights and optimizer state into the model first.
+        trust: also accept a graph whose ops run Python or access files.
         seed: of the random batches.
         steps: of training; None: 200.
-        only: names of the checks and dtypes of which something is claimed; empty: of all.
+        only: names of the checks and dtypes that are claimed; empty: all.
         imports: modules, or Python files, that register the model's own classes.
 
     Raises:
@@ -183,11 +243,11 @@ def load_port(
 def compare(
     legacy: str, modern: "str | keras.Model", map: str, *, name: str = "port", **options: Any
 ) -> Comparison:
-    """Proves a port of one's own: a TF1 checkpoint with its graph against a Keras model.
+    """Proves a user's own port: a TF1 checkpoint with its graph against a Keras model.
 
     Args:
         legacy, modern, map, options: as for `load_port`.
-        name: what the report calls it.
+        name: its name in the report.
 
     Raises:
         UserError: as `load_port`.
@@ -202,12 +262,12 @@ def prove(
     command: str = "",
     on_check: "Callable[[Compared], None] | None" = None,
 ) -> Comparison:
-    """Proves a Port, which may be of sides of one's own.
+    """Proves a Port, which may be of a user's own sides.
 
     Args:
-        port: what is compared.
-        name, command: what the report calls it, and how to make it again.
-        on_check: takes each entry of the report that was compared, as soon as it is.
+        port: the two sides to be compared.
+        name, command: its name in the report, and the command that reproduces it.
+        on_check: called with each entry of the report that was compared, as soon as it is.
     """
     from tf1port.comparison.port import port as ports
 
@@ -215,7 +275,7 @@ def prove(
 
 
 def controls(port: "Port") -> Controls:
-    """Makes each known mistake in a Port on purpose, and says whether `prove` would notice it."""
+    """Makes each known mistake in a Port on purpose, and reports whether `prove` notices it."""
     from tf1port.comparison.controls import port as known
 
     return Controls(tuple(known.matrix(port)))

@@ -35,6 +35,15 @@ EXAMPLES = {
   python -m tf1port verify model.ckpt-100 model.keras --steps 20
   python -m tf1port verify model.ckpt-100 averaged.keras --averages
   python -m tf1port verify model.ckpt-100 model.keras --json | jq .passed""",
+    "map": """
+  python -m tf1port map model.ckpt-100 model.keras
+  python -m tf1port map model.ckpt-100 model.keras --to port.toml --overwrite
+  python -m tf1port map model.ckpt-100 own.keras --import my_layers.py
+  python -m tf1port map model.ckpt-100 model.keras --json | jq .unsure""",
+    "load": """
+  python -m tf1port load model.ckpt-100 model.keras --map map.toml --to trained.keras
+  python -m tf1port load model.ckpt-100 own.keras --map m.toml --to t.keras --import my_layers.py
+  python -m tf1port load model.ckpt-100 model.keras --map map.toml --to trained.keras --partial""",
     "scan": """
   python -m tf1port scan train.py models/ notebooks/
   python -m tf1port scan . --select S1            (what is recurrent)
@@ -140,8 +149,11 @@ def parser():
             "file cannot be read"
         )
     )
+    draft = add["map"]("draft the map of a port of your own: which layer is which scope")
+    load = add["load"]("load a checkpoint's weights and optimizer state into your own Keras model")
     _add_checkpoint_flags(inspect, convert, verify)
-    for sub in (inspect, convert, verify, compare):
+    _add_own_model_flags(draft, load)
+    for sub in (inspect, convert, verify, compare, draft, load):
         sub.add_argument("--json", action="store_true", help="the same for programs")
         _add_limits(sub)
     return made
@@ -189,14 +201,7 @@ def _add_compare_flags(compare):
     compare.add_argument(  # its name up to now
         "--carry", action="store_true", dest="load_weights", help=argparse.SUPPRESS
     )
-    compare.add_argument(
-        "--import",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        dest="import",
-        help="or FILE.py, which registers the model's own classes; may be given several times",
-    )
+    _add_import(compare)
     compare.add_argument(
         "--dtype", choices=("float32", "float64"), help="claim this one alone (default: both)"
     )
@@ -211,6 +216,34 @@ def _add_compare_flags(compare):
     )
     compare.add_argument("--seed", type=int, default=0, metavar="N", help="of random batches")
     compare.add_argument("--steps", type=int, metavar="N", help="of training (default: 200)")
+
+
+def _add_own_model_flags(draft, load):
+    for sub in (draft, load):
+        sub.add_argument("checkpoint", metavar="CKPT", help="its prefix, or its folder")
+        sub.add_argument("keras_file", metavar="MODEL.keras", help="the port: your own model")
+        sub.add_argument(
+            "--trust", action="store_true", help="take a graph that runs Python or touches files"
+        )
+        _add_import(sub)
+    draft.add_argument("--to", default="map.toml", metavar="MAP.toml", help="(default: map.toml)")
+    draft.add_argument("--overwrite", action="store_true", help="replace a file of that name")
+    load.add_argument("--map", metavar="MAP.toml", required=True, help="which layer is which scope")
+    load.add_argument("--to", metavar="FILE.keras", required=True, help="the loaded model")
+    load.add_argument(
+        "--partial", action="store_true", help="leave what gets nothing in the model as it is"
+    )
+
+
+def _add_import(sub):
+    sub.add_argument(
+        "--import",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        dest="import",
+        help="or FILE.py, which registers the model's own classes; may be given several times",
+    )
 
 
 def _add_scan_flags(scan):

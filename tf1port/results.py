@@ -236,6 +236,81 @@ class Controls:
 
 
 @dataclass(frozen=True)
+class MapDraft:
+    """A first map of a port, which was written as a file.
+
+    Attributes:
+        map_file: its path.
+        content: what it holds, by section.
+        places: how many layers and cells of the model have weights; matched: the names of those
+            that have an entry.
+        unsure: what of it may be wrong, a line each.
+        left_in_model, left_in_checkpoint: what is in no entry, a line each with its shape.
+        command: the one to give next.
+    """
+
+    map_file: str
+    content: Mapping[str, Any]
+    places: int
+    matched: Sequence[str]
+    unsure: Sequence[str]
+    left_in_model: Sequence[str]
+    left_in_checkpoint: Sequence[str]
+    command: str
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain dicts, lists, strings and numbers."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.matched)} of {self.places} layers of the model are matched"]
+        lines += _listed("unsure", self.unsure)
+        lines += _listed("in the model, without a scope", self.left_in_model)
+        lines += _listed("in the checkpoint, in no layer of the model", self.left_in_checkpoint)
+        then = "look at what is unsure, then" if self.unsure else "next"
+        return text([*lines, "", f"wrote {self.map_file}", f"{then}: {self.command}"])
+
+
+@dataclass(frozen=True)
+class LoadedWeights:
+    """A checkpoint that was loaded into a Keras model of the user's own.
+
+    Attributes:
+        keras_file: path of the file with the loaded model.
+        weights, slots: names in the model, such as "lstm/kernel" and "lstm/kernel/momentum".
+        step: the number of steps that its optimizer has taken; None: it has none that was loaded.
+        left_in_model: what of the model got nothing, by name; only with `partial`.
+        left_in_checkpoint: the variables that are in no layer and no optimizer of the model.
+        command: the one to give next.
+    """
+
+    keras_file: str
+    weights: Sequence[str]
+    slots: Sequence[str]
+    step: int | None
+    left_in_model: Sequence[str]
+    left_in_checkpoint: Sequence[str]
+    command: str
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain dicts, lists, strings and numbers."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        step = "no step" if self.step is None else f"step {self.step}"
+        lines = [f"loaded {len(self.weights)} weights, {len(self.slots)} slots, {step}"]
+        lines += _listed("in the model, as before", self.left_in_model)
+        lines += _listed("in the checkpoint, not loaded", self.left_in_checkpoint)
+        return text([*lines, "", f"wrote {self.keras_file}", f"next: {self.command}"])
+
+
+def _listed(title: str, lines: Iterable[str]) -> list[str]:
+    """Lines below a title; none where there are none."""
+    indented = [f"  {line}" for line in lines]
+    return ["", title, *indented] if indented else []
+
+
+@dataclass(frozen=True)
 class Scan:
     """Where programs use TF1 and Keras 2, and what becomes of it.
 

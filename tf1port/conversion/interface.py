@@ -25,7 +25,8 @@ _SAME = PASSING | {"Reshape", "Squeeze", "ExpandDims"}
 _ASIDE = {"NoOp", "HistogramSummary", "ScalarSummary", "MergeSummary", "SaveV2", "Save", "Print"}
 _ASIDE |= {"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "IsVariableInitialized", "Assert"}
 _ASIDE |= {"VarIsInitializedOp", "VariableShape"}
-_UPDATE = re.compile("(Resource)?(Sparse)?Apply|Assign|TensorArray|(Resource)?Scatter|Stack|Enter$")
+_UPDATE = re.compile("(Resource)?(Sparse)?Apply|Assign|(Resource)?Scatter")
+_INNER = re.compile("TensorArray|Stack|Enter$")  # of loops
 _APPLY = re.compile("(Resource)?(Sparse)?Apply")
 _LOOP = {"Switch", "Merge", "NextIteration", "LoopCond"}
 _NO_ENDS = _LOOP | VARIABLES | PASSING
@@ -144,12 +145,13 @@ def _ends(graph: Graph, made: set[str]) -> list[str]:
     hidden = _of_gradients(graph) | (graph.inference.scaling if graph.inference else set())
     for name in graph.nodes:
         node = graph.nodes[name]
-        if name not in made or name in hidden or _is_aside(node) or node.op in _NO_ENDS:
+        if name not in made or name in hidden or node.op in _NO_ENDS or _INNER.match(node.op):
             continue
         users = [user for tensor in graph.outputs(node) for user in graph.consumers(tensor)]
         if all(user.op in _ASIDE for user in users):
             found.append(f"{name}:0")
-    return found
+    states = [name for name in found if graph.nodes[_node(name)].op == "Exit"]
+    return [name for name in found if name not in states] or found
 
 
 def _of_gradients(graph: Graph) -> set[str]:
@@ -167,7 +169,8 @@ def _ends_of_losses(graph: Graph) -> list[str]:
     made = _made_of_variables(graph)
     begins = [node for node in graph.nodes.values() if node.name in made]
     begins = [node for node in begins if is_loss(graph, node, made)]
-    after = _ahead(graph, [name for node in begins for name in graph.outputs(node)])
+    after = {node.name for node in begins}
+    after |= _ahead(graph, [name for node in begins for name in graph.outputs(node)])
     return [name for name in _ends(graph, made) if _node(name) in after]
 
 
@@ -257,7 +260,7 @@ def _made_of_variables(graph: Graph) -> set[str]:
     """The names of the nodes whose outputs depend on variables of real numbers."""
     variables = [node for node in graph.nodes.values() if node.op in VARIABLES]
     starts = [f"{node.name}:0" for node in variables if node.attr["dtype"].type in _REAL]
-    return _ahead(graph, starts, past=lambda node: node.op not in _LOOP and _is_aside(node))
+    return _ahead(graph, starts, past=_is_aside)
 
 
 def _ahead(graph: Graph, tensors: Iterable[str], *, past: Any = lambda node: False) -> set[str]:

@@ -199,4 +199,7 @@ def _as_compare_finds(
             continue
         if name is not None:
             found[key] = name.removesuffix(":0")
+    layers = [entry.name for entry in weights.entries if entry.cell is None]
+    if head.layer not in layers and len(opened.interface.outputs) > 1:
+        found.pop("logits", None)  # it is not what the model's own last layer makes
     return found

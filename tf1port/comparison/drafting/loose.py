@@ -45,7 +45,7 @@ def match_loose(
     """
     everything = [shape for place in places for shape in place.shapes.values()]
     loose = Loose(names, shapes, everything.count)
-    found = []
+    tables, found = list(tables), []
     for place in places:
         tries = [_of_keras, _of_scope, _of_shapes] if place.signatures else [_by_role]
         tries += [functools.partial(_tied, tables=tables)]
@@ -53,6 +53,7 @@ def match_loose(
         if made is not None:
             found.append(made)
             loose = loose.without(made.variables)
+            tables += made.variables if "embeddings" in place.shapes else ()
     return found
 
 

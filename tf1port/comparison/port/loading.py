@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import keras
 
+from tf1port.comparison.port.commands import compare_command
 from tf1port.comparison.port.making import Making
 from tf1port.comparison.port.port_map import load_map
 from tf1port.comparison.sides import copying
@@ -13,7 +14,7 @@ from tf1port.comparison.sides.keras import KerasSide
 from tf1port.comparison.sides.program import Program
 from tf1port.comparison.sides.protocol import NotOffered, State
 from tf1port.errors import UserError
-from tf1port.keras_model import layer_weights
+from tf1port.keras_model import layer_weights, saving
 from tf1port.keras_model.loading import import_modules, open_model
 
 _SHOWN = 3  # names that a refusal has
@@ -61,6 +62,26 @@ def load_file(
     program = Program(checkpoint, trust=trust)
     making = Making(program, model, port_map, seed=0, steps=1)
     return model, load_into(model, making.first, example=making.example, partial=partial)
+
+
+def write_loaded(
+    checkpoint: str, keras_file: str, map_file: str, to: str, *, partial: bool = False, **how: Any
+) -> dict[str, Any]:
+    """Loads as `load_file` and writes the model; returns fields of tf1port.results.LoadedWeights.
+
+    Args:
+        to: path of the `.keras` file. how: `trust` and `imports`.
+
+    Raises:
+        UserError: as `load_file`, or `to` cannot be written: then it is as it was.
+    """
+    if not to.endswith(".keras"):
+        raise UserError(f"--to is {to}: give a file that ends in .keras")
+    saving.check_target(to)
+    model, loaded = load_file(checkpoint, keras_file, map_file, partial=partial, **how)
+    saving.write(model, to)
+    command = compare_command(checkpoint, to, map_file, **how)
+    return {"keras_file": to, **loaded._asdict(), "command": command}
 
 
 def load_into(

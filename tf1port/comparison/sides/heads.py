@@ -33,7 +33,8 @@ def find_head(program: Any, entries: Any, head: Head) -> str | None:
         entries: of a tf1port.comparison.sides.weight_map.WeightMap.
     """
     graph = program.graph
-    sources: Any = next((entry.sources for entry in entries if entry.name == head.layer), {})
+    layers = {entry.name: entry for entry in entries if entry.cell is None}  # no cell is a head
+    sources: Any = layers[head.layer].sources if head.layer in layers else {}
     if "kernel" not in sources or sources.keys() - {"kernel", "bias"}:
         return _as_convert_finds(program)
     nodes = products(graph, sources["kernel"].name)

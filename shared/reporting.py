@@ -43,7 +43,7 @@ def _short_errors_of_threads():
     former = getattr(threading, "excepthook", None)  # since Python 3.8
 
     def report(arguments):
-        if os.environ.get(TRACEBACK):
+        if former and os.environ.get(TRACEBACK):
             former(arguments)
         elif not disk_reason(arguments.exc_value):
             print(_internal_error(arguments.exc_value), file=sys.stderr)

@@ -115,7 +115,7 @@ def test_inputs_that_the_graph_computes_are_not_proved(untranslated, tmp_path, c
     code, report = verified(capsys, prefix, target)
     assert code == 3
     assert report["outcome"] == "not proved"
-    assert "what the graph makes" in report["verdict"]
+    assert "the ops that compute" in report["verdict"]
     assert all(check["passed"] for check in report["checks"])
 
 
@@ -127,7 +127,7 @@ def test_outputs_that_go_on_are_named_as_left_out(untranslated, tmp_path):
     code, target = converted(saved(tmp_path, halved, head=False), tmp_path)
     assert code == 0
     model_map = map_of(target)
-    assert model_map["left_out"] == ["what halved makes of the outputs"]
+    assert model_map["left_out"] == ["the op halved, which uses the outputs"]
     assert not model_map["complete"]
     assert list(model_map["outputs"].values()) == ["dense/BiasAdd:0"]
     assert model_map["inputs"] == {"inputs": {"tensor": "x:0"}}
@@ -181,7 +181,7 @@ def beyond(kind):
 def test_what_may_be_an_output_is_named_as_left_out(untranslated, tmp_path, kind):
     code, target = converted(saved(tmp_path, lambda: beyond(kind), head=False), tmp_path)
     assert code == 0
-    assert [line for line in map_of(target)["left_out"] if line.endswith("makes of the outputs")]
+    assert [line for line in map_of(target)["left_out"] if line.endswith(", which uses the outputs")]
 
 
 def normalized_last():
@@ -209,7 +209,7 @@ BESIDE = [normalized_last, normalized_hidden, mean_of_unrolled]
 def test_what_branches_off_before_the_outputs_is_named(untranslated, tmp_path, build):
     code, target = converted(saved(tmp_path, build), tmp_path)
     assert code == 0
-    assert [line for line in map_of(target)["left_out"] if line.endswith("makes of the outputs")]
+    assert [line for line in map_of(target)["left_out"] if line.endswith(", which uses the outputs")]
 
 
 def test_a_size_that_the_model_does_not_take_is_said(tmp_path, capsys):
@@ -259,7 +259,7 @@ def test_inputs_that_are_not_what_is_fed_are_not_proved(untranslated, tmp_path, 
     assert model_map["inputs"]["inputs"]["tensor"] != "x:0"
     code, report = verified(capsys, prefix, target)
     assert code == 3
-    assert "what the graph makes" in report["verdict"]
+    assert "the ops that compute" in report["verdict"]
 
 
 def lengths_reversed():

@@ -65,7 +65,7 @@ def end_to_end(conversion: Conversion, model, weights, unproved, *, computed=Non
     elif conversion.ends is not None:
         cell_inputs = dict(zip(("inputs", "lengths"), conversion.ends.model_tensors, strict=True))
         unproved.extend(
-            f"what the graph makes {cell_inputs[name]} of" for name in sorted(run.computed)
+            f"the ops that compute {cell_inputs[name]}" for name in sorted(run.computed)
         )
 
 

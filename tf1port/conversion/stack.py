@@ -59,20 +59,20 @@ class Conversion(NamedTuple):
         """A line for each part of the program that the model lacks; empty: it is complete."""
         lines = [f"the variable {name}" for name in self.blueprint.unused]
         if self.ends is None:
-            return [*lines, "whatever stands around the cells, which no graph tells"]
+            return [*lines, "the layers around the cells, which are unknown without a graph"]
         entries: dict[str, Entry | None] = {"inputs": self.ends.inputs}
         entries |= {"lengths": self.ends.lengths} if self.blueprint.masked else {}
         lines += [
-            f"what makes the {kind} {entry.tensor} in the graph"
+            f"the ops that compute the {kind} {entry.tensor}"
             for kind, entry in entries.items()
             if entry is not None and not entry.fed
         ]
         lines += self.unchecked
         layers = [layer for layer in self.network.recurrent if layer.other_runs]
         again = {layer.cell.scope: layer.other_runs for layer in layers}
-        lines += [f"what else {scope} is run for, {n} times" for scope, n in again.items()]
+        lines += [f"the other runs of {scope}, {n} of them" for scope, n in again.items()]
         lines += [f"the dropout of {name}, which has one rate always" for name in self.ends.random]
-        return lines + [f"what {name} makes of the outputs" for name in self.ends.other_uses]
+        return lines + [f"the op {name}, which uses the outputs" for name in self.ends.other_uses]
 
 
 def _is_unused(graph: Graph, name: str) -> bool:

@@ -96,11 +96,11 @@ def _translated(
     }
     computed = set(behind(graph.nodes, tensors))
     lines = [f"the variable {name}" for name in unused]
-    lines += [f"what {name} makes of the outputs" for name in left_out(graph, computed)]
+    lines += [f"the op {name}, which uses the outputs" for name in left_out(graph, computed)]
     dropped = sorted(computed & graph.inference.always) if graph.inference else []
     lines += [f"the dropout of {name}, which has one rate always" for name in dropped]
     custom_gradients = sorted(n for n in computed if "_gradient_op_type" in graph.nodes[n].attr)
-    lines += [f"the gradient of its own that {name} has" for name in custom_gradients]
+    lines += [f"the custom gradient of {name}" for name in custom_gradients]
     translated = Translated(
         checkpoint, graph, program, inputs, output_tensors, contents.counters, notes, source, lines
     )

@@ -121,7 +121,7 @@ def test_what_comes_back_is_what_was(converted_case, tmp_path):
 def _rounded(name):
     """What may come back rounded: forget biases, and momentum that was a step in between."""
     if name.endswith("/Momentum"):
-        return "momentum there and back"
+        return "momentum, round trip"
     assert name.endswith(("/bias", "forget/beta")), name
     return "weights with forget bias"
 

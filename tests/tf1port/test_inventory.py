@@ -269,7 +269,7 @@ def test_what_an_average_keeps_for_its_start_is_no_slot():
     contents = group({**shapes, **more})
     assert contents.slots == contents.counters == {}
     assert [layer.kind for layer in contents.layers] == ["batch_normalization"]
-    assert set(contents.notes.values()) == {"what a running average keeps to correct its start"}
+    assert set(contents.notes.values()) == {"a variable of a running average, for its bias correction"}
 
 
 # the others

@@ -22,7 +22,7 @@ BOUNDS = {
     },
     4.5e-16: {
         "weights with forget bias": DOUBLE,
-        "momentum there and back": DOUBLE,
+        "momentum, round trip": DOUBLE,
     },
     1e-15: {
         "slots": DOUBLE,
@@ -67,7 +67,7 @@ BOUNDS = {
     },
     2.4e-07: {
         "weights with forget bias": SINGLE,
-        "momentum there and back": SINGLE,
+        "momentum, round trip": SINGLE,
         "cell states of a step": SINGLE,
     },
     1e-06: {

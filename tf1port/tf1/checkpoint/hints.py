@@ -26,7 +26,7 @@ def hint(name, shapes, *, cells, others):
     scope, _, leaf = name.rpartition("/")
     shape = shapes[name]
     if leaf in ("biased", "local_step"):
-        return "what a running average keeps to correct its start"
+        return "a variable of a running average, for its bias correction"
     if f"{scope}/recurrent_kernel" in shapes:
         return "of a tf.keras recurrent layer, whose gates are in Keras' order already"
     if not shape:

@@ -62,7 +62,7 @@ def find_ends(graph: Graph, network):
     inputs = entry(graph, tensor)
     outputs = output_tensors(graph, network)
     lengths = None if first.lengths is None else entry(graph, first.lengths)
-    # What a computed input depends on is outside of the model; what it is fed goes beside it.
+    # The dependencies of a computed input are outside of the model.
     cut = {_node(tensor), *([] if lengths is None else [_node(first.lengths)])}
     cut |= {_node(step.x) for step in first.steps if not network.before and first.inputs is None}
     inside, fed = behind(graph, outputs, cut=cut)

@@ -21,7 +21,7 @@ class RecurrentLayer(NamedTuple):
 
     cell: Cell
     constants: Constants
-    run: Run | None  # None where there is no graph, or one op of cuDNN stands for all cells
+    run: Run | None  # None where there is no graph, or one op of cuDNN runs all cells
     backward: bool = False
     other_runs: int = 0
 
@@ -100,7 +100,7 @@ def _refuse(layers: list[RecurrentLayer], reversed_: list[bool]) -> NoReturn:
         raise UnknownCell(
             f"inputs are read in reverse alone, which convert does not support: {scopes}"
         )
-    raise UnknownCell(f"these cells are not stacked one upon the other: {scopes}")
+    raise UnknownCell(f"these cells are no plain stack: {scopes}")
 
 
 def _chain(first: int, below: list[_Below], done: set[int]) -> list[int]:

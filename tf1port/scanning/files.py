@@ -21,7 +21,7 @@ def found(paths: Sequence[str], settings: Settings) -> list[str]:
     for path in paths:
         if not os.path.lexists(path):
             raise UserError(f"{path} is missing: give Python files, notebooks or folders")
-        every |= dict.fromkeys(_under(path, settings))
+        every |= dict.fromkeys(sorted(_under(path, settings)))
     return list(every)
 
 

@@ -16,7 +16,7 @@ from tf1port.scanning.idioms.idiom import Idiom
 # Folders of others.
 DEFAULT = ("__pycache__", "node_modules", "site-packages")
 KEYS = ("exclude", "ignore", "select")
-COMMENT = re.compile(r"#\s*tf1port:\s*ignore(?:\[([^\]]*)\])?")
+COMMENT = re.compile(r"#\s*tf1port:\s*ignore(?:\[([^\]]*)\]|(?!\w))")
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,13 @@ class Settings:
         return not self.select or idiom.id.startswith(self.select)
 
     def excludes(self, path: str) -> bool:
-        """Whether a file or folder is left out by its path or its name."""
-        inside = os.path.relpath(path, self.folder).replace(os.sep, "/")
-        name = os.path.basename(path)
-        return any(
-            fnmatch.fnmatch(inside, pattern.rstrip("/"))
-            or fnmatch.fnmatch(name, pattern.rstrip("/"))
-            for pattern in self.exclude
-        )
+        """Whether a file or folder, or one that it is in, is left out by its path or its name."""
+        if not self.exclude:
+            return False
+        words = os.path.relpath(path, self.folder).split(os.sep)
+        names = [*words, *("/".join(words[:count]) for count in range(2, len(words) + 1))]
+        patterns = [pattern.rstrip("/") for pattern in self.exclude]
+        return any(fnmatch.fnmatch(name, pattern) for name in names for pattern in patterns)
 
 
 def read(
@@ -96,7 +95,11 @@ def _table(paths: Sequence[str]) -> tuple[str, dict[str, object]]:
                 found = tomllib.load(file)
         except (OSError, ValueError) as error:
             raise UserError(f"{path} is not valid TOML: {error}") from None
-        table = found.get("tool", {}).get("tf1port", {}).get("scan", {})
+        table: object = found
+        for key in ("tool", "tf1port", "scan"):
+            table = table.get(key, {}) if isinstance(table, dict) else {}
+        if not isinstance(table, dict):
+            raise UserError(f"{path}: tool.tf1port.scan is {table!r}: give a table")
         unknown = sorted(set(table) - set(KEYS))
         if unknown:
             raise UserError(

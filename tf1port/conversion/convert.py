@@ -4,15 +4,10 @@ The model is compared with the graph before anything is written, and refused if 
 """
 
 import dataclasses
-import errno
-import functools
 import json
 import os
-import tempfile
-import zipfile
 from collections.abc import Mapping
-from contextlib import ExitStack
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
@@ -21,11 +16,10 @@ from tf1port.conversion.plan import read
 from tf1port.conversion.stack import Conversion
 from tf1port.conversion.translation.translated import Translated, read_translated
 from tf1port.errors import UserError
-from tf1port.files import replacing
-from tf1port.progress import progress
+from tf1port.files import replacing_all
+from tf1port.keras_model import saving
 from tf1port.tf1.graph.searching import guarded
 
-_CHUNK = 2**22  # bytes that are copied at a time
 _CHECKED = 2**25  # bytes of weights up to which a model is compared (it is upcast to float64)
 _UNCOMPARED = f"outputs, which convert compares up to {_CHECKED >> 20} MB of weights: verify does"
 
@@ -39,7 +33,7 @@ class Planned(NamedTuple):
 
 
 def convert(path: str, target: str, **options: Any) -> Conversion | Translated:
-    """Writes `target` (`.keras`), its source (`.py`) and its map (`.json`).
+    """Writes `target` (`.keras`), its source (`.py`) and, last, its map (`.json`).
 
     A graph that is layers before one stack of cells and layers after it is written as such; any
     other one is translated op by op, as far as its ops have counterparts in Keras.
@@ -54,9 +48,8 @@ def convert(path: str, target: str, **options: Any) -> Conversion | Translated:
     planned = _planned(path, options)
     planned.conversion.checkpoint.check()  # variables that belong to no layer as well
     try:
-        with ExitStack() as stack:  # all three or none
-            keras_file, source, map_file = (stack.enter_context(replacing(path)) for path in paths)
-            _save(planned.model, keras_file)
+        with replacing_all(paths) as (keras_file, source, map_file):
+            saving.save(planned.model, keras_file)
             with open(source, "w", encoding="utf-8") as file:
                 file.write(planned.source)
             with open(map_file, "w", encoding="utf-8") as file:
@@ -184,35 +177,11 @@ def _checked(conversion: Conversion, model: keras.Model) -> Conversion:
     return conversion._replace(unchecked=tuple(unchecked), ends=ends)
 
 
-def _save(model: keras.Model, path: str) -> None:
-    """Writes a `.keras` file by way of a folder, as Keras would build the archive in memory."""
-    prefix = f".part-{os.getpid()}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=os.path.dirname(path) or ".") as folder:
-        keras.saving.save_model(model, folder, zipped=False)
-        with zipfile.ZipFile(path, "w") as archive:
-            for entry in filter(os.DirEntry.is_file, os.scandir(folder)):
-                with archive.open(entry.name, "w", force_zip64=True) as target:
-                    with open(entry, "rb") as source:
-                        _copy(source, target, size=entry.stat().st_size)
-
-
-def _copy(source: IO[bytes], target: IO[bytes], *, size: int) -> None:
-    chunks = iter(functools.partial(source.read, _CHUNK), b"")
-    count = -(-size // _CHUNK)
-    for chunk in progress(chunks, "write", unit=f" × {_CHUNK >> 20} MB", total=count, delay=0.5):
-        target.write(chunk)
-
-
 def _paths(target: str) -> list[str]:
     """The files that a conversion writes; raises UserError where they cannot be written."""
-    if not target.endswith(".keras"):
-        raise UserError(f"--to is {target}: give a file that ends in .keras")
-    folder, stem = os.path.dirname(target) or ".", target[: -len(".keras")]
-    if not os.path.isdir(folder):
-        raise UserError(f"cannot write {target}: there is no folder {folder}, make it first")
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"cannot write {target}: {folder} is not yours to write to, choose another")
+    saving.check_keras_name(target)
+    stem = target.removesuffix(".keras")
     paths = [target, stem + ".py", stem + ".json"]
-    for path in filter(os.path.isdir, paths):
-        raise UserError(f"cannot write {path}: {os.strerror(errno.EISDIR)}, choose another --to")
+    for path in paths:
+        saving.check_target(path)
     return paths

@@ -1,5 +1,6 @@
 """Writes `.keras` files: whole, or not at all."""
 
+import errno
 import functools
 import os
 import tempfile
@@ -15,6 +16,12 @@ from tf1port.progress import progress
 _CHUNK = 2**22  # bytes that are copied at a time
 
 
+def check_keras_name(path: str) -> None:
+    """Raises UserError where a path is none of a `.keras` file, by which Keras knows it."""
+    if not path.endswith(".keras"):
+        raise UserError(f"--to is {path}: give a file that ends in .keras")
+
+
 def check_target(path: str) -> None:
     """Raises UserError where a file of a path cannot be written, before anything else is done."""
     folder = os.path.dirname(path) or "."
@@ -23,7 +30,7 @@ def check_target(path: str) -> None:
     if not os.access(folder, os.W_OK):
         raise UserError(f"cannot write {path}: {folder} is not yours to write to, choose another")
     if os.path.isdir(path):
-        raise UserError(f"cannot write {path}: it is a folder, choose another --to")
+        raise UserError(f"cannot write {path}: {os.strerror(errno.EISDIR)}, choose another --to")
 
 
 def write(model: keras.Model, path: str) -> None:
@@ -40,9 +47,9 @@ def write(model: keras.Model, path: str) -> None:
 
 
 def save(model: keras.Model, path: str) -> None:
-    """Writes a `.keras` file by way of a folder: otherwise Keras makes it in memory first."""
-    part = f".part-{os.getpid()}-"
-    with tempfile.TemporaryDirectory(prefix=part, dir=os.path.dirname(path) or ".") as folder:
+    """Writes a `.keras` file by way of a folder, as Keras would build the archive in memory."""
+    prefix = f".part-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=os.path.dirname(path) or ".") as folder:
         keras.saving.save_model(model, folder, zipped=False)
         with zipfile.ZipFile(path, "w") as archive:
             for entry in filter(os.DirEntry.is_file, os.scandir(folder)):

@@ -75,8 +75,7 @@ def write_loaded(
     Raises:
         UserError: as `load_file`, or `to` cannot be written: then it is as it was.
     """
-    if not to.endswith(".keras"):
-        raise UserError(f"--to is {to}: give a file that ends in .keras")
+    saving.check_keras_name(to)
     saving.check_target(to)
     model, loaded = load_file(checkpoint, keras_file, map_file, partial=partial, **how)
     saving.write(model, to)

@@ -269,7 +269,8 @@ def test_what_an_average_keeps_for_its_start_is_no_slot():
     contents = group({**shapes, **more})
     assert contents.slots == contents.counters == {}
     assert [layer.kind for layer in contents.layers] == ["batch_normalization"]
-    assert set(contents.notes.values()) == {"a variable of a running average, for its bias correction"}
+    note = "a variable of a running average, for its bias correction"
+    assert set(contents.notes.values()) == {note}
 
 
 # the others

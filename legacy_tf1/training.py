@@ -45,7 +45,7 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
         UserError: a loss is not finite, the run cannot be written, or the checkpoint does not fit
             the config.
     """
-    config, log = run.config, step_log.StepLog(run.config, run.say, final_tests)
+    config, log = run.config, step_log.StepLog(run.config, run.write_line, final_tests)
     with run, tf.Graph().as_default() as graph:
         tf.set_random_seed(config.seed)
         model = MODELS[config.model].build_model(config)

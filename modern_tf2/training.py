@@ -44,7 +44,7 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
         UserError: a loss is not finite, the run cannot be written, or the checkpoint does not fit
             the config.
     """
-    config, log = run.config, step_log.StepLog(run.config, run.say, final_tests)
+    config, log = run.config, step_log.StepLog(run.config, run.write_line, final_tests)
     keras.utils.set_random_seed(config.seed)
     with run, Interrupt() as interrupt:
         trainer = _Trainer(run, log)

@@ -104,8 +104,8 @@ class Run:
         """The folder of the TensorBoard events of "train" or "test"."""
         return self.file(_EVENTS, split)
 
-    def say(self, line):
-        """Prints a log line, unless the run is quiet, and keeps it in log.txt."""
+    def write_line(self, line):
+        """Prints a log line, unless the run is quiet, and appends it to log.txt."""
         if not self.quiet:
             print(line, flush=True)
         with open(self.file(_LOG), "a", encoding="utf-8") as file:

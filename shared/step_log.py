@@ -21,9 +21,9 @@ class StepLog:
         tests: one dict per test: epoch, step, loss, accuracy, min_accuracy.
     """
 
-    def __init__(self, config, say, final_tests=1):
+    def __init__(self, config, write_line, final_tests=1):
         self.config = config
-        self.say = say
+        self.write_line = write_line
         self.step = 0
         self.losses = np.zeros(config.total_steps, np.float32)
         self.accuracies = np.zeros(config.total_steps, np.float32)
@@ -117,7 +117,7 @@ class StepLog:
         epoch = -(-self.step // self.config.steps_per_epoch)
         test = dict(epoch=epoch, step=self.step, **statistics(losses, accuracies))
         self.tests.append(test)
-        self.say("epoch %(epoch)d  step %(step)5d  test  " % test + _NUMBERS % test)
+        self.write_line("epoch %(epoch)d  step %(step)5d  test  " % test + _NUMBERS % test)
         return test
 
     def summary(self):
@@ -158,7 +158,7 @@ class StepLog:
         self._line_start = self.step
         seconds = line["seconds_per_step"]
         timing = "" if seconds is None else "  %.5f s/step" % seconds
-        self.say("epoch %(epoch)d  step %(step)5d  train " % line + _NUMBERS % line + timing)
+        self.write_line("epoch %(epoch)d  step %(step)5d  train " % line + _NUMBERS % line + timing)
 
     def _seconds_per_step(self, end):
         """Seconds per step since the clock was set; None where only the first call was seen."""

@@ -341,8 +341,7 @@ def test_calibration_prints_what_the_tolerances_leave(ladders, tmp_path, monkeyp
 
     def prove(config, dataset, weights, *, dtype):
         seeds.append(config.seed)
-        found = passing(dtype=dtype, quantity="loss", max_abs=config.seed * 1e-9, bound=1e-6)
-        return found
+        return passing(dtype=dtype, quantity="loss", max_abs=config.seed * 1e-9, bound=1e-6)
 
     monkeypatch.setattr(proof, "prove", prove)
     assert main([*QUICK, "--calibrate", "--out", str(tmp_path)]) == 0

@@ -171,12 +171,12 @@ def test_progress_sees_every_row(dense, monkeypatch):
 
 def test_fused_kernels_are_tried_by_way_of_another(monkeypatch):
     """They have no float64; a ladder for them would need other wrong ports."""
-    made = []
-    monkeypatch.setattr(controls, "Bench", lambda legacy, *rest: made.append(legacy.args[0]))
+    used = []
+    monkeypatch.setattr(controls, "Bench", lambda legacy, *rest: used.append(legacy.args[0]))
     monkeypatch.setattr(controls, "CONTROLS", ())
     config = CONFIGS["row-lstm"](kernel="fused-cpu")
     assert controls.matrix(config, {}, []) == []
-    assert [one.kernel for one in made] == ["auto"]
+    assert [config.kernel for config in used] == ["auto"]
 
 
 def test_a_replay_answers_as_the_side_did(dense):

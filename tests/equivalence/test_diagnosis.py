@@ -84,7 +84,7 @@ def decaying(side):
     return wrong_models.optimized({"weight_decay": 0.01}, side)
 
 
-def said(pitfall, words=""):
+def named(pitfall, words=""):
     return f"{words or pitfall.name} ({pitfall.id})"
 
 
@@ -93,22 +93,22 @@ def test_a_map_of_weights_is_found_by_the_protocol_alone(config, weights, few, d
     def make(*arguments, **options):
         return Bare(of_modern(by_column)(*arguments, **options))
 
-    assert causes(config, weights, few, make, dtype=dtype) == [said(catalogue.BY_COLUMN)]
+    assert causes(config, weights, few, make, dtype=dtype) == [named(catalogue.BY_COLUMN)]
 
 
 @pytest.mark.parametrize(
     ("make", "cause"),
     [
-        (loaded(weight_changes.biases_dropped), said(catalogue.BIASES)),
-        (of_modern(unscaled), said(catalogue.UNSCALED)),
+        (loaded(weight_changes.biases_dropped), named(catalogue.BIASES)),
+        (of_modern(unscaled), named(catalogue.UNSCALED)),
         pytest.param(
             of_modern(configured(learning_rate=0.3)),
-            said(catalogue.LEARNING_RATE, "learning rate is 0.3, not 0.2"),
+            named(catalogue.LEARNING_RATE, "learning rate is 0.3, not 0.2"),
             marks=pytest.mark.slow,
         ),
         pytest.param(
             of_modern(decaying),
-            said(catalogue.WEIGHT_DECAY, "weights decay by 0.01 times the learning rate"),
+            named(catalogue.WEIGHT_DECAY, "weights decay by 0.01 times the learning rate"),
             marks=pytest.mark.slow,
         ),
     ],
@@ -224,8 +224,8 @@ def test_two_mistakes_at_once_are_found(digits):
         return weight_changes.gates_exchanged(weight_changes.forget_bias_dropped(weights))
 
     (cause,) = causes(config, weights, few, loaded(both))
-    gates = said(catalogue.GATE_ORDER, "gates in the order i, c, f, o for i, f, c, o")
-    assert cause == f"{said(catalogue.FORGET_BIAS)}; {gates}"
+    gates = named(catalogue.GATE_ORDER, "gates in the order i, c, f, o for i, f, c, o")
+    assert cause == f"{named(catalogue.FORGET_BIAS)}; {gates}"
 
 
 @pytest.mark.slow

@@ -26,8 +26,8 @@ class Beside(LegacySide):
     """A side that answers otherwise than what it exports."""
 
     def forward(self, images):
-        found = super().forward(images)
-        return {**found, "logits": found["logits"] + 0.001}
+        outputs = super().forward(images)
+        return {**outputs, "logits": outputs["logits"] + 0.001}
 
 
 @pytest.mark.slow

@@ -33,12 +33,12 @@ def small(config):
 def digest(pair):
     """A digest of all that a batch consists of: names, dtypes, shapes and bytes."""
     images, labels = pair
-    parts = images if isinstance(images, dict) else {"images": images}
-    found = hashlib.sha256()
-    for name, part in sorted({**parts, "labels": labels}.items()):
-        array = np.asarray(part)
-        found.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
-    return found.hexdigest()
+    arrays = images if isinstance(images, dict) else {"images": images}
+    sha = hashlib.sha256()
+    for name, array in sorted({**arrays, "labels": labels}.items()):
+        array = np.asarray(array)
+        sha.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
+    return sha.hexdigest()
 
 
 def planned(plan, split, config):
@@ -53,8 +53,8 @@ def test_every_batch_of_every_epoch_has_the_bytes_of_the_plan(model):
         expected = planned(batches.train_plan(config, epoch), DIGITS.full_train, config)
         options = {"epoch": epoch, "skip": 0, "count": config.steps_per_epoch}
         for pipeline, _ in SIDES.values():
-            made = pipeline.train_batches(DIGITS.full_train, config, **options)
-            assert [digest(pair) for pair in made] == expected
+            epoch_batches = pipeline.train_batches(DIGITS.full_train, config, **options)
+            assert [digest(pair) for pair in epoch_batches] == expected
         epochs.append(expected)
     assert all(one != other for one, other in pairwise(epochs))
 
@@ -74,10 +74,10 @@ def test_every_batch_of_a_test_has_the_bytes_of_the_plan(model):
 def test_a_training_is_fed_the_plan_of_each_epoch(side, config, tmp_path, monkeypatch):
     config = small(config)
     pipeline, training = SIDES[side]
-    plain, fed = pipeline.train_batches, []
+    plain, trained_on = pipeline.train_batches, []
 
     def recorded(split, config, **options):
-        fed.extend(digest(pair) for pair in plain(split, config, **options))
+        trained_on.extend(digest(pair) for pair in plain(split, config, **options))
         return plain(split, config, **options)
 
     monkeypatch.setattr(pipeline, "train_batches", recorded)
@@ -89,5 +89,5 @@ def test_a_training_is_fed_the_plan_of_each_epoch(side, config, tmp_path, monkey
         for epoch in range(EPOCHS)
         for one in planned(batches.train_plan(config, epoch), split, config)
     ]
-    assert len(fed) == config.total_steps
-    assert fed == expected[: config.total_steps]
+    assert len(trained_on) == config.total_steps
+    assert trained_on == expected[: config.total_steps]

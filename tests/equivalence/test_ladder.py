@@ -134,13 +134,13 @@ def test_a_port_that_resumes_wrongly_fails(resuming, name):
 def test_stock_powers_are_not_within_the_tolerance_of_tf1s(config, weights, batches):
     legacy = LegacySide(config, weights, dtype="float64")
     stock = ModernSide(config, weights, dtype="float64")
-    found = comparison.check(
+    result = comparison.check(
         "losses of 200 steps, TF1's powers",
         {"step": legacy.train_steps(batches)},
         {"step": stock.train_steps(batches)},
         dtype="float64",
     )
-    assert not found.passed
+    assert not result.passed
 
 
 def test_wrong_maps_of_a_side_are_noticed(config, weights):

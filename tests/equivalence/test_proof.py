@@ -19,15 +19,15 @@ def test_equal_values_are_moved_apart_and_no_others():
         "moving_variance": np.ones(7, "float32"),
     }
     before = {name: value.copy() for name, value in drawn.items()}
-    found = proof.without_constants(drawn, seed=3)
-    assert (found["kernel"] == drawn["kernel"]).all()
+    varied = proof.without_constants(drawn, seed=3)
+    assert (varied["kernel"] == drawn["kernel"]).all()
     for name in ("bias", "lstm/bias", "moving_variance"):
-        assert len(np.unique(found[name])) == drawn[name].size
-        assert 0 < np.abs(found[name] - drawn[name]).max() <= proof.DRAWN * (1 + 1e-5)
-        assert found[name].dtype == np.float32
+        assert len(np.unique(varied[name])) == drawn[name].size
+        assert 0 < np.abs(varied[name] - drawn[name]).max() <= proof.DRAWN * (1 + 1e-5)
+        assert varied[name].dtype == np.float32
     assert all((drawn[name] == before[name]).all() for name in drawn)
     again = proof.without_constants(drawn, seed=3)
-    assert all((again[name] == found[name]).all() for name in found)
+    assert all((again[name] == varied[name]).all() for name in varied)
 
 
 def test_a_fused_kernel_is_compared_in_float32_alone():
@@ -48,6 +48,6 @@ def test_initial_weights_are_those_of_a_legacy_training(tmp_path):
         run.quiet = True
         legacy_training.train(run, digits)
         trained_from = weights.load(run.file("initial_weights.npz"), config)
-        found = proof.initial_weights(config)
-        assert set(found) == set(trained_from)
-        assert all((found[name] == trained_from[name]).all() for name in found)
+        initial = proof.initial_weights(config)
+        assert set(initial) == set(trained_from)
+        assert all((initial[name] == trained_from[name]).all() for name in initial)

@@ -37,17 +37,17 @@ def train(side, dataset, folder, *, kernel, initial=None):
 
 @pytest.mark.parametrize(("side", "kernels"), [("legacy", KERNELS[1:]), ("modern", KERNELS)])
 def test_kernels_train_alike_and_as_well_as_they_should(side, kernels, dataset, tmp_path):
-    initial, found = None, {}
+    initial, results = None, {}
     for kernel in kernels:
         folder = tmp_path / kernel
-        found[kernel], start = train(side, dataset, folder, kernel=kernel, initial=initial)
+        results[kernel], start = train(side, dataset, folder, kernel=kernel, initial=initial)
         initial = initial or start
-    for epoch in zip(*found.values(), strict=True):
+    for epoch in zip(*results.values(), strict=True):
         if dataset.name == "mnist":
-            assert max(epoch) - min(epoch) <= KERNELS_APART, found
-    last = [accuracies[-1] for accuracies in found.values()]
-    assert max(last) - min(last) <= KERNELS_APART, found
-    assert min(last) >= LAST_AT_LEAST, found
+            assert max(epoch) - min(epoch) <= KERNELS_APART, results
+    last = [accuracies[-1] for accuracies in results.values()]
+    assert max(last) - min(last) <= KERNELS_APART, results
+    assert min(last) >= LAST_AT_LEAST, results
     if dataset.name == "mnist":
-        for accuracies in found.values():
-            assert FIRST_BAND[0] <= accuracies[0] <= FIRST_BAND[1], found
+        for accuracies in results.values():
+            assert FIRST_BAND[0] <= accuracies[0] <= FIRST_BAND[1], results

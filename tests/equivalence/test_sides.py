@@ -38,11 +38,11 @@ def test_tf_losses_takes_its_mean_in_float32(batch):
 @pytest.mark.parametrize("side", [LegacySide, ModernSide])
 def test_every_array_has_the_dtype_asked_for(side, batch):
     for dtype in ("float32", "float64"):
-        one = side(SMALL, random_weights(SMALL), dtype=dtype)
-        loss, gradients = one.gradients(*batch)
-        losses = one.train_steps([batch, batch])
+        model_side = side(SMALL, random_weights(SMALL), dtype=dtype)
+        loss, gradients = model_side.gradients(*batch)
+        losses = model_side.train_steps([batch, batch])
         arrays = {"loss": loss, "losses": losses, **gradients}
-        arrays.update(one.weights(), **one.slots(), **one.forward(batch[0]))
+        arrays.update(model_side.weights(), **model_side.slots(), **model_side.forward(batch[0]))
         assert {
             name: str(value.dtype) for name, value in arrays.items() if value.dtype != dtype
         } == {}
@@ -59,11 +59,11 @@ def test_keras_default_dtype_is_put_back(batch):
 @pytest.mark.parametrize("side", [LegacySide, ModernSide])
 def test_gradients_leave_the_statistics_alone(side):
     config = RowLSTMConfig(units=3, batch_size=4)
-    one = side(config, random_weights(config))
-    before = one.weights()
+    model_side = side(config, random_weights(config))
+    before = model_side.weights()
     images = np.random.RandomState(2).uniform(size=(4, 28, 28)).astype("float32")
-    one.gradients(images, np.arange(4))
-    after = one.weights()
+    model_side.gradients(images, np.arange(4))
+    after = model_side.weights()
     assert all((after[name] == before[name]).all() for name in before)
 
 

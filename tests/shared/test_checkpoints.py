@@ -22,7 +22,7 @@ PARTS = {"legacy": (".index", ".data-00000-of-00001", ".meta"), "modern": ("",)}
 
 def train(run):
     """Stands for a side's `train`: its checkpoint is the sum of the losses."""
-    run.quiet, log, total = True, StepLog(run.config, run.say), 0.0
+    run.quiet, log, total = True, StepLog(run.config, run.write_line), 0.0
     with run:
         if run.resumed:
             with open(run.checkpoint() + PARTS[run.side][0]) as file:

@@ -96,11 +96,11 @@ def test_a_run_opens_as_it_was(trained):
 def test_log_lines_are_printed_and_kept(tmp_path, capsys):
     run = create(tmp_path / "run")
     for line in ("one", "zwei – 2", "three"):
-        run.say(line)
+        run.write_line(line)
     assert capsys.readouterr().out == "one\nzwei – 2\nthree\n"
     assert (tmp_path / "run" / "log.txt").read_bytes() == "one\nzwei – 2\nthree\n".encode()
     run.cut_log(2)
-    run.say("four")
+    run.write_line("four")
     assert (tmp_path / "run" / "log.txt").read_bytes() == "one\nzwei – 2\nfour\n".encode()
     run.cut_log(5)
     assert (tmp_path / "run" / "log.txt").read_bytes() == "one\nzwei – 2\nfour\n".encode()

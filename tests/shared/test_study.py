@@ -39,7 +39,7 @@ class Trainer:
     def __call__(self, run, dataset, *, initial_weights):
         name = os.path.basename(run.path)
         self.calls.append((name, run.resumed, run.config, initial_weights))
-        log = StepLog(run.config, run.say)
+        log = StepLog(run.config, run.write_line)
         if run.resumed:
             log.restore(run, run.result()["steps"])
         else:

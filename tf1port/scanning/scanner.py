@@ -76,7 +76,7 @@ def scan(paths: Sequence[str], chosen: settings.Settings) -> Scanned:
         except NotRead as error:
             not_read.append(error)
         except RecursionError:
-            not_read.append(NotRead(path, "cannot be parsed (an expression is too deep)"))
+            not_read.append(NotRead(path, f"cannot be parsed ({sources.TOO_DEEP})"))
     efforts = {
         path: sum(order.POINTS[one.idiom.effort] for one in found)
         for path, found in findings.items()

@@ -17,18 +17,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MOST = 2_000_000  # bytes of source: what is longer was generated, or is data
-MOST_NOTEBOOK = 200_000_000  # bytes with its pictures
+MOST_OF_ALL = 200_000_000  # bytes of a file, with the pictures of a notebook
 # A file without one of these words is not parsed: nothing in it can be found.
 MENTIONS = re.compile(rb"tensorflow|keras|tflearn|sonnet|tf_slim|tensor2tensor|\btf\.")
+TOO_DEEP = "an expression is too deep"
 # What Python 3's parser says of Python 2.
 PYTHON_2 = re.compile(
     r"Missing parentheses in call to|multiple exception types must be parenthesized|"
-    r"leading zeros in decimal|inconsistent use of tabs|invalid decimal literal|"
-    r"expected 'except' or 'finally'"
+    r"leading zeros in decimal"
 )
-LOOKS_LIKE_2 = re.compile(
-    r"^\s*(print\s+[\"'\w]|except .*,\s*\w+:|exec\s+[\"'])|<>|\bur['\"]", re.M
-)
+# What the line has of which it says something else.
+LINE_OF_2 = re.compile(r"^\s*(print\s+[\"'\w]|exec\s+[\"'])|<>|\bur['\"]|\b\d+L\b|`")
 
 
 @dataclass(frozen=True)
@@ -79,23 +78,27 @@ def read(path: str) -> Source | None:
         raise NotRead(path, "holds NUL bytes: it is no source text (UTF-8 is expected)")
     if not MENTIONS.search(content):
         return None
+    _check_length(path, len(content), MOST)
     text = _decoded(path, content)
     return Source(path, _parsed(path, text), _lines(text))
 
 
 def _content(path: str) -> bytes:
-    most = MOST_NOTEBOOK if path.endswith(".ipynb") else MOST
     try:
-        found = os.stat(path)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
             raise NotRead(path, "is no regular file")
-        if found.st_size > most:
-            size = f"{found.st_size / 1e6:.1f} MB"
-            raise NotRead(path, f"has {size}: more than {most / 1e6:g} MB are not read, exclude it")
+        _check_length(path, status.st_size, MOST_OF_ALL)
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
         raise NotRead(path, f"cannot be opened ({error.strerror or error})") from None
+
+
+def _check_length(path: str, length: int, most: int) -> None:
+    if length > most:
+        size = f"{length / 1e6:.1f} MB"
+        raise NotRead(path, f"has {size}: more than {most / 1e6:g} MB are not read, exclude it")
 
 
 def _decoded(path: str, content: bytes) -> str:
@@ -115,17 +118,16 @@ def _parsed(path: str, text: str, *, where: str = "") -> ast.Module:
             return ast.parse(text)
     except SyntaxError as error:
         why = (error.msg or "it is damaged").partition(". Did you mean")[0]
-        if PYTHON_2.search(why) or LOOKS_LIKE_2.search(text):
+        if PYTHON_2.search(why) or LINE_OF_2.search(error.text or ""):
             reason = f"is Python 2, run 2to3 on it first ({why})"
         else:
             reason = f"is not valid Python ({why})"
         raise NotRead(path, f"{where}{reason}", 0 if where else error.lineno or 0) from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise NotRead(path, f"{where}cannot be parsed ({_line(error)})") from None
-
-
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(": ")
+    except (RecursionError, MemoryError):
+        raise NotRead(path, f"{where}cannot be parsed ({TOO_DEEP})") from None
+    except ValueError as error:  # surrogates, for one
+        why = str(error).partition("\n")[0]
+        raise NotRead(path, f"{where}cannot be parsed ({why})") from None
 
 
 def _lines(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tf1port.errors import printable
 from tf1port.scanning.report.form import Report
 from tf1port.scanning.report.terminal import effort, sentence, where
 
@@ -16,14 +17,17 @@ def text(report: Report) -> str:
         rows = [[row["id"], row["idiom"], row["places"], row["becomes"], row["effort"]]
                 for row in report["idioms"]]  # fmt: skip
         parts.append("## Summary\n\n" + _table(head, rows))
-        work = [[n, f"`{one['path']}`", effort(one)] for n, one in enumerate(report["order"], 1)]
+        work = [
+            [n, f"`{printable(one['path'])}`", effort(one)]
+            for n, one in enumerate(report["order"], 1)
+        ]
         parts.append(
             "## Order of work\n\nA file comes after those that it imports, then the least effort "
             "first.\n\n" + _table(("", "file", "places by effort"), work)
         )
         parts.append("## Places\n\n" + _places(report))
     if report["not_read"]:
-        rows = [[f"`{where(one)}`", one["reason"]] for one in report["not_read"]]
+        rows = [[f"`{where(one)}`", printable(one["reason"])] for one in report["not_read"]]
         parts.append("## Not read\n\n" + _table(("file", "reason"), rows))
     return "\n".join(parts)
 

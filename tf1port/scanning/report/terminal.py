@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 
+from tf1port.errors import printable
 from tf1port.scanning.report.form import Place, Report, Unread, Work
 from tf1port.tables import table
 
@@ -15,7 +16,7 @@ def lines(report: Report) -> list[str]:
     """Each place, the summary, the order of work, what could not be read."""
     found = [line for one in report["findings"] for line in _place(one)]
     parts = [found, _idioms(report), _order(report), _not_read(report), [sentence(report)]]
-    return "\n\n".join("\n".join(part) for part in parts if part).split("\n")
+    return [line for part in parts if part for line in ("", *part)][1:]
 
 
 def sentence(report: Report) -> str:
@@ -38,7 +39,7 @@ def where(one: Place | Unread) -> str:
     known: Mapping[str, object] = {**one}
     cell = f"cell {known['cell']}" if known.get("cell") else ""
     numbers = [str(known[key]) for key in ("line", "column") if known.get(key)]
-    return ":".join(filter(None, [one["path"], cell, *numbers]))
+    return ":".join(filter(None, [printable(one["path"]), cell, *numbers]))
 
 
 def effort(one: Work) -> str:
@@ -77,7 +78,7 @@ def _order(report: Report) -> list[str]:
 
 
 def _work(number: int, one: Work, width: int) -> list[str]:
-    begins, rest = f"{number:3}. {one['path']:{min(width, 50)}}", effort(one)
+    begins, rest = f"{number:3}. {printable(one['path']):{min(width, 50)}}", effort(one)
     if len(begins) + 2 + len(rest) <= WIDTH:
         return [f"{begins}  {rest}"]
     return [begins, f"     {rest}"]
@@ -86,5 +87,5 @@ def _work(number: int, one: Work, width: int) -> list[str]:
 def _not_read(report: Report) -> list[str]:
     if not report["not_read"]:
         return []
-    found = [f"{where(one)}: {one['reason']}" for one in report["not_read"]]
+    found = [f"{where(one)}: {printable(one['reason'])}" for one in report["not_read"]]
     return [f"not read: {counted(len(found), 'file')}", *found]

@@ -411,7 +411,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(trained, tmp_path, 
     code, lines, errors = command(side, *words, "--out", tmp_path / "run")
     assert (code, lines) == (2, [])
     assert errors == [
-        "error: the loss is nan at step 2 (images 5 to 14): lower --learning-rate (last checkpoint kept)"
+        "error: the loss is nan at step 2 (images 775 to 824): lower --learning-rate (last checkpoint kept)"
     ]
 
 

@@ -2,7 +2,16 @@
 
 import sys
 
-from shared import command_line
+from shared import command_line, startup
+
+
+def start():
+    """Imports TensorFlow and finds its devices, without the lines that its libraries write."""
+    with startup.quiet():
+        import keras  # noqa: F401
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
 
 
 def train(run, dataset, *, initial_weights):
@@ -51,7 +60,7 @@ def main(argv=None):
     """Runs one command and returns its exit code."""
     functions = {"train": train, "evaluate": evaluate, "predict": predict, "export": export}
     functions.update(study=train, time=train, kernel=kernel)
-    return command_line.main("modern", functions, argv, check=check)
+    return command_line.main("modern", functions, argv, check=check, start=start)
 
 
 if __name__ == "__main__":

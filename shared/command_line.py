@@ -20,7 +20,7 @@ from shared.flags import Parser, add_config_flags, add_data_flags, config_change
 from shared.reporting import reporting
 
 
-def main(side, functions, argv=None, *, check):
+def main(side, functions, argv=None, *, check, start):
     """Runs one command of a side and returns its exit code.
 
     Args:
@@ -32,9 +32,21 @@ def main(side, functions, argv=None, *, check):
         argv: the arguments after the program's name; None: those of this process.
         check: `check(config)`, which raises UserError where this machine cannot run a config; it is
             asked before a former run is replaced by a new one.
+        start: `start()`, which imports TensorFlow; it is called before any of these.
     """
-    functions = dict(functions, train=(functions["train"], check))
+    functions = {name: _started(function, start) for name, function in functions.items()}
+    functions["train"] = (functions["train"], _started(check, start))
     return reporting(lambda: _dispatch(side, functions, argv))
+
+
+def _started(function, start):
+    """The function, called after `start()`."""
+
+    def started(*arguments, **options):
+        start()
+        return function(*arguments, **options)
+
+    return started
 
 
 def _dispatch(side, functions, argv):

@@ -24,6 +24,7 @@ from tests.support.killed import (
     stopped_at_once,
     train_killed,
 )
+from tests.support.starting import start_of
 
 DIGITS = datasets.load_digits()
 # Two steps; `train` tests after each.
@@ -182,3 +183,7 @@ def test_checkpoints_between_two_tests_change_no_number(tmp_path, monkeypatch, p
     assert variables(plain / "model.keras") == variables(often / "model.keras")
     same = list(map(operator.eq, records(plain), records(often)))
     assert same == [True, False, True, True, False]  # all but the names of the checkpoint before
+
+
+def test_the_start_leaves_no_line_of_tensorflows():
+    assert start_of("modern_tf2") == (0, b"", b"")

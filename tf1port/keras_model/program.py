@@ -183,7 +183,8 @@ class Leaf(Producer):
 class Loop(Producer):
     """A loop over time steps, as a layer of its own.
 
-    sequences: read step by step, [T, ...]; `steps` are the values of one step.
+    sequences: read step by step, [T, ...]; `steps` are the values of one step. batch_major: the
+    sequences and outputs, by identity, that are [B, T, ...] instead.
     initial: the initial states; `states` are those before a step, `new_states` those after it.
     outputs: the values that are stacked over all steps. time: the number of the step. length: the
     number of steps. variables: TF1's by the name of the layer's weight. The values of the loop are
@@ -199,6 +200,7 @@ class Loop(Producer):
     outputs: list[Value]
     length: Size
     variables: dict[str, str] = field(default_factory=dict)
+    batch_major: set[int] = field(default_factory=set)
     spec: Spec | None = None
     scope: str = ""
 

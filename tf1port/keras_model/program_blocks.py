@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
-from tf1port.keras_model.program import Constant, Loop, Op, Producer, Sizes, Use, Value
+from tf1port.keras_model.program import (
+    Constant,
+    Dim,
+    Loop,
+    Op,
+    Producer,
+    Sizes,
+    Use,
+    Value,
+    dims_in,
+)
 
 
 def users_of(order, outputs):
@@ -29,9 +40,65 @@ def leaves(producer: Producer) -> Iterable[Value]:
             yield value
 
 
-def sized(value: Value) -> list[Value]:
-    """The tensors whose sizes a value is computed from."""
-    return list(leaves(value.producer))
+def _is_start(value: Value) -> bool:
+    """Whether a value is one number in some sizes, as the states of a loop are at its start."""
+    op = value.producer
+    made_of = (Sizes, Constant)
+    return (
+        isinstance(op, Op)
+        and op.op == "Fill"
+        and all(isinstance(operand.producer, made_of) for operand in op.operands)
+    )
+
+
+def starts(order: Iterable[Producer], users) -> set[int]:
+    """The ids of the ops that the layers of loops compute by themselves, as only these use them.
+
+    Args:
+        users: as users_of gives them.
+    """
+    loops = {id(loop): loop for loop in order if isinstance(loop, Loop)}
+    ops = {id(v.producer) for loop in loops.values() for v in loop.operands if _is_start(v)}
+    used_by = {key: [user for _, all_ in users[key].values() for user in all_] for key in ops}
+    return {key for key in ops if all(id(user) in loops for user in used_by[key])}
+
+
+def arguments(
+    values: Iterable[Value], within: AbstractSet[int] = frozenset()
+) -> tuple[list[Value], dict[Dim, tuple[Value, int]]]:
+    """What a layer takes to know some values and sizes.
+
+    Args:
+        within: the ids of the ops that the layer computes by itself, from sizes.
+
+    Returns: the tensors; the sizes that are those of an axis of one of them.
+    """
+    tensors: dict[tuple[int, int], Value] = {}
+    sizes: list[Value] = []
+    for value in values:
+        if isinstance(value.producer, Sizes):
+            sizes.append(value)
+        elif id(value.producer) in within:
+            sizes += value.producer.operands
+        elif not isinstance(value.producer, Constant):
+            tensors.setdefault((id(value.producer), value.port), value)
+    known: dict[Dim, tuple[Value, int]] = {}
+    for value in tensors.values():
+        for axis, size in enumerate(value.dims or ()):
+            if isinstance(size, Dim):
+                known.setdefault(size, (value, axis))
+    for dim in (dim for value in sizes for dim in _dims(value)):
+        if dim not in known:
+            tensors.setdefault((id(dim.value.producer), dim.value.port), dim.value)
+    return list(tensors.values()), known
+
+
+def _dims(value: Value) -> Iterable[Dim]:
+    """The sizes of tensors that sizes are computed from."""
+    producer = value.producer
+    return (
+        (dim for s in producer.sizes for dim in dims_in(s)) if isinstance(producer, Sizes) else ()
+    )
 
 
 def blocks_of(order: Sequence[Producer], is_dynamic: Callable[[Op], bool]) -> dict[int, list[Op]]:

@@ -13,6 +13,7 @@ from tf1port.keras_model.op_table.writing import number
 from tf1port.keras_model.program import (
     Arithmetic,
     Constant,
+    Dim,
     Input,
     Loop,
     Op,
@@ -44,6 +45,7 @@ class Body:
         self.order = order
         self.statements: list[tuple[str, str, Any]] = []
         self.weights: dict[str, str] = {}  # texts of variables of the layer's own
+        self.known_sizes: dict[Dim, tuple[Value, int]] = {}  # as an axis of an argument
 
     def lines(self, *, indent: int, returned: Sequence[Value] = ()) -> list[str]:
         """The statements as lines.
@@ -53,6 +55,8 @@ class Body:
         """
         blocks = blocks_of(self.order, self._is_dynamic) if self.functional else {}
         for producer in arranged(self.order, blocks):
+            if self.functional and id(producer) in self.source.within_loops:
+                continue
             if id(producer) in blocks:
                 self._block(blocks[id(producer)])
             elif isinstance(producer, Op):
@@ -101,7 +105,8 @@ class Body:
             return f" {size.operator} ".join(
                 f"({term})" if " " in str(term) else str(term) for term in terms
             )
-        return f"ops.shape({self.tensor(size.value)})[{size.axis}]"
+        value, axis = self.known_sizes.get(size, (size.value, size.axis))
+        return f"ops.shape({self.tensor(value)})[{axis}]"
 
     def operand(self, value: Value) -> Operand:
         """A value as an operand for the table of ops."""

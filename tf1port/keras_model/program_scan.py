@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from tf1port.keras_model.expressions import WIDTH
-from tf1port.keras_model.program import Constant, Loop, Value
+from tf1port.keras_model.program import Constant, Loop, Op, Value
 from tf1port.keras_model.program_body import Body
-from tf1port.keras_model.statements import row
+from tf1port.keras_model.statements import folded, row
 
 
 def scan(body: Body, loop: Loop) -> list[str]:
@@ -18,14 +18,15 @@ def scan(body: Body, loop: Loop) -> list[str]:
     stacked, and an output that is no state becomes one. It iterates over one sequence whose
     length may be unknown; further sequences are indexed by the number of the step.
     """
+    before = _computed_before(body, loop)
     states = [body.name(value) for value in loop.states]
     starts = [_start(body, value) for value in loop.initial]
-    sequences = [body.tensor(value) for value in loop.sequences]
+    sequences = [_time_major(loop, value, body.tensor(value)) for value in loop.sequences]
     first = sequences[0] if sequences else f"ops.arange({body.size(loop.length)})"
     steps = [body.name(value) for value in loop.steps]
     time = body.name(loop.time)
-    pairs = zip(steps[1:], sequences[1:], strict=True)
-    reads = [f"{name} = ops.take({text}, {time}, axis=0)" for name, text in pairs]
+    reads_of = zip(steps[1:], sequences[1:], strict=True)
+    reads = [f"{name} = ops.take({text}, {time}, axis=0)" for name, text in reads_of]
     step_lines = body.lines(indent=12, returned=[*loop.new_states, *loop.outputs])
     new_states = [body.tensor(value) for value in loop.new_states]
     places = [_state_index(body, value, states, starts, new_states) for value in loop.outputs]
@@ -34,7 +35,8 @@ def scan(body: Body, loop: Loop) -> list[str]:
         starts.append("ops.convert_to_tensor(0)")
         new_states.append(f"{time} + 1")
     returned = [f"finals[{index}]" for index in range(len(loop.initial))]
-    returned += [f"kept[{index}]" for index in places]
+    pairs = zip(loop.outputs, places, strict=True)
+    returned += [_time_major(loop, value, f"kept[{index}]") for value, index in pairs]
     returned = [returned[port] for port in sorted(body.source.users[id(loop)])]
     starts = [body.typed(text) for text in starts]  # which makes them longer
     targets = [
@@ -42,6 +44,7 @@ def scan(body: Body, loop: Loop) -> list[str]:
     ]
     call = _scan_call(targets, starts, first)
     lines = [
+        *before,
         f"        def step(states, {steps[0] if steps else time}):",
         *([f"            {row(states)} = states"] if states else []),
         *(f"            {line}" for line in reads),
@@ -55,8 +58,28 @@ def scan(body: Body, loop: Loop) -> list[str]:
     return [body.typed(line) for line in lines]
 
 
+def _computed_before(body: Body, loop: Loop) -> list[str]:
+    """The lines of what every step uses and the layer computes by itself, from sizes."""
+    lines = []
+    for value in loop.invariant:
+        op = value.producer
+        if isinstance(op, Op) and id(op) in body.source.within_loops:
+            call = body.translated(op).call
+            lines += folded(f"{body.name(value)} = {call}", 8)
+    return [*lines, ""] if lines else []
+
+
+def _time_major(loop: Loop, value: Value, text: str) -> str:
+    """The text of a sequence as [T, B, ...], or of a stacked output from that."""
+    return f"ops.swapaxes({text}, 0, 1)" if id(value) in loop.batch_major else text
+
+
 def _start(body: Body, value: Value) -> str:
     """A state at the start, as a tensor."""
+    op = value.producer
+    is_known = (id(op), value.port) in body.texts
+    if isinstance(op, Op) and not is_known and id(op) in body.source.within_loops:
+        return body.translated(op).call
     text = body.tensor(value)
     constant = isinstance(value.producer, Constant) and not text.startswith("ops.")
     return f'ops.convert_to_tensor({text}, dtype="{value.dtype}")' if constant else text
@@ -74,10 +97,9 @@ def _state_index(body: Body, value: Value, states, starts, new_states) -> int:
 
 
 def _scan_call(targets: Sequence[str], starts: Sequence[str], first: str) -> list[str]:
-    """The lines of the call of ops.scan, with the initial states on lines of their own if long."""
+    """The lines of the call of ops.scan, the initial states before it if long."""
     line = f"        {', '.join(targets)} = ops.scan(step, [{', '.join(starts)}], {first})"
     if len(line) <= WIDTH:
         return [line]
-    states = [f"            {text}," for text in starts]
     call = f"        {', '.join(targets)} = ops.scan(step, starts, {first})"
-    return ["        starts = [", *states, "        ]", call]
+    return [*folded(f"starts = [{', '.join(starts)}]", 8), call]

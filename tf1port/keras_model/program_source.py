@@ -12,16 +12,14 @@ from tf1port.keras_model import naming
 from tf1port.keras_model.expressions import WIDTH, docstring
 from tf1port.keras_model.program import (
     TRANSLATED,
-    Constant,
     Loop,
     Op,
     Program,
-    Sizes,
     Use,
     Value,
     in_order,
 )
-from tf1port.keras_model.program_blocks import leaves, sized, users_of
+from tf1port.keras_model.program_blocks import arguments, starts, users_of
 from tf1port.keras_model.program_body import Body, name_of
 from tf1port.keras_model.program_scan import scan
 from tf1port.keras_model.statements import folded, wrapped
@@ -63,6 +61,7 @@ class ProgramSource:
         self.layer_names = naming.layer_names(spec.name for spec in program.specs)
         self.order = in_order([*program.inputs, *program.outputs.values()])
         self.users = users_of(self.order, program.outputs.values())
+        self.within_loops = starts(self.order, self.users)
         self.texts: dict[tuple[int, int], str] = {}
         self._masked = any(
             "mask" in producer.keywords for producer in self.order if isinstance(producer, Use)
@@ -70,7 +69,8 @@ class ProgramSource:
 
     def text(self) -> str:
         """The file."""
-        body = Body(self, self.order, functional=True)
+        order = [producer for producer in self.order if id(producer) not in self.within_loops]
+        body = Body(self, order, functional=True)
         lines = self._model(body)
         variables = [
             spec for spec in self.program.specs if spec.call.function.endswith(".Variable")
@@ -132,12 +132,8 @@ class ProgramSource:
         """Writes the layer of a loop; returns the arguments of its call, in order."""
         assert loop.spec is not None
         body = Body(self, loop.inner, functional=False)
-        inputs: dict[tuple[int, int], Value] = {}
-        for value in loop.operands:
-            for leaf in [value] if not isinstance(value.producer, Sizes) else sized(value):
-                if not isinstance(leaf.producer, Constant):
-                    inputs.setdefault((id(leaf.producer), leaf.port), leaf)
-        arguments = [body.name(value) for value in inputs.values()]
+        inputs, body.known_sizes = arguments(loop.operands, self.within_loops)
+        parameters = [body.name(value) for value in inputs]
         weights = []
         for role, variable in loop.variables.items():
             shape = loop.spec.weights[role].shape
@@ -155,18 +151,17 @@ class ProgramSource:
             # Keras hands the name on from a configuration only to arguments called kwargs.
             lines += ["    def __init__(self, **kwargs):", "        super().__init__(**kwargs)"]
             lines += [*weights, ""]
-        lines += [f"    def call(self, {', '.join(arguments)}):", *scan(body, loop)]
+        lines += [f"    def call(self, {', '.join(parameters)}):", *scan(body, loop)]
         self.classes.append(self._registered("\n".join(lines)))
-        return list(inputs.values())
+        return inputs
 
     def block(self, ops: list[Op]) -> tuple[str, list[Value], list[Value]]:
         """Writes a layer of some ops: returns its name, its inputs and its outputs."""
         inner = {id(op) for op in ops}
-        inputs: dict[tuple[int, int], Value] = {}
-        for op in ops:
-            for value in leaves(op):
-                if id(value.producer) not in inner:
-                    inputs.setdefault((id(value.producer), value.port), value)
+        inputs, known_sizes = arguments(
+            value for op in ops for value in op.operands if id(value.producer) not in inner
+        )
+        inputs = [value for value in inputs if id(value.producer) not in inner]
         used_outside = [
             value
             for op in ops
@@ -176,19 +171,20 @@ class ProgramSource:
         results = [value for value, _ in used_outside]
         name = self.class_names.new(naming.class_name(name_of(results[-1].producer)))
         body = Body(self, ops, functional=False)
-        arguments = [body.name(value) for value in inputs.values()]
+        body.known_sizes = known_sizes
+        parameters = [body.name(value) for value in inputs]
         lines = body.lines(indent=8, returned=results)
         out = ", ".join(body.tensor(value) for value in results)
         source = [
             f"class {name}(keras.layers.Layer):",
             f'    """What the graph computes as {", ".join(_plain(v) for v in results)}."""',
             "",
-            f"    def call(self, {', '.join(arguments)}):",
+            f"    def call(self, {', '.join(parameters)}):",
             *lines,
             f"        return {out}",
         ]
         self.classes.append(self._registered("\n".join(source)))
-        return name, list(inputs.values()), results
+        return name, inputs, results
 
 
 def _plain(value: Value) -> str:

@@ -4,16 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("model_ckpt_afc4ccb1")
-class Zeros(keras.layers.Layer):
-    """What the graph computes as rnn/MinimalGatedUnitZeroState/zeros."""
-
-    def call(self, x):
-        zeros = ops.zeros((ops.shape(x)[0], 5), dtype=self.compute_dtype)
-        return zeros
-
-
-@keras.saving.register_keras_serializable("model_ckpt_afc4ccb1")
+@keras.saving.register_keras_serializable("model_ckpt_b613184f")
 class MinimalGatedUnit(keras.layers.Layer):
     """The loop rnn/while of the graph: one step after the other."""
 
@@ -24,33 +15,34 @@ class MinimalGatedUnit(keras.layers.Layer):
         self.candidate_kernel = self.add_weight(name="candidate_kernel", shape=(8, 5))
         self.candidate_bias = self.add_weight(name="candidate_bias", shape=(5,))
 
-    def call(self, transpose, zeros):
-        def step(states, x):
+    def call(self, x):
+        def step(states, x_t):
             (state,) = states
-            mat_mul = ops.matmul(ops.concatenate([x, state], axis=1), self.forget_kernel)
-            sigmoid = ops.sigmoid(mat_mul + self.forget_bias)
-            concat_1 = ops.concatenate([x, sigmoid * state], axis=1)
+            concat = ops.concatenate([x_t, state], axis=1)
+            bias_add = ops.matmul(concat, self.forget_kernel) + self.forget_bias
+            sigmoid = ops.sigmoid(bias_add)
+            concat_1 = ops.concatenate([x_t, sigmoid * state], axis=1)
             bias_add_2 = ops.matmul(concat_1, self.candidate_kernel) + self.candidate_bias
             tanh = ops.tanh(bias_add_2)
             add = ((1.0 - sigmoid) * state) + (sigmoid * tanh)
             states = [add]
             return states, states
 
-        _, kept = ops.scan(step, [zeros], transpose)
-        return kept[0]
+        starts = [ops.zeros((ops.shape(x)[0], 5), dtype=self.compute_dtype)]
+        _, kept = ops.scan(step, starts, ops.swapaxes(x, 0, 1))
+        return ops.swapaxes(kept[0], 0, 1)
 
 
 def build_model():
     """From x [?, 6, 3] to logits."""
     x = keras.Input((6, 3), dtype="float32", name="x")
-    transpose = ops.transpose(x, (1, 0, 2))
-    zeros = Zeros(dtype="float32", name="zeros_layer")(x)
-    minimal_gated_unit = MinimalGatedUnit(
+    minimal_gated_unit = MinimalGatedUnit(dtype="float32", name="minimal_gated_unit")(x)
+    logits = keras.layers.Dense(
+        units=2,
+        use_bias=True,
         dtype="float32",
-        name="minimal_gated_unit",
-    )(transpose, zeros)
-    transpose_2 = ops.transpose(minimal_gated_unit, (1, 0, 2))
-    logits = keras.layers.Dense(units=2, use_bias=True, dtype="float32", name="logits")(transpose_2)
+        name="logits",
+    )(minimal_gated_unit)
     model = keras.Model(x, logits, name="translated")
     model.compile(
         optimizer=keras.optimizers.Adam(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tf1port.conversion.translation.axis_rules import transposed
 from tf1port.conversion.translation.frames import Frame, find_frame
 from tf1port.conversion.translation.sizes import sizes_of
 from tf1port.errors import UserError
 from tf1port.keras_model import naming
-from tf1port.keras_model.program import Leaf, Loop, Size, Sizes, Value, Weight, dims_in
+from tf1port.keras_model.program import Leaf, Loop, Op, Size, Sizes, Value, Weight, dims_in
 from tf1port.tf1.graph.index import PASSING
 
 RESULTS = {"Exit", "RefExit", "TensorArrayGatherV3", "TensorArraySizeV3"}
@@ -39,7 +40,10 @@ def value(reader, node, tensor: str) -> Value:
     if node.op == "TensorArraySizeV3":
         length = reader.loops[frame.name].length
         return Value(Sizes((length,), True, node.name), "int32", (), dims=())
-    return values[len(frame.states) + finals.index(f"{exit_.name}:0")]
+    value = values[len(frame.states) + finals.index(f"{exit_.name}:0")]
+    if _is_batch_major(reader.loops[frame.name], value.port):
+        return transposed(reader, value, _swap(value), scope=node.name)
+    return value
 
 
 def _loop(reader, frame: Frame) -> list[Value]:
@@ -85,7 +89,36 @@ def _read_loop(reader, frame: Frame) -> Loop:
     _add_weights(reader, loop)
     _check_states(loop, frame)
     _check_sizes(loop)
+    _move_time(reader, loop, frame)
     return loop
+
+
+def _move_time(reader, loop: Loop, frame: Frame) -> None:
+    """Leaves the axes of sequences and outputs to the loop that the graph swaps around it."""
+    graph = reader.graph
+    for place, sequence in enumerate(loop.sequences):
+        op = sequence.producer
+        if isinstance(op, Op) and op.attrs.get("perm") == _swap(sequence):
+            (source, _) = op.inputs
+            if all(other is not source for other in loop.sequences):
+                loop.sequences[place] = source
+                loop.batch_major.add(id(source))
+    for value, (variable, _) in zip(loop.outputs, frame.arrays.values(), strict=True):
+        stacked = [node for node in graph.consumers(variable.final) if node.op in RESULTS]
+        users = [user for node in stacked for user in graph.consumers(f"{node.name}:0")]
+        if value.shape and users and all(user.op == "Transpose" for user in users):
+            loop.batch_major.add(id(value))
+
+
+def _is_batch_major(loop: Loop, port: int) -> bool:
+    """Whether the value of a port is an output [B, T, ...]."""
+    place = port - len(loop.initial)
+    return place >= 0 and id(loop.outputs[place]) in loop.batch_major
+
+
+def _swap(value: Value) -> tuple[int, ...]:
+    """The permutation that swaps the first two axes of a value."""
+    return (1, 0, *range(2, len(value.axes)))
 
 
 def _state_name(value: Value, index: int) -> str:
@@ -120,7 +153,7 @@ def _sequences(reader, frame: Frame, tensors) -> tuple[list[Value], list[Value]]
     steps = []
     for tensor, sequence in zip(sequence_names, sequences, strict=True):
         sizes = sizes_of(sequence) or ()
-        steps.append(Value(Leaf("x"), sequence.dtype, sequence.axes[1:], dims=sizes[1:]))
+        steps.append(Value(Leaf("x_t"), sequence.dtype, sequence.axes[1:], dims=sizes[1:]))
         reader.set(tensor, steps[-1])
     return sequences, steps
 
@@ -190,6 +223,9 @@ def _values(loop: Loop) -> list[Value]:
         values.append(Value(loop, value.dtype, value.shape, port, sizes_of(value)))
     for port, value in enumerate(loop.outputs, len(loop.initial)):
         known = loop.length if isinstance(loop.length, int) else None
-        dims = (loop.length, *(sizes_of(value) or ()))
-        values.append(Value(loop, value.dtype, (known, *value.axes), port, dims))
+        dims: tuple[Size, ...] = (loop.length, *(sizes_of(value) or ()))
+        shape: tuple[int | None, ...] = (known, *value.axes)
+        if id(value) in loop.batch_major:
+            dims, shape = (dims[1], dims[0], *dims[2:]), (shape[1], shape[0], *shape[2:])
+        values.append(Value(loop, value.dtype, shape, port, dims))
     return values

@@ -123,6 +123,14 @@ def _cast(reader, node, inputs):
     return None
 
 
+def _filled(reader, node, inputs):
+    if not has_sizes(inputs[0]):
+        return None
+    (value,) = reader.plain(node, inputs)
+    value.dims = known_sizes(inputs[0])
+    return [value]
+
+
 def _as_vector(reader, node, inputs):
     is_scalar = isinstance(inputs[0].producer, Sizes) and inputs[0].shape == ()
     return [new_sizes(known_sizes(inputs[0]), node)] if is_scalar else None
@@ -151,6 +159,7 @@ RULES: dict[str, Callable[..., list[Value] | None]] = {
     "Mul": _arithmetic("*"),
     "FloorDiv": _arithmetic("//"),
     "Cast": _cast,
+    "Fill": _filled,
     "ExpandDims": _as_vector,
     "Squeeze": _as_scalar,
 }

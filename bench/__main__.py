@@ -3,6 +3,7 @@
 import os
 import sys
 
+from modern_tf2.__main__ import start
 from shared import datasets, flags
 from shared.config import CONFIGS
 from shared.errors import UserError
@@ -33,6 +34,8 @@ def _run(argv):
 
 
 def _print(config, dataset, rounds):
+    start()
+
     from bench import timing
 
     seconds = timing.training_seconds(config, dataset, rounds=rounds)

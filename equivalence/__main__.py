@@ -5,6 +5,7 @@ import json
 import os
 import sys
 
+from modern_tf2.__main__ import start
 from shared import datasets, flags
 from shared.config import CONFIGS
 from shared.errors import UserError
@@ -76,6 +77,8 @@ def _parser():
 
 
 def _compare(arguments, config, dataset):
+    start()
+
     from equivalence.compare import Options, compare
     from tf1port.numerics.outcome import EXIT_CODES
 

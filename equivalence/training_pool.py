@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from equivalence.trainings import SIDES
+from modern_tf2.__main__ import start
 from shared import runs
 from shared.errors import UserError
 
@@ -61,6 +61,8 @@ def final_accuracy(side, config, dataset):
     Raises:
         UserError: it was interrupted, or a loss is not finite.
     """
+    from equivalence.trainings import SIDES  # imports TensorFlow: see _begin
+
     with tempfile.TemporaryDirectory() as folder:
         run = runs.create_run(folder, side, config=config, dataset=dataset.name, overwrite=True)
         run.quiet = True
@@ -86,6 +88,7 @@ def _begin(config, dataset, store):
         os.environ.setdefault(name, "1")  # parallel trainings would compete for the cores
     _task.update(config=config, dataset=dataset, store=store, stopped=False)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    start()
 
 
 def _end_with_parent():

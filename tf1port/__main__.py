@@ -74,6 +74,12 @@ def _own_model(arguments):
 def _scan(arguments):
     options = {name: getattr(arguments, name) for name in ("exclude", "ignore", "select")}
     found = api.scan(arguments.paths, **options)
+    if arguments.fix:
+        changes, failed = found.fixes()
+        print(changes, end="")
+        for one in failed:
+            print(printable(str(one)), file=sys.stderr)
+        return 2 if failed else found.exit_code
     if arguments.format == "json" or arguments.json:
         print(json.dumps(found.to_json(), indent=1))
     elif arguments.format == "sarif":

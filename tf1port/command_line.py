@@ -48,7 +48,8 @@ EXAMPLES = {
   python -m tf1port scan train.py models/ notebooks/
   python -m tf1port scan . --select S1            (what is recurrent)
   python -m tf1port scan . --exclude 'tests/*' --format sarif > scan.sarif
-  python -m tf1port scan . --json | jq '.order[0]'""",
+  python -m tf1port scan . --json | jq '.order[0]'
+  python -m tf1port scan models --fix | patch -p0""",
 }
 
 
@@ -256,6 +257,9 @@ def _add_scan_flags(scan):
         scan.add_argument(
             flag, type=_names, default=(), metavar="ID,…", help=f"{words}: S512, or S5 for S5…"
         )
+    scan.add_argument(
+        "--fix", action="store_true", help="print what can be rewritten, as a unified diff"
+    )
     scan.add_argument(
         "--exclude", type=_names, default=(), metavar="PATTERN,…", help="of paths, or of names"
     )

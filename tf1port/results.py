@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tf1port.comparison.report.form import Report
     from tf1port.numerics.comparison import Check
     from tf1port.scanning.report.form import Report as ScanReport
+    from tf1port.scanning.sources import NotRead
 
 
 def text(lines: Iterable[str]) -> str:
@@ -340,6 +341,12 @@ class Scan:
         from tf1port.scanning.report import markdown
 
         return text(markdown.text(self.report).splitlines())
+
+    def fixes(self) -> "tuple[str, Sequence[NotRead]]":
+        """What can be rewritten, as a unified diff, and the files of which nothing can."""
+        from tf1port.scanning.fixing.diff import diff
+
+        return diff(self.report["findings"])
 
     def __str__(self) -> str:
         from tf1port.scanning.report import terminal

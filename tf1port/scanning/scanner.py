@@ -106,9 +106,8 @@ def _key(one: Finding) -> tuple[int, int, int, str]:
 
 
 def _finding(source: Source, match: matching.Match) -> Finding:
-    before = source.lines[match.line - 1].encode()[: match.column]
     cell, line = source.cells[match.line - 1] if source.cells else (0, match.line)
-    column = len(before.decode(errors="replace")) + 1
+    column = sources.column(source.lines[match.line - 1], match.column)
     return Finding(source.path, cell, line, column, match.place.name.lstrip("?."), match.idiom)
 
 

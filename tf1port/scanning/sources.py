@@ -135,6 +135,11 @@ def _lines(text: str) -> list[str]:
     return text.split("\n")
 
 
+def column(line: str, offset: int) -> int:
+    """The column of a character, from 1, by its offset in bytes of UTF-8, which ast counts."""
+    return len(line.encode()[:offset].decode(errors="replace")) + 1
+
+
 def _notebook(path: str, content: bytes) -> Source:
     """The cells of a notebook as one program: what one imports is known in the next."""
     whole = ast.Module([], [])

@@ -48,7 +48,7 @@ def reasons(capsys, *paths):
         (IMPORT.encode() + b"x = '\xff'", "x.py: is not UTF-8: save it so, or name its encoding"),
         (b"# coding: klingon\n" + IMPORT.encode(), "x.py: is not UTF-8: save it so, or name its"),
         (DEEP, "x.py: cannot be parsed ("),
-        ("# keras" * 250_001, "x.py: has 2.0 MB: more than 2 MB are not read, exclude it"),
+        ("# keras," * 250_001, "x.py: has 2.0 MB: more than 2 MB are not read, exclude it"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_one_line(here, capsys, content, reason):

@@ -4,6 +4,7 @@ import ast
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -146,6 +147,13 @@ def test_what_is_to_be_thought_of_stands_above_the_statement(here):
         "    # TODO tf1port: S151: return_sequences=False; of padded sequences with a mask",
         "    return o[:, -1]",
     ]
+
+
+def test_the_page_shows_what_is_written(here):
+    page = (ROOT / "docs" / "scanning.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```diff\n(.*?)```", page, re.DOTALL)
+    before, after = ("".join(re.findall(rf"^\{sign}(.*\n)", block, re.M)) for sign in "-+")
+    assert fixed(HEAD + before).endswith(after)
 
 
 @pytest.mark.parametrize("name", corpus.ALL)

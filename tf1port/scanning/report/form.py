@@ -67,13 +67,14 @@ def report(scanned: Scanned) -> Report:
     """All that a scan found."""
     found = scanned.findings
     becomes = Counter(one.idiom.becomes for one in found)
+    efforts = Counter((one.path, one.idiom.effort) for one in found)
     return {
         "files": scanned.files,
         "places": len(found),
         "becomes": {str(kind): becomes[kind] for kind in Becomes},
         "findings": [_place(one) for one in found],
         "idioms": [_row(*pair) for pair in _by_idiom(found)],
-        "order": [_work(path, found) for path in scanned.order],
+        "order": [_work(path, efforts) for path in scanned.order],
         "not_read": [
             {"path": one.path, "line": one.line, "reason": one.reason} for one in scanned.not_read
         ],
@@ -113,10 +114,6 @@ def _row(idiom: Idiom, places: int) -> Row:
     }
 
 
-def _work(path: str, found: tuple[Finding, ...]) -> Work:
-    efforts = Counter(one.idiom.effort for one in found if one.path == path)
-    return {
-        "path": path,
-        "places": sum(efforts.values()),
-        "effort": {str(kind): efforts[kind] for kind in reversed(Effort) if efforts[kind]},
-    }
+def _work(path: str, efforts: Counter[tuple[str, Effort]]) -> Work:
+    counts = {str(kind): efforts[path, kind] for kind in reversed(Effort) if efforts[path, kind]}
+    return {"path": path, "places": sum(counts.values()), "effort": counts}

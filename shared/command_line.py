@@ -160,7 +160,11 @@ def _train(side, functions, arguments):
         command = run.resume_command(data_dir=arguments.data_dir)
         print("stopped after step %d; continue with: %s" % (result["steps"], command))
         return 128 + (run.signal or signal.SIGINT)  # as a shell has it
-    print("wrote %s" % run.path)
+    test = result["test"][-1]
+    print(
+        "test accuracy %.4f on %s after %d steps; wrote %s"
+        % (test["accuracy"], run.dataset, result["steps"], run.path)
+    )
     return 0
 
 
@@ -173,14 +177,18 @@ def _predict(side, predict, arguments):
     run = runs.open_run(_folder(side, arguments, arguments.run), side, model=arguments.model)
     if arguments.image:
         image, target = pictures.read_image(arguments.image), None
+        notes = pictures.remarks(image)
     else:
         test = _load_data(arguments, run.dataset).test
         check_range("--index", arguments.index, 0, len(test.images) - 1)
         image, target = test.images[arguments.index], int(test.labels[arguments.index])
+        notes = []
     probabilities = predict(run, image)
     if arguments.save:
         pictures.save_png(image, arguments.save)
     print(pictures.terminal(image, ascii=not _blocks_printable()))
+    for note in notes:
+        print("note: %s" % note)
     print(_verdict(probabilities, target))
 
 

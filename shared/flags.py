@@ -10,6 +10,13 @@ from shared.errors import UserError
 class Parser(argparse.ArgumentParser):
     """Reports a wrong flag as one line, without the usage text."""
 
+    def parse_known_args(self, args=None, namespace=None):
+        """As of argparse, but the parser of a command reports what it does not know itself."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error("unrecognized arguments: %s" % " ".join(unknown))
+        return known, unknown
+
     def error(self, message):
         raise UserError("%s (%s --help lists the flags)" % (message, self.prog))
 
@@ -32,8 +39,8 @@ def add_data_flags(parser):
 def add_config_flags(parser, names=None):
     """Adds one flag per hyper-parameter that the command line may set; `names`: for these alone."""
     for name in names or _CONFIG_FLAGS:
-        kind, text = _CONFIG_FLAGS[name]
-        parser.add_argument("--" + name.replace("_", "-"), type=kind, metavar="N", help=text)
+        kind, word, text = _CONFIG_FLAGS[name]
+        parser.add_argument("--" + name.replace("_", "-"), type=kind, metavar=word, help=text)
 
 
 def config_changes(arguments):
@@ -64,12 +71,12 @@ def new_config(model, changes, dataset):
 
 
 _CONFIG_FLAGS = {
-    "epochs": (int, "passes over the training split"),
-    "steps": (int, "stop after so many training steps in all"),
-    "batch_size": (int, "examples per step"),
-    "window": (int, "rows that the model sees"),
-    "learning_rate": (float, "the optimizer's step size"),
-    "seed": (int, "of initial weights and batch order"),
-    "kernel": (str, "what computes the LSTM: " + ", ".join(KERNELS)),
-    "data_format": (str, "layout of the batches of conv: " + ", ".join(FORMATS)),
+    "epochs": (int, "EPOCHS", "passes over the training split"),
+    "steps": (int, "STEPS", "stop after so many training steps in all"),
+    "batch_size": (int, "EXAMPLES", "examples per step"),
+    "window": (int, "ROWS", "rows that the model sees"),
+    "learning_rate": (float, "RATE", "the optimizer's step size"),
+    "seed": (int, "SEED", "of initial weights and batch order"),
+    "kernel": (str, "KERNEL", "what computes the LSTM: " + ", ".join(KERNELS)),
+    "data_format": (str, "FORMAT", "layout of the batches of conv: " + ", ".join(FORMATS)),
 }

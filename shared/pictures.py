@@ -13,6 +13,8 @@ from shared.files import replacing
 SIDE = 28  # pixels
 BLOCKS = " ▀▄█"  # at 1: the upper pixel is lit, at 2: the lower one
 RAMP = " .:-=+*#%@"  # dark to light
+CONTRAST = 32  # levels of grey, below which a picture is blank
+OFF_CENTRE = 3  # pixels; those of MNIST lie within one
 
 
 def terminal(image: np.ndarray, *, ascii: bool = False) -> str:
@@ -58,6 +60,25 @@ def read_image(path: str) -> np.ndarray:
     except Exception as error:  # on broken files Pillow's decoders raise nearly anything
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is no picture that can be read ({reason}); use a PNG") from None
+
+
+def remarks(image: np.ndarray) -> list[str]:
+    """What of image [28, 28] uint8 is unlike MNIST's digits: it is blank, or off-centre.
+
+    MNIST's digits lie with their centre of mass in the middle of the picture.
+    """
+    mass = image.astype(np.float64)
+    if mass.max() - mass.min() < CONTRAST:
+        return ["the picture is blank: no digit is to be seen"]
+    centre = [np.average(np.arange(SIDE), weights=mass.sum(axis)) for axis in (1, 0)]
+    down, right = (round(one - (SIDE - 1) / 2) for one in centre)
+    if max(abs(down), abs(right)) <= OFF_CENTRE:
+        return []
+    vertical, horizontal = "down" if down > 0 else "up", "right" if right > 0 else "left"
+    return [
+        f"the digit is off-centre, {abs(down)} rows {vertical} and {abs(right)} columns "
+        f"{horizontal}: MNIST's lie in the middle"
+    ]
 
 
 def _grey(picture: Image.Image) -> Image.Image:

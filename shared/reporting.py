@@ -13,6 +13,16 @@ INTERNAL = 4  # not 1, Python's own after a traceback: that is the code of two s
 TRACEBACK = "TF1PORT_TRACEBACK"  # environment variable
 
 
+def interpreter():
+    """This Python, as a command that is printed has to name it: from here, or by its whole path."""
+    path = sys.executable or "python"
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # on another drive
+        return path
+    return path if relative.startswith(os.pardir) else relative
+
+
 def reporting(command):
     """Runs `command()`; an exception becomes one line on standard error. Returns an exit code.
 

@@ -23,6 +23,7 @@ from shared import checkpoints, locks
 from shared.config import CONFIGS
 from shared.errors import UserError, disk_reason
 from shared.files import read_npz, remove, replacing, write_json
+from shared.reporting import interpreter
 
 # TensorBoard tags: the same on both sides, so that one TensorBoard shows them over each other.
 LOSS, TRAIN_ACCURACY, TEST_ACCURACY = "loss", "train_accuracy", "test_accuracy"
@@ -193,7 +194,7 @@ class Run:
         """The command that continues this run; `data_dir` is where its data came from."""
         package = {"legacy": "legacy_tf1", "modern": "modern_tf2"}[self.side]
         words = [
-            "python",
+            interpreter(),
             "-m",
             package,
             "train",

@@ -16,6 +16,7 @@ from shared import plots, runs, study_report
 from shared.config import CONFIGS, check_range
 from shared.errors import UserError
 from shared.files import write_json
+from shared.reporting import interpreter
 
 FLAGS = ("steps", "batch_size", "learning_rate")  # hyper-parameters that the command line may set
 WINDOWS, SEEDS, STEPS = "4,10,16,22,28", 2, 1500
@@ -169,7 +170,7 @@ def _other_side(study, out):
 def _command(side, arguments):
     """The command that continues a study."""
     package = {"legacy": "legacy_tf1", "modern": "modern_tf2"}[side]
-    words = ["python", "-m", package, arguments.command, arguments.model]
+    words = [interpreter(), "-m", package, arguments.command, arguments.model]
     for name, value in sorted(vars(arguments).items()):
         if name not in ("command", "model") and value is not None:
             words += ["--" + name.replace("_", "-"), str(value)]

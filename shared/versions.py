@@ -2,8 +2,12 @@
 
 import importlib
 import platform
-import resource
 import sys
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 
 def installed(*packages):
@@ -15,6 +19,8 @@ def installed(*packages):
 
 
 def peak_memory_bytes():
-    """The largest resident size that this process has had, in bytes."""
+    """The largest resident size that this process has had, in bytes; None on Windows."""
+    if resource is None:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB

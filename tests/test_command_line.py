@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import sys
 
 import keras
 import numpy as np
@@ -104,7 +105,10 @@ def test_what_is_printed_is_kept_in_the_log(trained, side):
     lines = trained.processes[side].stdout.splitlines()
     assert (trained.folder / side / "log.txt").read_text().splitlines() == lines[:-1]
     assert len(lines) == 6
-    assert lines[-1] == "wrote " + side
+    test = read_json(trained.folder / side / "result.json")["test"][-1]
+    assert lines[-1] == (
+        f"test accuracy {test['accuracy']:.4f} on digits after 600 steps; wrote {side}"
+    )
 
 
 @both_sides
@@ -149,7 +153,7 @@ def test_ctrl_c_stops_after_a_step_and_says_how_to_go_on(resumed, side):
     step = {"legacy": 250, "modern": 300}[side]
     assert process.stdout == (
         f"stopped after step {step}; continue with: "
-        f"python -m {SIDES[side]} train window-rnn --resume --out '{side} again'\n"
+        f"{sys.executable} -m {SIDES[side]} train window-rnn --resume --out '{side} again'\n"
     )
     result = json.loads(resumed.results[side])
     assert (result["steps"], result["finished"]) == (step, False)
@@ -411,7 +415,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(trained, tmp_path, 
     code, lines, errors = command(side, *words, "--out", tmp_path / "run")
     assert (code, lines) == (2, [])
     assert errors == [
-        "error: the loss is nan at step 2 (images 775 to 824): lower --learning-rate (last checkpoint kept)"
+        "error: the loss is nan at step 2 (images 775 to 824): lower --learning-rate "
+        "(last checkpoint kept)"
     ]
 
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+__version__ = "1.1.0"
+
 if TYPE_CHECKING:
     from tf1port.api import (
         compare,

@@ -7,7 +7,7 @@ import shlex
 import sys
 import traceback
 
-from tf1port import limits
+from tf1port import __version__, limits
 from tf1port.errors import UserError, printable
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
@@ -55,6 +55,13 @@ EXAMPLES = {
 
 class Parser(argparse.ArgumentParser):
     """Reports a wrong flag as one line, without the usage text."""
+
+    def parse_known_args(self, args=None, namespace=None):
+        """As of argparse, but the parser of a command reports what it does not know itself."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
 
     def error(self, message):
         raise UserError(f"{message} ({self.prog} --help lists the flags)")
@@ -130,6 +137,7 @@ def as_typed(arguments, module, *words):
 def parser():
     """The parser of the command line."""
     made = Parser(prog="python -m tf1port", description="Convert TF1 recurrent code, and prove it.")
+    made.add_argument("--version", action="version", version=f"tf1port {__version__}")
     parsers = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
     add = {name: functools.partial(_add_parser, parsers, name) for name in EXAMPLES}
     compare = add["compare"](

@@ -187,3 +187,26 @@ def test_damaged_pictures_are_refused_or_read(format):
         assert image.dtype == np.uint8
 
     check()
+
+
+def square(top, left, *, side=8, value=255):
+    image = np.zeros((28, 28), np.uint8)
+    image[top : top + side, left : left + side] = value
+    return image
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (square(10, 10), None),
+        (square(12, 8), None),
+        (square(10, 10, value=20), "the picture is blank: no digit is to be seen"),
+        (np.full((28, 28), 255, np.uint8), "the picture is blank: no digit is to be seen"),
+        (square(0, 10), "the digit is off-centre, 10 rows up and 0 columns left"),
+        (square(15, 20), "the digit is off-centre, 5 rows down and 10 columns right"),
+    ],
+)
+def test_a_blank_or_off_centre_picture_is_said_to_be_so(image, words):
+    remarks = pictures.remarks(image)
+    assert len(remarks) == (words is not None)
+    assert words is None or remarks[0].startswith(words)

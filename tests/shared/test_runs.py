@@ -14,6 +14,7 @@ import pytest
 from shared import checkpoints, runs
 from shared.config import WindowRNNConfig
 from shared.errors import UserError
+from shared.reporting import interpreter
 
 CONFIG = WindowRNNConfig(window=5, batch_size=10, train_examples=50, test_examples=20, steps=30)
 LOG = SimpleNamespace(
@@ -377,7 +378,7 @@ def reopen(path):
 def test_the_command_that_goes_on(tmp_path, side, package):
     path = str(tmp_path / "a run's folder")
     words = shlex.split(create(path, side).resume_command())
-    expected = ["python", "-m", package, "train", "window-rnn", "--resume", "--out", path]
+    expected = [interpreter(), "-m", package, "train", "window-rnn", "--resume", "--out", path]
     assert words == expected
     words = shlex.split(create(path, side).resume_command(data_dir="my data"))
     assert words == [*expected, "--data-dir", "my data"]

@@ -84,7 +84,8 @@ def command(words, trainer=None, side="legacy"):
     """Runs a command line; returns its exit code and the trainings that it called for."""
     trainer = trainer or Trainer()
     functions = {"train": trainer, "study": trainer, "time": trainer}
-    code = command_line.main(side, functions, shlex.split(words), check=lambda config: None)
+    hooks = {"check": lambda config: None, "start": lambda: None}
+    code = command_line.main(side, functions, shlex.split(words), **hooks)
     return code, trainer.calls
 
 
@@ -178,7 +179,8 @@ def test_an_interrupted_study_goes_on_where_it_stopped(capsys):
     assert (code, len(calls)) == (reporting.INTERRUPTED, 3)
     assert not os.path.exists(os.path.join("OUT", "legacy", "study.json"))
     last = capsys.readouterr().out.splitlines()[-1]
-    started, _, words = last.partition("continue with: python -m legacy_tf1 ")
+    python = reporting.interpreter()
+    started, _, words = last.partition("continue with: %s -m legacy_tf1 " % python)
     assert started == "stopped; "
     resumed = [(name, resumed) for name, resumed, _, _ in finished(words)]
     assert resumed == [(name, name == "window-16-seed-0") for name in TRAININGS[2:]]
@@ -193,7 +195,7 @@ def test_the_command_that_continues_has_all_flags(capsys, side):
     assert command(words, Trainer(stop=("window-7-seed-2", 10)), side)[0] == 130
     last = capsys.readouterr().out.splitlines()[-1]
     words = shlex.split(last)
-    assert words[3:6] == ["python", "-m", {"legacy": "legacy_tf1", "modern": "modern_tf2"}[side]]
+    assert words[3:6] == [reporting.interpreter(), "-m", {"legacy": "legacy_tf1", "modern": "modern_tf2"}[side]]
     assert words[6:8] == ["study", "window-rnn"]
     assert dict(zip(words[8::2], words[9::2])) == {
         "--batch-size": "100", "--data": "digits", "--learning-rate": "0.5", "--out": "my study",

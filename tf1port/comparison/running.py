@@ -10,9 +10,11 @@ from tf1port.comparison.diagnosis import diagnose as diagnosis
 from tf1port.comparison.ladder import breaks, checks, ladder
 from tf1port.comparison.ladder.entries import Break, Compared, Entry, LadderRun, LeftOut
 from tf1port.comparison.ladder.findings import NOT_EXERCISED, Findings, raised
+from tf1port.comparison.ladder.redrawn import redrawn
 from tf1port.comparison.sides.protocol import NotOffered, Side
 from tf1port.errors import UserError
 from tf1port.numerics.comparison import Check
+from tf1port.numerics.tolerances import REDRAWN, plain
 from tf1port.progress import progress
 
 
@@ -67,7 +69,7 @@ def run(
         "heat": seen.heat,
         "gradients": seen.gradients,
         "losses": {name: series.tolist() for name, series in seen.losses.items()},
-        "breaks": _break(compared, seen, make, batches),
+        "breaks": _break(compared, seen, make, batches, seed=options.get("seed", 0)),
         "seconds": dict(seconds),
     }
 
@@ -85,7 +87,9 @@ def _without(only: tuple[int, ...], dtype: str, error: Exception) -> LadderRun:
     }
 
 
-def _break(compared: list[Check], seen: Findings, make: Any, batches: Any) -> Break | None:
+def _break(
+    compared: list[Check], seen: Findings, make: Any, batches: Any, *, seed: int
+) -> Break | None:
     """The first check that fails as the report has it, with the mistakes that explain it."""
     failed = next((check for check in compared if not check.passed), None)
     if failed is None:
@@ -93,12 +97,22 @@ def _break(compared: list[Check], seen: Findings, make: Any, batches: Any) -> Br
     first_break = breaks.described(checks.compared(failed), seen)
     legacy, modern = make()
     try:
-        causes = diagnosis.diagnose(legacy, modern, batches, dtype=failed.dtype, failed=failed)
+        causes = _causes(legacy, modern, batches, failed, seed=seed)
         return {**first_break, "diagnosis": causes}
     except NotOffered:  # a diagnosis needs more than the check that failed
         return first_break
     except Exception as error:  # the difference is reported even if the search for a cause fails
         return {**first_break, "undiagnosed": raised(error)}
+
+
+def _causes(legacy: Any, modern: Any, batches: Any, failed: Check, *, seed: int) -> Any:
+    """The diagnosis, with the variables with which the check failed."""
+    options = {"dtype": failed.dtype, "failed": failed}
+    if not failed.quantity.endswith(REDRAWN):
+        return diagnosis.diagnose(legacy, modern, batches, **options)
+    options["failed"] = failed._replace(quantity=plain(failed.quantity))
+    with redrawn((legacy, modern), seed):
+        return diagnosis.diagnose(legacy, modern, batches, **options)
 
 
 def _not_compared(

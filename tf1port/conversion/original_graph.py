@@ -205,10 +205,19 @@ def _is_any_of(array, candidates):
 
 
 def perturbed(value, stream, *, role=""):
-    """Random values of about the same scale, all different from the given ones and from zero."""
-    noise = stream.normal(0, 0.1, value.shape)
+    """Random values of about the same scale, all different from the given ones and from zero.
+
+    Noise beyond the scale of a large kernel would make its cell chaotic.
+    """
+    noise = stream.normal(0, _noise(value), value.shape)
     noise = np.abs(noise) if role.endswith(_POSITIVE) else noise
     return value * stream.uniform(0.5, 1.5, value.shape) + noise
+
+
+def _noise(value):
+    """A standard deviation: the values' own, 0.1 at most and where they are all zero."""
+    size = float(np.sqrt(np.mean(np.square(value, dtype="float64")))) if value.size else 0.0
+    return min(size, 0.1) if np.isfinite(size) and size > 0 else 0.1
 
 
 def _by_stored_name(graph, name, value):

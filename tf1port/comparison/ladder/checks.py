@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from tf1port.comparison.ladder.entries import Compared, LeftOut
 from tf1port.errors import UserError
 from tf1port.numerics.comparison import Check
+from tf1port.numerics.tolerances import plain
 
 NAMES = (
     "variables",
@@ -49,7 +50,7 @@ _NUMBERS = {quantity: number for number, many in _QUANTITIES.items() for quantit
 
 def number(quantity: str) -> int:
     """The number of the check on which a quantity is compared, 1 to 9."""
-    return _NUMBERS[quantity]
+    return _NUMBERS[plain(quantity)]
 
 
 def name(number: int) -> str:

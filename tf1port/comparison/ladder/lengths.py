@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tf1port.comparison.sides.protocol import NotApplicable
+from tf1port.comparison.sides.protocol import NotApplicable, NotOffered
 
 
 def repeated(images, *, examples=16, shortest=0):
@@ -35,6 +35,13 @@ def repeated(images, *, examples=16, shortest=0):
 def is_finite(array):
     """Whether all of an array is finite: a mean over no steps is not."""
     return bool(np.all(np.isfinite(array)))
+
+
+def check_finite(arrays):
+    """Raises NotOffered where one of a graph's arrays by name has a NaN or an infinity."""
+    broken = [name for name, array in arrays.items() if not is_finite(array)]
+    if broken:
+        raise NotOffered(f"the graph's own {broken[0]} is not finite")
 
 
 def states(outputs):

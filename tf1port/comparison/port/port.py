@@ -218,6 +218,7 @@ def _run(port, dtype, on_check):
             "exact": modern(dtype) if modern is port.exact else None,
         },
         only=port.checks,
+        seed=port.facts.get("seed", 0),
         on_check=on_check,
     )
 

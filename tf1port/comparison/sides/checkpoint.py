@@ -1,12 +1,13 @@
 """A TF1 checkpoint with its graph behind the protocol of tf1port/comparison/sides/protocol.py."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
-from tf1port.comparison.sides import constants, dropout, exporting, feeding
+from tf1port.comparison.sides import constants, dropout, exporting, feeding, redrawing
 from tf1port.comparison.sides.cells import Cells
 from tf1port.comparison.sides.feeding import Feeding
 from tf1port.comparison.sides.heads import Head
@@ -101,6 +102,15 @@ class CheckpointSide(Side):
                 names.append(getattr(self.places, place))
         return [name for name in tf1.nest.flatten(names) if name is not None]
 
+    @property
+    def _targets(self):
+        """The names of the tensors that are compared, with the loss."""
+        names = [self.places.logits, self.cells.tensors]
+        names += [source.name for source in self.map.outputs.values()]
+        with suppress(NotOffered):
+            names.append(self.places.loss)
+        return [name for name in tf1.nest.flatten(names) if name is not None]
+
     # Outputs and gradients.
 
     @property
@@ -158,9 +168,35 @@ class CheckpointSide(Side):
     def _put_back(self, names):
         """Restores variables at the end: gradients under UPDATE_OPS move statistics."""
         before = self.whole.read(names) if names else {}
-        yield
-        if before:
-            self.whole.assign(before)
+        try:
+            yield
+        finally:
+            if before:
+                self.whole.assign(before)
+
+    @contextmanager
+    def drawn_anew(self, seed: int) -> Iterator[None]:
+        """Random values of its variables, the same in every dtype, until the context ends."""
+        names = self.redrawn.drawn
+        sources = [pair for entry in self.weight_map.entries for pair in entry.sources.items()]
+        positive = {source.name for role, source in sources if role == "moving_variance"}
+        checkpoint = self.program.checkpoint
+        with self._put_back(names):
+            drawn = redrawing.values(names, checkpoint, positive=positive, seed=seed)
+            self.whole.assign(drawn)
+            yield
+
+    @property
+    def redrawn(self) -> redrawing.Redrawn:
+        """Which of the variables behind the outputs and the loss are drawn anew."""
+        return redrawing.find(
+            self.whole.graph,
+            self._targets,
+            self.program.checkpoint,
+            fed=feeding.names(self.map),
+            mapped=set(self.weight_map.variables),
+            trained=self.places.trains,
+        )
 
     def accuracy(self, inputs, labels):
         return accuracy(self._as_model(self._logits(inputs), inputs), labels)

@@ -41,16 +41,21 @@ def find_head(program: Any, entries: Any, head: Head) -> str | None:
     if len(nodes) != 1:
         return _as_convert_finds(program) if nodes else None
     output = f"{nodes[0].name}:0"
-    if "bias" in sources:
-        biased = [
-            node
-            for node in graph.ahead([output], through=_ON, ops={"BiasAdd", *ADD})
-            if sources["bias"].name in map(graph.variable, graph.inputs(node))
-        ]
-        if len(biased) != 1:
-            return None
-        output = f"{biased[0].name}:0"
+    biased = [
+        node
+        for node in graph.ahead([output], through=_ON, ops={"BiasAdd", *ADD})
+        if _adds(graph, node, sources.get("bias"))
+    ]
+    if len(biased) > 1 or ("bias" in sources and not biased):
+        return None
+    output = f"{biased[0].name}:0" if biased else output
     return _activated(graph, _in_full(graph, output), head.activation)
+
+
+def _adds(graph, node, bias):
+    """Whether a node adds a bias: that of the map, or any variable where the map names none."""
+    added = [*map(graph.variable, graph.inputs(node))]
+    return any(name is not None if bias is None else name == bias.name for name in added)
 
 
 def _activated(graph, output, activation):

@@ -197,6 +197,16 @@ class KerasSide(Side):
                 )
             variable.assign(value.astype(self.dtype))
 
+    @contextmanager
+    def with_weights(self, weights):
+        """Other weights, by name as for `set_weights`, until the context ends."""
+        before = self.weights()
+        self.set_weights(weights)
+        try:
+            yield
+        finally:
+            self.set_weights(before)
+
     def restore(self, state):
         self.set_weights(state.weights)
         if not self.compiled:

@@ -108,6 +108,10 @@ class Places:
         """The optimizer's ops by the map's variables, for dense gradients."""
         return {name: op for name, op in self._all_applied.items() if name in self.variables}
 
+    def trains(self, variable: str) -> bool:
+        """Whether the graph's training changes a variable, of the map or not."""
+        return self.program.trains(variable, self._all_applied)
+
     @cached_property
     def _all_applied(self):
         return find_applied(self.graph)

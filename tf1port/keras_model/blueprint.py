@@ -16,6 +16,7 @@ from tf1port.tf1.graph.levels import Level
 from tf1port.tf1.graph.network import Network
 
 Read = Callable[[str], np.ndarray]  # from the name of a variable to its array
+Groups = Sequence[list[CellSpec]]  # the cells of each level, from the bottom up
 
 
 @dataclass(frozen=True)
@@ -138,25 +139,11 @@ def draw(network: Network, read: Read, *, masked: bool = False) -> Blueprint:
         ValueError: a cell's arrays do not fit each other, or Keras has no layer for them.
     """
     groups = [cell_specs.of_level(level, read) for level in network.levels]
-    dtypes = {str(value.dtype) for cells in groups for c in cells for value in c.weights.values()}
-    if len(dtypes) > 1:
-        raise ValueError(f"the cells are of several dtypes: {', '.join(sorted(dtypes))}")
-    (dtype,) = dtypes
-    recurrent = []
-    for index, cells in enumerate(groups):
-        top = index == len(groups) - 1
-        level = network.levels[index]
-        if index:
-            _check_width(network.levels[index - 1], groups[index - 1], cells)
-        residual = _is_residual(level) and not (top and network.takes == "state")
-        two = len(level.tops) == 2
-        options = _sequence_options(network, top=top, last_only=two or residual)
-        if masked:
-            # dynamic_rnn has zeros after a row's end; Keras repeats the last output, the state.
-            options["zero_output_for_mask"] = not (top and network.takes == "state")
-        name = cells[0].family + (f"_{index + 1}" if len(groups) > 1 else "")
-        spec = recurrent_spec(cells, {**options, "dtype": dtype, "name": name})
-        recurrent.append(replace(spec, residual=residual))
+    dtype = _dtype(groups)
+    recurrent = [
+        _recurrent(network, groups, index, dtype=dtype, masked=masked)
+        for index in range(len(groups))
+    ]
     before, after = plain_layers.with_names(network.before, network.after)
     before, after = (
         [_plain(layer, read, name, dtype) for layer, name in layers] for layers in (before, after)
@@ -173,6 +160,31 @@ def draw(network: Network, read: Read, *, masked: bool = False) -> Blueprint:
         takes=network.takes,
         masked=masked,
     )
+
+
+def _dtype(groups: Groups) -> str:
+    """The one dtype of all arrays of the cells."""
+    arrays = [value for cells in groups for cell in cells for value in cell.weights.values()]
+    dtypes = sorted({str(value.dtype) for value in arrays})
+    if len(dtypes) > 1:
+        raise ValueError(f"the cells are of several dtypes: {', '.join(dtypes)}")
+    return dtypes[0]
+
+
+def _recurrent(network: Network, groups: Groups, index: int, *, dtype: str, masked: bool) -> Spec:
+    """The layer of one level of a network, counted from the bottom."""
+    cells, level, top = groups[index], network.levels[index], index == len(groups) - 1
+    if index:
+        _check_width(network.levels[index - 1], groups[index - 1], cells)
+    returns_state = top and network.takes == "state"
+    residual = _is_residual(level) and not returns_state
+    options = _sequence_options(network, top=top, last_only=residual or len(level.tops) == 2)
+    if masked:
+        # dynamic_rnn has zeros after a row's end; Keras repeats the last output, the state.
+        options["zero_output_for_mask"] = not returns_state
+    name = cells[0].family + (f"_{index + 1}" if len(groups) > 1 else "")
+    spec = recurrent_spec(cells, {**options, "dtype": dtype, "name": name})
+    return replace(spec, residual=residual)
 
 
 class HasSpecs(Protocol):

@@ -58,21 +58,28 @@ def ladder(report: Report) -> Section:
         Column("Result", "result"),
     ]
     checks = applying(report)
-    rows = [
-        [
-            check["quantity"],
-            f"{check['number']} {check['check']}",
-            check["dtype"],
-            number(check["max_abs"]),
-            number(check["bound"]),
-            margin(check),
-            _place(check),
-            result(check["passed"]),
-        ]
-        for check in checks
+    compared = Table("Every comparison", columns, [_compared(check) for check in checks])
+    blocks = [compared, *_not_compared(report), _reasons(checks)]
+    return Section("ladder", "The ladder", [text], blocks)
+
+
+def _compared(check: Compared) -> list[str]:
+    """A check's row in the table of comparisons."""
+    return [
+        check["quantity"],
+        f"{check['number']} {check['check']}",
+        check["dtype"],
+        number(check["max_abs"]),
+        number(check["bound"]),
+        margin(check),
+        _place(check),
+        result(check["passed"]),
     ]
-    blocks = [Table("Every comparison", columns, rows), _reasons(checks)]
-    not_compared = [
+
+
+def _not_compared(report: Report) -> list[Table]:
+    """The table of what was left out, and why; none where nothing was."""
+    rows = [
         [
             f"{check['number']} {check['check']}",
             check.get("quantity", "all"),
@@ -83,11 +90,8 @@ def ladder(report: Report) -> Section:
         for check in report["checks"]
         if not check["applies"]
     ]
-    if not_compared:
-        names = ("Check", "Compared", "dtype", "Needed")
-        columns = [*map(Column, names), Column("Why not", "prose")]
-        blocks.insert(1, Table("Not compared", columns, not_compared, "cards"))
-    return Section("ladder", "The ladder", [text], blocks)
+    columns = [*map(Column, ("Check", "Compared", "dtype", "Needed")), Column("Why not", "prose")]
+    return [Table("Not compared", columns, rows, "cards")] if rows else []
 
 
 def controls(report: Report) -> Section:

@@ -11,7 +11,7 @@ from tf1port.scanning.settings import DEFAULT, Settings
 SUFFIXES = (".py", ".ipynb", ".pyw")
 
 
-def found(paths: Sequence[str], settings: Settings) -> list[str]:
+def source_files(paths: Sequence[str], settings: Settings) -> list[str]:
     """The files, each once, in the order of their paths; folders that are links are not entered.
 
     Raises:

@@ -37,8 +37,8 @@ def matches(place: Place) -> Iterator[Match]:
         if not _holds(idiom, place):
             continue
         if idiom.arguments:
-            if found := _argument(idiom, place):
-                yield Match(idiom, place, found.lineno, found.col_offset, idiom.legacy_only)
+            if value := _argument(idiom, place):
+                yield Match(idiom, place, value.lineno, value.col_offset, idiom.legacy_only)
         elif not (named or place.alias):
             named = True
             yield Match(idiom, place, place.line, place.column, _shared(idiom, place))
@@ -67,11 +67,13 @@ def methods() -> frozenset[str]:
 def candidates(name: str) -> tuple[Idiom, ...]:
     """The idioms that go by a name, in the order of the table."""
     table = _table()
-    found = list(table.methods.get(name.rpartition(".")[2], ())) if name[0] == "?" else []
+    matching = list(table.methods.get(name.rpartition(".")[2], ())) if name[0] == "?" else []
     if name.startswith(table.roots):
-        found += table.exact.get(name, ())
-        found += [idiom for one, idiom in table.others if one.fullmatch(name)]
-    return tuple(sorted({one.id: one for one in found}.values(), key=lambda one: _POSITION[one.id]))
+        matching += table.exact.get(name, ())
+        matching += [idiom for one, idiom in table.others if one.fullmatch(name)]
+    return tuple(
+        sorted({one.id: one for one in matching}.values(), key=lambda one: _POSITION[one.id])
+    )
 
 
 _POSITION = {one.id: number for number, one in enumerate(idioms.ALL)}

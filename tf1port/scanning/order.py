@@ -61,11 +61,11 @@ def _folders(path: str, level: int) -> Sequence[str]:
         for _ in range(level - 1):
             folder = os.path.dirname(folder)
         return [folder]
-    found = [folder]
+    folders = [folder]
     while folder:
         above = os.path.dirname(folder)
         if above == folder:
             break
         folder = above
-        found.append(folder)
-    return found
+        folders.append(folder)
+    return folders

@@ -59,7 +59,7 @@ def scan(paths: Sequence[str], chosen: settings.Settings) -> Scanned:
     Raises:
         UserError: a path is missing, or a folder has nothing to look at.
     """
-    every = files.found(paths, chosen)
+    every = files.source_files(paths, chosen)
     findings: dict[str, list[Finding]] = {}
     imports: dict[str, set[str]] = {}
     known = set(every)
@@ -78,13 +78,13 @@ def scan(paths: Sequence[str], chosen: settings.Settings) -> Scanned:
         except RecursionError:
             not_read.append(NotRead(path, f"cannot be parsed ({sources.TOO_DEEP})"))
     efforts = {
-        path: sum(order.POINTS[one.idiom.effort] for one in found)
-        for path, found in findings.items()
-        if found
+        path: sum(order.POINTS[one.idiom.effort] for one in of_file)
+        for path, of_file in findings.items()
+        if of_file
     }
     return Scanned(
         files=len(every),
-        findings=tuple(one for found in findings.values() for one in found),
+        findings=tuple(one for of_file in findings.values() for one in of_file),
         not_read=tuple(not_read),
         order=tuple(order.order(efforts, imports)),
     )
@@ -96,8 +96,8 @@ def find(source: Source, places: Sequence[Place], chosen: settings.Settings) -> 
         return []  # methods alone say nothing
     every = [match for place in places for match in matching.matches(place)]
     tf1 = any(matching.is_tf1(match) for match in every)
-    found = {_finding(source, match) for match in every if tf1 or not match.shared}
-    kept = [one for one in found if chosen.wants(one.idiom) and not _ignored(source, one)]
+    findings = {_finding(source, match) for match in every if tf1 or not match.shared}
+    kept = [one for one in findings if chosen.wants(one.idiom) and not _ignored(source, one)]
     return [one for _, one in sorted(((_key(one), one) for one in kept), key=lambda pair: pair[0])]
 
 

@@ -77,11 +77,11 @@ def read(
 
 def ignored(line: str, id: str) -> bool:
     """Whether a line says `# tf1port: ignore[ID,…]` of this idiom, or of all."""
-    found = COMMENT.search(line)
-    if not found:
+    comment = COMMENT.search(line)
+    if not comment:
         return False
-    names = [name.strip() for name in (found[1] or "").split(",")]
-    return found[1] is None or any(name and id.startswith(name) for name in names)
+    names = [name.strip() for name in (comment[1] or "").split(",")]
+    return comment[1] is None or any(name and id.startswith(name) for name in names)
 
 
 def _table(paths: Sequence[str]) -> tuple[str, dict[str, object]]:
@@ -92,10 +92,10 @@ def _table(paths: Sequence[str]) -> tuple[str, dict[str, object]]:
             continue
         try:
             with open(path, "rb") as file:
-                found = tomllib.load(file)
+                document = tomllib.load(file)
         except (OSError, ValueError) as error:
             raise UserError(f"{path} is not valid TOML: {error}") from None
-        table: object = found
+        table: object = document
         for key in ("tool", "tf1port", "scan"):
             table = table.get(key, {}) if isinstance(table, dict) else {}
         if not isinstance(table, dict):

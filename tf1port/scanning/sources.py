@@ -165,10 +165,10 @@ def _code_cells(path: str, content: bytes) -> Iterator[tuple[int, str]]:
     """Pairs of the number of a cell of code, counted from 1 among all, and its text."""
     try:
         notebook = json.loads(content)
-        found = notebook["cells"] if "cells" in notebook else notebook["worksheets"][0]["cells"]
+        cells = notebook["cells"] if "cells" in notebook else notebook["worksheets"][0]["cells"]
         every = [
             (number, "".join(cell["source"] if "source" in cell else cell["input"]))
-            for number, cell in enumerate(found, 1)
+            for number, cell in enumerate(cells, 1)
             if cell["cell_type"] == "code"
         ]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):

@@ -32,11 +32,11 @@ def rewritten(name: str, call: cst.Call) -> tuple[cst.Call, list[str]]:
     words = {rule.takes[key]: given[key] for key in given if key in rule.takes}
     for key, value in rule.defaults.items():
         words.setdefault(key, cst.parse_expression(value))
-    made = cst.Call(cst.parse_expression(rule.to), _arguments(words))
+    keras_call = cst.Call(cst.parse_expression(rule.to), _arguments(words))
     if rule.inputs:
         inputs = [cst.Arg(given[key]) for key in rule.inputs]
-        made = cst.Call(made, [*inputs, *_arguments({"mask": mask} if mask else {})])
-    return made, notes
+        keras_call = cst.Call(keras_call, [*inputs, *_arguments({"mask": mask} if mask else {})])
+    return keras_call, notes
 
 
 def _bound(rule: Rule, call: cst.Call) -> dict[str, cst.BaseExpression]:

@@ -111,11 +111,11 @@ class _Rewriter(cst.CSTTransformer):
         if obstacle := self._obstacle(original_node) or self._receiver(name):
             self._notes.append((line, f"{name} stays: {obstacle}"))
             return updated_node
-        made, notes = rewritten(name, updated_node)
+        keras_call, notes = rewritten(name, updated_node)
         self.uses_keras = True
         self._close(original_node)
         self._notes += [(line, note) for note in notes]
-        return made
+        return keras_call
 
     def _obstacle(self, node: cst.Call) -> str:
         """Why a call is not rewritten; "" where it is."""
@@ -174,11 +174,11 @@ class _Rewriter(cst.CSTTransformer):
         span = self._span(call)
         first, last = (span.start.line, span.start.column), (span.end.line, span.end.column)
         name = self._name(call)
-        for place, found in list(self._open.items()):
+        for place, findings in list(self._open.items()):
             if first <= (place[0], place[1] - 1) <= last:
-                left = [one for one in found if one["name"] != name]
-                self._open[place] = left
-                if not left:
+                others = [one for one in findings if one["name"] != name]
+                self._open[place] = others
+                if not others:
                     del self._open[place]
 
     def _name(self, node: cst.BaseExpression) -> str:

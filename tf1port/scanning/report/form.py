@@ -64,16 +64,16 @@ class Report(TypedDict):
 
 
 def report(scanned: Scanned) -> Report:
-    """All that a scan found."""
-    found = scanned.findings
-    becomes = Counter(one.idiom.becomes for one in found)
-    efforts = Counter((one.path, one.idiom.effort) for one in found)
+    """All that a scan findings."""
+    findings = scanned.findings
+    becomes = Counter(one.idiom.becomes for one in findings)
+    efforts = Counter((one.path, one.idiom.effort) for one in findings)
     return {
         "files": scanned.files,
-        "places": len(found),
+        "places": len(findings),
         "becomes": {str(kind): becomes[kind] for kind in Becomes},
-        "findings": [_place(one) for one in found],
-        "idioms": [_row(*pair) for pair in _by_idiom(found)],
+        "findings": [_place(one) for one in findings],
+        "idioms": [_row(*pair) for pair in _by_idiom(findings)],
         "order": [_work(path, efforts) for path in scanned.order],
         "not_read": [
             {"path": one.path, "line": one.line, "reason": one.reason} for one in scanned.not_read
@@ -97,10 +97,10 @@ def _place(one: Finding) -> Place:
     }
 
 
-def _by_idiom(found: tuple[Finding, ...]) -> list[tuple[Idiom, int]]:
-    """Idioms with how often each was found, by id."""
-    counts = Counter(one.idiom.id for one in found)
-    known = {one.idiom.id: one.idiom for one in found}
+def _by_idiom(findings: tuple[Finding, ...]) -> list[tuple[Idiom, int]]:
+    """Idioms with how often each was findings, by id."""
+    counts = Counter(one.idiom.id for one in findings)
+    known = {one.idiom.id: one.idiom for one in findings}
     return [(known[id], counts[id]) for id in sorted(counts)]
 
 

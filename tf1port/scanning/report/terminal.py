@@ -14,8 +14,8 @@ WIDTH = 80
 
 def lines(report: Report) -> list[str]:
     """Each place, the summary, the order of work, what could not be read."""
-    found = [line for one in report["findings"] for line in _place(one)]
-    parts = [found, _idioms(report), _order(report), _not_read(report), [sentence(report)]]
+    places = [line for one in report["findings"] for line in _place(one)]
+    parts = [places, _idioms(report), _order(report), _not_read(report), [sentence(report)]]
     return [line for part in parts if part for line in ("", *part)][1:]
 
 
@@ -87,5 +87,5 @@ def _work(number: int, one: Work, width: int) -> list[str]:
 def _not_read(report: Report) -> list[str]:
     if not report["not_read"]:
         return []
-    found = [f"{where(one)}: {printable(one['reason'])}" for one in report["not_read"]]
-    return [f"not read: {counted(len(found), 'file')}", *found]
+    lines = [f"{where(one)}: {printable(one['reason'])}" for one in report["not_read"]]
+    return [f"not read: {counted(len(lines), 'file')}", *lines]

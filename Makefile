@@ -8,13 +8,14 @@ PYTHON37 ?=
 
 PY  := .venv/bin/python
 PY1 := .venv-tf1/bin/python
+PYD := .venv-docs/bin/python
 
 # What would lead the environments or their packages astray; a mirror set for pip or uv still counts.
 unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYENV_VERSION VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help legacy modern compare bench golden test test-slow test-faults test-tf1 lint format clean python37
+.PHONY: help legacy modern compare bench golden test test-slow test-faults test-tf1 docs lint format clean python37
 
 help: ## list the targets
 	@echo 'make TARGET [MODEL=window-rnn] [ARGS="…"] [PYTHON=python3] [PYTHON37=python3.7]'
@@ -50,6 +51,9 @@ test-tf1: .venv-tf1/.made ## run the tests of shared and legacy_tf1 under Tensor
 	$(PY1) -m pytest -W default -p no:cacheprovider tests/shared tests/legacy \
 	  --deselect tests/legacy/test_bands.py::test_trainings_end_in_the_band $(ARGS)
 
+docs: .venv-docs/.made ## build the site in site/; warnings and dead links are errors
+	NO_MKDOCS_2_WARNING=1 $(PYD) -m mkdocs build --strict $(ARGS)
+
 lint: .venv/.made ## check style, format and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -68,13 +72,16 @@ python37: ## print the Python 3.7 that golden and test-tf1 build on
 
 # The environments. The stamp comes last, so that an interrupted installation is redone.
 
-.venv .venv-tf1: %: %/.made
+.venv .venv-tf1 .venv-docs: %: %/.made
 
 .venv/.made: requirements.lock
 	@$(find_python); $(call install,.venv,2.6 GB)
 
 .venv-tf1/.made: requirements-tf1.lock
 	@$(find_python37); $(call install,.venv-tf1,0.8 GB)
+
+.venv-docs/.made: requirements-docs.lock
+	@$(find_python); $(call install,.venv-docs,0.2 GB)
 
 # Each sets the shell variable python to an interpreter of the right version, or ends with one line.
 define find_python

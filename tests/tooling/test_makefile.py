@@ -56,7 +56,7 @@ def tree(tmp_path):
     """A copy of the Makefile and the locks, in a folder with a space in its name."""
     folder = tmp_path / "a clone"
     folder.mkdir()
-    for name in ("Makefile", "requirements.lock", "requirements-tf1.lock"):
+    for name in ("Makefile", *(f"requirements{kind}.lock" for kind in ("", "-tf1", "-docs"))):
         shutil.copy(ROOT / name, folder)
     return folder
 
@@ -197,6 +197,7 @@ def pins(lock):
             + PYPROJECT["dependency-groups"]["dev"],
         ),
         ("requirements-tf1.lock", PYPROJECT["dependency-groups"]["tf1"]),
+        ("requirements-docs.lock", PYPROJECT["dependency-groups"]["docs"]),
     ],
 )
 def test_lock_pins_every_direct_dependency(lock, required):

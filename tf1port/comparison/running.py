@@ -14,7 +14,7 @@ from tf1port.comparison.ladder.redrawn import redrawn
 from tf1port.comparison.sides.protocol import NotOffered, Side
 from tf1port.errors import UserError
 from tf1port.numerics.comparison import Check
-from tf1port.numerics.tolerances import REDRAWN, plain
+from tf1port.numerics.tolerances import REDRAWN, VARIED, plain
 from tf1port.progress import progress
 
 
@@ -107,6 +107,10 @@ def _break(
 
 def _causes(legacy: Any, modern: Any, batches: Any, failed: Check, *, seed: int) -> Any:
     """The diagnosis, with the variables with which the check failed."""
+    if failed.quantity.endswith(VARIED):
+        name, text = failed.place.partition(" = ")[0], "{} has no input of the model: name it in"
+        cause = f"{text.format(name)} [inputs], or its one value in [feed]"
+        return [{"cause": cause, "pitfalls": [], "max_abs": 0.0, "explains": True}]
     options = {"dtype": failed.dtype, "failed": failed}
     if not failed.quantity.endswith(REDRAWN):
         return diagnosis.diagnose(legacy, modern, batches, **options)

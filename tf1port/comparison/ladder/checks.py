@@ -25,7 +25,7 @@ DTYPES = ("float32", "float64")
 # Keys of tf1port.numerics.tolerances.TABLE by the number of their check.
 _QUANTITIES = {
     1: ("weights", "weights with forget bias"),
-    2: ("outputs", "logits", "outputs of lengths", "constants of cells"),
+    2: ("outputs", "logits", "outputs of lengths", "constants of cells", "placeholders"),
     3: ("loss", "accuracy", "dropout"),
     4: ("gradients",),
     5: ("slots", "stepped weights", "optimizer"),

@@ -10,23 +10,22 @@ from contextlib import suppress
 
 import numpy as np
 
-from tf1port.comparison.ladder import checks, constants
+from tf1port.comparison.ladder import again, checks, constants
 from tf1port.comparison.ladder import lengths as lengths_
-from tf1port.comparison.ladder import redrawn as redrawn_
 from tf1port.comparison.ladder.findings import Findings
 from tf1port.comparison.sides.exported import exported
 from tf1port.comparison.sides.protocol import NotApplicable, NotOffered
 from tf1port.errors import UserError
 from tf1port.numerics.comparison import check
-from tf1port.numerics.tolerances import REDRAWN
 
 STEPS = 200  # over which losses are compared
 RESUMED = 20  # steps of each of the three legs of a resumed training, where it stays that long
-_NO_LOGITS = "a side gives no logits: the [graph] of a map names them"
 _EXACT_LOSSES, _EXACT_WEIGHTS = "losses of 200 steps, TF1's powers", "weights, TF1's powers"
 
 
-def run(legacy, modern, batches, *, dtype, exact=None, twin=None, only=checks.ALL, **options):
+def run(
+    legacy, modern, batches, *, dtype, exact=None, twin=None, seed=0, only=checks.ALL, **options
+):
     """Compares two sides (tf1port.comparison.sides.protocol.Side), which should be equal.
 
     A check that a side does not offer (NotOffered), or that raises, is noted in `seen`; the other
@@ -42,7 +41,7 @@ def run(legacy, modern, batches, *, dtype, exact=None, twin=None, only=checks.AL
         only: the numbers of the checks to run; checks that share their computation run too.
         seen: Findings to fill in.
         exports: an empty folder for the SavedModels of both sides, of float32; None: no check 8.
-        seed: of the values with which variables are drawn anew.
+        seed: of the values that variables and placeholders get in place of their own.
         compare: a function of a quantity and the arrays of both sides, and the twin's, to a Check.
 
     Yields:
@@ -53,7 +52,8 @@ def run(legacy, modern, batches, *, dtype, exact=None, twin=None, only=checks.AL
         ({1}, ladder.variables()),
         ({2}, ladder.outputs(batches[0][0])),
         ({3, 4}, ladder.loss_and_gradients(batches[0])),
-        ({2, 3, 4}, ladder.redrawn(batches[0])),
+        ({2, 3, 4}, again.redrawn(ladder, batches[0], seed)),
+        ({2, 3}, again.varied(ladder, batches[0], seed)),
         ({5, 6}, ladder.training(batches, exact=exact)),
         ({7}, ladder.resumed(batches, modern=modern if exact is None else exact)),
         ({8}, ladder.exported(batches[0][0])),
@@ -88,9 +88,8 @@ def _horizons(config, dtype):
 class _Ladder:
     """The checks over some sides: legacy, modern and, where there is one, legacy's twin."""
 
-    def __init__(self, sides, dtype, *, seen=None, exports=None, seed=0, compare=check):
+    def __init__(self, sides, dtype, *, seen=None, exports=None, compare=check):
         self.sides, self.dtype, self.config = sides, dtype, sides[0].config
-        self.seed = seed
         self.seen = Findings() if seen is None else seen
         self.exports = exports
         self._check = functools.partial(compare, dtype=dtype)
@@ -117,7 +116,7 @@ class _Ladder:
                 if forwards[0] or forwards[1]:
                     yield self.compare("outputs", *forwards)
             if any(value is None for value in logits):
-                raise NotOffered(_NO_LOGITS)
+                raise NotOffered(again.NO_LOGITS)
             yield self.compare("logits", *({"logits": value} for value in logits))
         with self.seen.offered("outputs of lengths"):
             forwards, lengths = self._lengths_outputs(images)
@@ -189,52 +188,6 @@ class _Ladder:
             self.seen.see_gradients(*gradients[:2], dtype=self.dtype)
             yield self.compare("gradients", *gradients)
         self._note_dropout()
-
-    def redrawn(self, batch):
-        """Outputs, loss and gradients with all variables drawn anew on both sides.
-
-        Biases of zero and untrained states hide what a port lacks.
-        """
-        if not redrawn_.offered(self.sides):
-            return
-        quantities = [f"{name}{REDRAWN}" for name in ("outputs", "logits", "loss", "gradients")]
-        with self.seen.offered(*quantities):
-            self._name_kept(self.sides[0].redrawn)
-            with redrawn_.redrawn(self.sides, self.seed):
-                yield from self._redrawn_outputs(batch[0])
-                yield from self._redrawn_gradients(batch)
-
-    def _redrawn_outputs(self, images):
-        outputs, logits = (f"{name}{REDRAWN}" for name in ("outputs", "logits"))
-        with self.seen.offered(outputs, logits):
-            forwards = [dict(side.forward(images)) for side in self.sides]
-            lengths_.check_finite(forwards[0])
-            of_logits = [forward.pop("logits", None) for forward in forwards]
-            if forwards[0] or forwards[1]:
-                yield self.compare(outputs, *forwards)
-            if any(value is None for value in of_logits):
-                raise NotOffered(_NO_LOGITS)
-            yield self.compare(logits, *({"logits": value} for value in of_logits))
-
-    def _redrawn_gradients(self, batch):
-        loss, gradients = (f"{name}{REDRAWN}" for name in ("loss", "gradients"))
-        with self.seen.offered(loss, gradients):
-            losses, all_gradients = zip(*(s.gradients(*batch) for s in self.sides), strict=True)
-            lengths_.check_finite({"loss": losses[0], **all_gradients[0]})
-            yield self.compare(loss, *({"loss": value} for value in losses))
-            yield self.compare(gradients, *all_gradients)
-
-    def _name_kept(self, redrawn):
-        """Names the variables that keep their values."""
-        with self.seen.offered(f"outputs{REDRAWN}"):
-            if redrawn.hiding:
-                raise NotOffered(
-                    f"{', '.join(redrawn.hiding)} of zeros or ones alone may hide what the model "
-                    "lacks: name them in [layers]"
-                )
-        if redrawn.kept:
-            why = f"{', '.join(redrawn.kept)} keep their values: no [layers] name them"
-            self.seen.note(f"outputs{REDRAWN}", why)
 
     def training(self, batches, *, exact):
         """One step, then all of them."""
@@ -325,7 +278,7 @@ class _Ladder:
                 side.export(target)
                 expected = side.forward(images).get("logits")
                 if expected is None:
-                    raise NotOffered(_NO_LOGITS)
+                    raise NotOffered(again.NO_LOGITS)
                 logits[f"{name}'s"] = expected
                 answers[f"{name}'s"] = exported(target)(images)
         if len(answers) == 2:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
-from tf1port.comparison.sides import constants, dropout, exporting, feeding, redrawing
+from tf1port.comparison.sides import constants, dropout, exporting, feeding, redrawing, varying
 from tf1port.comparison.sides.cells import Cells
 from tf1port.comparison.sides.feeding import Feeding
 from tf1port.comparison.sides.heads import Head
@@ -28,6 +29,7 @@ from tf1port.comparison.sides.traits import traits
 from tf1port.comparison.sides.weight_map import WeightMap
 from tf1port.errors import UserError
 from tf1port.numerics import optimizers
+from tf1port.tf1.graph.pruning import full_name
 from tf1port.tf1.session.whole_graph import WholeGraph
 
 _NO_LOGITS = 'no logits are found: give [graph] logits = "THEIR TENSOR" in the map'
@@ -105,10 +107,15 @@ class CheckpointSide(Side):
     @property
     def _targets(self):
         """The names of the tensors that are compared, with the loss."""
-        names = [self.places.logits, self.cells.tensors]
-        names += [source.name for source in self.map.outputs.values()]
+        names = self._of_outputs
         with suppress(NotOffered):
             names.append(self.places.loss)
+        return names
+
+    @property
+    def _of_outputs(self):
+        names = [self.places.logits, self.cells.tensors]
+        names += [source.name for source in self.map.outputs.values()]
         return [name for name in tf1.nest.flatten(names) if name is not None]
 
     # Outputs and gradients.
@@ -197,6 +204,50 @@ class CheckpointSide(Side):
             mapped=set(self.weight_map.variables),
             trained=self.places.trains,
         )
+
+    @cached_property
+    def unmapped(self) -> dict[str, list[str]]:
+        """The placeholders that the map does not name, of those that outputs and loss depend on."""
+        graph, known = self.program.graph, feeding.names(self.map)
+        outputs = varying.find(graph, self._of_outputs, known)
+        with suppress(NotOffered):
+            loss = varying.find(graph, [self.places.loss], known)
+            return {"outputs": outputs, "loss": [name for name in loss if name not in outputs]}
+        return {"outputs": outputs}
+
+    @property
+    def always_fed(self) -> list[str]:
+        """What outputs depend on, in a prediction as well, and [feed] has one value for."""
+        fed = {full_name(name) for name in self.map.feed}
+        known = [name for name in feeding.names(self.map) if name not in fed]
+        found = varying.find(self.program.graph, self._of_outputs, known)
+        return [name.removesuffix(":0") for name in found if name in fed]
+
+    def vary(self, quantity: str, names: Any, batch: Any, seed: int) -> dict[str, Any]:
+        """Its outputs, or its loss, by each value of some placeholders that it takes.
+
+        Args:
+            quantity: "outputs" or "loss". names: of placeholders. batch: inputs and labels.
+
+        Returns: {"NAME = VALUE": arrays by name}.
+        """
+        inputs, labels = batch
+        steps = max([array.shape[1] for array in inputs.values() if array.ndim > 1], default=2)
+        found = {}
+        for name in names:
+            default = np.asarray(self.whole.run(self.tensor(name), self._feeding(inputs)))
+            for value in varying.values(default, steps=steps, seed=seed):
+                with suppress(UserError), self._feeding.with_others({name: value}):
+                    arrays = self._asked(quantity, inputs, labels)
+                    if all(np.all(np.isfinite(array)) for array in arrays.values()):
+                        found[varying.label(name, value)] = arrays
+        return found
+
+    def _asked(self, quantity, inputs, labels):
+        if quantity == "outputs":
+            return self.forward(inputs)
+        feed = self._feeding(inputs, labels=labels, training=True)
+        return {"loss": self.whole.run(self.tensor(self.places.loss), feed)}
 
     def accuracy(self, inputs, labels):
         return accuracy(self._as_model(self._logits(inputs), inputs), labels)

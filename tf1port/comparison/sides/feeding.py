@@ -1,6 +1,7 @@
 """The feed of a TF1 graph for a batch, by a map: to placeholders, or to any other tensor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,16 @@ class Feeding:
 
     def __init__(self, port_map: Any, tensor: Callable[[str], Any], dtype: str):
         self._map, self._find, self._dtype = port_map, tensor, dtype
+        self._others: dict[str, Any] = {}
+
+    @contextmanager
+    def with_others(self, values: dict[str, Any]) -> Iterator[None]:
+        """Feeds further tensors by name, within this."""
+        self._others = values
+        try:
+            yield
+        finally:
+            self._others = {}
 
     def __call__(
         self, inputs: Any, *, labels: Any = None, training: bool = False
@@ -54,6 +65,7 @@ class Feeding:
         feed.update(self._inputs(inputs, batch))
         if labels is not None and self._map.labels is not None:
             feed.update(self._labels(labels))
+        feed.update({self.tensor(name): value for name, value in self._others.items()})
         return feed
 
     def tensor(self, name: str) -> Any:

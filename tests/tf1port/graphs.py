@@ -63,7 +63,18 @@ OPTIMIZERS = {
     "centered": lambda: tf1.train.RMSPropOptimizer(0.01, 0.8, 0.3, 1e-6, centered=True),
     "Adagrad": lambda: tf1.train.AdagradOptimizer(0.05, 0.2),
     "Adadelta": lambda: tf1.train.AdadeltaOptimizer(0.5, 0.9, 1e-5),
+    "Adam, decayed": lambda: tf1.train.AdamOptimizer(_decayed(), 0.8, 0.95, 1e-5),
+    "Adam, floored": lambda: tf1.train.AdamOptimizer(tf1.maximum(_decayed(), 1e-4), 0.8, 0.95),
+    "SGD, in pieces": lambda: tf1.train.GradientDescentOptimizer(
+        tf1.train.piecewise_constant(tf1.train.get_global_step(), [1, 4], [0.2, 0.1, 0.05])
+    ),
+    "Momentum, decayed": lambda: tf1.train.MomentumOptimizer(_decayed(), 0.7),
 }
+
+
+def _decayed():
+    """A learning rate that decays at each step."""
+    return tf1.train.exponential_decay(0.02, tf1.train.get_global_step(), 2, 0.7)
 
 
 def batch(case, number):

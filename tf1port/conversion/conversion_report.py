@@ -68,6 +68,7 @@ def _optimizer(conversion):
         },
         "variables": optimizer.variables,
         "notes": optimizer.notes,
+        **({"schedule": optimizer.schedule.text} if optimizer.schedule else {}),
     }
 
 
@@ -98,7 +99,7 @@ def diagram(conversion):
             lines += ["  |", "the outputs of the last step"]
     if blueprint.optimizer is not None:
         optimizer = blueprint.optimizer
-        lines += ["", f"optimizer: {optimizer.kind}({_arguments(optimizer.options)})"]
+        lines += ["", f"optimizer: {optimizer.kind}({_arguments(optimizer.arguments)})"]
         slots = ", ".join(optimizer.sources) or "none"
         lines += [f"  after {optimizer.iterations} steps; slots: {slots}"]
         lines += [f"  {note}" for note in optimizer.notes]

@@ -116,6 +116,8 @@ def _slot(model, layer, slot, model_map):
     if model_map["optimizer"]["kind"] != "SGD":
         return values
     rate = model_map["optimizer"]["options"]["learning_rate"]
+    if "schedule" in model_map["optimizer"]:  # the rate of the model's own step
+        rate = float(model.optimizer.learning_rate)
     return {role: -value / value.dtype.type(rate) for role, value in values.items()}
 
 

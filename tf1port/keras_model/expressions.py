@@ -84,9 +84,16 @@ def _argument(key, value, *, indent):
     if isinstance(value, Call):
         return value.lines(indent=indent, before=start, after=",")
     if isinstance(value, list) and len(" " * indent + start + _text(value) + ",") > WIDTH:
-        inner = [line for item in value for line in item.lines(indent=indent + 4, after=",")]
+        inner = [line for item in value for line in _item(item, indent=indent + 4)]
         return [" " * indent + start + "[", *inner, " " * indent + "],"]
     return [" " * indent + start + _text(value) + ","]
+
+
+def _item(value, *, indent):
+    """The lines of one item of a list on lines of its own."""
+    if isinstance(value, Call):
+        return value.lines(indent=indent, after=",")
+    return [" " * indent + _text(value) + ","]
 
 
 def _import(function):

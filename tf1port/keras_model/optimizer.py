@@ -6,10 +6,10 @@ Slots are sums of gradients: they are converted by the linear part of a cell's m
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
 from tf1port.keras_model import layer_weights
+from tf1port.keras_model.expressions import Call
 from tf1port.progress import progress
 
 
@@ -23,6 +23,8 @@ class OptimizerSpec(NamedTuple):
     notes: lines on what the graph does not tell.
     unknown: by option, or "class", "clipping" or "iterations", why the graph does not tell it: the
         value here is a stand-in, and is not compared.
+    schedule: the call of a schedule of learning rates, whose rate after these iterations is the
+        option "learning_rate"; None: the rate is constant.
     """
 
     kind: str
@@ -34,6 +36,12 @@ class OptimizerSpec(NamedTuple):
     notes: list[str]
     variables: list[str]  # TF1's, that are accounted for by this
     unknown: dict[str, str]
+    schedule: Call | None = None
+
+    @property
+    def arguments(self):
+        """The arguments of Keras' class: the options, and a schedule in the place of its rate."""
+        return self.options | ({"learning_rate": self.schedule} if self.schedule else {})
 
     @property
     def unproved(self):
@@ -65,11 +73,17 @@ class OptimizerSpec(NamedTuple):
 
     def make(self):
         """The optimizer without its state."""
-        return getattr(keras.optimizers, self.kind)(**self.options)
+        return Call(f"keras.optimizers.{self.kind}", self.arguments).make()
 
     def source(self):
         """The Python lines of `make`, as an argument of `compile`."""
-        options = [f"            {name}={value!r}," for name, value in self.options.items()]
+        options: list[str] = []
+        for name, value in self.arguments.items():
+            options += (
+                value.lines(indent=12, before=f"{name}=", after=",")
+                if isinstance(value, Call)
+                else [f"            {name}={value!r},"]
+            )
         return [f"        optimizer=keras.optimizers.{self.kind}(", *options, "        ),"]
 
     def restore(self, model):

@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from tf1port.keras_model.optimizer import OptimizerSpec
+from tf1port.keras_model.schedules import computed_rate, schedule_of
 from tf1port.numerics.optimizers import count_of_power
 from tf1port.tf1.graph.clipping import clip_options, find_clipping, rows_of
 from tf1port.tf1.graph.index import scalar
@@ -39,12 +40,13 @@ def why_not(graph, specs):
     return unsupported_reason(graph, learning)
 
 
-def find_optimizer(graph, specs, checkpoint, contents):
+def find_optimizer(graph, specs, checkpoint, contents, *, schedules=True):
     """The optimizer that a graph applies to the variables of some Specs; None where none is.
 
     Args:
         graph: tf1port.tf1.graph.index.Graph. specs: tf1port.keras_model.blueprint.Spec, all layers.
         checkpoint: tf1port.tf1.checkpoint.reader.Checkpoint. contents: its Inventory.
+        schedules: a learning rate that the graph computes is a schedule, or constant from here on.
     """
     trained = {variable for spec in specs for variable in spec.sources.values()}
     applied = {name: update for name, update in find_applied(graph).items() if name in trained}
@@ -54,14 +56,18 @@ def find_optimizer(graph, specs, checkpoint, contents):
     (name,) = kinds
     notes: list[str] = []
     unknown: dict[str, str] = {}
-    options, constant_names = _options(graph, applied, specs, checkpoint, notes, unknown)
+    rate = computed_rate(graph, _rates(graph, applied), checkpoint) if schedules else None
+    known = {"learning_rate": rate.value} if rate else {}
+    options, constant_names = _options(graph, applied, specs, checkpoint, notes, unknown, known)
+    counters = contents.counters | ({"global_step": rate.variable} if rate and rate.call else {})
     names = slot_names(graph, applied, KINDS[name], contents)
     sources = _sources(specs, names, KINDS[name], checkpoint, options)
     sources = _scalable(sources, KINDS[name], notes, unknown)
     powers = _by_powers(graph, applied, checkpoint, options, notes, unknown)
-    iterations = _iterations(checkpoint, contents.counters, powers, notes)
+    iterations = _iterations(checkpoint, counters, powers, notes)
     if iterations is None and name == "Adam":  # the others' updates do not depend on it
         unknown["iterations"] = "are counted by nothing in the checkpoint"
+    schedule = rate and schedule_of(rate, iterations, KINDS[name], options, notes, unknown)
     if any(spec.kind == "Embedding" for spec in specs):
         options |= _of_rows(name, options, notes, unknown)
     if any(cell.family == "cudnn_gru" for spec in specs for cell in spec.cells):
@@ -74,14 +80,23 @@ def find_optimizer(graph, specs, checkpoint, contents):
         checkpoint.read,
         iterations or 0,
         notes,
-        [*_slot_variables(sources, contents), *dict.fromkeys(constant_names)],
+        [*_slot_variables(sources, counters), *dict.fromkeys(constant_names)],
         unknown,
+        schedule,
     )
 
 
-def _options(graph, applied, specs, checkpoint, notes, unknown):
-    """The options of Keras' optimizer, and the variables that they are read from."""
-    options, constant_names = _constants(graph, applied, checkpoint, notes, unknown)
+def _rates(graph, applied):
+    """The tensors of the learning rate that the updates of several variables take."""
+    return {graph.origin(_uncast(graph, update.arguments["lr"])) for update in applied.values()}
+
+
+def _options(graph, applied, specs, checkpoint, notes, unknown, known):
+    """The options of Keras' optimizer, and the variables that they are read from.
+
+    known: the options that the graph computes.
+    """
+    options, constant_names = _constants(graph, applied, checkpoint, notes, unknown, known)
     recurrent = any(spec.cells for spec in specs)
     embeddings = [spec for spec in specs if spec.kind == "Embedding"]
     tables = [name for spec in embeddings for name in spec.sources.values()]
@@ -101,11 +116,11 @@ def _scalable(sources, kind, notes, unknown):
     return {}
 
 
-def _slot_variables(sources, contents):
+def _slot_variables(sources, counters):
     """TF1's variables of the slots, and the counters."""
     roles = [by_role for layers in sources.values() for by_role in layers.values()]
-    counters = [contents.counters[key] for key in sorted(contents.counters)]
-    return [*(name for by_role in roles for name in by_role.values()), *counters]
+    names = dict.fromkeys(counters[key] for key in sorted(counters))
+    return [*(name for by_role in roles for name in by_role.values()), *names]
 
 
 def _dtype(specs):
@@ -117,11 +132,13 @@ def _shortest(value):
     return float(str(np.float32(value))) if isinstance(value, float) else value
 
 
-def _constants(graph, applied, checkpoint, notes, unknown):
+def _constants(graph, applied, checkpoint, notes, unknown, known):
     """The options of Keras' optimizer but for clipping, and the variables among their sources."""
     kind = KINDS[next(iter(applied.values())).kind]
-    options, names = dict(kind.fixed), []
+    options, names = {**kind.fixed, **known}, []
     for argument, option in kind.options.items():
+        if option in known:
+            continue
         tensors = {graph.origin(_uncast(graph, o.arguments[argument])) for o in applied.values()}
         options[option] = _value(graph, tensors, checkpoint, option, notes, unknown)
         variables = {graph.variable(tensor) for tensor in tensors}

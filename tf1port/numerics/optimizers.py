@@ -70,13 +70,27 @@ def count_of_power(beta, power):
 def as_graph_constants(options, *, dtype):
     """An optimizer's options rounded as a TF1 graph of that dtype stores them (D13).
 
-    It stores hyper-parameters in float32 whatever its dtype, and a norm to clip to in its own.
+    It stores hyper-parameters in float32 whatever its dtype, and a norm to clip to in its own. The
+    numbers of a schedule are NumPy's, so that it computes in float64: of Python's it makes float32.
     """
     unrounded = () if dtype == "float32" else CLIPS
     return {
-        name: _rounded(value) if type(value) is float and name not in unrounded else value
+        name: _in_schedule(value)
+        if isinstance(value, dict)
+        else _rounded(value)
+        if type(value) is float and name not in unrounded
+        else value
         for name, value in options.items()
     }
+
+
+def _in_schedule(value):
+    """The configuration of a schedule with its floats rounded to float32, as NumPy's float64."""
+    if isinstance(value, dict):
+        return {name: _in_schedule(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_in_schedule(inner) for inner in value]
+    return np.float64(np.float32(value)) if isinstance(value, float) else value
 
 
 def _products(beta, count):

@@ -113,15 +113,27 @@ def _gaps(conversion, model):
     expected["iterations"] = spec.iterations
     skipped = {*INERT, *spec.unknown, *(CLIPS if "clipping" in spec.unknown else ())}
     for name in sorted(expected.keys() - skipped):
-        if actual[name] != expected[name]:
-            yield _gap(actual[name], expected[name]), _line(name, actual[name], expected[name])
+        if actual.get(name) != expected[name]:
+            values = actual.get(name), expected[name]
+            yield _gap(*values), _line(name, *values)
     yield from _untrained(conversion, model)
 
 
 def _options(optimizer, conversion):
     """The options of an optimizer, in the graph's precision, and its count of steps."""
     options = as_graph_constants(optimizer.get_config(), dtype=conversion.blueprint.dtype)
+    rate = options["learning_rate"]
+    if isinstance(rate, dict):  # a schedule: its class, and options of its own
+        own = {name: value for name, value in rate["config"].items() if name not in INERT}
+        options |= {"learning_rate": _schedule_name(rate)}
+        options |= {f"learning_rate/{name}": value for name, value in own.items()}
     return {**options, "iterations": int(optimizer.iterations)}
+
+
+def _schedule_name(config):
+    """The name of a schedule's class, or where another one is defined."""
+    is_stock = config["module"] == "keras.optimizers.schedules"
+    return config["class_name"] if is_stock else f"{config['module']}.{config['class_name']}"
 
 
 def _untrained(conversion, model):
@@ -148,8 +160,6 @@ def _line(name, actual, expected):
 
 
 def _shown(value):
-    if isinstance(value, dict) and "class_name" in value:  # a schedule of learning rates
-        return value["class_name"]
     if isinstance(value, float):
         return str(np.float32(value))
     return value if isinstance(value, (str, int, type(None))) else type(value).__name__

@@ -27,7 +27,7 @@ def find_optimizer(program: Any, entries: Any, applied: Mapping[str, Any]) -> Op
     if not trained or not applied:
         return None
     spec = optimizer_search.find_optimizer(
-        program.graph, trained, program.checkpoint, program.inventory
+        program.graph, trained, program.checkpoint, program.inventory, schedules=False
     )
     if spec is None or (spec.options.get("global_clipnorm") or 0) < DENSE:
         return spec

@@ -17,6 +17,7 @@ from tf1port.scanning.places import Place, canonical, imported_name
 from tf1port.scanning.scopes import UNKNOWN, Meaning, Scope, parameters
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 # What holds no name.
 _LEAVES = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
 
@@ -110,10 +111,16 @@ class Walk:
             full, _ = scope.full_name(node.context_expr)
             scope.assign(node.optional_vars, full.removesuffix(".as_default()"))
 
-    def _loop(self, node: ast.For | ast.AsyncFor | ast.comprehension, scope: Scope) -> None:
+    def _comprehension(self, node: Comprehension, scope: Scope) -> None:
+        inner = Scope(scope)
+        for generator in node.generators:
+            inner.assign(generator.target, "")
+        self._below(node, inner)
+
+    def _loop(self, node: ast.For | ast.AsyncFor, scope: Scope) -> None:
         scope.assign(node.target, "")
         self._below(node, scope)
-        if not isinstance(node, ast.comprehension) and unrolled.is_unrolled(node, scope):
+        if unrolled.is_unrolled(node, scope):
             self.places.append(_place(node, unrolled.NAME, Meaning("tensorflow"), None))
 
     def _import(self, node: ast.Import, scope: Scope) -> None:
@@ -143,7 +150,8 @@ _VISITS: dict[type[ast.AST], Callable[[Walk, Any, Scope], None]] = {
     ast.ClassDef: Walk._class,
     **dict.fromkeys((ast.Assign, ast.AnnAssign), Walk._assign),
     ast.withitem: Walk._with,
-    **dict.fromkeys((ast.For, ast.AsyncFor, ast.comprehension), Walk._loop),
+    **dict.fromkeys((ast.For, ast.AsyncFor), Walk._loop),
+    **dict.fromkeys(Comprehension.__args__, Walk._comprehension),
     ast.Import: Walk._import,
     ast.ImportFrom: Walk._import_from,
 }

@@ -234,6 +234,18 @@ class Terms:
         return self.tf.placeholder
 for rnn in range(3):
     rnn.GRUCell(3)
+def rows():
+    for tf in frequencies:
+        yield tf.placeholder
+def pairs():
+    return [tf.log(1) for tf, _ in frequencies]
+""",
+    "import that leaves None": """
+try:
+    import tensorflow.compat.v1 as tf  #: S353
+except ImportError:
+    tf = None
+cell = tf.nn.rnn_cell.GRUCell(3)  #: S104
 """,
     "import in a function": """
 def build():

@@ -4,6 +4,7 @@ import json
 import re
 
 import keras
+import numpy as np
 import pytest
 
 from tests.tf1port import ported
@@ -155,6 +156,18 @@ def test_a_part_too_many_is_left(more, tmp_path):
     assert f"layer0: 2 {side} have these shapes, matched in their order" in made.unsure
 
 
+def test_a_word_of_two_scopes_does_not_decide(tmp_path):
+    def make():
+        x = tf1.placeholder("float32", [None, F], name="x")
+        for name in ("net/one", "net/two"):
+            x = tf1.layers.dense(x, F, name=name)
+
+    layers = [keras.layers.Dense(F, name=name) for name in ("net", "other")]
+    made, content = drafted(tmp_path, make, functional(*layers, shape=(F,)))
+    assert content["layers"] == {"net": "net/one", "other": "net/two"}
+    assert made.unsure == [f"{name}: {EQUAL}" for name in ("net", "other")]
+
+
 # Directions
 
 
@@ -232,7 +245,48 @@ def test_a_table_that_a_model_has_twice_is_unsure(tmp_path):
     parse_map(content)
 
 
+class Head(keras.layers.Layer):
+    """It multiplies by the table of another layer, which it holds."""
+
+    def __init__(self, table, **options):
+        super().__init__(**options)
+        self.table = table
+
+    def call(self, x):
+        return keras.ops.matmul(x, keras.ops.transpose(self.table.embeddings))
+
+
+def test_a_layer_within_another_one_has_the_entry_of_the_first(tmp_path):
+    ids = keras.Input((T,), dtype="int32", name="ids")
+    table = keras.layers.Embedding(7, F, name="table")
+    x = keras.layers.LSTM(F, return_sequences=True, name="lstm")(table(ids))
+    made, content = drafted(tmp_path, tied, keras.Model(ids, Head(table, name="head")(x)))
+    entry = {"embeddings": "table"}
+    assert (content["layers"]["table"], content["layers"]["head/table"]) == (entry, entry)
+    assert (made.places, made.left_in_model) == (3, [])
+
+
+def test_a_table_with_the_name_of_one_goes_by_it(tmp_path):
+    def make():
+        ids = tf1.placeholder("int32", [None, T], name="ids")
+        table = tf1.get_variable("embedding", [7, F])
+        run(lstm(), tf1.nn.embedding_lookup(table, ids))
+
+    layers = keras.layers.Embedding(7, F, name="table"), keras.layers.LSTM(U, name="lstm")
+    _, content = drafted(tmp_path, make, functional(*layers, shape=(T,)))
+    assert content["layers"]["table"] == "embedding"
+
+
 # Single variables
+
+
+def test_a_kernel_the_other_way_round_is_transposed(tmp_path):
+    shapes = [("w_out", [C, U]), ("b_out", [C])]
+    model = functional(keras.layers.LSTM(U, name="a"), keras.layers.Dense(C, name="head"))
+    made, content = drafted(tmp_path, lambda: run(lstm()), model, more=shapes)
+    kernel = {"variable": "w_out", "transpose": [1, 0]}
+    assert content["layers"]["head"] == {"kernel": kernel, "bias": "b_out"}
+    assert made.unsure == []
 
 
 def test_variables_of_any_name_are_matched_by_role_and_shape(tmp_path):
@@ -317,6 +371,19 @@ def test_time_before_the_batch_is_transposed(tmp_path):
     model = functional(keras.layers.LSTM(U, name="a"))
     _, content = drafted(tmp_path, make, model)
     assert content["inputs"] == {"x": {"placeholder": "x", "transpose": [1, 0, 2]}}
+
+
+def test_lengths_that_the_model_takes_as_such(tmp_path):
+    def make():
+        lengths = tf1.placeholder("int32", [None], name="n")
+        run(lstm(), sequence_length=lengths)
+
+    x, n = keras.Input((T, F), name="x"), keras.Input((), dtype="int32", name="sizes")
+    mask = keras.ops.less(np.arange(T)[None], keras.ops.expand_dims(n, 1))
+    model = keras.Model([x, n], keras.layers.LSTM(U, name="a")(x, mask=mask))
+    made, content = drafted(tmp_path, make, model)
+    assert content["inputs"] == {"x": "x", "sizes": {"lengths": "n"}}
+    assert made.unsure == []
 
 
 def test_two_inputs_that_fit_each_other_are_unsure_but_by_name(tmp_path):
@@ -404,6 +471,16 @@ def test_a_flag_is_as_it_is_outside_of_training(tmp_path):
     )
     assert (content["feed"], content["feed_training"]) == ({"training": False}, {"training": True})
     assert made.unsure == ["training: its value in training?"]
+
+
+def test_a_switch_that_is_no_flag_of_training_is_unsure(tmp_path):
+    def make():
+        flag = tf1.placeholder("bool", [], name="flag")
+        run(lstm()) * tf1.cast(flag, tf1.float32)
+
+    made, content = drafted(tmp_path, make, functional(keras.layers.LSTM(U, name="a")))
+    assert content["feed"] == {"flag": False}
+    assert "flag: its value in a prediction?" in made.unsure
 
 
 def test_of_several_outputs_the_first_is_filled_in(tmp_path):

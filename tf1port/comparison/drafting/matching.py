@@ -59,7 +59,7 @@ def _key(part):
 
 def _fits(place, key):
     if isinstance(key, frozenset):
-        return not place.signatures and frozenset(place.shapes.items()) == key
+        return frozenset(place.shapes.items()) == key
     return key in place.signatures
 
 

@@ -111,7 +111,7 @@ def test_what_is_not_there_is_no_attribute():
 def test_every_public_name_has_a_docstring_and_results_are_frozen():
     for name in tf1port.__all__:
         assert getattr(tf1port, name).__doc__, name
-    for name in ("Inspection", "Converted", "Reversed", "Verification", "Comparison", "Controls"):
+    for name in tf1port._RESULTS:
         assert getattr(tf1port, name).__dataclass_params__.frozen
         assert callable(getattr(tf1port, name).to_json)
 

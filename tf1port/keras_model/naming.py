@@ -81,6 +81,11 @@ class Names:
         self._in_use: set[str] = {*_TAKEN, *used}
         self._ops = set(ops)  # which Keras calls so with any number
 
+    @property
+    def in_use(self) -> set[str]:
+        """All names that are in use."""
+        return set(self._in_use)
+
     def new(self, base: str) -> str:
         """A name that is not in use: `base`, with a number if needed."""
         if re.sub(r"(_\d+)+$", "", base) in self._ops:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,7 +26,15 @@ from tf1port.keras_model.program import (
     in_order,
 )
 from tf1port.keras_model.program_blocks import arranged, blocks_of, leaves
-from tf1port.keras_model.statements import as_lines, inlined
+from tf1port.keras_model.statements import (
+    RETURN,
+    Statement,
+    as_lines,
+    inlined,
+    names_in,
+    renamed,
+)
+from tf1port.keras_model.value_names import of_op, of_use
 
 if TYPE_CHECKING:
     from tf1port.keras_model.program_source import ProgramSource
@@ -43,15 +51,22 @@ class Body:
         self.texts = source.texts if functional else {}
         self.names = source.names if functional else naming.Names()
         self.order = order
-        self.statements: list[tuple[str, str, Any]] = []
+        self.statements: list[Statement] = []
         self.weights: dict[str, str] = {}  # texts of variables of the layer's own
+        self.bases: dict[tuple[int, int], str] = source.bases if functional else {}
+        self.kept: set[str] = set()  # names of arguments, which are not numbered anew
+        self.base_of: dict[str, str] = {}  # by the name that was made of it
+        self.roles: dict[tuple[int, int], str] = {}  # names of what a step of a loop computes
+        self.layer = ""  # the scope of the layer that this is the call of
         self.known_sizes: dict[Dim, tuple[Value, int]] = {}  # as an axis of an argument
 
-    def lines(self, *, indent: int, returned: Sequence[Value] = ()) -> list[str]:
+    def lines(
+        self, *, indent: int, returned: Sequence[Value] = (), ends: bool = False
+    ) -> list[str]:
         """The statements as lines.
 
         Args:
-            returned: the values that the function returns.
+            returned: the values that the function returns. ends: the last statement returns them.
         """
         blocks = blocks_of(self.order, self._is_dynamic) if self.functional else {}
         for producer in arranged(self.order, blocks):
@@ -67,8 +82,23 @@ class Body:
                 self._loop(producer)
             elif self.functional and hasattr(producer, "variable"):
                 self._variable(producer)
-        names = {self.texts.get((id(value.producer), value.port), "") for value in returned}
-        return as_lines(inlined(self.statements, names), indent)
+        texts = [self.tensor(value) for value in returned]
+        if ends:
+            self.statements.append(Statement(RETURN, ", ".join(texts)))
+        keep = set() if ends else {name for text in texts for name in names_in(text)}
+        return as_lines(self._numbered(inlined(self.statements, keep)), indent)
+
+    def _numbered(self, statements: list[Statement]) -> list[Statement]:
+        """Statements with targets that are numbered anew, as some are gone into others."""
+        layers = {f"{spec.name}_layer" for spec in self.source.program.specs}
+        names = naming.Names((self.names.in_use - self.base_of.keys()) | layers | self.kept)
+        targets = [name for statement in statements for name in names_in(statement.target)]
+        new = {name: names.new(self.base_of[name]) for name in targets if name in self.base_of}
+        for key, text in self.texts.items():
+            self.texts[key] = renamed(text, new)
+        return [
+            s._replace(target=renamed(s.target, new), text=renamed(s.text, new)) for s in statements
+        ]
 
     def _is_dynamic(self, op: Op) -> bool:
         """Whether an op needs a size that is known only when the model runs."""
@@ -80,9 +110,47 @@ class Body:
 
     def name(self, value: Value) -> str:
         """A new name for a value from outside the function: an argument."""
-        text = self.names.new(name_of(value.producer))
+        text = self.names.new(self.base(value))
+        self.kept.add(text)
         self.texts[id(value.producer), value.port] = text
         return text
+
+    def base(self, value: Value) -> str:
+        """The name of a value, before it is numbered."""
+        key = (id(value.producer), value.port)
+        if key not in self.bases:
+            known = self.source.bases.get(key)
+            self.bases[key] = known or self._base(value.producer, value.port)
+        return self.bases[key]
+
+    def _base(self, producer: Producer, port: int) -> str:
+        if isinstance(producer, Use):
+            return of_use(producer, port)
+        if isinstance(producer, Op):
+            role = self.roles.get((id(producer), port), "")
+            weighting = self._is_weighting(producer)
+            return of_op(producer, self.base, layer=self.layer, role=role, is_weighting=weighting)
+        if isinstance(producer, Loop) and producer.spec is not None:
+            name = producer.spec.name.rstrip("_")
+            return f"{name}_{'state' if port < len(producer.initial) else 'outputs'}"
+        return naming.of_node(producer.scope or "x")
+
+    def _is_weighting(self, op: Op) -> bool:
+        """Whether something is multiplied by the output of an op, maybe in another form."""
+        through = {"Transpose", "ExpandDims", "Reshape", "Squeeze"}
+        users = [
+            user for _, of_port in self.source.users.get(id(op), {}).values() for user in of_port
+        ]
+        products = {"Mul", "BatchMatMul", "BatchMatMulV2", *through}
+        return any(isinstance(user, Op) and user.op in products for user in users) or (not users)
+
+    def _target(self, producer: Producer, port: int = 0) -> str:
+        """A new name for what a statement computes."""
+        base = self.base(Value(producer, "", None, port))
+        name = self.names.new(base)
+        self.base_of[name] = base
+        self.texts[id(producer), port] = name
+        return name
 
     def tensor(self, value: Value) -> str:
         """The text of a value."""
@@ -126,8 +194,8 @@ class Body:
             self.texts[id(op), 0] = self.texts[id(alias), 0]
             return
         translation = self.translated(op)
-        name = self.names.new(name_of(op))
-        self.statements.append((name, self.typed(translation.call), None))
+        name = self._target(op)
+        self.statements.append(Statement(name, self.typed(translation.call)))
         for port, template in enumerate(translation.outputs):
             self.texts[id(op), port] = template.format(name)
 
@@ -144,7 +212,7 @@ class Body:
             # A tensor of TensorFlow does not compare itself with one of keras.Input.
             name, operands = _MIRRORED[name], operands[::-1]
         if op.op == "Reshape":
-            operands[1] = self._target(op.inputs[1], operands[1])
+            operands[1] = self._new_shape(op.inputs[1], operands[1])
         operation = Operation(
             name,
             op.scope,
@@ -156,7 +224,7 @@ class Body:
         )
         return translate(operation)
 
-    def _target(self, value: Value, operand: Operand) -> Operand:
+    def _new_shape(self, value: Value, operand: Operand) -> Operand:
         """The target of a reshape, -1 for its size that is not known if there is only one."""
         if not isinstance(value.producer, Sizes):
             return operand
@@ -175,43 +243,33 @@ class Body:
     def _loop(self, loop: Loop) -> None:
         assert loop.spec is not None
         arguments = ", ".join(self.tensor(value) for value in self.source.loop(loop))
-        names = []
-        for port in sorted(self.source.users[id(loop)]):
-            names.append(self.names.new(loop.spec.name))
-            self.texts[id(loop), port] = names[-1]
-        self.statements.append((", ".join(names), f"({arguments})", loop))
+        names = [self._target(loop, port) for port in sorted(self.source.users[id(loop)])]
+        self.statements.append(Statement(", ".join(names), f"({arguments})", loop))
 
     def _use(self, use: Use) -> None:
         arguments = [self.tensor(value) for value in use.positional]
+        comment = ""
         if use.layer.kind == "recurrent" and "mask" not in use.keywords and _has_mask(use):
-            arguments[0] += " * 1.0"  # a new tensor, without the mask of the layer below
+            arguments[0] += " * 1.0"
+            comment = "* 1.0: a new tensor, without the mask of the layer below."
         for key, value in use.keywords.items():
             if isinstance(value, list):
                 arguments.append(f"{key}=[{', '.join(map(self.tensor, value))}]")
             else:
                 arguments.append(f"{key}={self.tensor(value)}")
         names = self._targets(use)
-        self.statements.append((", ".join(names), f"({', '.join(arguments)})", use.layer))
+        text = f"({', '.join(arguments)})"
+        self.statements.append(Statement(", ".join(names), text, use.layer, comment))
 
     def _targets(self, use: Use) -> list[str]:
         assert use.layer.spec is not None
-        base, options = use.layer.spec.name, use.layer.spec.options
-        if use.layer.kind != "recurrent":
-            name = self.names.new(base)
-            self.texts[id(use), 0] = name
+        if use.layer.kind != "recurrent" or not use.layer.spec.options.get("return_state"):
+            name = self._target(use)
+            self.texts[id(use), 1] = name
             return [name]
-        first = self.names.new(base)
-        self.texts[id(use), 0] = first
-        if not options.get("return_state"):
-            self.texts[id(use), 1] = first
-            return [first]
         ports_used = self.source.users.get(id(use), {})
-        targets = [first if 0 in ports_used else "_"]
-        for port in range(1, use.layer.outputs):
-            name = self.names.new(f"{base}_{'hc'[port - 1]}") if port in ports_used else "_"
-            self.texts[id(use), port] = name
-            targets.append(name)
-        return targets
+        ports = range(use.layer.outputs)
+        return [self._target(use, port) if port in ports_used else "_" for port in ports]
 
     def _variable(self, producer) -> None:
         sources = {"value": producer.variable}
@@ -219,20 +277,17 @@ class Body:
             candidate for candidate in self.source.program.specs if candidate.sources == sources
         )
         first = self.source.program.inputs[0]
-        name = self.names.new(spec.name)
-        self.texts[id(producer), 0] = name
-        self.statements.append((name, f"({self.tensor(first)})", spec))
+        self.bases[id(producer), 0] = spec.name
+        self.statements.append(Statement(self._target(producer), f"({self.tensor(first)})", spec))
 
     def _block(self, block: list[Op]) -> None:
         class_, inputs, results = self.source.block(block)
-        names = [self.names.new(name_of(value.producer)) for value in results]
-        for value, name in zip(results, names, strict=True):
-            self.texts[id(value.producer), value.port] = name
+        names = [self._target(value.producer, value.port) for value in results]
         dtype = self.source.program.dtype
         arguments = ", ".join(self.tensor(value) for value in inputs)
         layer = self.source.layer_names.new(naming.identifier(class_))
         call = f'{class_}(dtype="{dtype}", name="{layer}")({arguments})'
-        self.statements.append((", ".join(names), call, None))
+        self.statements.append(Statement(", ".join(names), call))
 
 
 def _last_step(op: Op, users) -> Use | None:
@@ -259,13 +314,6 @@ def _depends_on_input(value: Value) -> bool:
     return any(isinstance(producer, Input | Weight | Use | Loop) for producer in producers)
 
 
-def name_of(producer: Producer) -> str:
-    """A name for the output of a producer."""
-    if isinstance(producer, Use) and producer.layer.spec is not None:
-        return producer.layer.spec.name
-    return naming.of_node(producer.scope or "x")
-
-
 def _literal(array: np.ndarray, body: Body) -> str:
     """A constant as source: a number, or an array of the model's own dtype."""
     if array.ndim == 0:
@@ -274,4 +322,6 @@ def _literal(array: np.ndarray, body: Body) -> str:
         if not array.any():
             return f'ops.zeros({array.shape}, dtype="{array.dtype}")'
         return f'ops.full({array.shape}, {array.ravel()[0].item()!r}, dtype="{array.dtype}")'
+    if array.ndim == 1 and array.size > 3 and array.tolist() == [*range(array.size)]:
+        return f'ops.arange({array.size}, dtype="{array.dtype}")'
     return f'ops.array({array.tolist()!r}, dtype="{array.dtype}")'

@@ -18,6 +18,7 @@ def scan(body: Body, loop: Loop) -> list[str]:
     stacked, and an output that is no state becomes one. It iterates over one sequence whose
     length may be unknown; further sequences are indexed by the number of the step.
     """
+    body.kept |= {"step", "states", "starts", "finals", "kept"}
     before = _computed_before(body, loop)
     states = [body.name(value) for value in loop.states]
     starts = [_start(body, value) for value in loop.initial]
@@ -25,6 +26,9 @@ def scan(body: Body, loop: Loop) -> list[str]:
     first = sequences[0] if sequences else f"ops.arange({body.size(loop.length)})"
     steps = [body.name(value) for value in loop.steps]
     time = body.name(loop.time)
+    body.roles = {(id(value.producer), value.port): "output" for value in loop.outputs}
+    for state, new in zip(loop.states, loop.new_states, strict=True):
+        body.roles[id(new.producer), new.port] = f"new_{body.tensor(state)}"
     reads_of = zip(steps[1:], sequences[1:], strict=True)
     reads = [f"{name} = ops.take({text}, {time}, axis=0)" for name, text in reads_of]
     step_lines = body.lines(indent=12, returned=[*loop.new_states, *loop.outputs])

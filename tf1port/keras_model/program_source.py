@@ -7,6 +7,7 @@ others are written inline, as Keras traces them by itself.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 
 from tf1port.keras_model import naming
 from tf1port.keras_model.expressions import WIDTH, docstring
@@ -14,13 +15,14 @@ from tf1port.keras_model.program import (
     TRANSLATED,
     Loop,
     Op,
+    Producer,
     Program,
     Use,
     Value,
     in_order,
 )
 from tf1port.keras_model.program_blocks import arguments, starts, users_of
-from tf1port.keras_model.program_body import Body, name_of
+from tf1port.keras_model.program_body import Body
 from tf1port.keras_model.program_scan import scan
 from tf1port.keras_model.statements import folded, wrapped
 
@@ -63,9 +65,8 @@ class ProgramSource:
         self.users = users_of(self.order, program.outputs.values())
         self.within_loops = starts(self.order, self.users)
         self.texts: dict[tuple[int, int], str] = {}
-        self._masked = any(
-            "mask" in producer.keywords for producer in self.order if isinstance(producer, Use)
-        )
+        self.bases: dict[tuple[int, int], str] = {}
+        self._masked = _with_mask(self.order)
 
     def text(self) -> str:
         """The file."""
@@ -76,7 +77,7 @@ class ProgramSource:
             spec for spec in self.program.specs if spec.call.function.endswith(".Variable")
         ]
         if variables:
-            self.classes.insert(0, self._registered(_VARIABLE.strip("\n")))
+            self.classes.insert(0, self._registered(_VARIABLE.strip("\n"), ()))
         head = [docstring(self.title), "", "import keras", "from keras import ops"]
         definitions = [line for text in self.classes for line in ("", "", text)]
         text = "\n".join([*head, *self._cells(), *definitions, "", "", *lines, ""])
@@ -89,8 +90,8 @@ class ProgramSource:
         names = [line.rpartition(" ")[2] for line in imports if line.startswith("from tf1port.")]
         return definitions(sorted(names)) if names else []
 
-    def _registered(self, source: str) -> str:
-        if self._masked:  # of what comes from a layer with a mask: no layer of these has one
+    def _registered(self, source: str, inputs: Iterable[Value]) -> str:
+        if any(id(value.producer) in self._masked for value in inputs):  # Keras would warn of it
             source += "\n\n    def compute_mask(self, *_):\n        return None"
         return f'@keras.saving.register_keras_serializable("{self.package}")\n{source}'
 
@@ -100,7 +101,7 @@ class ProgramSource:
         lines = ["def build_model():", *wrapped(about, 4)]
         for value, base_name in zip(program.inputs, program.input_names, strict=True):
             name = self.names.new(base_name)
-            self.texts[id(value.producer), 0] = name
+            self.texts[id(value.producer), 0] = self.bases[id(value.producer), 0] = name
             shape = ", ".join(map(str, (value.shape or ())[1:]))
             shape = f"({shape}{',' if value.shape and len(value.shape) == 2 else ''})"
             batch = f"batch_shape={value.shape}" if _is_fixed(value) else shape
@@ -132,6 +133,7 @@ class ProgramSource:
         """Writes the layer of a loop; returns the arguments of its call, in order."""
         assert loop.spec is not None
         body = Body(self, loop.inner, functional=False)
+        body.layer = f"{loop.scope}/{loop.spec.name}"
         inputs, body.known_sizes = arguments(loop.operands, self.within_loops)
         parameters = [body.name(value) for value in inputs]
         weights = []
@@ -152,7 +154,7 @@ class ProgramSource:
             lines += ["    def __init__(self, **kwargs):", "        super().__init__(**kwargs)"]
             lines += [*weights, ""]
         lines += [f"    def call(self, {', '.join(parameters)}):", *scan(body, loop)]
-        self.classes.append(self._registered("\n".join(lines)))
+        self.classes.append(self._registered("\n".join(lines), inputs))
         return inputs
 
     def block(self, ops: list[Op]) -> tuple[str, list[Value], list[Value]]:
@@ -169,22 +171,30 @@ class ProgramSource:
             if any(id(user) not in inner for user in value[1])
         ]
         results = [value for value, _ in used_outside]
-        name = self.class_names.new(naming.class_name(name_of(results[-1].producer)))
         body = Body(self, ops, functional=False)
         body.known_sizes = known_sizes
         parameters = [body.name(value) for value in inputs]
-        lines = body.lines(indent=8, returned=results)
-        out = ", ".join(body.tensor(value) for value in results)
+        lines = body.lines(indent=8, returned=results, ends=True)
+        name = self.class_names.new(naming.class_name(body.base(results[-1])))
         source = [
             f"class {name}(keras.layers.Layer):",
             f'    """What the graph computes as {", ".join(_plain(v) for v in results)}."""',
             "",
             f"    def call(self, {', '.join(parameters)}):",
             *lines,
-            f"        return {out}",
         ]
-        self.classes.append(self._registered("\n".join(source)))
+        self.classes.append(self._registered("\n".join(source), inputs))
         return name, inputs, results
+
+
+def _with_mask(order: Sequence[Producer]) -> set[int]:
+    """The ids of the producers whose outputs may have a mask of Keras'."""
+    result: set[int] = set()
+    for producer in order:
+        is_masked = isinstance(producer, Use) and "mask" in producer.keywords
+        if is_masked or any(id(value.producer) in result for value in producer.operands):
+            result.add(id(producer))
+    return result
 
 
 def _plain(value: Value) -> str:

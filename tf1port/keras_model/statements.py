@@ -6,15 +6,38 @@ import ast
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from tf1port.keras_model.expressions import WIDTH
 
-# The target names, the expression, and the layer where the expression is the arguments of its call.
-Statement = tuple[str, str, Any]
-_NAME = re.compile(r"[A-Za-z_]\w*")
-_MAX_INLINED = 76  # characters of a statement after others were inlined into it
+RETURN = "return"  # the target of a statement that returns its expression
+# A name in an expression, or a text in quotes: no attribute and no keyword of an argument.
+_NAME = re.compile(r"""(?:"[^"]*"|'[^']*')|(?<![\w.])([A-Za-z_]\w*)\b(?!=(?!=))""")
+_MAX_INLINED = 86  # characters of a statement after others were inlined into it: 100 in a step
+
+
+class Statement(NamedTuple):
+    """A statement of a function.
+
+    target: the names that it assigns, or RETURN. text: the expression; where it is of a layer, the
+    arguments of its call. comment: a line above it.
+    """
+
+    target: str
+    text: str
+    layer: Any = None
+    comment: str = ""
+
+
+def names_in(text: str) -> list[str]:
+    """The names of variables in an expression, in order."""
+    return [match[1] for match in _NAME.finditer(text) if match[1]]
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """An expression with other names of variables."""
+    return _NAME.sub(lambda match: names.get(match[1], match[0]) if match[1] else match[0], text)
 
 
 def row(names: Sequence[str]) -> str:
@@ -30,25 +53,23 @@ def inlined(statements: Sequence[Statement], keep: set[str]) -> list[Statement]:
     """
     remaining = dict(enumerate(statements))
     users: dict[str, list[int]] = {}
-    for index, (_, text, _) in remaining.items():
-        for name in _NAME.findall(text):
+    for index, statement in remaining.items():
+        for name in names_in(statement.text):
             users.setdefault(name, []).append(index)
-    for index, (name, _, layer) in enumerate(statements):
+    for index in reversed(range(len(statements))):  # from the results down: ops before operands
+        name, _, layer, _ = statements[index]
         if layer is not None or name in keep or len(users.get(name, ())) != 1:
             continue
-        (user,) = users[name]
-        target, user_text, user_layer = remaining[user]
-        place = re.search(rf"\b{name}\b", user_text)
-        assert place is not None
-        text = remaining[index][1]
-        combined = _substituted(place, text, user_text)
-        if len(target) + len(combined) < (
-            _MAX_INLINED if user_layer is None else _MAX_INLINED // 2
-        ):
-            remaining[user] = (target, combined, user_layer)
+        (index_of_user,) = users[name]
+        user, text = remaining[index_of_user], remaining[index].text
+        place = next(match for match in _NAME.finditer(user.text) if match[1] == name)
+        combined = _substituted(place, text, user.text)
+        limit = _MAX_INLINED if user.layer is None else _MAX_INLINED // 2
+        if len(user.target) + len(combined) < limit or (user.target, user.text) == (RETURN, name):
+            remaining[index_of_user] = user._replace(text=combined)
             del remaining[index]
-            for word in _NAME.findall(text):
-                users[word] = [user if i == index else i for i in users[word]]
+            for word in names_in(text):
+                users[word] = [index_of_user if i == index else i for i in users[word]]
     return list(remaining.values())
 
 
@@ -66,12 +87,12 @@ def _substituted(place: re.Match[str], text: str, target_text: str) -> str:
 def as_lines(statements: Sequence[Statement], indent: int) -> list[str]:
     """Statements as lines; a layer that is called more than once has a statement of its own."""
     pad, lines = " " * indent, []
-    counts = Counter(id(layer) for *_, layer in statements if layer is not None)
+    counts = Counter(id(statement.layer) for statement in statements if statement.layer is not None)
     layer_names: dict[int, str] = {}
-    for name, text, layer in statements:
+    for name, text, layer, comment in statements:
+        lines += [f"{pad}# {comment}"] if comment else []
         if layer is None:
-            line = f"{pad}{name} = {text}"
-            lines += [line] if len(line) <= WIDTH else folded(line, indent)
+            lines += folded(f"return {text}" if name == RETURN else f"{name} = {text}", indent)
             continue
         spec: Any = getattr(layer, "spec", layer)
         if counts[id(layer)] == 1:
@@ -85,17 +106,36 @@ def as_lines(statements: Sequence[Statement], indent: int) -> list[str]:
 
 
 def folded(line: str, indent: int) -> list[str]:
-    """A line that ends in a call or a list, broken within that where it is too long."""
+    """A line as several where it is too long: at its operators, or within its last bracket."""
     pad = " " * indent
     line = pad + line.strip()
     start = _opening(line)
-    if len(line) <= WIDTH or start is None or not line.rstrip(",").endswith((")", "]")):
+    if len(line) <= WIDTH:
+        return [line]
+    match = re.match(r"( *(?:return|[\w, ]+ =)) (.*)$", line)
+    if match is not None and len(terms := _terms(match[2])) > 1:
+        return [f"{match[1]} (", *(f"{pad}    {term}" for term in terms), f"{pad})"]
+    if start is None or not line.rstrip(",").endswith((")", "]")):
         return [line]
     end = len(line.rstrip(",")) - 1
     arguments = _arguments(line[start + 1 : end])
     inner = [line for argument in arguments for line in folded(f"{argument},", indent + 4)]
     body = " " * (indent + 4) + line[start + 1 : end]
     return [line[: start + 1], *([body] if len(body) <= WIDTH else inner), pad + line[end:]]
+
+
+def _terms(text: str) -> list[str]:
+    """The terms of a sum, or else the factors of a product, each with the operator before it."""
+    for operators in ((" + ", " - "), (" * ", " / ")):
+        places, depth = [0], 0
+        for place, sign in enumerate(text):
+            depth += (sign in "([{") - (sign in ")]}")
+            if depth == 0 and text.startswith(operators, place):
+                places.append(place + 1)
+        if len(places) > 1:
+            ends = [*places[1:], len(text) + 1]
+            return [text[i : end - 1].rstrip() for i, end in zip(places, ends, strict=True)]
+    return [text]
 
 
 def _opening(line: str) -> int | None:

@@ -5,20 +5,20 @@ from keras import ops
 
 
 def build_model():
-    """From chars [?, ?], h_0 [?, 5], c_0 [?, 5], h_1 [?, 5], c_1 [?, 5] to softmax_layer,
-    probabilities, lstm_c, lstm_h, lstm_2_c, lstm_2_h."""
+    """From chars [?, ?], h_0 [?, 5], c_0 [?, 5], h_1 [?, 5], c_1 [?, 5] to logits, probabilities,
+    lstm_c, lstm_h, lstm_2_c, lstm_2_h."""
     chars = keras.Input((None,), dtype="int32", name="chars")
     h_0 = keras.Input((5,), dtype="float32", name="h_0")
     c_0 = keras.Input((5,), dtype="float32", name="c_0")
     h_1 = keras.Input((5,), dtype="float32", name="h_1")
     c_1 = keras.Input((5,), dtype="float32", name="c_1")
-    embedding = keras.layers.Embedding(
+    embedded_chars = keras.layers.Embedding(
         input_dim=9,
         output_dim=4,
         dtype="float32",
         name="embedding",
     )(chars)
-    lstm, lstm_h, lstm_c = keras.layers.LSTM(
+    lstm_outputs, lstm_h, lstm_c = keras.layers.LSTM(
         units=5,
         activation="tanh",
         recurrent_activation="sigmoid",
@@ -26,8 +26,8 @@ def build_model():
         return_state=True,
         dtype="float32",
         name="lstm",
-    )(embedding, initial_state=[h_0, c_0])
-    lstm_2, lstm_2_h, lstm_2_c = keras.layers.LSTM(
+    )(embedded_chars, initial_state=[h_0, c_0])
+    lstm_2_outputs, lstm_2_h, lstm_2_c = keras.layers.LSTM(
         units=5,
         activation="tanh",
         recurrent_activation="sigmoid",
@@ -35,19 +35,19 @@ def build_model():
         return_state=True,
         dtype="float32",
         name="lstm_2",
-    )(lstm, initial_state=[h_1, c_1])
-    softmax_layer = keras.layers.Dense(
+    )(lstm_outputs, initial_state=[h_1, c_1])
+    logits = keras.layers.Dense(
         units=9,
         use_bias=True,
         dtype="float32",
-        name="softmax_layer",
-    )(lstm_2)
-    add = ops.reshape(softmax_layer, (-1, 9))
-    probabilities = ops.softmax(add)
+        name="logits",
+    )(lstm_2_outputs)
+    flat_logits = ops.reshape(logits, (-1, 9))
+    probabilities = ops.softmax(flat_logits)
     model = keras.Model(
         [chars, h_0, c_0, h_1, c_1],
         {
-            "softmax_layer": add,
+            "logits": flat_logits,
             "probabilities": probabilities,
             "lstm_c": lstm_c,
             "lstm_h": lstm_h,

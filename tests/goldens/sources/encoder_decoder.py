@@ -4,16 +4,12 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("model_ckpt_c7adcd4f")
-class SequenceMask(keras.layers.Layer):
+@keras.saving.register_keras_serializable("model_ckpt_77a969c6")
+class SourceMask(keras.layers.Layer):
     """What the graph computes as encoder/lstm_cell/sequence_mask."""
 
     def call(self, source_lengths, source):
-        sequence_mask = source_lengths[:, None] > ops.arange(ops.shape(source)[1], dtype="int32")
-        return sequence_mask
-
-    def compute_mask(self, *_):
-        return None
+        return source_lengths[:, None] > ops.arange(ops.shape(source)[1], dtype="int32")
 
 
 def build_model():
@@ -27,9 +23,9 @@ def build_model():
         dtype="float32",
         name="embedding",
     )
-    embedding = embedding_layer(target)
-    embedding_2 = embedding_layer(source)
-    sequence_mask = SequenceMask(dtype="float32", name="sequence_mask")(source_lengths, source)
+    embedded_target = embedding_layer(target)
+    embedded_source = embedding_layer(source)
+    source_mask = SourceMask(dtype="float32", name="source_mask")(source_lengths, source)
     _, encoder_h, encoder_c = keras.layers.LSTM(
         units=5,
         activation="tanh",
@@ -39,16 +35,21 @@ def build_model():
         zero_output_for_mask=False,
         dtype="float32",
         name="encoder",
-    )(embedding_2, mask=sequence_mask)
-    decoder = keras.layers.LSTM(
+    )(embedded_source, mask=source_mask)
+    decoder_outputs = keras.layers.LSTM(
         units=5,
         activation="tanh",
         recurrent_activation="sigmoid",
         return_sequences=True,
         dtype="float32",
         name="decoder",
-    )(embedding, initial_state=[encoder_h, encoder_c])
-    logits = keras.layers.Dense(units=9, use_bias=True, dtype="float32", name="logits")(decoder)
+    )(embedded_target, initial_state=[encoder_h, encoder_c])
+    logits = keras.layers.Dense(
+        units=9,
+        use_bias=True,
+        dtype="float32",
+        name="logits",
+    )(decoder_outputs)
     model = keras.Model([target, source, source_lengths], logits, name="translated")
     model.compile(
         optimizer=keras.optimizers.Adam(

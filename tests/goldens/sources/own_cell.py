@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("model_ckpt_b613184f")
+@keras.saving.register_keras_serializable("model_ckpt_d340f13f")
 class MinimalGatedUnit(keras.layers.Layer):
     """The loop rnn/while of the graph: one step after the other."""
 
@@ -18,14 +18,13 @@ class MinimalGatedUnit(keras.layers.Layer):
     def call(self, x):
         def step(states, x_t):
             (state,) = states
-            concat = ops.concatenate([x_t, state], axis=1)
-            bias_add = ops.matmul(concat, self.forget_kernel) + self.forget_bias
-            sigmoid = ops.sigmoid(bias_add)
-            concat_1 = ops.concatenate([x_t, sigmoid * state], axis=1)
-            bias_add_2 = ops.matmul(concat_1, self.candidate_kernel) + self.candidate_bias
-            tanh = ops.tanh(bias_add_2)
-            add = ((1.0 - sigmoid) * state) + (sigmoid * tanh)
-            states = [add]
+            concatenated = ops.concatenate([x_t, state], axis=1)
+            forget = ops.sigmoid(ops.matmul(concatenated, self.forget_kernel) + self.forget_bias)
+            product = (1.0 - forget) * state
+            product_2 = forget * state
+            candidate = ops.matmul(ops.concatenate([x_t, product_2], axis=1), self.candidate_kernel)
+            new_state = product + (forget * ops.tanh(candidate + self.candidate_bias))
+            states = [new_state]
             return states, states
 
         starts = [ops.zeros((ops.shape(x)[0], 5), dtype=self.compute_dtype)]
@@ -36,13 +35,13 @@ class MinimalGatedUnit(keras.layers.Layer):
 def build_model():
     """From x [?, 6, 3] to logits."""
     x = keras.Input((6, 3), dtype="float32", name="x")
-    minimal_gated_unit = MinimalGatedUnit(dtype="float32", name="minimal_gated_unit")(x)
+    minimal_gated_unit_outputs = MinimalGatedUnit(dtype="float32", name="minimal_gated_unit")(x)
     logits = keras.layers.Dense(
         units=2,
         use_bias=True,
         dtype="float32",
         name="logits",
-    )(minimal_gated_unit)
+    )(minimal_gated_unit_outputs)
     model = keras.Model(x, logits, name="translated")
     model.compile(
         optimizer=keras.optimizers.Adam(

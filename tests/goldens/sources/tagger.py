@@ -4,16 +4,12 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("model_ckpt_64e9f001")
+@keras.saving.register_keras_serializable("model_ckpt_e510695e")
 class SequenceMask(keras.layers.Layer):
     """What the graph computes as bidirectional_rnn/fw/lstm_cell/sequence_mask."""
 
     def call(self, lengths, words):
-        sequence_mask = lengths[:, None] > ops.arange(ops.shape(words)[1], dtype="int32")
-        return sequence_mask
-
-    def compute_mask(self, *_):
-        return None
+        return lengths[:, None] > ops.arange(ops.shape(words)[1], dtype="int32")
 
 
 def build_model():
@@ -21,15 +17,15 @@ def build_model():
     words = keras.Input((None,), dtype="int32", name="words")
     features = keras.Input((6, 2), dtype="float32", name="features")
     lengths = keras.Input((), dtype="int32", name="lengths")
-    word_embedding = keras.layers.Embedding(
+    embedded_words = keras.layers.Embedding(
         input_dim=9,
         output_dim=4,
         dtype="float32",
         name="word_embedding",
     )(words)
-    concat = ops.concatenate([word_embedding, features], axis=-1)
+    concatenated = ops.concatenate([embedded_words, features], axis=-1)
     sequence_mask = SequenceMask(dtype="float32", name="sequence_mask")(lengths, words)
-    fw = keras.layers.LSTM(
+    fw_outputs = keras.layers.LSTM(
         units=5,
         activation="tanh",
         recurrent_activation="sigmoid",
@@ -37,8 +33,8 @@ def build_model():
         zero_output_for_mask=True,
         dtype="float32",
         name="fw",
-    )(concat, mask=sequence_mask)
-    bw = keras.layers.LSTM(
+    )(concatenated, mask=sequence_mask)
+    bw_outputs = keras.layers.LSTM(
         units=5,
         activation="tanh",
         recurrent_activation="sigmoid",
@@ -47,9 +43,14 @@ def build_model():
         zero_output_for_mask=True,
         dtype="float32",
         name="bw",
-    )(concat, mask=sequence_mask)
-    concat_1 = ops.concatenate([fw, ops.flip(bw, axis=1)], axis=-1)
-    logits = keras.layers.Dense(units=9, use_bias=True, dtype="float32", name="logits")(concat_1)
+    )(concatenated, mask=sequence_mask)
+    concatenated_2 = ops.concatenate([fw_outputs, ops.flip(bw_outputs, axis=1)], axis=-1)
+    logits = keras.layers.Dense(
+        units=9,
+        use_bias=True,
+        dtype="float32",
+        name="logits",
+    )(concatenated_2)
     model = keras.Model([words, features, lengths], logits, name="translated")
     model.compile(
         optimizer=keras.optimizers.Adam(

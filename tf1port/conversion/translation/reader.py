@@ -119,7 +119,8 @@ class Reader:
         """The output of an op that is not in the graph; it has the dtype and shape of its input."""
         operands = tuple(inputs)
         like = operands[0]
-        producer = Op(op, {}, operands, (like.dtype,), (like.shape,), like.producer.scope)
+        scope = f"{like.producer.scope}/{op}"
+        producer = Op(op, {}, operands, (like.dtype,), (like.shape,), scope)
         return Value(producer, like.dtype, like.shape, dims=like.dims)
 
     def shape(self, tensor: str) -> tuple[int | None, ...] | None:

@@ -21,7 +21,7 @@ def value(reader, run_output: RunOutput) -> Value:
     sequence = ports["sequence"]
     scope = run_output.recurrence.cell.scope
     if run_output.kind == "sequence":
-        return transposed(reader, sequence, (1, 0, 2), scope=scope)
+        return transposed(reader, sequence, (1, 0, 2), scope=f"{scope}/transpose")
     if run_output.kind == "step":
         return _step(sequence, run_output.step, len(run_output.recurrence.run.steps), scope=scope)
     return ports[run_output.kind]
@@ -73,7 +73,8 @@ def _sequence(reader, recurrence: Recurrence) -> Value:
     if recurrence.below is not None:
         return _ports(reader, recurrence.below)["sequence"]
     if run.inputs is not None:
-        return transposed(reader, reader.value(run.inputs), (1, 0, 2), scope=scope)
+        sequence = reader.value(run.inputs)
+        return transposed(reader, sequence, (1, 0, 2), scope=f"{scope}/transpose")
     return _stacked(reader, [reader.value(step.x) for step in run.steps], scope=scope)
 
 
@@ -90,7 +91,7 @@ def _stacked(reader, steps: list[Value], *, scope: str) -> Value:
             if axis in (1, -2):
                 return source
             if axis == 0:
-                return transposed(reader, source, (1, 0, 2), scope=scope)
+                return transposed(reader, source, (1, 0, 2), scope=f"{scope}/transpose")
     if all(isinstance(producer, Op) and "step" in producer.attrs for producer in producers):
         pairs = [
             (producer.inputs[0], producer.attrs["step"])
@@ -101,7 +102,8 @@ def _stacked(reader, steps: list[Value], *, scope: str) -> Value:
         if pairs == [(sequence, i) for i in range(len(steps))] and sequence.size(1) == len(steps):
             return sequence
     shape = (steps[0].axes[0], len(steps), *steps[0].axes[1:])
-    op = Op("Pack", {"axis": 1, "N": len(steps)}, tuple(steps), (steps[0].dtype,), (shape,), scope)
+    attrs, name = {"axis": 1, "N": len(steps)}, f"{scope}/stack"
+    op = Op("Pack", attrs, tuple(steps), (steps[0].dtype,), (shape,), name)
     dims = (steps[0].size(0), len(steps), *(steps[0].size(i) for i in range(1, len(shape) - 1)))
     return Value(op, steps[0].dtype, shape, dims=dims)
 
@@ -114,7 +116,8 @@ def _step(sequence: Value, index: int, count: int, *, scope: str) -> Value:
     attrs = {"begin_mask": 1, "end_mask": 1, "shrink_axis_mask": 2}
     attrs |= {"ellipsis_mask": 0, "new_axis_mask": 0, "step": index}
     shape = (sequence.axes[0], sequence.axes[2])
-    op = Op("StridedSlice", attrs, (sequence, *operands), (sequence.dtype,), (shape,), scope)
+    name = f"{scope}/strided_slice"
+    op = Op("StridedSlice", attrs, (sequence, *operands), (sequence.dtype,), (shape,), name)
     return Value(op, sequence.dtype, shape, dims=(sequence.size(0), sequence.size(2)))
 
 
@@ -130,7 +133,7 @@ class Reversed(NamedTuple):
         """A sequence reversed in the same way."""
         scope = self.source.producer.scope
         inputs = (value, self.axes_or_lengths)
-        op = Op(self.op, self.attrs, inputs, (value.dtype,), (value.shape,), f"{scope}/reversed")
+        op = Op(self.op, self.attrs, inputs, (value.dtype,), (value.shape,), f"{scope}/reverse")
         return Value(op, value.dtype, value.shape, dims=value.dims)
 
 
@@ -160,7 +163,7 @@ def _uncast(value: Value) -> Value:
 def _flipped(sequence: Value) -> Value:
     """A sequence [B, T, U] reversed in time."""
     axes = Value(Constant(np.array([1])), "int32", (1,))
-    scope = f"{sequence.producer.scope}/flipped"
+    scope = f"{sequence.producer.scope}/reverse"
     op = Op("ReverseV2", {}, (sequence, axes), (sequence.dtype,), (sequence.shape,), scope)
     return Value(op, sequence.dtype, sequence.shape, dims=sequence.dims)
 

@@ -115,6 +115,8 @@ def _named_outputs(tensors: Sequence[str], values: Sequence[Value]) -> dict[str,
         producer = (value.rows_of or value).producer
         if isinstance(producer, Use) and producer.layer.spec is not None:
             plain = producer.layer.spec.name + ("", "_h", "_c")[value.port]
+        elif isinstance(producer, Loop) and producer.spec is not None:
+            plain = producer.spec.name
         result[names.new(plain)] = value
     return result
 
@@ -140,7 +142,9 @@ def _specs(values: Sequence[Value], read: Read, dtype: str, names: naming.Names)
             layer = producer.layer
             visited.add(id(layer))
             otherwise = layer.cells[0].family if layer.cells else layer.kind.lower()
-            name = names.new(naming.of_layer([*layer.variables.values()], otherwise))
+            base = naming.of_layer([*layer.variables.values()], otherwise)
+            is_softmax = layer.kind == "Dense" and base == "softmax"  # its input, as TF1 programs
+            name = names.new("logits" if is_softmax else base)
             if layer.cells:
                 layer.spec = _recurrent(layer, ports[id(layer)], read, dtype, name)
             else:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         controls,
         convert,
         draft_map,
+        explain,
         inspect,
         load_port,
         load_weights,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         Comparison,
         Controls,
         Converted,
+        Explanation,
         Inspection,
         LoadedWeights,
         MapDraft,
@@ -50,19 +52,20 @@ if TYPE_CHECKING:
 __all__ = [
     "inspect", "convert", "reverse", "verify",
     "draft_map", "load_weights", "compare", "prove", "controls", "load_port", "scan",
+    "explain",
     "Inspection", "Converted", "Reversed", "Verification", "Comparison", "Controls", "Scan",
-    "MapDraft", "LoadedWeights",
+    "MapDraft", "LoadedWeights", "Explanation",
     "Port", "Side", "State", "Traits", "NotOffered", "NotApplicable",
     "Outcome", "UserError",
 ]  # fmt: skip
 
 _API = (
     "inspect", "convert", "reverse", "verify", "compare", "prove", "controls", "load_port", "scan",
-    "draft_map", "load_weights",
+    "draft_map", "load_weights", "explain",
 )  # fmt: skip
 _RESULTS = (
     "Inspection", "Converted", "Reversed", "Verification", "Comparison", "Controls", "Scan",
-    "MapDraft", "LoadedWeights",
+    "MapDraft", "LoadedWeights", "Explanation",
 )  # fmt: skip
 _SIDES = ("Side", "State", "NotOffered", "NotApplicable")
 _HOMES = {

@@ -31,13 +31,19 @@ def _run(argv):
     if arguments.command == "scan":
         return _scan(arguments)
     commands = {"inspect": _inspect, "convert": _convert, "verify": _verify, "compare": _compare}
-    commands |= {"map": _map, "load": _load}
+    commands |= {"map": _map, "load": _load, "explain": _explain}
     result, *wrote = commands[arguments.command](arguments)
     if arguments.json:  # json.dumps escapes control characters in names
         print(json.dumps(result.to_json(), indent=1))
     else:
         print("\n".join([str(result), *map(printable, wrote)]))
+    if arguments.command == "explain":
+        return result.exit_code
     return result.outcome.exit_code if hasattr(result, "outcome") else 0
+
+
+def _explain(arguments):
+    return [api.explain(" ".join(arguments.words) if arguments.words else None)]
 
 
 def _inspect(arguments):

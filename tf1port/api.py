@@ -12,6 +12,7 @@ from tf1port.results import (
     Comparison,
     Controls,
     Converted,
+    Explanation,
     Inspection,
     LoadedWeights,
     MapDraft,
@@ -305,6 +306,20 @@ def scan(
 
     chosen = settings.read(paths, exclude=exclude, ignore=ignore, select=select)
     return Scan(form.report(scanner.scan(paths, chosen)))
+
+
+def explain(text: str | None = None) -> Explanation:
+    """Looks up known porting mistakes; imports no TensorFlow.
+
+    Args:
+        text: an id such as "P36", some words, or the text of an error; None: all of them.
+
+    Raises:
+        UserError: the text is empty, or no mistake has such an id.
+    """
+    from tf1port.pitfalls import finding
+
+    return Explanation(text, finding.look_up(text))
 
 
 def _reading(

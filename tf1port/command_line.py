@@ -44,6 +44,12 @@ EXAMPLES = {
   python -m tf1port load model.ckpt-100 model.keras --map map.toml --to trained.keras
   python -m tf1port load model.ckpt-100 own.keras --map m.toml --to t.keras --import my_layers.py
   python -m tf1port load model.ckpt-100 model.keras --map map.toml --to trained.keras --partial""",
+    "explain": """
+  python -m tf1port explain                       (the list)
+  python -m tf1port explain P36
+  python -m tf1port explain clip by global norm
+  python -m tf1port explain "Key rnn/basic_lstm_cell/kernel not found in checkpoint"
+  python -m tf1port explain adam epsilon --json | jq '.matches[].id'""",
     "scan": """
   python -m tf1port scan train.py models/ notebooks/
   python -m tf1port scan . --select S1            (what is recurrent)
@@ -158,6 +164,9 @@ def parser():
             "file cannot be read"
         )
     )
+    _add_explain_flags(
+        add["explain"]("look up a known porting mistake by its id, by words or by an error's text")
+    )
     draft = add["map"]("draft the map of a port of your own: which layer is which scope")
     load = add["load"]("load a checkpoint's weights and optimizer state into your own Keras model")
     _add_checkpoint_flags(inspect, convert, verify)
@@ -271,6 +280,13 @@ def _add_scan_flags(scan):
     scan.add_argument(
         "--exclude", type=_names, default=(), metavar="PATTERN,…", help="of paths, or of names"
     )
+
+
+def _add_explain_flags(explain):
+    explain.add_argument(
+        "words", metavar="ID|WORDS|ERROR", nargs="*", help="without any: the list of all"
+    )
+    explain.add_argument("--json", action="store_true", help="the same for programs")
 
 
 def _add_checkpoint_flags(inspect, convert, verify):

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: list[str]) -> int:
     arguments = parser().parse_args(argv)
     check(arguments)
-    if arguments.command == "scan":  # it reads text, and runs nothing
+    if arguments.command in ("scan", "explain"):  # they read text, and run nothing
         from tf1port import __main__
 
         return __main__.main(argv)

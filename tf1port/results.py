@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tf1port.comparison.ladder.entries import Control
     from tf1port.comparison.report.form import Report
     from tf1port.numerics.comparison import Check
+    from tf1port.pitfalls.entry import Entry
     from tf1port.scanning.report.form import Report as ScanReport
     from tf1port.scanning.sources import NotRead
 
@@ -352,3 +353,36 @@ class Scan:
         from tf1port.scanning.report import terminal
 
         return text(terminal.lines(self.report))
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Known porting mistakes that a text may be about.
+
+    Attributes:
+        query: the text; None where all of them were asked for.
+        matches: the entries, best first; none where nothing fits.
+    """
+
+    query: str | None
+    matches: "Sequence[Entry]"
+
+    @property
+    def exit_code(self) -> int:
+        """1 where nothing fits, else 0."""
+        return 0 if self.matches else 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The matches with all that is known of them."""
+        from tf1port.pitfalls.entry import as_json
+
+        return {"query": self.query, "matches": [as_json(entry) for entry in self.matches]}
+
+    def __str__(self) -> str:
+        from tf1port.pitfalls import terminal
+
+        if self.query is None:
+            return text(terminal.listed(self.matches))
+        if not self.matches:
+            return "no known mistake fits: give fewer or other words, or an error's own text"
+        return text(terminal.best(self.matches))

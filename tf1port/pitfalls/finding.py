@@ -1,0 +1,123 @@
+"""Finds the pitfalls that a symptom, some words or an error's text may be about.
+
+Words are scored by BM25: a word counts the more, the fewer pitfalls have it, and by the field that
+it stands in. A message that the entry quotes counts above all words. Needs no TensorFlow.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+
+from tf1port.errors import UserError
+from tf1port.pitfalls.entry import Entry, entries
+
+_WEIGHTS = {"errors": 3, "words": 3, "name": 3, "symptom": 2, "cause": 1, "code": 1}
+_SATURATION, _LENGTH = 1.5, 0.4  # BM25's k1 and b
+_QUOTED = 50.0  # for a whole message, above what words come to
+_SHARE = 0.2  # of what all words would come to: less is no match
+_FEW = 10  # matches that are returned
+_SUFFIXES = ("ing", "ed", "es", "s")
+_STOP = frozenset(
+    {"a", "an", "and", "are", "as", "at", "be", "but", "by", "do", "does", "for", "from", "has"}
+    | {"have", "how", "i", "if", "in", "is", "it", "its", "my", "not", "of", "on", "or", "so"}
+    | {"than", "that", "the", "then", "this", "to", "was", "what", "when", "where", "which"}
+    | {"why", "with", "you"}
+)
+
+
+def look_up(text: str | None) -> list[Entry]:
+    """All entries for None, that with an id, or those that fit a text, best first.
+
+    Raises:
+        UserError: the text is empty, or no entry has such an id.
+    """
+    if text is None:
+        return list(entries().values())
+    if not text.strip():
+        raise UserError("nothing to look up: give an id such as P36, words or an error's text")
+    if re.fullmatch(r"\s*[pP]\d+\s*", text):
+        return [_with_id(text.strip().upper())]
+    return [entry for entry, _ in find(text)]
+
+
+def _with_id(id_: str) -> Entry:
+    if id_ not in entries():
+        last = list(entries())[-1]
+        raise UserError(f"no known mistake is {id_}: they are P1 to {last}")
+    return entries()[id_]
+
+
+def find(text: str) -> list[tuple[Entry, float]]:
+    """The entries that fit a text, best first, with their scores; none where nothing fits."""
+    query = set(tokens(text))
+    ideal = sum(map(_rarity, query)) or 1.0
+    scored = [(entry, _score(entry, query, text)) for entry in entries().values()]
+    found = sorted((pair for pair in scored if pair[1]), key=lambda pair: -pair[1])
+    return [pair for pair in found if pair[1] >= _SHARE * ideal][:_FEW]
+
+
+def tokens(text: str) -> list[str]:
+    """The words of a text in small letters: identifiers as a whole and in their parts."""
+    found: list[str] = []
+    for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*|\d[\d.e+-]*", text):
+        whole = word.lower().strip("_.")
+        parts = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", word).lower().split("_")
+        found += dict.fromkeys(filter(None, [whole, *parts]))
+    return [_stem(word) for word in found if word not in _STOP]
+
+
+def quotes(message: str, text: str) -> bool:
+    """Whether a text has a message in it; "…" in the message stands for anything."""
+    parts = [re.escape(_plain(part)) for part in message.split("…")]
+    return re.search(".*?".join(parts), _plain(text)) is not None
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\s+", " ", text.replace("`", "'").replace('"', "'").lower()).strip()
+
+
+def _stem(word: str) -> str:
+    for suffix in _SUFFIXES:
+        if word.endswith(suffix) and len(word) > len(suffix) + 2:
+            return word.removesuffix(suffix)
+    return word
+
+
+def _score(entry: Entry, query: set[str], text: str) -> float:
+    counts = _counts()[entry.id]
+    mean = sum(map(Counter.total, _counts().values())) / len(_counts())
+    norm = _SATURATION * (1 - _LENGTH + _LENGTH * counts.total() / mean)
+    words = sum(_rarity(word) * counts[word] / (counts[word] + norm) for word in query)
+    lengths = (len(message) for message in entry.errors if quotes(message, text))
+    longest = max(lengths, default=0)  # a longer message is more particular
+    return words + (_QUOTED + longest if longest else 0)
+
+
+def _rarity(word: str) -> float:
+    """The weight of a word: of one that no entry has, as of one that a single entry has."""
+    with_it = max(sum(word in counts for counts in _counts().values()), 1)
+    return math.log(1 + len(_counts()) / with_it)
+
+
+@cache
+def _counts() -> dict[str, Counter[str]]:
+    """Per entry, how often each word occurs, times the weight of its field."""
+    found: dict[str, Counter[str]] = {}
+    for entry in entries().values():
+        counter = found.setdefault(entry.id, Counter())
+        for field, texts in _fields(entry):
+            for word in tokens(" ".join(texts)):
+                counter[word] += _WEIGHTS[field]
+    return found
+
+
+def _fields(entry: Entry) -> Iterable[tuple[str, Iterable[str]]]:
+    error = entry.effect.error if entry.effect else ""
+    yield "errors", [*entry.errors, error]
+    yield "words", [entry.words]
+    yield "name", [entry.pitfall.name]
+    yield "symptom", [entry.symptom]
+    yield "cause", [entry.pitfall.cause]
+    yield "code", [entry.tf1, entry.wrong, entry.right]

@@ -462,3 +462,39 @@ def test_a_model_goes_by_its_name(tmp_path):
     path.write_bytes(b"PK")
     with pytest.raises(UserError, match=r"not a \.keras file by its name"):
         open_model(str(path))
+
+
+# Ops that this TensorFlow does not have.
+
+
+def beside(graph_def):
+    graph_def.node.add(name="own", op="MyOwnOp", input=["x"])
+    graph_def.node.add(name="library", op="LoadLibrary")
+
+
+def in_an_uncalled_function(graph_def):
+    graph_def.library.function.add().node_def.add(name="own", op="MyOwnOp")
+    graph_def.library.function[-1].signature.name = "uncalled"
+
+
+def waited_for(graph_def):
+    graph_def.node.add(name="own", op="MyOwnOp")
+    next(node for node in graph_def.node if node.name == LOGITS).input.append("^own")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [beside, in_an_uncalled_function])
+def test_an_op_that_nothing_needs_may_be_unknown_here(plain, model, tmp_path, capsys, change):
+    prefix = changed(plain, tmp_path, change)
+    assert main(["inspect", prefix]) == 0
+    assert main(["convert", prefix, "--to", str(tmp_path / "model.keras")]) == 0
+    assert main(["verify", prefix, model]) == 0
+
+
+def test_an_unknown_op_is_named_in_one_line(plain, model, tmp_path, capsys):
+    prefix = changed(plain, tmp_path, waited_for)
+    assert main(["convert", prefix, "--to", str(tmp_path / "model.keras")]) == 0
+    capsys.readouterr()
+    assert main(["verify", prefix, model]) == 3
+    verdict = capsys.readouterr().out.splitlines()[-1]
+    assert "this TensorFlow has no op MyOwnOp (own): it was of tf.contrib or" in verdict

@@ -12,6 +12,7 @@ from tf1port.tf1.graph.pruning import full_name
 _LONGEST = 300  # characters of TensorFlow's message: it may list a whole signature
 # An op that does not exist here, or wrong inputs of an op.
 UNIMPORTABLE = (ValueError, TypeError, tf1.errors.OpError)
+_UNREGISTERED = re.compile("Op type not registered '([^']+)'")
 _PLACES = re.compile("defined at|^Node: |^Detected at node|^<stack traces|^File ")
 
 
@@ -61,8 +62,20 @@ def import_subgraph(subgraph, input_map):
                 subgraph, input_map=input_map, return_elements=names, name=""
             )
     except UNIMPORTABLE as error:
-        raise UserError(f"the graph cannot be imported: {reason(error)}") from None
+        missing = _UNREGISTERED.search(str(error))
+        line = _unregistered(missing[1], subgraph) if missing else reason(error)
+        raise UserError(f"the graph cannot be imported: {line}") from None
     return dict(zip(names, operations, strict=True))
+
+
+def _unregistered(op, subgraph):
+    """A line on an op that does not exist here, and where it is."""
+    functions = [node for function in subgraph.library.function for node in function.node_def]
+    names = [node.name for node in (*subgraph.node, *functions) if node.op == op]
+    place = f" ({names[0]})" if names else ""
+    return printable(
+        f"this TensorFlow has no op {op}{place}: it was of tf.contrib or of a library of its own"
+    )
 
 
 def reason(error):

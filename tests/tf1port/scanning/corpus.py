@@ -172,6 +172,13 @@ x = tf.placeholder(tf.float32, [None, 5, 3])  #: S301
 for t in range(5):  #: S160
     h = tf.tanh(tf.matmul(x[:, t], wx) + tf.matmul(h, wh) + b)
 """,
+    "a loop that carries no state is no recurrence": """
+import tensorflow as tf
+x = tf.placeholder(tf.float32, [None, 5, 3])  #: S301
+for t in range(5):
+    rows.append(tf.matmul(x[:, t], w))
+    total = total + 1
+""",
     "a loop over layers is no recurrence": """
 import tensorflow as tf
 x = tf.placeholder(tf.float32, [None, 3])  #: S301

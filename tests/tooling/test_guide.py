@@ -1,13 +1,15 @@
 """The guide: every block of Python on its pages runs, page by page, and ids in it exist."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 PAGES = sorted(GUIDE.rglob("*.md"))
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
+# A block after a comment is cut out of a file of the project, and no program.
+BLOCK = re.compile(r"(?<!-->\n)^```python\n(.*?)^```$", re.M | re.S)
 SLOW = set()  # pages that take more than 3 s
 
 
@@ -16,20 +18,24 @@ def marked(page):
     return pytest.param(page, marks=marks, id=page.stem)
 
 
-def blocks(text):
-    """Line and source of each block of Python in a page."""
-    return [(text[: match.start()].count("\n") + 1, match[1]) for match in BLOCK.finditer(text)]
+def program(text):
+    """A page's blocks of Python as one program, whose lines have the numbers of the page."""
+    lines = []
+    for match in BLOCK.finditer(text):
+        lines += [""] * (text[: match.start(1)].count("\n") - len(lines))
+        lines += match[1].splitlines()
+    return "\n".join(lines) + "\n"
 
 
-def run(text, name="page"):
-    """Runs a page's blocks, one after the other, with the same variables."""
-    variables = {"__name__": name}
-    for line, source in blocks(text):
-        exec(compile("\n" * line + source, name, "exec"), variables)
+def run(page, folder):
+    """Runs a page's program as a file in a folder."""
+    path = folder / f"{page.stem.replace('-', '_')}.py"
+    path.write_text(program(page.read_text(encoding="utf-8")), encoding="utf-8")
+    return runpy.run_path(str(path), run_name="page")
 
 
 @pytest.mark.parametrize("page", map(marked, PAGES))
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")  # pages set it, and it is put back after them
-    run(page.read_text(encoding="utf-8"), str(page))
+    run(page, tmp_path)

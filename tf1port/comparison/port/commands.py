@@ -1,6 +1,8 @@
 """The command that compares a port, as one may paste it."""
 
+import os
 import shlex
+import sys
 from collections.abc import Sequence
 
 
@@ -13,10 +15,20 @@ def compare_command(
     trust: bool = False,
     imports: Sequence[str] = (),
 ) -> str:
-    """The words of `python -m tf1port compare` for these files."""
-    words = ["python", "-m", "tf1port", "compare", "--legacy", checkpoint]
+    """The words of `python -m tf1port compare` for these files, with this Python."""
+    words = [_interpreter(), "-m", "tf1port", "compare", "--legacy", checkpoint]
     words += ["--modern", keras_file, "--map", map_file]
     words += [word for name in imports for word in ("--import", name)]
     words += ["--load-weights"] if load_weights else []
     words += ["--trust"] if trust else []
     return shlex.join(words)
+
+
+def _interpreter() -> str:
+    """The path of this Python: from here where it lies below, else as a whole."""
+    path = sys.executable or "python"
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # on another drive
+        return path
+    return path if relative.startswith(os.pardir) else relative

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tf1port.keras_model import naming
 from tf1port.keras_model.program import Constant, Input, Leaf, Op, Value, Weight
 from tf1port.keras_model.statements import RETURN, Statement, as_lines, inlined
 from tf1port.keras_model.value_names import of_op
@@ -91,3 +92,17 @@ def test_a_long_sum_has_a_line_for_each_term():
     terms = [f"ops.exp(number_{i}, axis=1)" for i in range(5)]
     expected = ["total = (", f"    {terms[0]}", *(f"    + {term}" for term in terms[1:]), ")"]
     assert lines(("total", " + ".join(terms)), keep=["total"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("expected", "variables"),
+    [
+        ("embedding", ["embedding"]),
+        ("encoder/lstm_cell: kernel, bias", ["encoder/lstm_cell/kernel", "encoder/lstm_cell/bias"]),
+        ("rnn: gates/kernel, bias", ["rnn/gates/kernel", "rnn/bias"]),
+        ("w, b", ["w", "b"]),
+        ("a_import_os", ["a\nimport os"]),
+    ],
+)
+def test_a_comment_names_the_variables(expected, variables):
+    assert naming.in_comment(variables) == expected

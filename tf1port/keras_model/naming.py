@@ -61,6 +61,20 @@ def of_weights(variables: list[str]) -> dict[str, str]:
     return {names.new(identifier("_".join(words))): name for name, words in words_by_name.items()}
 
 
+def plain(name: str) -> str:
+    """A name of the graph as it may stand in a comment or a docstring."""
+    return re.sub(r"[^\w/.:-]", "_", name, flags=re.ASCII)
+
+
+def in_comment(variables: Iterable[str]) -> str:
+    """The names of a layer's variables, the scopes that they share once."""
+    names = [plain(name) for name in dict.fromkeys(variables)]
+    shared = "/".join(_shared(names)) if len(names) > 1 else ""
+    if not shared:
+        return ", ".join(names)
+    return f"{shared}: {', '.join(name.removeprefix(shared + '/') for name in names)}"
+
+
 def _shared(variables: list[str]) -> list[str]:
     """The leading scopes that some variables share."""
     rows = [name.split("/")[:-1] for name in variables]

@@ -54,6 +54,7 @@ class Body:
         self.statements: list[Statement] = []
         self.weights: dict[str, str] = {}  # texts of variables of the layer's own
         self.bases: dict[tuple[int, int], str] = source.bases if functional else {}
+        self._layers: set[int] = set()  # whose variables were named
         self.kept: set[str] = set()  # names of arguments, which are not numbered anew
         self.base_of: dict[str, str] = {}  # by the name that was made of it
         self.roles: dict[tuple[int, int], str] = {}  # names of what a step of a loop computes
@@ -247,11 +248,14 @@ class Body:
         self.statements.append(Statement(", ".join(names), f"({arguments})", loop))
 
     def _use(self, use: Use) -> None:
+        assert use.layer.spec is not None
         arguments = [self.tensor(value) for value in use.positional]
-        comment = ""
+        is_first = id(use.layer) not in self._layers
+        self._layers.add(id(use.layer))
+        comment = naming.in_comment(use.layer.spec.sources.values()) if is_first else ""
         if use.layer.kind == "recurrent" and "mask" not in use.keywords and _has_mask(use):
             arguments[0] += " * 1.0"
-            comment = "* 1.0: a new tensor, without the mask of the layer below."
+            comment += "; * 1.0 is a new tensor, without the mask of the layer below"
         for key, value in use.keywords.items():
             if isinstance(value, list):
                 arguments.append(f"{key}=[{', '.join(map(self.tensor, value))}]")
@@ -278,7 +282,8 @@ class Body:
         )
         first = self.source.program.inputs[0]
         self.bases[id(producer), 0] = spec.name
-        self.statements.append(Statement(self._target(producer), f"({self.tensor(first)})", spec))
+        text, comment = f"({self.tensor(first)})", naming.in_comment([producer.variable])
+        self.statements.append(Statement(self._target(producer), text, spec, comment))
 
     def _block(self, block: list[Op]) -> None:
         class_, inputs, results = self.source.block(block)

@@ -24,7 +24,7 @@ from tf1port.keras_model.program import (
 from tf1port.keras_model.program_blocks import arguments, starts, users_of
 from tf1port.keras_model.program_body import Body
 from tf1port.keras_model.program_scan import scan
-from tf1port.keras_model.statements import folded, wrapped
+from tf1port.keras_model.statements import commented, folded, wrapped
 
 _VARIABLE = '''
 class Variable(keras.layers.Layer):
@@ -78,10 +78,16 @@ class ProgramSource:
         ]
         if variables:
             self.classes.insert(0, self._registered(_VARIABLE.strip("\n"), ()))
-        head = [docstring(self.title), "", "import keras", "from keras import ops"]
+        head = [self._head(), "", "import keras", "from keras import ops"]
         definitions = [line for text in self.classes for line in ("", "", text)]
         text = "\n".join([*head, *self._cells(), *definitions, "", "", *lines, ""])
         return text if re.search(r"\bops\.", text) else text.replace("from keras import ops\n", "")
+
+    def _head(self) -> str:
+        text = docstring(self.title)
+        quotes = '"""'
+        more = "The comment above a layer names its variables in the checkpoint."
+        return f"{text.removesuffix(quotes)}\n\n{more}\n{quotes}" if text.endswith(quotes) else text
 
     def _cells(self) -> list[str]:
         from tf1port.keras_model.cell_source import definitions
@@ -136,14 +142,14 @@ class ProgramSource:
         body.layer = f"{loop.scope}/{loop.spec.name}"
         inputs, body.known_sizes = arguments(loop.operands, self.within_loops)
         parameters = [body.name(value) for value in inputs]
-        weights = []
+        weights = commented(naming.in_comment(loop.variables.values()), 8)
         for role, variable in loop.variables.items():
             shape = loop.spec.weights[role].shape
             line = f'        self.{role} = self.add_weight(name="{role}", shape={shape})'
             weights += [line] if len(line) <= WIDTH else folded(line, 8)
             body.weights[variable] = f"self.{role}"
         name = loop.spec.call.function.rpartition(".")[2]
-        scope = re.sub(r"[^\w/.-]", "_", loop.scope, flags=re.ASCII)
+        scope = naming.plain(loop.scope)
         lines = [
             f"class {name}(keras.layers.Layer):",
             f'    """The loop {scope} of the graph: one step after the other."""',
@@ -176,9 +182,10 @@ class ProgramSource:
         parameters = [body.name(value) for value in inputs]
         lines = body.lines(indent=8, returned=results, ends=True)
         name = self.class_names.new(naming.class_name(body.base(results[-1])))
+        scopes = ", ".join(naming.plain(value.producer.scope) for value in results)
         source = [
             f"class {name}(keras.layers.Layer):",
-            f'    """What the graph computes as {", ".join(_plain(v) for v in results)}."""',
+            f'    """What the graph computes as {scopes}."""',
             "",
             f"    def call(self, {', '.join(parameters)}):",
             *lines,
@@ -195,10 +202,6 @@ def _with_mask(order: Sequence[Producer]) -> set[int]:
         if is_masked or any(id(value.producer) in result for value in producer.operands):
             result.add(id(producer))
     return result
-
-
-def _plain(value: Value) -> str:
-    return re.sub(r"[^\w/.-]", "_", value.producer.scope)
 
 
 def _is_fixed(value: Value) -> bool:

@@ -21,7 +21,7 @@ class Statement(NamedTuple):
     """A statement of a function.
 
     target: the names that it assigns, or RETURN. text: the expression; where it is of a layer, the
-    arguments of its call. comment: a line above it.
+    arguments of its call. comment: what stands above it.
     """
 
     target: str
@@ -86,11 +86,11 @@ def _substituted(place: re.Match[str], text: str, target_text: str) -> str:
 
 def as_lines(statements: Sequence[Statement], indent: int) -> list[str]:
     """Statements as lines; a layer that is called more than once has a statement of its own."""
-    pad, lines = " " * indent, []
+    lines: list[str] = []
     counts = Counter(id(statement.layer) for statement in statements if statement.layer is not None)
     layer_names: dict[int, str] = {}
     for name, text, layer, comment in statements:
-        lines += [f"{pad}# {comment}"] if comment else []
+        lines += commented(comment, indent)
         if layer is None:
             lines += folded(f"return {text}" if name == RETURN else f"{name} = {text}", indent)
             continue
@@ -157,6 +157,18 @@ def _arguments(text: str) -> list[str]:
             arguments.append(text[start:place].strip())
             start = place + 1
     return [*arguments, text[start:].strip()] if text[start:].strip() else arguments
+
+
+def commented(text: str, indent: int) -> list[str]:
+    """A comment as lines; none where it is empty."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=" " * indent + "# ",
+        subsequent_indent=" " * indent + "#   ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def wrapped(text: str, indent: int) -> list[str]:

@@ -1,4 +1,7 @@
-"""The Keras model of the TF1 checkpoint model.ckpt."""
+"""The Keras model of the TF1 checkpoint model.ckpt.
+
+The comment above a layer names its variables in the checkpoint.
+"""
 
 import keras
 from keras import ops
@@ -12,12 +15,14 @@ def build_model():
     c_0 = keras.Input((5,), dtype="float32", name="c_0")
     h_1 = keras.Input((5,), dtype="float32", name="h_1")
     c_1 = keras.Input((5,), dtype="float32", name="c_1")
+    # embedding
     embedded_chars = keras.layers.Embedding(
         input_dim=9,
         output_dim=4,
         dtype="float32",
         name="embedding",
     )(chars)
+    # rnn/multi_rnn_cell/cell_0/lstm_cell: bias, kernel
     lstm_outputs, lstm_h, lstm_c = keras.layers.LSTM(
         units=5,
         activation="tanh",
@@ -27,6 +32,7 @@ def build_model():
         dtype="float32",
         name="lstm",
     )(embedded_chars, initial_state=[h_0, c_0])
+    # rnn/multi_rnn_cell/cell_1/lstm_cell: bias, kernel
     lstm_2_outputs, lstm_2_h, lstm_2_c = keras.layers.LSTM(
         units=5,
         activation="tanh",
@@ -36,6 +42,7 @@ def build_model():
         dtype="float32",
         name="lstm_2",
     )(lstm_outputs, initial_state=[h_1, c_1])
+    # softmax_w, softmax_b
     logits = keras.layers.Dense(
         units=9,
         use_bias=True,

@@ -1,10 +1,13 @@
-"""The Keras model of the TF1 checkpoint model.ckpt."""
+"""The Keras model of the TF1 checkpoint model.ckpt.
+
+The comment above a layer names its variables in the checkpoint.
+"""
 
 import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("model_ckpt_77a969c6")
+@keras.saving.register_keras_serializable("model_ckpt_ce4fdd83")
 class SourceMask(keras.layers.Layer):
     """What the graph computes as encoder/lstm_cell/sequence_mask."""
 
@@ -17,6 +20,7 @@ def build_model():
     target = keras.Input((None,), dtype="int32", name="target")
     source = keras.Input((None,), dtype="int32", name="source")
     source_lengths = keras.Input((), dtype="int32", name="source_lengths")
+    # embedding
     embedding_layer = keras.layers.Embedding(
         input_dim=9,
         output_dim=4,
@@ -26,6 +30,7 @@ def build_model():
     embedded_target = embedding_layer(target)
     embedded_source = embedding_layer(source)
     source_mask = SourceMask(dtype="float32", name="source_mask")(source_lengths, source)
+    # encoder/lstm_cell: bias, kernel
     _, encoder_h, encoder_c = keras.layers.LSTM(
         units=5,
         activation="tanh",
@@ -36,6 +41,7 @@ def build_model():
         dtype="float32",
         name="encoder",
     )(embedded_source, mask=source_mask)
+    # decoder/lstm_cell: bias, kernel
     decoder_outputs = keras.layers.LSTM(
         units=5,
         activation="tanh",
@@ -44,6 +50,7 @@ def build_model():
         dtype="float32",
         name="decoder",
     )(embedded_target, initial_state=[encoder_h, encoder_c])
+    # logits: kernel, bias
     logits = keras.layers.Dense(
         units=9,
         use_bias=True,

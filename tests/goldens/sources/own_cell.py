@@ -1,15 +1,19 @@
-"""The Keras model of the TF1 checkpoint model.ckpt."""
+"""The Keras model of the TF1 checkpoint model.ckpt.
+
+The comment above a layer names its variables in the checkpoint.
+"""
 
 import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("model_ckpt_d340f13f")
+@keras.saving.register_keras_serializable("model_ckpt_a283f4d7")
 class MinimalGatedUnit(keras.layers.Layer):
     """The loop rnn/while of the graph: one step after the other."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
+        # rnn/minimal_gated_unit: forget/kernel, forget/bias, candidate/kernel, candidate/bias
         self.forget_kernel = self.add_weight(name="forget_kernel", shape=(8, 5))
         self.forget_bias = self.add_weight(name="forget_bias", shape=(5,))
         self.candidate_kernel = self.add_weight(name="candidate_kernel", shape=(8, 5))
@@ -36,6 +40,7 @@ def build_model():
     """From x [?, 6, 3] to logits."""
     x = keras.Input((6, 3), dtype="float32", name="x")
     minimal_gated_unit_outputs = MinimalGatedUnit(dtype="float32", name="minimal_gated_unit")(x)
+    # logits: kernel, bias
     logits = keras.layers.Dense(
         units=2,
         use_bias=True,

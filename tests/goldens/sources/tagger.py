@@ -1,10 +1,13 @@
-"""The Keras model of the TF1 checkpoint model.ckpt."""
+"""The Keras model of the TF1 checkpoint model.ckpt.
+
+The comment above a layer names its variables in the checkpoint.
+"""
 
 import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("model_ckpt_e510695e")
+@keras.saving.register_keras_serializable("model_ckpt_2b403b36")
 class SequenceMask(keras.layers.Layer):
     """What the graph computes as bidirectional_rnn/fw/lstm_cell/sequence_mask."""
 
@@ -17,6 +20,7 @@ def build_model():
     words = keras.Input((None,), dtype="int32", name="words")
     features = keras.Input((6, 2), dtype="float32", name="features")
     lengths = keras.Input((), dtype="int32", name="lengths")
+    # word_embedding
     embedded_words = keras.layers.Embedding(
         input_dim=9,
         output_dim=4,
@@ -25,6 +29,7 @@ def build_model():
     )(words)
     concatenated = ops.concatenate([embedded_words, features], axis=-1)
     sequence_mask = SequenceMask(dtype="float32", name="sequence_mask")(lengths, words)
+    # bidirectional_rnn/fw/lstm_cell: bias, kernel
     fw_outputs = keras.layers.LSTM(
         units=5,
         activation="tanh",
@@ -34,6 +39,7 @@ def build_model():
         dtype="float32",
         name="fw",
     )(concatenated, mask=sequence_mask)
+    # bidirectional_rnn/bw/lstm_cell: bias, kernel
     bw_outputs = keras.layers.LSTM(
         units=5,
         activation="tanh",
@@ -45,6 +51,7 @@ def build_model():
         name="bw",
     )(concatenated, mask=sequence_mask)
     concatenated_2 = ops.concatenate([fw_outputs, ops.flip(bw_outputs, axis=1)], axis=-1)
+    # logits: kernel, bias
     logits = keras.layers.Dense(
         units=9,
         use_bias=True,

@@ -144,6 +144,8 @@ def verify(
         not_compared=tuple(run.unproved),
         notes=tuple(run.notes),
         against=run.against,
+        claim=run.claim,
+        seed=seed,
     )
 
 

@@ -122,6 +122,7 @@ class Verification:
 
     Attributes:
         outcome: an Outcome. verdict: the outcome as a sentence, with its claim.
+        claim: what is claimed to be equal. seed: of the random numbers.
         checks: what was compared, in which dtype, how far apart it is and where.
         not_compared: what is claimed and was not compared, a line each with its reason.
         notes: what else is to be known, a line each. against: what single cells were run in.
@@ -133,6 +134,8 @@ class Verification:
     not_compared: Sequence[str]
     notes: Sequence[str]
     against: str
+    claim: str = ""
+    seed: int = 0
 
     @property
     def passed(self) -> bool:
@@ -144,6 +147,7 @@ class Verification:
         from tf1port.comparison.report.terminal import finite
 
         fields = {"passed": self.passed, "outcome": self.outcome, "verdict": self.verdict}
+        fields |= {"claim": self.claim, "seed": self.seed}
         fields |= {"against": self.against, "notes": list(self.notes)}
         fields |= {"not_compared": list(self.not_compared), "checks": self._entries()}
         return finite(fields)
@@ -152,7 +156,7 @@ class Verification:
         from tf1port.comparison.report.terminal import check_lines
 
         table = check_lines(self._entries())
-        against = f"single cells against {self.against}"
+        against = f"single cells against {self.against}; seed {self.seed}"
         return text([*table, "", against, *self.notes, self.verdict])
 
     def _entries(self) -> list[dict[str, Any]]:

@@ -44,8 +44,8 @@ def comparison(tmp_path_factory):
 
 KEYS = [
     *("model", "dataset", "mode", "command", "seed", "config", "versions", "machine"),
-    *("passed", "outcome", "verdict", "counts", "breaks", "checks", "curves", "loss_gap", "heat"),
-    *("gradients", "losses", "bands", "controls", "timings"),
+    *("passed", "outcome", "verdict", "claim", "counts", "breaks", "checks", "curves", "loss_gap"),
+    *("heat", "gradients", "losses", "bands", "controls", "timings"),
 ]
 
 
@@ -58,8 +58,8 @@ def test_sides_agree_and_all_of_it_is_written(comparison):
     count = len([entry for entry in found["checks"] if entry["applies"]])
     assert found["counts"] == {"equal": count, "different": 0, "not compared": 0}
     assert found["verdict"] == (
-        f"PASS: equal on {count} of {count} checks (claim: checks 1 to 8); "
-        "1 of 1 known mistakes are noticed"
+        f"PASS: equal on {count} of {count} checks (claim: outputs, training and exports: "
+        "checks 1 to 8); 1 of 1 known mistakes are noticed"
     )
     assert [entry for entry in found["checks"] if entry["applies"] and not entry["passed"]] == []
     numbers = [entry["number"] for entry in found["checks"]]
@@ -115,7 +115,10 @@ def test_two_runs_write_the_same_but_for_the_timings(tmp_path, capsys):
         found = read(tmp_path / name)
         assert found["mode"] == "quick"
         assert found["verdict"].startswith("PASS: equal on ")
-        assert "(claim: checks 1 to 8; nothing was trained to its end)" in found["verdict"]
+        assert (
+            "(claim: outputs, training and exports: checks 1 to 8; nothing was trained to its end)"
+            in found["verdict"]
+        )
         del found["timings"]
         texts.append(json.dumps(found))
     assert texts[0] == texts[1]

@@ -141,10 +141,14 @@ def test_verify_proves_and_says_of_what(converted, capsys):
     assert (found.outcome, found.passed) == (tf1port.Outcome.EQUAL, True)
     assert all(check.passed for check in found.checks)
     assert found.verdict.startswith("PASS: the model matches the graph")
+    assert f"(claim: {found.claim})" in found.verdict
+    assert found.claim.startswith("outputs ")
+    assert f"; seed {found.seed}\n" in str(found)
     text, data = printed(capsys, "verify", PREFIX, converted.keras_file)
     assert (text, data) == (str(found), found.to_json())
     assert list(data) == [
-        "passed", "outcome", "verdict", "against", "notes", "not_compared", "checks",
+        "passed", "outcome", "verdict", "claim", "seed", "against", "notes", "not_compared",
+        "checks",
     ]  # fmt: skip
 
 

@@ -81,7 +81,9 @@ def test_equal_is_what_was_compared_in_all_that_is_needed():
     assert fits(found, Report)
     count = found["counts"]["equal"]
     assert found["counts"] == {"equal": count, "different": 0, "not compared": 0}
-    assert found["verdict"] == f"PASS: equal on {count} of {count} checks (claim: checks 1 to 7)"
+    claim = "outputs and training: checks 1 to 7"
+    assert found["claim"] == claim
+    assert found["verdict"] == f"PASS: equal on {count} of {count} checks (claim: {claim})"
     assert (found["outcome"], found["passed"]) == ("equal", True)
 
 
@@ -97,7 +99,8 @@ def test_what_is_needed_and_not_compared_is_named_with_its_reason():
     found = ports.prove(port(WithoutLoss, WithoutLoss))
     assert (found["outcome"], found["passed"]) == ("not proved", False)
     assert found["verdict"] == (
-        "NOT PROVED: equal on 4 of 16 checks (claim: checks 1 to 7); not compared: "
+        "NOT PROVED: equal on 4 of 16 checks (claim: outputs and training: checks 1 to 7); "
+        "not compared: "
         "loss, gradients, stepped weights, losses of 50 SGD steps, resumed losses, resumed weights"
         " (float32): no loss is found: name it in [graph]; "
         "loss, gradients, stepped weights, losses of 200 SGD steps, resumed losses, resumed "
@@ -229,7 +232,9 @@ def test_a_dtype_that_is_missing(missing, outcome):
         assert "exports" not in found["verdict"]
         assert "losses of N steps, resume (float64): no kernel of float64" in found["verdict"]
         named = ports.prove(port(dtypes=("float32",), missing=missing, only=("float32",)))
-        assert named["verdict"].endswith("checks (claim: checks 1 to 7 in float32)")
+        assert named["verdict"].endswith(
+            "checks (claim: outputs and training: checks 1 to 7 in float32)"
+        )
 
 
 @pytest.mark.parametrize(("modern", "code"), [(Exported, 0), (WithoutLoss, 3), (Raising, 3)])
@@ -240,6 +245,7 @@ def test_exit_codes_of_a_port(modern, code, tmp_path, monkeypatch, capsys):
     told = capsys.readouterr().out
     assert ("\nPASS: " if code == 0 else "\nNOT PROVED: ") in told
     assert ("check 3, loss: not compared, " in told) == (code == 3)
+    assert ", seed 0\n" in told
     assert "check 9, bands: left out, no accuracies" in told
     assert main([*words, "--only", "variables,outputs", "--json"]) == 0
 

@@ -176,7 +176,10 @@ def test_the_example_passes_every_check(example, capsys):
     told = capsys.readouterr().out
     (verdict,) = re.findall(r"^PASS: equal on (\d+) of (\d+) checks \((.*)\)$", told, re.MULTILINE)
     assert verdict[0] == verdict[1]
-    assert (int(verdict[0]) > 25, verdict[2]) == (True, "claim: checks 1 to 8")
+    assert (int(verdict[0]) > 25, verdict[2]) == (
+        True,
+        "claim: outputs, training and exports: checks 1 to 8",
+    )
     for quantity in ("outputs of lengths", "accuracy", "gradients", "slots", "resumed slots"):
         assert re.search(rf"^{quantity}.*float32.* ok ", told, re.MULTILINE), quantity
     assert re.search(r"^exported logits +float32.* ok ", told, re.MULTILINE)

@@ -29,6 +29,7 @@ RECORDED = {
     "proj_clip=0.15-Adam",
     "normalized": "LayerNormBasicLSTMCell-rnn-1-float32-Adam",
     "bidirectional": "BasicLSTMCell-bidirectional-2-float64-Adam",
+    "two biases": "CudnnCompatibleGRUCell-rnn-1-float64-Adam",
     "lengths": "GRUCell-stack-2-float32-RMSProp-lengths",
 }
 
@@ -337,27 +338,49 @@ def test_whatever_else_of_a_file_is_changed_is_seen_or_inert(files, tmp_path, ca
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["lstm", "batch norm", "everything", "lengths"])
+@pytest.mark.parametrize("kind", ["lstm", "batch norm", "everything", "two biases", "lengths"])
 def test_one_number_of_each_variable_is_seen(files, tmp_path, kind):
     """Of the weights, the slots, the count of steps and the learning rate."""
     prefix, file = files(kind)
-    with zipfile.ZipFile(file) as archive:
-        content = io.BytesIO(archive.read("model.weights.h5"))
-    names = []
-    with h5py.File(content) as contents:
-        contents.visititems(lambda name, item: names.append(name) if "vars/" in name else None)
+    names = variables(file)
     assert len(names) > 6
     for name in names:
-
-        def change(contents, name=name):
-            values = np.array(contents[name])
-            flat = values.reshape(-1)
-            least = flat.dtype.kind == "f"
-            flat[-1] = np.nextafter(flat[-1], flat.dtype.type(9)) if least else flat[-1] + 1
-            contents[name][...] = values
-
-        target = rewritten(file, tmp_path / "model.keras", weights=change)
+        target = rewritten(file, tmp_path / "model.keras", weights=other_number(name, -1))
         assert main(["verify", prefix, target]) == 1, name
+
+
+@pytest.mark.slow
+def test_each_bias_of_a_gru_with_two_is_seen(files, tmp_path):
+    """TF1 has their sum alone, and so one slot for both."""
+    prefix, file = files("two biases")
+    names = [name for name, shape in variables(file).items() if shape == (2, 12)]
+    assert len(names) == 3  # the weight and two slots
+    for name in names:
+        target = rewritten(file, tmp_path / "model.keras", weights=other_number(name, 12))
+        assert main(["verify", prefix, target]) == 1, name
+
+
+def variables(file):
+    """The shapes of all variables in a file, by name."""
+    with zipfile.ZipFile(file) as archive:
+        content = io.BytesIO(archive.read("model.weights.h5"))
+    shapes = {}
+    with h5py.File(content) as contents:
+        contents.visititems(lambda n, item: shapes.update({n: item.shape} if "vars/" in n else {}))
+    return shapes
+
+
+def other_number(name, index):
+    """A function that changes one number of a variable by the least there is."""
+
+    def change(contents):
+        values = np.array(contents[name])
+        flat = values.reshape(-1)
+        least = flat.dtype.kind == "f"
+        flat[index] = np.nextafter(flat[index], flat.dtype.type(9)) if least else flat[index] + 1
+        contents[name][...] = values
+
+    return change
 
 
 @pytest.mark.slow

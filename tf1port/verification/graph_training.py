@@ -185,7 +185,7 @@ class GraphTraining:
         names = {name for spec in program.specs for name in spec.sources.values()}
         cut = {output.op.name for output in self._outputs.values()}
         upstream, _ = behind(graph, [self._loss.name], cut=cut)
-        penalized = sorted(names & upstream)
+        penalized = sorted((names & upstream) - program.optimizer.penalized)
         if penalized:
             raise NoTraining(
                 f"its loss has a term of {penalized[0]} itself, which the model has not"

@@ -108,13 +108,12 @@ class KerasTraining:
         with floatx(self.dtype), tf.GradientTape() as tape:
             outputs = self.outputs(graph.model_inputs(batch), numpy=False)
             loss_outputs = [outputs[name] for name in graph.loss_outputs]
+            penalties = list(self.model.losses)
         loss, pulls = graph.loss_and_gradients(
             batch, {name: np.array(outputs[name]) for name in graph.loss_outputs}
         )
         values = [variable.value for variable in variables]
         output_gradients = [tf.constant(pulls[name]) for name in graph.loss_outputs]
-        return (
-            variables,
-            tape.gradient(loss_outputs, values, output_gradients=output_gradients),
-            loss,
-        )
+        output_gradients += [tf.ones_like(penalty) for penalty in penalties]
+        targets = [*loss_outputs, *penalties]
+        return variables, tape.gradient(targets, values, output_gradients=output_gradients), loss

@@ -45,16 +45,18 @@ def optimizer_checks(conversion, model, unproved):
 
 
 def slots_check(conversion, model):
-    """The slots of a model's optimizer as TF1's, against those of the checkpoint."""
-    optimizer, read = conversion.blueprint.optimizer, conversion.checkpoint.read
-    specs = {spec.name: spec for spec in conversion.blueprint.specs}
+    """The slots of a model's optimizer against those of the checkpoint, as Keras has them.
+
+    In TF1's form not all would be seen: of the two biases of a GRU it has one, the sum.
+    """
+    optimizer, layer = conversion.blueprint.optimizer, model.get_layer
     expected, actual = {}, {}
     for slot, layers in optimizer.sources.items():
-        for name, sources in layers.items():
-            values = _slot(model, specs[name], slot)
-            for role, variable in sources.items():
-                expected[variable] = optimizer.as_keras(read(variable))
-                actual[variable] = values.get(role, np.array(np.nan))
+        for name in layers:
+            values = layer_weights.slots(model, layer(name), slot)
+            for role, value in optimizer.slot(slot, name).items():
+                expected[f"{name}/{role}/{slot}"] = value
+                actual[f"{name}/{role}/{slot}"] = np.array(values.get(role, np.nan))
     return comparison.check("converted slots", expected, actual, dtype=conversion.blueprint.dtype)
 
 
@@ -117,6 +119,7 @@ def _gaps(conversion, model):
             values = actual.get(name), expected[name]
             yield _gap(*values), _line(name, *values)
     yield from _untrained(conversion, model)
+    yield from _other_loss(spec.loss, model.loss)
 
 
 def _options(optimizer, conversion):
@@ -134,6 +137,21 @@ def _schedule_name(config):
     """The name of a schedule's class, or where another one is defined."""
     is_stock = config["module"] == "keras.optimizers.schedules"
     return config["class_name"] if is_stock else f"{config['module']}.{config['class_name']}"
+
+
+def _other_loss(expected, actual):
+    """The loss of a model, where it has one and that of the graph is known."""
+    losses = [*actual.values()] if isinstance(actual, dict) else [actual]
+    if expected is None or losses == [None]:
+        return
+    serialize = keras.saving.serialize_keras_object
+    wanted, *found = map(serialize, (expected.call.make(), *losses))
+    if found != [wanted]:
+        yield np.inf, _line("loss", _shown_loss(losses[0]), expected.call.text)
+
+
+def _shown_loss(loss):
+    return loss if isinstance(loss, str) else type(loss).__name__
 
 
 def _untrained(conversion, model):

@@ -36,4 +36,5 @@ def verdict(checks, unproved, claim):
     if result == EQUAL:
         summary = f"PASS: the model matches the graph on {count} of {all_} checks"
         return f"{summary} (claim: {claim})"
-    return f"NOT PROVED: {count} of {all_} compared; not compared: {'; '.join(unproved)}"
+    summary = f"NOT PROVED: {count} of {all_} compared (claim: {claim})"
+    return f"{summary}; not compared: {'; '.join(unproved)}"

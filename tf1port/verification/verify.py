@@ -71,7 +71,7 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     if differing:
         check = weights_check(conversion.blueprint, weights)
         note = f"nothing more is compared: the model has other weights in {', '.join(differing)}"
-        return Verification(iter([check]), "the checkpoint", [note], [], "the weights")
+        return Verification(iter([check]), "the checkpoint", [note], [], "weights")
     reference = references(conversion)
     missing = conversion.ends and conversion.left_out
     notes = [f"INCOMPLETE, the model does not have {line}" for line in missing or []]
@@ -117,11 +117,12 @@ def _learns(conversion):
 
 
 def _claim(conversion, steps):
-    """What is claimed to be equal."""
-    outputs = ", ".join(conversion.outputs.values()) or "the outputs"
+    """What is claimed to be equal: outputs, or outputs and training, and which."""
+    outputs = ", ".join(conversion.outputs.values())
+    named = [f"outputs {outputs}".strip()]
     if not _learns(conversion):
-        return f"{outputs}; the graph trains nothing"
-    return f"{outputs} and {steps} steps of training" if steps else outputs
+        return "; ".join([*named, "the graph trains nothing"])
+    return " and ".join([*named, f"{steps} steps of training"] if steps else named)
 
 
 def _guarded(checks, name, unproved):

@@ -11,6 +11,11 @@ from tf1port.comparison.ladder.entries import Break, Compared, Control, Entry, L
 from tf1port.comparison.ladder.findings import NOT_EXERCISED
 from tf1port.numerics.outcome import DIFFERENT, EQUAL, NOT_PROVED, Outcome
 
+_CLAIMS = {  # by the numbers of the checks
+    checks.ALL: "all",
+    checks.ALL[:8]: "outputs, training and exports: checks 1 to 8",
+    checks.ALL[:7]: "outputs and training: checks 1 to 7",
+}
 _Controls = Sequence[Control] | None
 
 
@@ -61,14 +66,16 @@ def verdict(
         many = f"{len(names)} of {len(rows)} known mistakes {are} not noticed"
         return f"FAIL: {many}: {', '.join(names)}"
     totals = counts(entries)
-    claim = f"equal on {totals['equal']} of {sum(totals.values())} checks{_claim(entries, mode)}"
+    scope = claim(entries, mode)
+    result = f"equal on {totals['equal']} of {sum(totals.values())} checks"
+    result += f" (claim: {scope})" if scope else ""
     if rows:
-        claim += f"; {len(rows) - len(untried(rows))} of {len(rows)} known mistakes are noticed"
-    claim += "".join(f"; {line}" for line in _unexercised(entries))
+        result += f"; {len(rows) - len(untried(rows))} of {len(rows)} known mistakes are noticed"
+    result += "".join(f"; {line}" for line in _unexercised(entries))
     if outcome(entries, rows) == EQUAL:
-        return f"PASS: {claim}"
+        return f"PASS: {result}"
     missing = "; ".join([*not_compared(entries), *_untried(rows)]) or "nothing was there to compare"
-    return f"NOT PROVED: {claim}; not compared: {missing}"
+    return f"NOT PROVED: {result}; not compared: {missing}"
 
 
 def difference(failure: Break | Compared, entries: Iterable[Entry]) -> str:
@@ -143,17 +150,17 @@ def _missing(entries: Iterable[Entry]) -> list[LeftOut]:
     return [entry for entry in entries if not entry["applies"] and entry["needed"]]
 
 
-def _claim(entries: Sequence[Entry], mode: str) -> str:
-    """The checks and dtypes that are claimed, in parentheses; empty where all are."""
+def claim(entries: Sequence[Entry], mode: str = "full") -> str:
+    """What is claimed to be equal: all, or the checks and dtypes by name.
+
+    Args:
+        entries, mode: as for `verdict`.
+    """
     claimed = [entry for entry in entries if entry["applies"] or entry["needed"]]
     numbers = tuple(sorted({entry["number"] for entry in claimed}))
     dtypes = {entry["dtype"] for entry in claimed if entry["number"] < 9 and "dtype" in entry}
-    scope = ""
-    if numbers != checks.ALL:
-        many = len(numbers) > 3 and numbers == checks.ALL[: len(numbers)]
-        scope = f"checks 1 to {len(numbers)}" if many else ", ".join(map(checks.name, numbers))
+    scope = _CLAIMS.get(numbers) or ", ".join(map(checks.name, numbers))
     if len(dtypes) == 1:
-        scope = f"{scope or 'all checks'} in {min(dtypes)}"
+        scope = f"{scope} in {min(dtypes)}"
     quick = "nothing was trained to its end" if mode == "quick" else ""
-    claim = "; ".join(filter(None, [scope, quick]))
-    return f" (claim: {claim})" if claim else ""
+    return "; ".join(filter(None, [scope, quick]))

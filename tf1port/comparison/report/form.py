@@ -83,6 +83,7 @@ class Report(Facts):
     passed: bool
     outcome: Outcome
     verdict: str
+    claim: str  # what is claimed to be equal
     counts: dict[str, int]  # counts by "equal", "different", "not compared"
     breaks: Break | None
     checks: list[Entry]

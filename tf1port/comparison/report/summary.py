@@ -13,6 +13,7 @@ from tf1port.comparison.ladder import breaks, checks, outcome
 from tf1port.comparison.ladder.entries import Break, Control, Entry, Heat, LadderRun, Number
 from tf1port.comparison.report.form import Bands, Curve, Facts, LossRow, Report, Tested, Timings
 from tf1port.numerics import outcome as outcome_
+from tf1port.numerics import tolerances
 
 POINTS = 400  # of a curve, at most
 SMOOTH = 100  # steps of which a point of a curve is the mean, at most
@@ -66,6 +67,7 @@ def report(
         "passed": result == outcome_.EQUAL,
         "outcome": result,
         "verdict": outcome.verdict(entries, first_break, controls=controls, mode=begin["mode"]),
+        "claim": outcome.claim(entries, begin["mode"]),
         "counts": outcome.counts(entries),
         "breaks": first_break,
         "checks": entries,
@@ -94,6 +96,7 @@ def _break(entries: Sequence[Entry], ladders: Mapping[str, LadderRun]) -> Break 
     failed = [entry for entry in entries if entry["applies"] and not entry["passed"]]
     if not failed:
         return None
+    failed.sort(key=lambda entry: entry["quantity"] != tolerances.plain(entry["quantity"]))
     diagnosed = [run["breaks"] for run in ladders.values() if run["breaks"]]
     plain = breaks.described(failed[0])
     same = (known for known in diagnosed if _quantity(known) == _quantity(plain))

@@ -18,7 +18,8 @@ def lines(report: Report) -> list[str]:
     if report["losses"]:
         tables += [loss_lines(report["losses"]), end_lines(report)]
     rows = [line for table in tables if table for line in (*table, "")]
-    return [*rows, report["verdict"], *_first_place(report["breaks"])]
+    drawn = [f"{report['dataset']}, seed {report['seed']}"] if report["mode"] == "port" else []
+    return [*rows, *drawn, report["verdict"], *_first_place(report["breaks"])]
 
 
 def check_lines(checks: Iterable[Mapping[str, Any]]) -> list[str]:

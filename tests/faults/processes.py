@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import signal
 import sys
 import time
@@ -56,7 +57,8 @@ class Training:
             fault: called in the process before it trains.
             kill_after: s after which the process is killed; None: it is not.
         """
-        start, log = time.monotonic(), f"{path}.errors"
+        start, log = time.monotonic(), pathlib.Path(f"{path}.errors")
+        log.touch()  # the process may be killed before it writes a line
         process = os.fork()
         if not process:
             self._train_and_exit(path, log, fault)
@@ -65,9 +67,9 @@ class Training:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         _, status = os.waitpid(process, 0)
-        with open(log, encoding="utf-8", errors="replace") as file:
-            # TensorFlow's own lines begin with a level, a date and a time.
-            errors = [line for line in file.read().splitlines() if not line[1:10].isdigit()]
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        # TensorFlow's own lines begin with a level and a date.
+        errors = [line for line in lines if not line[1:5].isdigit()]
         return End(os.waitstatus_to_exitcode(status), errors, time.monotonic() - start)
 
     def _train_and_exit(self, path, log, fault):

@@ -17,7 +17,7 @@ from tf1port.pitfalls.catalogue import Pitfall
 
 FOLDER = Path(__file__).parent / "entries"
 EFFECTS = Path(__file__).parent / "effects.json"
-_CODE = ("given", "tf1", "wrong", "right")
+_CODE = ("own_given", "tf1", "wrong", "right")
 _OWN = ("name", "cause", "caught_by", "needs")  # of a pitfall that is not in the catalogue
 
 
@@ -50,10 +50,12 @@ class Entry:
         errors: parts of messages that are met; "…" stands for anything.
         words: what else people search for.
         quantity: what the `result` of the snippets is.
-        given: code that the others need. tf1: in TF1. wrong, right: in Keras 3; each of these
+        shared, own_given: code that the others need, of all entries of the subject and its own.
+        tf1: in TF1. wrong, right: in Keras 3; each of these
             assigns `result`, TF1's only if it runs in TensorFlow 2.
         references: names of public documentation.
         effect: what was measured; None before it was.
+        dtype: in which both compute.
         alone: the wrong port has to be run in a process that has not used TF1's cells.
     """
 
@@ -64,13 +66,20 @@ class Entry:
     errors: tuple[str, ...]
     words: str
     quantity: str
-    given: str
+    shared: str
+    own_given: str
     tf1: str
     wrong: str
     right: str
     references: tuple[str, ...]
     effect: Effect | None
+    dtype: str = "float32"
     alone: bool = False
+
+    @property
+    def given(self) -> str:
+        """The code that the snippets need."""
+        return "\n\n".join(filter(None, [self.shared, self.own_given]))
 
     @property
     def id(self) -> str:
@@ -105,16 +114,17 @@ def as_json(entry: Entry) -> dict[str, Any]:
 
 def _read(effects: dict[str, Any]) -> Iterator[Entry]:
     for subject, table in _tables():
-        title, given = table.pop("title"), table.pop("given", "")
+        common = {"subject": subject, "title": table.pop("title")}
+        common["shared"] = table.pop("given", "").strip()
         for id_, fields in table.items():
             effect = Effect(**effects[id_]) if id_ in effects else None
-            yield _entry(id_, fields, subject=subject, title=title, given=given, effect=effect)
+            yield _entry(id_, fields, effect=effect, **common)
 
 
-def _entry(id_: str, fields: dict[str, Any], *, given: str, **others: Any) -> Entry:
+def _entry(id_: str, fields: dict[str, Any], **others: Any) -> Entry:
     own = {name: fields.pop(name) for name in _OWN if name in fields}
+    fields["own_given"] = fields.pop("given", "")
     code = {name: fields.pop(name, "").strip() for name in _CODE}
-    code["given"] = "\n\n".join(filter(None, [given.strip(), code["given"]]))
     lists = {name: tuple(fields.pop(name, ())) for name in ("errors", "references")}
     known: dict[str, Any] = {**fields, **lists, **code, **others}
     return Entry(_pitfall(id_, own), **known)

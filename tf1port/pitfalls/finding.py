@@ -16,7 +16,7 @@ from tf1port.pitfalls.entry import Entry, entries
 _WEIGHTS = {"errors": 3, "words": 3, "name": 3, "symptom": 2, "cause": 1, "code": 1}
 _SATURATION, _LENGTH = 1.5, 0.4  # BM25's k1 and b
 _QUOTED = 50.0  # for a whole message, above what words come to
-_SHARE = 0.2  # of what all words would come to: less is no match
+_SHARE = 0.35  # of the words that an entry must have, where it is not quoted
 _FEW = 10  # matches that are returned
 _SUFFIXES = ("ing", "ed", "es", "s")
 _STOP = frozenset(
@@ -52,10 +52,15 @@ def _with_id(id_: str) -> Entry:
 def find(text: str) -> list[tuple[Entry, float]]:
     """The entries that fit a text, best first, with their scores; none where nothing fits."""
     query = set(tokens(text))
-    ideal = sum(map(_rarity, query)) or 1.0
-    scored = [(entry, _score(entry, query, text)) for entry in entries().values()]
-    found = sorted((pair for pair in scored if pair[1]), key=lambda pair: -pair[1])
-    return [pair for pair in found if pair[1] >= _SHARE * ideal][:_FEW]
+    scored = [
+        (entry, _of_words(entry, query), _quoted(entry, text)) for entry in entries().values()
+    ]
+    fitting = [
+        (entry, words + quoted)
+        for entry, words, quoted in scored
+        if quoted or _share(entry, query) >= _SHARE
+    ]
+    return sorted(fitting, key=lambda pair: -pair[1])[:_FEW]
 
 
 def tokens(text: str) -> list[str]:
@@ -85,14 +90,24 @@ def _stem(word: str) -> str:
     return word
 
 
-def _score(entry: Entry, query: set[str], text: str) -> float:
+def _of_words(entry: Entry, query: set[str]) -> float:
+    """BM25 of an entry."""
     counts = _counts()[entry.id]
     mean = sum(map(Counter.total, _counts().values())) / len(_counts())
     norm = _SATURATION * (1 - _LENGTH + _LENGTH * counts.total() / mean)
-    words = sum(_rarity(word) * counts[word] / (counts[word] + norm) for word in query)
-    lengths = (len(message) for message in entry.errors if quotes(message, text))
-    longest = max(lengths, default=0)  # a longer message is more particular
-    return words + (_QUOTED + longest if longest else 0)
+    return sum(_rarity(word) * counts[word] / (counts[word] + norm) for word in query)
+
+
+def _quoted(entry: Entry, text: str) -> float:
+    """What a message of the entry in the text counts; a longer one is more particular."""
+    longest = max((len(part) for part in entry.errors if quotes(part, text)), default=0)
+    return _QUOTED + longest if longest else 0.0
+
+
+def _share(entry: Entry, query: set[str]) -> float:
+    """The share of the query that an entry has, by the weight of its words."""
+    all_ = sum(map(_rarity, query))
+    return sum(_rarity(word) for word in query if word in _counts()[entry.id]) / (all_ or 1.0)
 
 
 def _rarity(word: str) -> float:

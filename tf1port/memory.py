@@ -50,7 +50,7 @@ def _machine() -> float:
     """The memory of the machine, or of the container that this runs in, in bytes."""
     try:
         physical = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (ValueError, OSError):
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
         return float("inf")
     try:
         with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:

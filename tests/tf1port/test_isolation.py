@@ -234,6 +234,11 @@ def waited(look):
     raise AssertionError("nothing in 20 s")
 
 
+def test_a_system_without_sysconf_has_a_limit_of_memory_all_the_same(monkeypatch):
+    monkeypatch.delattr(os, "sysconf")  # as on Windows
+    assert memory.limit(isolation.parser().parse_args(["inspect", "missing"])) == 4 * memory.GB
+
+
 def test_the_limit_of_memory_grows_with_the_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "_machine", lambda: 1e12)
     (tmp_path / "model.ckpt-1.data-00000-of-00001").write_bytes(bytes(1000))

@@ -1,1 +1,1 @@
-"""Known porting mistakes: catalogue.py names each once, the other modules make them."""
+"""Known porting mistakes: catalogue.py and entries/ have each once, the other modules make them."""

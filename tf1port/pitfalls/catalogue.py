@@ -1,10 +1,10 @@
-"""Each known porting mistake once, as data: docs/pitfalls.md is generated from it.
+"""The known porting mistakes that controls and diagnosis refer to, as data.
 
 The controls make these mistakes on purpose (tf1port/comparison/controls), the diagnosis looks for
 them (tf1port/comparison/diagnosis), and both refer to them by their ids. Runs on Python 3.7.
 
-To add one: a Pitfall at the end of its section with the next free number, then write the page anew:
-`python -m tf1port.pitfalls.page > docs/pitfalls.md`.
+To add one: a Pitfall at the end of its section with the next free number of all entries, and its
+entry in tf1port/pitfalls/entries, where those are whole that only a program can make.
 """
 
 import importlib

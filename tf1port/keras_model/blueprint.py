@@ -55,6 +55,12 @@ class Spec:
         return {key: value for key, value in arguments if key not in ("name", "dtype")}
 
     @property
+    def recurrent_options(self) -> dict[str, Any]:
+        """The options of a recurrent layer; of one direction where it has two."""
+        inner = self.options.get("layer")
+        return dict(inner.arguments) if isinstance(inner, Call) else self.options
+
+    @property
     def mappings(self) -> tuple[CellMapping | Permutation, ...]:
         """The layer's cells or permuted weights, for tf1port.keras_model.layer_weights."""
         return self.permuted or tuple(

@@ -6,6 +6,7 @@ import builtins
 import keyword
 import re
 from collections.abc import Iterable
+from itertools import takewhile
 
 _GENERIC = re.compile(
     r"(multi_rnn_cell|rnn|while|cell(_\d+)?|(basic_)?(rnn|lstm|gru)(_block)?_cell(_\d+)?|bidirectional_rnn"
@@ -46,6 +47,12 @@ def of_layer(variables: list[str], otherwise: str) -> str:
     return otherwise
 
 
+def of_directions(variables: list[str], otherwise: str) -> str:
+    """A name for a layer of two directions: the innermost scope that its variables share."""
+    shared = [word for word in _shared(variables) if not _GENERIC.match(word)]
+    return identifier(shared[-1]) if shared else otherwise
+
+
 def of_loop(scope: str, variables: list[str]) -> str:
     """A name for a loop: the innermost scope that its variables share, or its own scope."""
     shared = [word for word in _shared(variables) if not _GENERIC.match(word)]
@@ -78,7 +85,8 @@ def in_comment(variables: Iterable[str]) -> str:
 def _shared(variables: list[str]) -> list[str]:
     """The leading scopes that some variables share."""
     rows = [name.split("/")[:-1] for name in variables]
-    return [words[0] for words in zip(*rows, strict=False) if len(set(words)) == 1]
+    columns = zip(*rows, strict=False)
+    return [words[0] for words in takewhile(lambda words: len(set(words)) == 1, columns)]
 
 
 def layer_names(used: Iterable[str] = ()) -> Names:

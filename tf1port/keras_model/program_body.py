@@ -267,7 +267,9 @@ class Body:
 
     def _targets(self, use: Use) -> list[str]:
         assert use.layer.spec is not None
-        if use.layer.kind != "recurrent" or not use.layer.spec.options.get("return_state"):
+        if use.layer.kind != "recurrent" or not use.layer.spec.recurrent_options.get(
+            "return_state"
+        ):
             name = self._target(use)
             self.texts[id(use), 1] = name
             return [name]
@@ -300,7 +302,7 @@ def _last_step(op: Op, users) -> Use | None:
     use = op.inputs[0].producer
     if "step" not in op.attrs or not isinstance(use, Use) or use.layer.spec is None:
         return None
-    return None if use.layer.spec.options["return_sequences"] else use
+    return None if use.layer.spec.recurrent_options["return_sequences"] else use
 
 
 def _has_mask(use: Use) -> bool:

@@ -183,9 +183,12 @@ class ProgramSource:
         lines = body.lines(indent=8, returned=results, ends=True)
         name = self.class_names.new(naming.class_name(body.base(results[-1])))
         scopes = ", ".join(naming.plain(value.producer.scope) for value in results)
+        about = f"What the graph computes as {scopes}."
+        if [op.op for op in ops] == ["SequenceMask"]:
+            about = "True for the steps [B, T] before the end of a row."
         source = [
             f"class {name}(keras.layers.Layer):",
-            f'    """What the graph computes as {scopes}."""',
+            f'    """{about}"""',
             "",
             f"    def call(self, {', '.join(parameters)}):",
             *lines,

@@ -75,10 +75,18 @@ def of_use(use: Use, port: int = 0) -> str:
         return f"embedded_{naming.of_node(ids.scope)}" if isinstance(ids, Input) else name
     if not use.layer.cells:
         return name
-    options = use.layer.spec.options
+    options = use.layer.spec.recurrent_options
     if port and options.get("return_state"):
-        return f"{name}_{'hc'[port - 1]}"
+        return of_state(use, port)
     return f"{name}_outputs" if options["return_sequences"] else f"{name}_output"
+
+
+def of_state(use: Use, port: int) -> str:
+    """A name for a final state of a recurrent layer."""
+    assert use.layer.spec is not None
+    count = (use.layer.outputs - 1) // len(use.layer.cells)
+    direction = ("forward_", "backward_")[(port - 1) // count] if len(use.layer.cells) > 1 else ""
+    return f"{use.layer.spec.name}_{direction}{'hc'[(port - 1) % count]}"
 
 
 def of_op(

@@ -7,9 +7,9 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("model_ckpt_ce4fdd83")
+@keras.saving.register_keras_serializable("model_ckpt_17cc5135")
 class SourceMask(keras.layers.Layer):
-    """What the graph computes as encoder/lstm_cell/sequence_mask."""
+    """True for the steps [B, T] before the end of a row."""
 
     def call(self, source_lengths, source):
         return source_lengths[:, None] > ops.arange(ops.shape(source)[1], dtype="int32")

@@ -7,9 +7,9 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("model_ckpt_2b403b36")
+@keras.saving.register_keras_serializable("model_ckpt_9212445e")
 class SequenceMask(keras.layers.Layer):
-    """What the graph computes as bidirectional_rnn/fw/lstm_cell/sequence_mask."""
+    """True for the steps [B, T] before the end of a row."""
 
     def call(self, lengths, words):
         return lengths[:, None] > ops.arange(ops.shape(words)[1], dtype="int32")
@@ -29,35 +29,29 @@ def build_model():
     )(words)
     concatenated = ops.concatenate([embedded_words, features], axis=-1)
     sequence_mask = SequenceMask(dtype="float32", name="sequence_mask")(lengths, words)
-    # bidirectional_rnn/fw/lstm_cell: bias, kernel
-    fw_outputs = keras.layers.LSTM(
-        units=5,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        return_sequences=True,
-        zero_output_for_mask=True,
+    # bidirectional_rnn: fw/lstm_cell/bias, fw/lstm_cell/kernel, bw/lstm_cell/bias,
+    #   bw/lstm_cell/kernel
+    bidirectional_lstm_outputs = keras.layers.Bidirectional(
+        layer=keras.layers.LSTM(
+            units=5,
+            activation="tanh",
+            recurrent_activation="sigmoid",
+            return_sequences=True,
+            zero_output_for_mask=True,
+            dtype="float32",
+            name="lstm",
+        ),
+        merge_mode="concat",
         dtype="float32",
-        name="fw",
+        name="bidirectional_lstm",
     )(concatenated, mask=sequence_mask)
-    # bidirectional_rnn/bw/lstm_cell: bias, kernel
-    bw_outputs = keras.layers.LSTM(
-        units=5,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        return_sequences=True,
-        go_backwards=True,
-        zero_output_for_mask=True,
-        dtype="float32",
-        name="bw",
-    )(concatenated, mask=sequence_mask)
-    concatenated_2 = ops.concatenate([fw_outputs, ops.flip(bw_outputs, axis=1)], axis=-1)
     # logits: kernel, bias
     logits = keras.layers.Dense(
         units=9,
         use_bias=True,
         dtype="float32",
         name="logits",
-    )(concatenated_2)
+    )(bidirectional_lstm_outputs)
     model = keras.Model([words, features, lengths], logits, name="translated")
     model.compile(
         optimizer=keras.optimizers.Adam(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tf1port.conversion.translation import bidirectional
 from tf1port.conversion.translation.outputs import find_outputs
 from tf1port.conversion.translation.reader import Reader
 from tf1port.conversion.translation.recurrences import find_recurrences
@@ -15,6 +16,7 @@ from tf1port.keras_model import cell_specs, naming
 from tf1port.keras_model.blueprint import Spec, recurrent_spec
 from tf1port.keras_model.expressions import Call
 from tf1port.keras_model.program import Layer, Loop, Op, Program, Use, Value, Weight, in_order
+from tf1port.keras_model.value_names import of_state
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.levels import Level, RecurrentLayer
@@ -48,6 +50,7 @@ def translate(
     if not tensors:
         raise UserError("no output is found: nothing that its variables make leads to a loss")
     reader, values = _read_outputs(graph, shapes, run_outputs, tensors)
+    bidirectional.merge(values)
     inputs = list(reader.inputs.values())
     used = {id(producer) for producer in in_order(values)}
     inputs = [value for value in inputs if id(value.producer) in used]
@@ -114,7 +117,7 @@ def _named_outputs(tensors: Sequence[str], values: Sequence[Value]) -> dict[str,
         plain = naming.of_layer([scope], naming.of_node(scope))
         producer = (value.rows_of or value).producer
         if isinstance(producer, Use) and producer.layer.spec is not None:
-            plain = producer.layer.spec.name + ("", "_h", "_c")[value.port]
+            plain = of_state(producer, value.port) if value.port else producer.layer.spec.name
         elif isinstance(producer, Loop) and producer.spec is not None:
             plain = producer.spec.name
         result[names.new(plain)] = value
@@ -143,6 +146,10 @@ def _specs(values: Sequence[Value], read: Read, dtype: str, names: naming.Names)
             visited.add(id(layer))
             otherwise = layer.cells[0].family if layer.cells else layer.kind.lower()
             base = naming.of_layer([*layer.variables.values()], otherwise)
+            if len(layer.cells) > 1:
+                base = naming.of_directions(
+                    [*layer.variables.values()], f"bidirectional_{otherwise}"
+                )
             is_softmax = layer.kind == "Dense" and base == "softmax"  # its input, as TF1 programs
             name = names.new("logits" if is_softmax else base)
             if layer.cells:
@@ -174,15 +181,20 @@ def _ports(order, outputs: Sequence[Value]) -> dict[int, set[str]]:
                 continue
             last = isinstance(producer, Op) and producer.attrs.get("step") is not None
             last = last and producer.attrs["step"] + 1 == producer.inputs[0].size(1)
-            port = ("last" if last else "sequence", "h", "c")[value.port]
+            states = (
+                "hc" if len(use.layer.cells) == 1 else ("state 1", "state 2", "state 3", "state 4")
+            )
+            port = ("last" if last else "sequence", *states)[value.port]
             ports.setdefault(id(use.layer), set()).add(port)
     return ports
 
 
 def _recurrent(layer: Layer, ports: set[str], read: Read, dtype: str, name: str) -> Spec:
-    (cell,), constants = layer.cells, layer.options["constants"]
-    (spec,) = cell_specs.of_level(Level((RecurrentLayer(cell, constants, None),)), read)
-    options: dict[str, Any] = {"return_sequences": "sequence" in ports}
+    constants = layer.options["constants"]
+    directions = [(RecurrentLayer(cell, constants, None),) for cell in layer.cells]
+    specs = cell_specs.of_level(Level(*directions), read)
+    last_only = layer.options.get("last_only", False)
+    options: dict[str, Any] = {"return_sequences": "sequence" in ports and not last_only}
     masked = layer.options["masked"]
     if layer.options["go_backwards"]:
         options["go_backwards"] = True
@@ -193,7 +205,7 @@ def _recurrent(layer: Layer, ports: set[str], read: Read, dtype: str, name: str)
     if masked:
         # dynamic_rnn has zeros after a row's end; Keras repeats the last output, the state.
         options["zero_output_for_mask"] = options["return_sequences"]
-    return recurrent_spec([spec], {**options, "dtype": dtype, "name": name})
+    return recurrent_spec(specs, {**options, "dtype": dtype, "name": name})
 
 
 def _loop(loop: Loop, read: Read, dtype: str, name: str) -> Spec:

@@ -58,8 +58,16 @@ def _convert(arguments):
 
 
 def _verify(arguments):
-    options = {"steps": arguments.steps, **_reading(arguments)}
+    options = {"steps": arguments.steps, "seed": arguments.seed, **_given(arguments)}
+    options |= _reading(arguments)
     return [api.verify(arguments.checkpoint, arguments.keras_file, **options)]
+
+
+def _given(arguments):
+    """What the user feeds."""
+    from tf1port.conversion import given
+
+    return {"data": arguments.data, "feed": given.parsed(arguments.feed)}
 
 
 def _map(arguments):
@@ -107,6 +115,7 @@ def _compare(arguments):
     names = ("load_weights", "trust", "seed", "steps")
     options = {name: getattr(arguments, name) for name in names}
     options["imports"] = getattr(arguments, "import")
+    options |= _given(arguments)
     only = [*(arguments.only or "").split(","), arguments.dtype or ""]
     options["only"] = [word for word in only if word]
     port = api.load_port(arguments.legacy, arguments.modern, arguments.map, **options)

@@ -4,7 +4,7 @@ They run in the caller's process. A third party's files are safer with the comma
 a process of their own with limits: see SECURITY.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tf1port.errors import UserError
@@ -112,6 +112,8 @@ def verify(
     *,
     steps: int = 0,
     seed: int = 0,
+    data: str | None = None,
+    feed: Mapping[str, Any] | None = None,
     trust: bool = False,
     averages: bool = False,
     forget_bias: float | None = None,
@@ -126,6 +128,8 @@ def verify(
         keras_file: FILE.keras.
         steps: train both so many steps from the checkpoint, and compare these too.
         seed: of the random inputs.
+        data: an `.npz` file with a batch for the graph's placeholders, by their names, in place of
+            random numbers. feed: values that placeholders have throughout, by name.
 
     Raises:
         UserError: a file is missing or damaged, or the model is of another checkpoint.
@@ -135,7 +139,8 @@ def verify(
     from tf1port.verification import verify as verification
 
     options = _reading(trust, averages, forget_bias, activation, map, outputs)
-    run = verification.verify(checkpoint, keras_file, steps=steps, seed=seed, **options)
+    options |= {"steps": steps, "seed": seed, "data": data, "feed": feed}
+    run = verification.verify(checkpoint, keras_file, **options)
     checks = verdict.counted(list(progress(run.checks, "verify", unit=" checks")))
     return Verification(
         outcome=verdict.outcome(checks, run.unproved),
@@ -218,6 +223,8 @@ def load_port(
     steps: int | None = None,
     only: Sequence[str] = (),
     imports: Sequence[str] = (),
+    data: str | None = None,
+    feed: Mapping[str, Any] | None = None,
 ) -> "Port":
     """A user's own port, to be proved: a TF1 checkpoint with its graph, and a Keras model.
 
@@ -231,6 +238,9 @@ def load_port(
         steps: of training; None: 200.
         only: names of the checks and dtypes that are claimed; empty: all.
         imports: modules, or Python files, that register the model's own classes.
+        data: an `.npz` file with examples [N, ...] for the placeholders of inputs and labels, by
+            their names, in place of random numbers.
+        feed: values that placeholders have throughout, by name, as [feed] of the map.
 
     Raises:
         UserError: a file is missing or damaged, or does not fit the others.
@@ -240,6 +250,7 @@ def load_port(
 
     count = STEPS if steps is None else steps
     options: dict[str, Any] = {"trust": trust, "seed": seed, "only": only, "imports": imports}
+    options |= {"data": data, "feed": feed}
     return load(legacy, modern, map, load_weights=load_weights, steps=count, **options)
 
 

@@ -232,8 +232,24 @@ def _add_compare_flags(compare):
     compare.add_argument(
         "--only", metavar="CHECK,...", help="claim these checks or dtypes alone: variables,outputs"
     )
-    compare.add_argument("--seed", type=int, default=0, metavar="N", help="of random batches")
+    _add_given(compare)
     compare.add_argument("--steps", type=int, metavar="N", help="of training (default: 200)")
+
+
+def _add_given(sub):
+    sub.add_argument(
+        "--data",
+        metavar="FILE.npz",
+        help="batches by the names of placeholders, in place of random ones",
+    )
+    sub.add_argument(
+        "--feed",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what a placeholder has throughout; may be given several times",
+    )
+    sub.add_argument("--seed", type=int, default=0, metavar="N", help="of random numbers")
 
 
 def _add_own_model_flags(draft, load):
@@ -305,6 +321,7 @@ def _add_checkpoint_flags(inspect, convert, verify):
     verify.add_argument(
         "--steps", type=int, default=0, metavar="N", help="train both N steps from the checkpoint"
     )
+    _add_given(verify)
     for sub in (convert, verify):
         sub.add_argument(
             "--forget-bias", type=float, help="where there is no .meta (TF1's default: 1.0)"

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf1port.conversion import cases
+from tf1port.conversion.given import NOTHING
 from tf1port.conversion.original_graph import OriginalGraph, perturbed
 from tf1port.conversion.stack import Conversion
 from tf1port.errors import UserError
@@ -25,7 +26,9 @@ _OWN_REASON = f"{ROUNDINGS} times the difference of Keras' float32 from its floa
 QUANTITY = "outputs, end to end"
 
 
-def end_to_end(conversion: Conversion, model, weights, unproved, *, computed=None, seed=0):
+def end_to_end(
+    conversion: Conversion, model, weights, unproved, *, computed=None, seed=0, given=NOTHING
+):
     """Yields a tf1port.numerics.comparison.Check per size and set of variables.
 
     Args:
@@ -35,9 +38,10 @@ def end_to_end(conversion: Conversion, model, weights, unproved, *, computed=Non
         computed: "inputs" and "lengths" are added where the inputs of the model are not the values
             that the graph is fed, but computed from them.
         seed: of the random inputs and variables.
+        given: values of placeholders in place of random ones.
     """
     try:
-        run = _runnable(conversion)
+        run = _runnable(conversion, given)
     except UserError as reason:
         unproved.append(f"{QUANTITY}: {reason}")
         return
@@ -48,12 +52,13 @@ def end_to_end(conversion: Conversion, model, weights, unproved, *, computed=Non
     for start, values in (("", upcast), (", variables drawn anew", random_values)):
         run.assign(to_variables(values, conversion.blueprint), stream if start else None)
         sides.set_weights(values)
-        for batch, steps in cases.sizes(conversion)[: 1 if start else None]:
+        sizes = _sizes(conversion, given)
+        for batch, steps in sizes[: 1 if start else None]:
             label = f"{batch} rows, {steps} steps{start}"
             try:
                 result = run(stream, batch, steps)
             except UserError as reason:  # a graph may be of one size
-                if start or (batch, steps) == cases.sizes(conversion)[0]:
+                if start or (batch, steps) == sizes[0]:
                     unproved.append(f"{QUANTITY}, {label}: {reason}")
                 continue
             try:
@@ -69,7 +74,18 @@ def end_to_end(conversion: Conversion, model, weights, unproved, *, computed=Non
         )
 
 
-def _runnable(conversion):
+def _sizes(conversion, given):
+    """Pairs of batch size and steps: of the given inputs, else of random ones."""
+    inputs = given.arrays.get(conversion.ends.inputs.tensor)
+    if inputs is None:
+        return cases.sizes(conversion)
+    sizes = (*inputs.shape, 1, 1)[:2]
+    batch, steps = cases.sizes(conversion)[0]
+    is_time_first = sizes != (batch, steps) and sizes[::-1] == (batch, steps)
+    return [sizes[::-1] if is_time_first else sizes]
+
+
+def _runnable(conversion, given):
     """An OriginalGraph in float64, or in float32 where an op has no float64 kernel."""
     if conversion.graph is None:
         raise UserError("there is no .meta beside the checkpoint")
@@ -79,10 +95,10 @@ def _runnable(conversion):
         raise UserError("the map names no output of its last layer")
     if not conversion.ends.outputs:
         raise UserError("the graph keeps the outputs of its cells to itself")
-    size = cases.sizes(conversion)[0]
+    size = _sizes(conversion, given)[0]
     for upcast in (True, False) if conversion.blueprint.dtype == "float32" else (False,):
         try:
-            run = OriginalGraph(conversion, upcast=upcast)
+            run = OriginalGraph(conversion, upcast=upcast, given=given)
             run(np.random.default_rng(0), *size)
         except UserError:
             if not upcast:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
+from tf1port.conversion.given import NOTHING
 from tf1port.conversion.random_feeds import RandomFeeds
 from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.partitions import axis
@@ -44,12 +45,12 @@ class OriginalGraph:
         UserError: an op does not exist here, or not in float64, or is not trusted.
     """
 
-    def __init__(self, conversion, *, upcast):
-        self.conversion, self.ends = conversion, conversion.ends
+    def __init__(self, conversion, *, upcast, given=NOTHING):
+        self.conversion, self.ends, self._given = conversion, conversion.ends, given
         self.dtype = "float64" if upcast else conversion.blueprint.dtype
         run = conversion.network.levels[0].forward[0].run
         self.computed: set[str] = set()
-        self._feeds = RandomFeeds(conversion)
+        self._feeds = RandomFeeds(conversion, given)
         self._cell_inputs = [run.inputs] if run.inputs else [step.x for step in run.steps]
         self._tops = [conversion.network.recurrent[i] for i in conversion.network.top]
         targets = [*self._cell_inputs, *self._outputs(), self.ends.model_tensors[0]]
@@ -109,7 +110,8 @@ class OriginalGraph:
     def _run(self, stream, batch, steps, layout):
         batch = steps if layout == "square" else batch
         first, second = (steps, batch) if layout == "time first" else (batch, steps)
-        feed = {self._session.tensor(name): value for name, value in self._flags.items()}
+        flags = {**self._flags, **self._given.constants}
+        feed = {self._session.tensor(name): flags[name] for name in self._flags}
         for name in self._sources:
             tensor = self._session.tensor(name)
             value = self._feeds.value(

@@ -3,13 +3,18 @@
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
+from tf1port.conversion.given import NOTHING
 from tf1port.errors import UserError
 
 
 class RandomFeeds:
-    """Random values for the placeholders of a tf1port.conversion.stack.Conversion's graph."""
+    """Values for the placeholders of a tf1port.conversion.stack.Conversion's graph.
 
-    def __init__(self, conversion):
+    They are random, but for those of a Given.
+    """
+
+    def __init__(self, conversion, given=NOTHING):
+        self._given = given
         self._blueprint, self._network = conversion.blueprint, conversion.network
         self._inputs, self._lengths = conversion.ends.inputs, conversion.ends.lengths
 
@@ -25,10 +30,13 @@ class RandomFeeds:
         Raises:
             UserError: the placeholder is text.
         """
-        if tensor.op.type == "PlaceholderWithDefault" and name != self._inputs.tensor:
-            return None
         dtype = tensor.dtype.as_numpy_dtype
         shape = self._shape(name, tensor, sizes, batch=batch, steps=steps)
+        given = self._given.value(name, shape, dtype)
+        if given is not None:
+            return given
+        if tensor.op.type == "PlaceholderWithDefault" and name != self._inputs.tensor:
+            return None
         if self._lengths is not None and name == self._lengths.tensor:
             shape = batch if tensor.shape.rank is None else shape
             return np.resize(self._row_lengths(steps), shape).astype(dtype)

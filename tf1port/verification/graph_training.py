@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
+from tf1port.conversion.given import NOTHING, Given
 from tf1port.conversion.translation import feeds
 from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
@@ -31,8 +32,14 @@ _FLOATS = (tf1.float16, tf1.float32, tf1.float64)
 class GraphTraining:
     """A session on the whole graph as it trains, from given values."""
 
-    def __init__(self, conversion: Translated, variables: Arrays, dtype: str) -> None:
-        self.conversion, self.dtype = conversion, dtype
+    def __init__(
+        self,
+        conversion: Translated,
+        variables: Arrays,
+        dtype: str,
+        given: Given = NOTHING,
+    ) -> None:
+        self.conversion, self.dtype, self._given = conversion, dtype, given
         if conversion.program.optimizer is None:
             raise NoTraining("no optimizer is applied to its variables, or none that Keras has")
         if conversion.graph.joined:
@@ -113,7 +120,8 @@ class GraphTraining:
             if tensor not in feed and operation.type != "PlaceholderWithDefault":
                 feed[tensor] = self._random_feed(tensor, sizes, flat, scalar, stream)
         label_options = {"rows": sizes.rows, "classes": self._classes(), "stream": stream}
-        return {**feed, **sparse_labels(self._session.placeholders, **label_options)}
+        feed |= sparse_labels(self._session.placeholders, **label_options)
+        return self._given.feed(self._session.placeholders, feed)
 
     def model_inputs(self, batch: Mapping[Any, np.ndarray]) -> dict[str, np.ndarray]:
         """The values of a batch that are inputs of the model, by the graph's tensors."""
@@ -185,7 +193,8 @@ class GraphTraining:
         names = {name for spec in program.specs for name in spec.sources.values()}
         cut = {output.op.name for output in self._outputs.values()}
         upstream, _ = behind(graph, [self._loss.name], cut=cut)
-        penalized = sorted((names & upstream) - program.optimizer.penalized)
+        carried = program.optimizer.penalized if program.optimizer else frozenset()
+        penalized = sorted((names & upstream) - carried)
         if penalized:
             raise NoTraining(
                 f"its loss has a term of {penalized[0]} itself, which the model has not"

@@ -24,7 +24,7 @@ from tf1port.tf1.session.training import TrainingRun
 from tf1port.verification.optimizer import slots_as_tf1
 
 
-def training_checks(conversion, weights, *, model, dtype, steps=0, seed=0):
+def training_checks(conversion, weights, *, model, dtype, steps=0, seed=0, given=None):
     """Yields a Check for the gradients of a batch, and for the losses of some steps.
 
     Args:
@@ -34,6 +34,7 @@ def training_checks(conversion, weights, *, model, dtype, steps=0, seed=0):
         dtype: "float64", or "float32" where the graph knows no other.
         steps: how many both train, from the checkpoint with its optimizer's state.
         seed: of the random batches.
+        given: tf1port.conversion.given.Given.
 
     Raises:
         NoTraining: the graph has none, or none that runs here.
@@ -41,7 +42,7 @@ def training_checks(conversion, weights, *, model, dtype, steps=0, seed=0):
     stream = np.random.default_rng(seed)
     # The graph runs with the model's values of the variables: the forget bias was rounded.
     variables = to_variables(weights, conversion.blueprint)
-    run = TrainingRun(conversion, variables, dtype=dtype)
+    run = TrainingRun(conversion, variables, dtype=dtype, given=given)
     slots = slots_as_tf1(conversion, model)
     model = _ModelTraining(conversion, model, dtype=dtype)
     feed = run.batch(stream)

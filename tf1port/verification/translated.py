@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tf1port.conversion.given import NOTHING, Given
 from tf1port.conversion.translation.checks import Weights, end_to_end
 from tf1port.conversion.translation.translated import Translated, read_translated
 from tf1port.errors import UserError
@@ -84,16 +85,17 @@ def checks(
     *,
     steps: int = 0,
     seed: int = 0,
+    given: Given = NOTHING,
 ) -> dict[str, Iterator[comparison.Check]]:
     """The comparisons by group.
 
     Args:
         unproved: lines are appended on outputs that were not compared; `learned`: on the training.
     """
-    options: dict[str, Any] = {"steps": steps, "seed": seed}
+    options: dict[str, Any] = {"steps": steps, "seed": seed, "given": given}
     return {
         "weights": _weights(conversion, weights),
-        "outputs": end_to_end(conversion, model, weights, unproved, seed=seed),
+        "outputs": end_to_end(conversion, model, weights, unproved, seed=seed, given=given),
         "layers": _layers(conversion, model),
         "training": _training(conversion, model, weights, learned, **options),
     }
@@ -126,9 +128,11 @@ def _training(
     *,
     steps: int,
     seed: int,
+    given: Given,
 ) -> Iterator[comparison.Check]:
     yield from optimizer_checks(conversion, model, learned)
     try:
-        yield from training_checks(conversion, model, weights, steps=steps, seed=seed)
+        options: dict[str, Any] = {"steps": steps, "seed": seed, "given": given}
+        yield from training_checks(conversion, model, weights, **options)
     except (NoTraining, UserError) as reason:
         learned.append(f"gradients and steps are not compared: {reason}")

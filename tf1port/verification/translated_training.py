@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from tf1port.conversion.given import NOTHING, Given
 from tf1port.conversion.translation.translated import Translated
 from tf1port.keras_model.blueprint import to_variables
 from tf1port.numerics import comparison
@@ -27,19 +28,20 @@ def training_checks(
     *,
     steps: int = 0,
     seed: int = 0,
+    given: Given = NOTHING,
 ) -> Iterator[comparison.Check]:
     """Yields a comparison of the gradients of a batch, and of the losses of some steps.
 
     Args:
         model: as its file has it, with its optimizer. weights: its weights by layer and role.
         steps: how many both train, from the checkpoint with its optimizer's state.
-        seed: of the random batches.
+        seed: of the random batches. given: values of placeholders in place of random ones.
 
     Raises:
         NoTraining: the graph has none, or none that runs here.
     """
     stream = np.random.default_rng(seed)
-    graph, learner = _start(conversion, model, weights, stream)
+    graph, learner = _start(conversion, model, weights, stream, given)
     batch = graph.batch(stream)
     expected = graph.gradients(batch)
     actual, _ = learner.gradients(graph, batch)
@@ -65,14 +67,15 @@ def training_checks(
     yield comparison.check("losses of resumed steps", *sides, dtype=graph.dtype)
 
 
-def _start(conversion: Translated, model: keras.Model, weights: Weights, stream):
+def _start(conversion: Translated, model: keras.Model, weights: Weights, stream, given: Given):
     """Both sides at the checkpoint, in float64, or in float32 where the graph has no other."""
     dtype = conversion.program.dtype
     dtypes = ["float64", dtype] if conversion.program.upcasts else [dtype]
     for dtype in dtypes:
         cast = {n: {r: v.astype(dtype) for r, v in arrays.items()} for n, arrays in weights.items()}
         try:
-            graph = GraphTraining(conversion, to_variables(cast, conversion.program), dtype)
+            variables = to_variables(cast, conversion.program)
+            graph = GraphTraining(conversion, variables, dtype, given)
             learner = KerasTraining(conversion, model, cast, dtype)
             graph.find_sizes(learner, stream)
         except NoTraining as error:

@@ -13,7 +13,9 @@ import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tf1port.conversion import given as given_
 from tf1port.conversion.end_to_end import end_to_end
+from tf1port.conversion.given import NOTHING
 from tf1port.conversion.plan import read
 from tf1port.errors import UserError
 from tf1port.keras_model.loading import check_map, is_translated, load
@@ -44,7 +46,7 @@ class Verification(NamedTuple):
     claim: str
 
 
-def verify(path, keras_file, *, steps=0, seed=0, **options):
+def verify(path, keras_file, *, steps=0, seed=0, data=None, feed=None, **options):
     """Compares a checkpoint and its Keras model.
 
     Args:
@@ -52,6 +54,7 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
         keras_file: what tf1port.conversion.convert made of it.
         steps: how many both train on, from the checkpoint with its optimizer's state.
         seed: of the random inputs.
+        data, feed: as for tf1port.conversion.given.read.
         options: those of tf1port.conversion.plan.read, and the outputs of a translated graph.
 
     Returns: Verification.
@@ -60,6 +63,7 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
         UserError: either is missing or damaged, or the model has not the layers of this checkpoint.
     """
     if is_translated(keras_file):
+        options |= {"data": data, "feed": feed}
         return _translated(path, keras_file, steps=steps, seed=seed, **options)
     if options.pop("outputs", ()):
         raise UserError(f"{keras_file} was made without --outputs: leave it out")
@@ -72,17 +76,19 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
         check = weights_check(conversion.blueprint, weights)
         note = f"nothing more is compared: the model has other weights in {', '.join(differing)}"
         return Verification(iter([check]), "the checkpoint", [note], [], "weights")
+    given = _given(conversion, data, feed)
     reference = references(conversion)
     missing = conversion.ends and conversion.left_out
     notes = [f"INCOMPLETE, the model does not have {line}" for line in missing or []]
+    notes += given.notes
     unproved: list[str] = []
     learned = unproved if steps and _learns(conversion) else notes
     groups = {
         "single cells": cell_checks(conversion, weights, notes, reference=reference, seed=seed),
-        "outputs": end_to_end(conversion, model, weights, unproved, seed=seed),
+        "outputs": end_to_end(conversion, model, weights, unproved, seed=seed, given=given),
         "layers": layers_checks(conversion.blueprint.specs, model),
         "training": _learning(
-            conversion, model, weights, reference, learned, steps=steps, seed=seed
+            conversion, model, weights, reference, learned, steps=steps, seed=seed, given=given
         ),
     }
     guarded = (_guarded(group, name, unproved) for name, group in groups.items())
@@ -90,7 +96,23 @@ def verify(path, keras_file, *, steps=0, seed=0, **options):
     return Verification(checks, reference.against, notes, unproved, _claim(conversion, steps))
 
 
-def _translated(path, keras_file, *, steps, seed, trust=False, outputs=(), **options):
+def _given(conversion, data, feed):
+    """The Given of a user; the model's own inputs must be among its arrays."""
+    if conversion.graph is None:
+        if data or feed:
+            raise UserError("there is no .meta beside the checkpoint: leave out --data and --feed")
+        return NOTHING
+    given = given_.read(data, feed or {}, conversion.graph)
+    needed = [source["tensor"] for source in conversion.inputs.values() if "tensor" in source]
+    for name in needed if data else ():
+        if name not in {*given.arrays, *given.constants}:
+            known = ", ".join(sorted(given.arrays)).replace(":0", "")
+            short = name.removesuffix(":0")
+            raise UserError(f"{data} has no array {short}: it has {known}; or --feed {short}=VALUE")
+    return given
+
+
+def _translated(path, keras_file, *, steps, seed, data, feed, trust=False, outputs=(), **options):
     """The Verification of a model that was translated op by op."""
     rejected = [name for name, value in options.items() if value]
     if rejected:
@@ -100,11 +122,13 @@ def _translated(path, keras_file, *, steps, seed, trust=False, outputs=(), **opt
     conversion, model, weights = translated.read_converted(
         path, keras_file, trust=trust, outputs=outputs
     )
+    given = _given(conversion, data, feed)
     notes = [f"INCOMPLETE, the model does not have {line}" for line in conversion.left_out]
+    notes += given.notes
     unproved = translated.source_changed(conversion, str(keras_file))
     learned = unproved if steps and _learns(conversion) else notes
     groups = translated.checks(
-        conversion, model, weights, unproved, learned, steps=steps, seed=seed
+        conversion, model, weights, unproved, learned, steps=steps, seed=seed, given=given
     )
     guarded = (_guarded(group, name, unproved) for name, group in groups.items())
     checks = itertools.chain.from_iterable(guarded)
@@ -136,7 +160,7 @@ def _guarded(checks, name, unproved):
         unproved.append(f"{name}: raised {type(error).__name__}: {line}")
 
 
-def _learning(conversion, model, weights, reference, notes, *, steps, seed):
+def _learning(conversion, model, weights, reference, notes, *, steps, seed, given):
     """The optimizer, gradients and steps of training, where the graph has them."""
     yield from optimizer_checks(conversion, model, notes)
     dtype = "float64" if reference.upcast else conversion.blueprint.dtype
@@ -144,7 +168,7 @@ def _learning(conversion, model, weights, reference, notes, *, steps, seed):
     try:
         if not reference.graph:
             raise NoTraining("there is no graph that runs here")
-        options = {"model": model, "dtype": dtype, "steps": steps, "seed": seed}
+        options = {"model": model, "dtype": dtype, "steps": steps, "seed": seed, "given": given}
         yield from training_checks(conversion, cast, **options)
     except NoTraining as reason:
         notes.append(f"gradients and steps are not compared: {reason}")

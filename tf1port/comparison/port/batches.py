@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tf1port.comparison.sides import naming
+from tf1port.conversion.given import load
 from tf1port.errors import UserError
 
 BATCH, TIME, STEPS = 8, 6, 200  # defaults
@@ -23,18 +24,32 @@ def batches(port_map, drawing, *, steps=STEPS):
     Raises:
         UserError: the file lacks arrays, or examples, that the model needs.
     """
+    if "arrays" in port_map.data:
+        arrays = _masked(port_map, port_map.data["arrays"])
+        return _of_arrays(port_map, arrays, port_map.data["file"], drawing.batch, steps=steps)
     if "file" in port_map.data:
         return _of_file(port_map, drawing.batch, steps=steps)
     return [drawing.draw() for _ in range(steps)]
 
 
+def _masked(port_map, arrays):
+    """Arrays by input and labels, with masks [..., T] of lengths [...] where the model takes such.
+
+    They are of as many steps as the other inputs.
+    """
+    masks = [n for n, source in port_map.inputs.items() if source.lengths and not source.unmasked]
+    sequences = [arrays[name] for name in port_map.inputs if name not in masks]
+    steps = max([array.shape[1] for array in sequences if array.ndim > 1], default=0)
+    longest = np.arange(steps or max([int(arrays[n].max(initial=0)) for n in masks], default=0))
+    return arrays | {name: longest < arrays[name][..., None] for name in masks}
+
+
 def _of_file(port_map, size, *, steps):
     path = port_map.data["file"]
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {error}; write it with np.savez") from None
+    return _of_arrays(port_map, load(path), path, size, steps=steps)
+
+
+def _of_arrays(port_map, arrays, path, size, *, steps):
     names = [*port_map.inputs, "labels"]
     missing = [name for name in names if name not in arrays]
     if missing:

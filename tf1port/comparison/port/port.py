@@ -3,7 +3,7 @@
 import functools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -12,6 +12,7 @@ from tf1port.comparison import running
 from tf1port.comparison.ladder import bands as bands_
 from tf1port.comparison.ladder import checks
 from tf1port.comparison.ladder.entries import Compared
+from tf1port.comparison.port import giving
 from tf1port.comparison.port.batches import STEPS
 from tf1port.comparison.port.bounds import check
 from tf1port.comparison.port.making import Making, loaded_copy
@@ -20,6 +21,7 @@ from tf1port.comparison.report import summary
 from tf1port.comparison.report.form import Report, Timings
 from tf1port.comparison.sides.program import Program
 from tf1port.comparison.sides.protocol import NotApplicable, NotOffered, Side
+from tf1port.conversion import given as given_
 from tf1port.errors import UserError
 from tf1port.keras_model.loading import import_modules, open_model
 
@@ -93,6 +95,8 @@ def load(
     steps: int = STEPS,
     only: Sequence[str] = (),
     imports: Sequence[str] = (),
+    data: str | None = None,
+    feed: Mapping[str, Any] | None = None,
 ) -> Port:
     """The Port of a TF1 checkpoint with its graph to a Keras model of one's own.
 
@@ -108,6 +112,7 @@ def load(
         steps: of training.
         only: as of a Port.
         imports: modules, or paths of Python files, that register the model's own classes.
+        data, feed: as for tf1port.conversion.given.read; of the data examples [N, ...].
 
     Raises:
         UserError: one of the three is missing or damaged, or does not fit the others.
@@ -118,7 +123,10 @@ def load(
     if not isinstance(model, keras.Model):
         import_modules(imports)
         model = open_model(keras_file, trust=trust)
-    making = Making(Program(checkpoint, trust=trust), model, port_map, seed=seed, steps=steps)
+    program = Program(checkpoint, trust=trust)
+    given = given_.read(data, feed or {}, program.graph)
+    port_map = giving.with_given(port_map, given)
+    making = Making(program, model, port_map, seed=seed, steps=steps)
     if load_weights:
         making.load_weights()
     making.settle()
@@ -131,7 +139,8 @@ def load(
         dtypes=dtypes,
         exact=functools.partial(making.modern, powers="tf1") if adam else None,
         facts={
-            "batches": os.path.basename(port_map.data.get("file", "random")),
+            "batches": os.path.basename(given.path or port_map.data.get("file", "random")),
+            "feed": dict(feed or {}),
             "seed": seed,
             "load_weights": load_weights,
         },

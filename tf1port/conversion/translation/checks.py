@@ -8,12 +8,14 @@ states, would hide an op that the model lacks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tf1port.conversion.end_to_end import QUANTITY, ROUNDINGS
+from tf1port.conversion.given import NOTHING, Given
 from tf1port.conversion.original_graph import inference, perturbed
 from tf1port.conversion.translation import feeds
 from tf1port.conversion.translation.translated import Translated
@@ -47,6 +49,7 @@ class GraphSide:
         )
         self._flags = graph.inference.flags if graph.inference else {}
         self._session.restore(conversion.checkpoint)
+        self.constants: Mapping[str, Any] = {}  # fed besides, by tensor
 
     def assign(self, variables: Arrays, stream: np.random.Generator | None = None) -> None:
         """Sets the model's variables; with a stream also perturbs all other float variables."""
@@ -61,7 +64,8 @@ class GraphSide:
     def __call__(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """The outputs by name. Raises UserError where the graph does not accept the inputs."""
         feed = {self._session.tensor(name): value for name, value in inputs.items()}
-        for name, value in self._flags.items():
+        constants = {name: value for name, value in self.constants.items() if name not in inputs}
+        for name, value in {**self._flags, **constants}.items():
             if name.rpartition(":")[0] in self._session.operations:
                 feed[self._session.tensor(name)] = value
         fetches = {
@@ -130,6 +134,7 @@ def end_to_end(
     unproved: list[str],
     *,
     seed: int = 0,
+    given: Given = NOTHING,
 ) -> Iterator[comparison.Check]:
     """Yields a comparison per size and set of variables.
 
@@ -137,10 +142,11 @@ def end_to_end(
         model: as its file has it. weights: its weights by layer and role.
         unproved: a line is appended for each comparison that was not possible.
         seed: of the random inputs and variables.
+        given: values of placeholders in place of random ones.
     """
     stream = np.random.default_rng(seed)
     try:
-        graph, usable_sizes = _fitting(conversion, stream)
+        graph, usable_sizes = _fitting(conversion, stream, given)
     except UserError as reason:
         unproved.append(f"{QUANTITY}: {reason}")
         return
@@ -154,8 +160,8 @@ def end_to_end(
         graph.assign(to_variables(values, conversion.program), stream if start else None)
         keras_side.set_weights(values)
         for sizes, shortest in usable_sizes[:1] if start else usable_sizes:
-            label = f"{sizes}{start}"
-            inputs = feeds.batch(conversion.program, sizes, stream, shortest=shortest)
+            label = f"{given.path or sizes}{start}"
+            inputs = _batch(conversion, sizes, stream, shortest, given)
             inputs = {name: _cast(value, graph.dtype) for name, value in inputs.items()}
             try:
                 yield keras_side.compare(inputs, graph(inputs), label)
@@ -163,28 +169,38 @@ def end_to_end(
                 unproved.append(f"{QUANTITY}, {label}: {reason}")
 
 
-def _fitting(conversion: Translated, stream):
+def _batch(conversion: Translated, sizes, stream, shortest: int, given: Given):
+    """The inputs of a batch by tensor, random but for the given ones."""
+    inputs = feeds.batch(conversion.program, sizes, stream, shortest=shortest)
+    values = {n: given.value(n, value.shape, value.dtype) for n, value in inputs.items()}
+    return inputs | {name: value for name, value in values.items() if value is not None}
+
+
+def _fitting(conversion: Translated, stream, given: Given):
     """A GraphSide in float64, else in float32, and the sizes that it accepts."""
     for upcast in (True, False) if conversion.program.upcasts else (False,):
         try:
             graph = GraphSide(conversion, upcast=upcast)
-            return graph, _usable_sizes(conversion, graph, stream)
+            graph.constants = given.constants
+            return graph, _usable_sizes(conversion, graph, stream, given)
         except UserError as error:
             fault = error
     raise fault
 
 
 def _usable_sizes(
-    conversion: Translated, graph: GraphSide, stream
+    conversion: Translated, graph: GraphSide, stream, given: Given
 ) -> list[tuple[feeds.BatchSizes, int]]:
     """A small and a large size that a graph accepts, each with the shortest row for it."""
     usable: list[tuple[feeds.BatchSizes, int]] = []
     fault = UserError("it takes no size that was tried")
     for sizes in feeds.sizes(conversion.program):
-        if len(usable) == 2 or any(known.steps == sizes.steps for known, _ in usable):
+        if len(usable) == (1 if given.arrays else 2) or any(
+            known.steps == sizes.steps for known, _ in usable
+        ):
             continue
         for shortest in (0, 1):
-            inputs = feeds.batch(conversion.program, sizes, stream, shortest=shortest)
+            inputs = _batch(conversion, sizes, stream, shortest, given)
             try:
                 outputs = graph({name: _cast(value, graph.dtype) for name, value in inputs.items()})
             except UserError as error:

@@ -37,12 +37,14 @@ class TrainingRun:
         conversion: tf1port.conversion.stack.Conversion, with dense layers after the cells.
         variables: {name: array} of the network, in place of the checkpoint's.
         dtype: "float64" upcasts the graph's float32.
+        given: tf1port.conversion.given.Given, values of placeholders in place of random ones.
 
     Raises:
         NoTraining: see there.
     """
 
-    def __init__(self, conversion, variables, *, dtype):
+    def __init__(self, conversion, variables, *, dtype, given=None):
+        self._given = given
         self.network, self.dtype = conversion.network, dtype
         self._inference = conversion.graph.inference
         self.training = self._trains()
@@ -52,6 +54,7 @@ class TrainingRun:
         self._whole = self._start(conversion, variables)
         self.graph, whole = self._whole.imported, self._whole.graph
         self._powers = _powers(conversion)
+        self._penalized = conversion.blueprint.optimizer.penalized
         self._applied = find_applied(whole)
         self._clippings = {
             name: clipping_of(whole, applied.arguments["grad"])
@@ -89,7 +92,7 @@ class TrainingRun:
         """Refuses a loss that depends on variables beside the logits."""
         cut = {self._logits.op.name}
         nodes, _ = behind(self._whole.graph, [self._loss.name], cut=cut)
-        penalised = sorted({*self.network.variables} & nodes)
+        penalised = sorted(({*self.network.variables} & nodes) - self._penalized)
         if penalised:
             raise NoTraining(
                 f"its loss has a term of {penalised[0]} itself, which the model has not"
@@ -256,7 +259,7 @@ class TrainingRun:
         for run in runs:
             if run.lengths is not None and self._masked:
                 feed[self._tensor(run.lengths)] = self._lengths(run)
-        return feed
+        return feed if self._given is None else self._given.feed(placeholders, feed)
 
     def _lengths(self, run):
         tensor = self._tensor(run.lengths)

@@ -68,6 +68,7 @@ def _optimizer(conversion):
         },
         "variables": optimizer.variables,
         "notes": optimizer.notes,
+        **({"loss": optimizer.loss.report} if optimizer.loss else {}),
         **({"schedule": optimizer.schedule.text} if optimizer.schedule else {}),
     }
 
@@ -102,6 +103,8 @@ def diagram(conversion):
         lines += ["", f"optimizer: {optimizer.kind}({_arguments(optimizer.arguments)})"]
         slots = ", ".join(optimizer.sources) or "none"
         lines += [f"  after {optimizer.iterations} steps; slots: {slots}"]
+        if optimizer.loss is not None:
+            lines += [f"  loss: {optimizer.loss.text}"]
         lines += [f"  {note}" for note in optimizer.notes]
     lines += ["", *conversion.notes]
     return [*lines, "not converted: " + (", ".join(blueprint.unused) or "nothing")]

@@ -9,6 +9,7 @@ from tf1port.conversion.head_map import check_layers, with_map
 from tf1port.conversion.stack import Conversion
 from tf1port.errors import UserError
 from tf1port.keras_model.blueprint import draw
+from tf1port.keras_model.objective import with_objective
 from tf1port.keras_model.optimizer_search import find_optimizer, why_not
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.checkpoint.inventory import Inventory
@@ -176,6 +177,10 @@ def _planned(
         optimizer = find_optimizer(graph, blueprint.specs, checkpoint, contents)
         reason = why_not(graph, blueprint.specs)
         notes = [*notes, *([f"the optimizer is left out: {reason}"] if reason else [])]
+    ends = _ends(checkpoint, graph, network)
+    if graph is not None and ends is not None and len(ends.outputs) == 1:
+        outputs = {"outputs": ends.outputs[0]}
+        optimizer = with_objective(optimizer, graph, blueprint.specs, outputs, checkpoint)
     names = [checkpoint.substitutes.get(name, name) for name in network.variables]
     accounted = {*names, *(optimizer.variables if optimizer else ())}
     raw = sorted(set(network.variables) & set(names)) if checkpoint.substitutes else []
@@ -183,7 +188,6 @@ def _planned(
     unused = sorted(checkpoint.shapes.keys() - accounted)
     blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
     mapped = head_map is not None
-    ends = _ends(checkpoint, graph, network)
     return Conversion(checkpoint, network, graph, blueprint, contents.counters, notes, mapped, ends)
 
 

@@ -37,7 +37,7 @@ def build(blueprint: Blueprint, *, keep=True):
             x = x[:, -1]
     model = keras.Model([inputs, mask] if blueprint.masked else inputs, x, name="model")
     if blueprint.optimizer is not None:
-        model.compile(optimizer=blueprint.optimizer.make())
+        blueprint.optimizer.compile(model)
         blueprint.optimizer.restore(model)
     return model
 

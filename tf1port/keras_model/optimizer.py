@@ -10,7 +10,10 @@ import numpy as np
 
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.expressions import Call
+from tf1port.keras_model.losses import LossSpec
 from tf1port.progress import progress
+
+_UNREACHED = 1e9  # the norm of tf1port.keras_model.optimizer_search for embeddings (D20)
 
 
 class OptimizerSpec(NamedTuple):
@@ -25,6 +28,8 @@ class OptimizerSpec(NamedTuple):
         value here is a stand-in, and is not compared.
     schedule: the call of a schedule of learning rates, whose rate after these iterations is the
         option "learning_rate"; None: the rate is constant.
+    loss: what it minimizes; None: no loss of Keras is known to be the graph's.
+    penalized: TF1's variables of whose squares the loss has a term that the layers have as well.
     """
 
     kind: str
@@ -37,6 +42,8 @@ class OptimizerSpec(NamedTuple):
     variables: list[str]  # TF1's, that are accounted for by this
     unknown: dict[str, str]
     schedule: Call | None = None
+    loss: LossSpec | None = None
+    penalized: frozenset[str] = frozenset()
 
     @property
     def arguments(self):
@@ -75,16 +82,29 @@ class OptimizerSpec(NamedTuple):
         """The optimizer without its state."""
         return Call(f"keras.optimizers.{self.kind}", self.arguments).make()
 
-    def source(self):
-        """The Python lines of `make`, as an argument of `compile`."""
+    def compile(self, model):
+        """Compiles a model with the optimizer, without its state, and with the loss."""
+        loss = None if self.loss is None else self.loss.call.make()
+        if self.loss is not None and len(model.outputs) > 1:
+            loss = {self.loss.output: loss}
+        model.compile(self.make(), loss=loss)
+
+    def source(self, *, outputs=1):
+        """The Python lines of the arguments of `compile`, for a model of some outputs."""
         options: list[str] = []
         for name, value in self.arguments.items():
             options += (
                 value.lines(indent=12, before=f"{name}=", after=",")
                 if isinstance(value, Call)
-                else [f"            {name}={value!r},"]
+                else _option(name, value)
             )
-        return [f"        optimizer=keras.optimizers.{self.kind}(", *options, "        ),"]
+        lines = [f"        optimizer=keras.optimizers.{self.kind}(", *options, "        ),"]
+        if self.loss is None:
+            return lines
+        before, after = "loss=", ","
+        if outputs > 1:
+            before, after = f'loss={{"{self.loss.output}": ', "},"
+        return [*lines, *self.loss.call.lines(indent=8, before=before, after=after)]
 
     def restore(self, model):
         """Gives the optimizer of a compiled model its slots and its count of steps."""
@@ -97,3 +117,14 @@ class OptimizerSpec(NamedTuple):
             for role, variable in slot_variables.items():
                 variable.assign(arrays.pop(role))
         optimizer.iterations.assign(self.iterations)
+
+
+def _option(name, value):
+    """The lines of an option in the source; a norm that nothing reaches has its reason with it."""
+    if name != "global_clipnorm" or value != _UNREACHED:
+        return [f"            {name}={value!r},"]
+    return [
+        "            # Never reached: a gradient that is clipped is dense, so the rows that a batch",
+        "            # looks up twice are summed before they are squared, as in TF1.",
+        "            global_clipnorm=1e9,",
+    ]

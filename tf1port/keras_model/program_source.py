@@ -123,7 +123,8 @@ class ProgramSource:
         call = f'    model = keras.Model({ins}, {out}, name="{TRANSLATED}")'
         lines += [call] if len(call) <= WIDTH else _broken(call, ins, outs, out)
         if program.optimizer is not None:
-            lines += ["    model.compile(", *program.optimizer.source(), "    )"]
+            arguments = program.optimizer.source(outputs=len(outs))
+            lines += ["    model.compile(", *arguments, "    )"]
         return [*lines, "    return model"]
 
     def _about(self) -> str:

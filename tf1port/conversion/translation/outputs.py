@@ -11,7 +11,7 @@ from tf1port.errors import UserError
 from tf1port.tf1.graph.dependencies import PLACEHOLDERS, behind, is_fed
 from tf1port.tf1.graph.index import PASSING, VARIABLES, Graph
 from tf1port.tf1.graph.losses import is_loss
-from tf1port.tf1.graph.training_ops import NoTraining, find_loss
+from tf1port.tf1.graph.training_ops import NoTraining, find_loss, losses_of
 
 _SAME = PASSING | {"Reshape", "Squeeze", "ExpandDims"}
 _MOVING = {"Transpose", "ReverseV2", "ReverseSequence"}
@@ -99,7 +99,7 @@ def _beside(
         node for node in graph.nodes.values() if is_fed(node.op) and node.name not in model_feeds
     ]
     excluded = _ahead(graph, [tensor for node in foreign for tensor in graph.outputs(node)])
-    excluded |= _gradient_nodes(graph) | of_loss | computed
+    excluded |= _gradient_nodes(graph) | of_loss | computed | _penalty_nodes(graph)
     live = _behind(graph, [name for name in dependent if _is_result(graph, name)])
     free = (_following(graph, computed & dependent) & dependent & live) - excluded
     outputs_moved = {_node(_source(graph, name, dependent)) for name in outputs} | {
@@ -137,6 +137,14 @@ def _gradient_nodes(graph: Graph) -> set[str]:
     return names | _ahead(graph, [t for node in undefined for t in graph.outputs(node)])
 
 
+def _penalty_nodes(graph: Graph) -> set[str]:
+    """The names of the nodes that a loss depends on, and that depend on nothing that is fed."""
+    upstream = _behind(graph, [_node(name) for name in losses_of(graph.graph_def)])
+    fed = [node for node in graph.nodes.values() if is_fed(node.op)]
+    on_feeds = _ahead(graph, [tensor for node in fed for tensor in graph.outputs(node)])
+    return upstream - on_feeds - {node.name for node in fed}
+
+
 def _before_moving(graph: Graph, tensor: str) -> str:
     """The tensor before all transpositions, reversals and reshapes."""
     while (node := graph.node(tensor)) is not None and node.op in _SAME | _MOVING:
@@ -158,6 +166,7 @@ def left_out(graph: Graph, computed: set[str]) -> list[str]:
     dependent = _depending_on_variables(graph)
     live = _behind(graph, [name for name in dependent if _is_result(graph, name)])
     known = computed | (graph.inference.scaling if graph.inference else set())
+    known |= _penalty_nodes(graph)
     sources = [graph.nodes[name] for name in computed & dependent]
     queue, visited, consumers = deque(t for node in sources for t in graph.outputs(node)), set(), []
     while queue:

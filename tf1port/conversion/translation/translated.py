@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tf1port.conversion.translation.outputs import left_out
 from tf1port.conversion.translation.translate import translate
 from tf1port.errors import UserError
 from tf1port.keras_model import program_build
+from tf1port.keras_model.objective import with_objective
 from tf1port.keras_model.optimizer_search import find_optimizer, why_not
 from tf1port.keras_model.program import Program
 from tf1port.tf1.checkpoint.inventory import Inventory
@@ -82,7 +83,7 @@ def _translated(
     )
     check_needed(graph, list(output_tensors.values()))
     tensors = list(output_tensors.values())
-    optimizer, notes = _optimizer(graph, program, checkpoint, contents)
+    optimizer, notes = _optimizer(graph, program, checkpoint, contents, output_tensors)
     accounted = {name for spec in program.specs for name in spec.sources.values()}
     accounted |= {*(optimizer.variables if optimizer else ())}
     unused = sorted(shapes.keys() - accounted)
@@ -107,8 +108,15 @@ def _translated(
     return dataclasses.replace(translated, own_gradients=tuple(custom_gradients))
 
 
-def _optimizer(graph: Graph, program: Program, checkpoint: Checkpoint, contents: Inventory):
+def _optimizer(
+    graph: Graph,
+    program: Program,
+    checkpoint: Checkpoint,
+    contents: Inventory,
+    outputs: Mapping[str, str],
+):
     """The optimizer with its state, and lines on what the graph does not say."""
     reason = why_not(graph, program.specs)
     optimizer = find_optimizer(graph, program.specs, checkpoint, contents)
+    optimizer = with_objective(optimizer, graph, program.specs, outputs, checkpoint)
     return optimizer, [f"the optimizer is left out: {reason}"] if reason else []

@@ -19,6 +19,23 @@ def find_loss(whole):
     return loss
 
 
+class _Nodes:
+    """The nodes of a GraphDef, those of backpropagation included, searched but once."""
+
+    def __init__(self, graph_def):
+        self.nodes = {node.name: node for node in graph_def.node}
+
+    def consumers(self, tensor):
+        """The nodes that a tensor is an input of."""
+        names = {tensor, tensor.removesuffix(":0")}
+        return [node for node in self.nodes.values() if not names.isdisjoint(node.input)]
+
+
+def losses_of(graph_def):
+    """The tensors whose gradients a GraphDef computes, each once."""
+    return list(dict.fromkeys(find_losses(_Nodes(graph_def))))
+
+
 def find_losses(whole):
     """Yields the tensor of each call of tf.gradients, by the op whose gradient is the first."""
     for node in whole.nodes.values():

@@ -1,0 +1,166 @@
+"""The loss of a graph as one of Keras', for `compile`: recognised by its form, compared by value.
+
+The graph computes its loss of random outputs and labels, Keras its own; the two may differ by a
+number that does not depend on these, such as penalties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tf1port.errors import UserError
+from tf1port.keras_model.expressions import Call
+from tf1port.numerics.precision import floatx
+from tf1port.numerics.tolerances import tolerance
+from tf1port.tf1.checkpoint.reader import Checkpoint
+from tf1port.tf1.graph.index import Graph
+from tf1port.tf1.graph.loss_forms import LossForm, find_form
+from tf1port.tf1.session.whole_graph import WholeGraph
+
+_LOGITS = {"from_logits": True}
+_CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
+    "sparse softmax": ("SparseCategoricalCrossentropy", _LOGITS),
+    "softmax": ("CategoricalCrossentropy", _LOGITS),
+    "logistic": ("BinaryCrossentropy", _LOGITS),
+    "squares": ("MeanSquaredError", {}),
+}
+_ROWS = (3, 5, 4)  # of the batches that are compared
+_STEPS = 4
+
+
+class LossSpec(NamedTuple):
+    """A loss of Keras.
+
+    call: of its constructor. output: the model's, that it is computed of. labels, weights: the
+    graph's tensors of the labels, and of the weights of single losses or None.
+    """
+
+    call: Call
+    output: str
+    labels: str
+    weights: str | None
+
+    @property
+    def text(self) -> str:
+        """The loss and what it takes, on one line."""
+        weighted = f", sample_weight={self.weights}" if self.weights else ""
+        return f"{self.call.text.removeprefix('keras.losses.')} of y={self.labels}{weighted}"
+
+    @property
+    def report(self) -> dict[str, str | None]:
+        """What the map says of it."""
+        return {**self._asdict(), "call": self.call.text}
+
+
+def find_loss(
+    graph: Graph, loss: str, outputs: Mapping[str, str], checkpoint: Checkpoint
+) -> LossSpec | None:
+    """The LossSpec of a graph; None: Keras has no loss that is known to be the graph's.
+
+    Args:
+        graph: the forward graph. loss: its loss. outputs: its tensors by the model's outputs.
+    """
+    form = find_form(graph, loss, set(outputs.values()))
+    if form is None:
+        return None
+    output = next(name for name, tensor in outputs.items() if tensor == form.predictions)
+    try:
+        batches = _batches(graph, loss, form, checkpoint)
+    except (UserError, KeyError, ValueError):
+        return None
+    for reduction in ({}, {"reduction": "sum"}, {"reduction": "mean_with_sample_weight"}):
+        kind, options = _CLASSES[form.kind]
+        call = Call(f"keras.losses.{kind}", {**options, **reduction})
+        if _is_same(call, batches):
+            return LossSpec(call, output, form.labels, form.weights)
+    return None
+
+
+class _Batch(NamedTuple):
+    """Random outputs, labels and weights, and the graph's loss of them."""
+
+    predictions: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray | None
+    loss: float
+
+
+def _batches(graph: Graph, loss: str, form: LossForm, checkpoint: Checkpoint) -> list[_Batch]:
+    """Raises UserError or ValueError where the graph needs more than these, or other sizes."""
+    tensors = [form.predictions, form.labels, *([form.weights] if form.weights else [])]
+    whole = WholeGraph(
+        graph.graph_def, upcast=True, targets=[loss, *tensors], fed=tensors, trust=graph.trust
+    )
+    whole.restore(checkpoint)
+    stream, batches = np.random.default_rng(0), []
+    for rows in _ROWS:
+        feed = [whole.tensor(tensor) for tensor in tensors]
+        values = _draw(form, [tensor.shape.as_list() for tensor in feed], rows, stream)
+        typed = [
+            value.astype(tensor.dtype.as_numpy_dtype)
+            for value, tensor in zip(values, feed, strict=True)
+        ]
+        result = whole.run(whole.tensor(loss), dict(zip(feed, typed, strict=True)))
+        batches.append(_batch(form, typed, float(result)))
+    return batches
+
+
+def _batch(form: LossForm, values: Sequence[np.ndarray], loss: float) -> _Batch:
+    """A batch with labels and weights in the layout of the outputs."""
+    predictions, labels, *weights = values
+    lead = predictions.shape[:-1]
+    of_labels = lead if form.kind == "sparse softmax" else predictions.shape
+    aligned = [value.astype(float).reshape(lead) for value in weights]
+    return _Batch(predictions, labels.reshape(of_labels), aligned[0] if aligned else None, loss)
+
+
+def _draw(form: LossForm, shapes: Sequence[list[int | None]], rows: int, stream: Any):
+    """Random outputs, labels and weights of open shapes."""
+    predicted, *_ = shapes
+    width = predicted[-1] if predicted[-1] is not None else 3
+    dense = form.kind != "sparse softmax"
+    leads = [predicted[:-1], shapes[1][:-1] if dense else shapes[1], *shapes[2:]]
+    known = max(leads, key=lambda lead: sum(size is not None for size in lead))
+    sizes = [*known] if any(known) else [rows, _STEPS]  # of one open axis alone: rows of steps
+    rows = sizes[0] or rows
+    count = int(np.prod([size or (rows, _STEPS)[n > 0] for n, size in enumerate(sizes)]))
+    lead = _filled(predicted[:-1], count, rows)
+    yield stream.normal(size=(*lead, width))
+    for number, shape in enumerate(shapes[1:]):
+        if number == 0 and dense:
+            size = (*_filled(shape[:-1], count, rows), width)
+            values = stream.uniform(0.1, 1.0, size)
+            yield values / values.sum(-1, keepdims=True) if form.kind == "softmax" else values
+        elif number == 0:
+            yield stream.integers(width, size=_filled(shape, count, rows))
+        else:  # some are zero, and of truth values some are false
+            values = stream.uniform(0.5, 2.0, _filled(shape, count, rows))
+            yield values * (stream.uniform(size=values.shape) < 0.7)
+
+
+def _filled(shape: Sequence[int | None], count: int, rows: int) -> tuple[int, ...]:
+    """A shape whose open sizes make `count` numbers, `rows` by the others; raises ValueError."""
+    known = int(np.prod([size for size in shape if size is not None], dtype=int))
+    missing = sum(size is None for size in shape)
+    if missing > 2 or count % known:
+        raise ValueError("the sizes of a loss's inputs do not fit each other")
+    rest = count // known
+    sizes = iter([rest] if missing == 1 else [rows, rest // rows])
+    filled = tuple(next(sizes) if size is None else size for size in shape)
+    if missing and int(np.prod(filled)) != count:
+        raise ValueError("the sizes of a loss's inputs do not fit each other")
+    return filled
+
+
+def _is_same(call: Call, batches: Sequence[_Batch]) -> bool:
+    """Whether Keras' loss differs from the graph's by the same number on all batches."""
+    with floatx("float64"):
+        loss = call.make()
+        actual = [float(loss(b.labels, b.predictions, sample_weight=b.weights)) for b in batches]
+    gaps = [batch.loss - value for batch, value in zip(batches, actual, strict=True)]
+    scale = max(1.0, *(abs(batch.loss) for batch in batches))
+    bound = tolerance("losses of resumed steps", "float64").bound
+    return all(abs(gap - gaps[0]) <= bound * scale for gap in gaps)

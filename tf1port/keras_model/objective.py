@@ -1,0 +1,48 @@
+"""What an optimizer minimizes: the graph's loss and its penalties, as Keras has them."""
+
+from collections.abc import Mapping, Sequence
+
+from tf1port.keras_model.blueprint import Spec
+from tf1port.keras_model.losses import find_loss
+from tf1port.keras_model.optimizer import OptimizerSpec
+from tf1port.keras_model.penalties import add_penalties
+from tf1port.tf1.checkpoint.reader import Checkpoint
+from tf1port.tf1.graph.index import Graph
+from tf1port.tf1.graph.penalties import find_penalties
+from tf1port.tf1.graph.training_ops import losses_of
+
+_NAMED = 3  # of the variables that are left out
+
+
+def with_objective(
+    optimizer: OptimizerSpec | None,
+    graph: Graph,
+    specs: Sequence[Spec],
+    outputs: Mapping[str, str],
+    checkpoint: Checkpoint,
+) -> OptimizerSpec | None:
+    """An optimizer with the loss that it minimizes; penalties are added to the layers in place.
+
+    Args:
+        specs: all layers. outputs: the graph's tensors by the model's outputs.
+    """
+    losses = losses_of(graph.graph_def)
+    if optimizer is None or not outputs or len(losses) != 1:
+        return optimizer
+    (loss,) = losses
+    variables = {name for spec in specs for name in spec.sources.values()}
+    penalties = find_penalties(graph, loss, list(outputs.values()), variables)
+    penalized = add_penalties(specs, penalties.factors)
+    left_out = sorted({*penalties.factors, *penalties.others} - penalized)
+    notes = list(optimizer.notes)
+    if left_out:
+        named = ", ".join([*left_out[:_NAMED], *(["…"] if len(left_out) > _NAMED else [])])
+        notes.append(
+            f"the loss has a term of {named}, which no layer of Keras has: it is left out, "
+            "training goes on differently"
+        )
+    return optimizer._replace(
+        loss=find_loss(graph, loss, outputs, checkpoint),
+        penalized=frozenset(penalized),
+        notes=notes,
+    )

@@ -1,0 +1,102 @@
+"""What a loss is computed of: outputs of a network, labels, and weights of the single losses."""
+
+from typing import NamedTuple
+
+from tf1port.tf1.graph.dependencies import behind
+from tf1port.tf1.graph.index import PASSING, Graph
+
+_RESHAPING = PASSING | {"Reshape", "Squeeze", "ExpandDims"}
+_CASTING = _RESHAPING | {"Cast"}
+# Kinds by the op that compares outputs with labels, which are its first two inputs.
+_KINDS = {
+    "SparseSoftmaxCrossEntropyWithLogits": "sparse softmax",
+    "SoftmaxCrossEntropyWithLogits": "softmax",
+    "SquaredDifference": "squares",
+}
+_LOGISTIC = "logistic"
+
+
+class LossForm(NamedTuple):
+    """The kind of a loss, and tensors that it is computed of.
+
+    kind: "sparse softmax", "softmax", "logistic" or "squares". predictions: an output of the
+    network. labels: as they are fed, but for their shape and type. weights: of the single losses;
+    None: there are none.
+    """
+
+    kind: str
+    predictions: str
+    labels: str
+    weights: str | None
+
+
+def find_form(graph: Graph, loss: str, outputs: set[str]) -> LossForm | None:
+    """The form of a loss; None: it compares nothing with labels, or more than once.
+
+    Args:
+        graph: the forward graph. loss: a tensor. outputs: tensors of the network's outputs.
+    """
+    cut = {tensor.rpartition(":")[0] for tensor in outputs}
+    names, _ = behind(graph, [loss], cut=cut)
+    forms = [form for name in sorted(names - cut) if (form := _form(graph, name, outputs))]
+    return forms[0] if len(forms) == 1 else None
+
+
+def _form(graph: Graph, name: str, outputs: set[str]) -> LossForm | None:
+    """The form of a loss whose comparison is one node; None: it is no such node."""
+    node = graph.nodes[name]
+    kind, operands = _KINDS.get(node.op, ""), graph.inputs(node)[:2]
+    if node.op == "Square":
+        inner = graph.node(graph.origin(graph.inputs(node)[0]))
+        if inner is not None and inner.op == "Sub":
+            kind, operands = "squares", graph.inputs(inner)
+    if node.op == "Mul" and _is_logistic(graph, name):
+        kind = _LOGISTIC
+    if not kind:
+        return None
+    predictions = [_back(graph, tensor, _RESHAPING, outputs) for tensor in operands]
+    known = [tensor in outputs for tensor in predictions]
+    if sum(known) != 1:
+        return None
+    labels = _back(graph, operands[known[0]], _CASTING, set())
+    start = graph.node(labels)
+    if start is not None and start.op == "OneHot" and kind == "softmax":
+        kind, labels = "sparse softmax", _back(graph, graph.inputs(start)[0], _CASTING, set())
+    if graph.constant(labels) is not None:
+        return None
+    return LossForm(kind, predictions[not known[0]], labels, _weights(graph, name))
+
+
+def _is_logistic(graph: Graph, name: str) -> bool:
+    """Whether a product is that of labels and logits in tf.nn.sigmoid_cross_entropy_with_logits."""
+    return f"{name.rpartition('/')[0]}/Log1p" in graph.nodes
+
+
+def _weights(graph: Graph, name: str) -> str | None:
+    """What single losses are multiplied by, or the mask by which some are kept.
+
+    None: nothing, or one number.
+    """
+    queue = [f"{name}:0"]
+    for tensor in queue:  # it grows
+        for user in graph.consumers(tensor):
+            if user.op == "Mul":
+                other = _back(graph, graph.other(user, tensor), _CASTING, set())
+                return None if graph.shape(other) == [] else other
+            if user.op in {"Gather", "GatherV2"}:
+                where = graph.node(_back(graph, graph.inputs(user)[1], _CASTING, set()))
+                masked = where is not None and where.op == "Where"
+                return _back(graph, graph.inputs(where)[0], _CASTING, set()) if masked else None
+            if user.op in _RESHAPING or user.name.startswith(f"{name.rpartition('/')[0]}/"):
+                queue += [output for output in graph.outputs(user) if output not in queue]
+    return None
+
+
+def _back(graph: Graph, tensor: str, through: set[str], ends: set[str]) -> str:
+    """The tensor behind some ops, or the first of `ends` on the way."""
+    while tensor not in ends:
+        node = graph.node(tensor)
+        if node is None or node.op not in through:
+            return tensor
+        tensor = graph.inputs(node)[0]
+    return tensor

@@ -11,6 +11,7 @@ from tests.tf1port import browser, report_cases
 from tests.tf1port.forms import fits
 from tf1port.comparison.ladder import breaks
 from tf1port.comparison.report import files as report_files
+from tf1port.comparison.report import terminal
 from tf1port.comparison.report.form import Report
 from tf1port.comparison.report.html import html
 from tf1port.comparison.report.markdown import markdown
@@ -383,3 +384,11 @@ def test_a_browser_shows_it_on_any_screen(name, pages, tmp_path):
         methods
     )
     assert methods.count("Network.requestWillBeSent") <= 2  # the page, and its empty icon
+
+
+def test_the_terminal_names_the_command_that_explains_the_cause():
+    assert terminal.lines(report_cases.failing())[-1] == "more of it: python -m tf1port explain P6"
+    unknown = report_cases.failing()
+    del unknown["breaks"]["diagnosis"][0]  # what is left does not explain it
+    for report in (report_cases.passing(), unknown):
+        assert not any("explain" in line for line in terminal.lines(report))

@@ -81,6 +81,7 @@ def run(site, folder, *words):
 @pytest.mark.slow
 def test_the_commands_run_without_the_checkout(site, tmp_path):
     for words in (
+        ["explain", "P36"],
         ["inspect", str(PREFIX)],
         ["convert", str(PREFIX), "--to", "model.keras"],
         ["verify", str(PREFIX), "model.keras"],

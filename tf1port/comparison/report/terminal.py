@@ -19,7 +19,13 @@ def lines(report: Report) -> list[str]:
         tables += [loss_lines(report["losses"]), end_lines(report)]
     rows = [line for table in tables if table for line in (*table, "")]
     drawn = [f"{report['dataset']}, seed {report['seed']}"] if report["mode"] == "port" else []
-    return [*rows, *drawn, report["verdict"], *_first_place(report["breaks"])]
+    return [
+        *rows,
+        *drawn,
+        report["verdict"],
+        *_first_place(report["breaks"]),
+        *_more(report["breaks"]),
+    ]
 
 
 def check_lines(checks: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -108,3 +114,10 @@ def _first_place(first_break: Break | None) -> list[str]:
     places = {name: first_break[name] for name in _PLACES} if first_break else {}
     first = [f"{name} {place}" for name, place in places.items() if place is not None]
     return [f"first at {', '.join(first)}"] if first else []
+
+
+def _more(first_break: Break | None) -> list[str]:
+    """The command that shows what is known of the probable cause, as one line or none."""
+    causes = (first_break.get("diagnosis") or []) if first_break else []
+    ids = next((cause["pitfalls"] for cause in causes if cause["explains"]), [])
+    return [f"more of it: python -m tf1port explain {ids[0]}"] if ids else []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 INK, PAPER, GREY = "#1f2933", "#ffffff", "#8a94a0"
 BLUE, ORANGE, GREEN, VIOLET = "#cfe3f7", "#fbdcc4", "#d3ecd3", "#e4d9f2"
+CELL = 55  # width of a gate's columns
 FONT = "font-family='system-ui, sans-serif'"
 
 
@@ -78,14 +79,14 @@ def checks():
         fill = GREEN if number < 9 else ORANGE
         picture.box(20 + inset, y, 200, 34, f"{number}  {name}", fill=fill, size=14)
         picture.text(240 + inset, y + 22, compared, anchor="start", size=13)
-    picture.text(20, 412, "float32 and float64 · the first failure is where to look", anchor="start",
-                 size=12, color=GREY)  # fmt: skip
+    note = "float32 and float64 · the first failure is where to look"
+    picture.text(20, 412, note, anchor="start", size=12, color=GREY)
     return picture
 
 
 def gates():
     """Kernels of an LSTM and a GRU: rows [x; h] in TF1, split in Keras; gates as columns."""
-    picture = Picture(760, 400, "Rows and gates of recurrent kernels")
+    picture = Picture(760, 430, "Rows and gates of recurrent kernels")
     colors = {"i": BLUE, "j": ORANGE, "c": ORANGE, "f": GREEN, "o": VIOLET}
     colors.update({"r": BLUE, "u": GREEN, "z": GREEN, "h": ORANGE})
     picture.text(170, 24, "TF1", size=15, weight="bold")
@@ -96,20 +97,20 @@ def gates():
     picture.text(370, 138, "columns moved", size=12)
     _split(picture, 460, 60, ["i", "f", "c", "o"], colors)
     picture.text(170, 214, "j and c are one thing; + forget_bias on f", size=12, color=GREY)
-    _kernel(picture, 60, 260, ["r", "u"], colors, "GRU: gates/kernel [F + U, 2 U]", width=55)
-    _kernel(picture, 200, 260, ["h"], colors, "candidate", width=55)
-    picture.arrow(320, 320, 420, 320)
-    _split(picture, 460, 260, ["z", "r", "h"], colors)
-    picture.text(170, 394, "u is z; reset_after=False", size=12, color=GREY)
+    _kernel(picture, 60, 268, ["r", "u"], colors, "GRU: gates [F + U, 2 U]")
+    _kernel(picture, 230, 268, ["h"], colors, "candidate [F + U, U]")
+    picture.arrow(320, 328, 420, 328)
+    _split(picture, 460, 268, ["z", "r", "h"], colors)
+    picture.text(170, 414, "u is z; reset_after=False", size=12, color=GREY)
     return picture
 
 
-def _kernel(picture, x, y, names, colors, title, *, width=55):
+def _kernel(picture, x, y, names, colors, title):
     """A TF1 kernel: the input's rows above the state's."""
     picture.text(x, y - 8, title, size=12, anchor="start")
     for column, name in enumerate(names):
-        picture.box(x + column * width, y, width, 50, name, fill=colors[name])
-        picture.box(x + column * width, y + 50, width, 70, name, fill=colors[name])
+        picture.box(x + column * CELL, y, CELL, 50, name, fill=colors[name])
+        picture.box(x + column * CELL, y + 50, CELL, 70, name, fill=colors[name])
     picture.text(x - 14, y + 30, "x")
     picture.text(x - 14, y + 90, "h")
 
@@ -119,8 +120,8 @@ def _split(picture, x, y, names, colors):
     picture.text(x, y - 8, "kernel [F, …]", size=12, anchor="start")
     picture.text(x, y + 142, "recurrent_kernel [U, …]", size=12, anchor="start")
     for column, name in enumerate(names):
-        picture.box(x + column * 55, y, 55, 50, name, fill=colors[name])
-        picture.box(x + column * 55, y + 58, 55, 70, name, fill=colors[name])
+        picture.box(x + column * CELL, y, CELL, 50, name, fill=colors[name])
+        picture.box(x + column * CELL, y + 58, CELL, 70, name, fill=colors[name])
 
 
 def pieces():
@@ -146,8 +147,8 @@ def pieces():
         picture.arrow(214, y + height / 2, 286, y + height / 2)
         picture.arrow(474, y + height / 2, 546, y + height / 2)
         y += height + 8
-    picture.text(380, 372, "each op and each variable belongs to one piece, or is named as left out",
-                 size=12, color=GREY)  # fmt: skip
+    note = "each op and each variable belongs to one piece, or is named as left out"
+    picture.text(380, 372, note, size=12, color=GREY)
     return picture
 
 

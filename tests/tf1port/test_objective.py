@@ -6,6 +6,7 @@ import pytest
 
 from tests.tf1port.programs.program import converted, loaded, map_of, running, source_of, verified
 from tests.tf1port.programs.sequences import B, T, floats, lstm
+from tf1port.__main__ import main
 from tf1port.keras_model import losses
 from tf1port.keras_model.program_build import load_source
 from tf1port.numerics.tolerances import tolerance
@@ -319,3 +320,25 @@ def test_a_penalty_that_keras_has_not_is_named(options, tmp_path, capsys):
     code, report = verified(run.prefix, target, capsys, "--steps", "3")
     assert code == 3
     assert "itself, which the model has not" in report["verdict"]
+
+
+def of_lengths():
+    """The steps after the end of a row count as well: in Keras a mask of the cells must not."""
+    x, array = floats("x", T, 3)
+    lengths = tf1.placeholder(tf1.int32, [None], name="lengths")
+    outputs, _ = tf1.nn.dynamic_rnn(lstm(), x, lengths, dtype=tf1.float32)
+    logits = tf1.layers.dense(outputs, CLASSES, name="logits")
+    y, of_y = labels((B, T))
+    each = tf1.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
+    return {x: array, y: of_y, lengths: np.arange(1, B + 1)}, tf1.reduce_mean(each)
+
+
+@pytest.mark.parametrize("outputs", [[], ["--outputs", "logits/BiasAdd"]], ids=["stack", "by op"])
+def test_where_keras_would_mask_the_loss_it_is_left_out(outputs, tmp_path):
+    with running(of_lengths, tmp_path) as run:
+        target = str(tmp_path / "model.keras")
+        assert main(["convert", run.prefix, "--to", target, *outputs]) == 0
+    optimizer = map_of(target)["optimizer"]
+    assert "loss" not in optimizer
+    assert "the loss is left out, as Keras' own leave out the steps" in optimizer["notes"][-1]
+    assert loaded(target).loss is None

@@ -180,7 +180,10 @@ def _planned(
     ends = _ends(checkpoint, graph, network)
     if graph is not None and ends is not None and len(ends.outputs) == 1:
         outputs = {"outputs": ends.outputs[0]}
-        optimizer = with_objective(optimizer, graph, blueprint.specs, outputs, checkpoint)
+        masked = ["outputs"] if blueprint.masked and blueprint.takes == "steps" else []
+        optimizer = with_objective(
+            optimizer, graph, blueprint.specs, outputs, checkpoint, masked=masked
+        )
     names = [checkpoint.substitutes.get(name, name) for name in network.variables]
     accounted = {*names, *(optimizer.variables if optimizer else ())}
     raw = sorted(set(network.variables) & set(names)) if checkpoint.substitutes else []

@@ -20,11 +20,14 @@ def with_objective(
     specs: Sequence[Spec],
     outputs: Mapping[str, str],
     checkpoint: Checkpoint,
+    *,
+    masked: Sequence[str] = (),
 ) -> OptimizerSpec | None:
     """An optimizer with the loss that it minimizes; penalties are added to the layers in place.
 
     Args:
         specs: all layers. outputs: the graph's tensors by the model's outputs.
+        masked: the outputs that carry a mask of Keras', by which its losses leave steps out.
     """
     losses = losses_of(graph.graph_def)
     if optimizer is None or not outputs or len(losses) != 1:
@@ -41,8 +44,15 @@ def with_objective(
             f"the loss has a term of {named}, which no layer of Keras has: it is left out, "
             "training goes on differently"
         )
+    found = find_loss(graph, loss, outputs, checkpoint)
+    if found is not None and found.output in masked:
+        notes.append(
+            "the loss is left out, as Keras' own leave out the steps after the end of a row that "
+            f"{found.output} is masked by: compile the model with yours"
+        )
+        found = None
     return optimizer._replace(
-        loss=find_loss(graph, loss, outputs, checkpoint),
+        loss=found,
         penalized=frozenset(penalized),
         notes=notes,
     )

@@ -13,7 +13,7 @@ from tf1port.errors import UserError
 from tf1port.keras_model import program_build
 from tf1port.keras_model.objective import with_objective
 from tf1port.keras_model.optimizer_search import find_optimizer, why_not
-from tf1port.keras_model.program import Program
+from tf1port.keras_model.program import Program, Use, Value
 from tf1port.tf1.checkpoint.inventory import Inventory
 from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
 from tf1port.tf1.graph.files import load_graph, signature_outputs
@@ -118,5 +118,14 @@ def _optimizer(
     """The optimizer with its state, and lines on what the graph does not say."""
     reason = why_not(graph, program.specs)
     optimizer = find_optimizer(graph, program.specs, checkpoint, contents)
-    optimizer = with_objective(optimizer, graph, program.specs, outputs, checkpoint)
+    masked = [name for name, value in program.outputs.items() if _is_masked(value)]
+    optimizer = with_objective(optimizer, graph, program.specs, outputs, checkpoint, masked=masked)
     return optimizer, [f"the optimizer is left out: {reason}"] if reason else []
+
+
+def _is_masked(value: Value) -> bool:
+    """Whether an output carries a mask of Keras': layers hand one on to each step, ops do not."""
+    producer = value.producer
+    if not isinstance(producer, Use) or len(value.shape or ()) < 3:
+        return False
+    return "mask" in producer.keywords or any(map(_is_masked, producer.positional))

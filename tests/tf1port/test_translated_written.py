@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.tf1port.programs import sources
+from tests.tf1port.programs import loops, sources
 
-SLOW = {"tagger", "encoder_decoder", "char_rnn"}
+SLOW = {*sources.BUILDS} - {"own_cell"}
 NAMES = [
     pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [], id=name)
     for name in sources.BUILDS
@@ -21,3 +21,9 @@ def test_the_source_is_as_it_was(name):
 
 def test_every_source_belongs_to_a_program():
     assert {path.stem for path in sources.FOLDER.glob("*.py")} == {*sources.BUILDS}
+
+
+def test_transpositions_around_a_softmax_are_folded_away():
+    source = sources.source_of_program(loops.attention_over_steps)
+    assert "weights = ops.softmax(score, axis=1)" in source
+    assert "transpose" not in source

@@ -124,7 +124,7 @@ def _option(name, value):
     if name != "global_clipnorm" or value != _UNREACHED:
         return [f"            {name}={value!r},"]
     return [
-        "            # Never reached: a gradient that is clipped is dense, so the rows that a batch",
-        "            # looks up twice are summed before they are squared, as in TF1.",
+        "            # Never reached: a gradient that is clipped is dense, so that those of a row",
+        "            # which a batch looks up twice are summed before they are squared, as in TF1.",
         "            global_clipnorm=1e9,",
     ]

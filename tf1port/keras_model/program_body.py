@@ -34,7 +34,7 @@ from tf1port.keras_model.statements import (
     names_in,
     renamed,
 )
-from tf1port.keras_model.value_names import of_op, of_use
+from tf1port.keras_model.value_names import CONTEXT, WEIGHTS, of_op, of_use
 
 if TYPE_CHECKING:
     from tf1port.keras_model.program_source import ProgramSource
@@ -87,6 +87,7 @@ class Body:
         if ends:
             self.statements.append(Statement(RETURN, ", ".join(texts)))
         keep = set() if ends else {name for text in texts for name in names_in(text)}
+        keep |= {name for name, base in self.base_of.items() if base.endswith((WEIGHTS, CONTEXT))}
         return as_lines(self._numbered(inlined(self.statements, keep)), indent)
 
     def _numbered(self, statements: list[Statement]) -> list[Statement]:

@@ -13,6 +13,8 @@ from tf1port.keras_model import naming
 from tf1port.keras_model.program import Constant, Input, Leaf, Op, Use, Value, Weight
 
 NameOf = Callable[[Value], str]  # of an operand; empty: it has none
+WEIGHTS, CONTEXT = "weights", "context"  # of attention
+_MOVING = {"ExpandDims", "Squeeze", "Reshape", "Transpose", "StridedSlice"}
 _LONGEST = 32  # characters of a name that is derived from another one
 # Names that TensorFlow's functions give their ops, beside the kinds of the ops themselves.
 _DEFAULTS = {
@@ -114,7 +116,8 @@ def of_op(
     if op.op in ("SequenceMask", "Less") and "sequence_mask" in naming.identifier(op.scope):
         return _mask(operand)
     word = _word(op, operands, operand, is_weighting=is_weighting)
-    return f"{scope}_{word}" if scope and len(scope) + len(word) < _LONGEST else word
+    is_said = scope in word or len(scope) + len(word) > _LONGEST
+    return word if is_said or not scope else f"{scope}_{word}"
 
 
 def _own(op: Op) -> str:
@@ -164,14 +167,15 @@ def _word(op: Op, operands: list[Value], operand: str, *, is_weighting: bool) ->
     if op.op in ("GreaterEqual", "Less") and any(_is_time(value) for value in operands):
         return "is_over" if op.op == "GreaterEqual" else "is_running"
     if op.op == "Softmax":
-        return "weights" if is_weighting else "probabilities"
+        return WEIGHTS if is_weighting else "probabilities"
     if op.op == "Fill":
         number = op.inputs[1].producer
         return "filled" if not isinstance(number, Constant) or number.array.any() else "zeros"
     if op.op == "Sum":
         inner = operands[0].producer if operands else None
-        is_weighted = isinstance(inner, Op) and inner.op == "Mul"
-        return "weighted_sum" if is_weighted else "total"
+        return _weighted(inner) if isinstance(inner, Op) and inner.op == "Mul" else "total"
+    if op.op in ("BatchMatMul", "BatchMatMulV2") and _weighted(op) == CONTEXT:
+        return CONTEXT
     if op.op in ("Mul", "RealDiv") and len(operands) == 1:
         return _prefixed("scaled", operand)
     if op.op == "Reshape":
@@ -180,6 +184,17 @@ def _word(op: Op, operands: list[Value], operand: str, *, is_weighting: bool) ->
     if op.op == "StridedSlice":
         return f"step_{op.attrs['step']}" if "step" in op.attrs else operand or "part"
     return _WORDS.get(op.op) or _plain(op.op)
+
+
+def _weighted(product: Op) -> str:
+    """A name for a sum of products: attention's context if a softmax gives the weights."""
+    producers = [value.producer for value in product.inputs]
+    for index, producer in enumerate(producers):
+        while isinstance(producer, Op) and producer.op in _MOVING:
+            producer = producer.inputs[0].producer
+        producers[index] = producer
+    is_attention = any(isinstance(other, Op) and other.op == "Softmax" for other in producers)
+    return CONTEXT if is_attention else "weighted_sum"
 
 
 def _prefixed(word: str, name: str) -> str:

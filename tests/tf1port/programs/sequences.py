@@ -108,3 +108,36 @@ def learned_state():
     state = tf1.tile(one, [tf1.shape(x)[0], 1])
     steps, _ = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.GRUCell(U), x, initial_state=state)
     return {x: array}, tf1.reduce_mean(tf1.square(tf1.layers.dense(steps[:, -1], 2) - 1))
+
+
+class AttendingDecoder(tf1.nn.rnn_cell.RNNCell):
+    """A GRU cell that reads, beside a word, a mean of the outputs [B, S, U] of an encoder."""
+
+    state_size = output_size = U
+
+    def __init__(self, memory):
+        super().__init__()
+        self.memory, self.cell = memory, tf1.nn.rnn_cell.GRUCell(U)
+        self.keys = tf1.layers.dense(memory, U, use_bias=False, name="memory_keys")
+
+    def call(self, word, state):
+        query = tf1.expand_dims(tf1.layers.dense(state, U, use_bias=False, name="query"), 1)
+        v = tf1.get_variable("attention_v", [U])
+        scores = tf1.reduce_sum(v * tf1.tanh(self.keys + query), 2)
+        weights = tf1.expand_dims(tf1.nn.softmax(scores), 2)
+        context = tf1.reduce_sum(weights * self.memory, 1)
+        return self.cell(tf1.concat([word, context], 1), state)
+
+
+@program("attention", "of a translator's decoder over the outputs of its encoder")
+def translator():
+    fed = [ids("source", T), ids("target", T - 1), ids("y", T - 1, 1)]
+    (source, _), (target, _), (y, _) = fed
+    tables = [tf1.get_variable(f"{side}_embedding", [V, E]) for side in ("source", "target")]
+    read = tf1.nn.embedding_lookup(tables[0], source)
+    cell = tf1.nn.rnn_cell.GRUCell(U)
+    memory, state = tf1.nn.dynamic_rnn(cell, read, dtype=tf1.float32, scope="encoder")
+    words = tf1.nn.embedding_lookup(tables[1], target)
+    cell = AttendingDecoder(memory)
+    steps, _ = tf1.nn.dynamic_rnn(cell, words, initial_state=state, scope="decoder")
+    return dict(fed), words_loss(tf1.layers.dense(steps, V, name="logits"), y)

@@ -22,12 +22,19 @@ BUILDS = {
     "tagger": stacks.tagger,
     "encoder_decoder": sequences.encoder_decoder,
     "own_cell": loops.own_cell,
+    "captioner": sequences.captioner,
+    "translator": sequences.translator,
 }
 
 
 def written(name: str) -> str:
-    """The source that convert writes of a program."""
-    with tempfile.TemporaryDirectory() as folder, running(BUILDS[name], folder) as run:
+    """The source that convert writes of one of the programs."""
+    return source_of_program(BUILDS[name])
+
+
+def source_of_program(build) -> str:
+    """The source that convert writes of the program that a function builds."""
+    with tempfile.TemporaryDirectory() as folder, running(build, folder) as run:
         return read_translated(run.prefix).source
 
 

@@ -98,7 +98,24 @@ def _transpose(reader, node, inputs):
     perm = reader.constant(inputs[1])
     if perm is None or inputs[0].shape is None:
         return None
-    return [transposed(reader, inputs[0], tuple(int(axis) for axis in perm), scope=node.name)]
+    order = tuple(int(axis) for axis in perm)
+    return [_softmax_of(inputs[0], order) or transposed(reader, inputs[0], order, scope=node.name)]
+
+
+def _softmax_of(value: Value, perm: tuple[int, ...]) -> Value | None:
+    """The softmax along another axis that TF1 computes between two transpositions; else None."""
+    op = value.producer
+    if not isinstance(op, Op) or op.op not in ("Softmax", "LogSoftmax"):
+        return None
+    before = op.inputs[0].producer
+    if not isinstance(before, Op) or "perm" not in before.attrs:
+        return None
+    first = before.attrs["perm"]
+    if tuple(first[axis] for axis in perm) != tuple(range(len(perm))):
+        return None
+    source = before.inputs[0]
+    softmax = Op(op.op, {"axis": first[-1]}, (source,), op.out_dtypes, (source.shape,), op.scope)
+    return Value(softmax, value.dtype, source.shape, dims=source.dims)
 
 
 def transposed(reader, value: Value, perm: tuple[int, ...], *, scope: str) -> Value:

@@ -51,6 +51,7 @@ def _loop(reader, frame: Frame) -> list[Value]:
     if frame.name not in reader.loops:
         if reader.depth:
             raise UserError(f"the loop {frame.name} is within another one")
+        reader.read(variable.initial for variable in frame.states)  # these are outside of the loop
         reader.depth += 1
         try:
             reader.loops[frame.name] = _read_loop(reader, frame)

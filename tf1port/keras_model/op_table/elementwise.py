@@ -75,6 +75,17 @@ def _function(name: str) -> Writer:
     return rule
 
 
+def _softmax(name: str) -> Writer:
+    """Along the last axis, or the one that two transpositions around it made the last."""
+
+    def rule(operation: Operation) -> str:
+        axis = operation.attrs.get("axis")
+        options = {} if axis is None else {"axis": axis}
+        return call(name, tensor(operation.operands[0]), **options)
+
+    return rule
+
+
 def _pass_on(operation: Operation) -> str:
     return operation.operands[0].text
 
@@ -112,6 +123,7 @@ RULES: dict[str, Rule] = {
     **{op: _function(name) for op, name in FUNCTIONS.items()},
     **dict.fromkeys(PASSING, _pass_on),
     "IdentityN": _pass_all_on,
+    **{op: _softmax(FUNCTIONS[op]) for op in ("Softmax", "LogSoftmax")},
     "Neg": lambda operation: f"-{tensor(operation.operands[0])}",
     "Round": _round,
     "LeakyRelu": _leaky_relu,

@@ -43,6 +43,11 @@ def test_a_message_is_found_whatever_stands_in_its_gap():
     assert not finding.quotes("Key … not found in checkpoint", "Key a/b was found in checkpoint")
 
 
+def test_a_message_counts_above_all_words():
+    text = f"{entries()['P58'].words}: Key a/b not found in checkpoint"
+    assert [entry.id for entry in tf1port.explain(text).matches[:2]] == ["P110", "P58"]
+
+
 def run(capsys, *words):
     code = isolation.main(["explain", *words])
     return code, *capsys.readouterr()

@@ -93,7 +93,7 @@ def _entry(entry: Entry) -> Iterator[str]:
         yield from (f"{title}:", "", *_fenced(code(entry, part)))
     if entry.own_given:
         yield from ("with", "", *_fenced(entry.own_given.splitlines()))
-    yield from _wrapped(f"**Measured.** {effect(entry)}")
+    yield from _wrapped(f"**Measured.** {effect(entry, '``')}")
     caught = ", ".join(entry.pitfall.caught_by) or "an error, before anything is compared"
     yield from _wrapped(f"**Caught by** {caught}.{_needs(entry)}")
     yield from _wrapped("**See** " + "; ".join(entry.references) + ".")

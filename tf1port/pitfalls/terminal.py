@@ -8,6 +8,7 @@ from tf1port.pitfalls.entry import Effect, Entry
 from tf1port.tables import table
 
 WIDTH = 80
+_ERROR = 200  # characters of an error's text
 _CODE = {
     "tf1": "in TF1",
     "wrong": "the wrong port",
@@ -49,17 +50,18 @@ def code(entry: Entry, part: str) -> list[str]:
     return text.splitlines()
 
 
-def effect(entry: Entry) -> str:
-    """What was measured, as a sentence."""
+def effect(entry: Entry, quote: str = "") -> str:
+    """What was measured, as a sentence; `quote` stands on both sides of an error's text."""
     found = entry.effect
     if found is None:
         return ""
+    if found.error:
+        short = textwrap.shorten(found.error.rstrip(".:"), _ERROR, placeholder=" …")
+        return f"The wrong port raises {' '.join(filter(None, [quote, short, quote]))}."
     return _wrong(entry.quantity, found) + _right(found)
 
 
 def _wrong(quantity: str, found: Effect) -> str:
-    if found.max_abs is None:
-        return f"The wrong port raises {found.error.rstrip('.')}."
     other = "the right port" if found.right is None else "TF1"
     return (
         f"{quantity[0].upper()}{quantity[1:]}, up to {found.scale:.2g}: "
@@ -68,8 +70,6 @@ def _wrong(quantity: str, found: Effect) -> str:
 
 
 def _right(found: Effect) -> str:
-    if found.max_abs is None:
-        return ""
     return "." if found.right is None else f", {found.right:.1g} between the right port and TF1."
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.tf1port.scanning import corpus
 from tests.tf1port.scanning.test_corpus import expected
-from tf1port.pitfalls.catalogue import BY_ID as PITFALLS
+from tf1port.pitfalls.entry import entries
 from tf1port.scanning import idioms, matching, page, when
 from tf1port.scanning.idioms.idiom import expanded, matcher
 from tf1port.scanning.names import Walk
@@ -33,7 +33,7 @@ def test_an_idiom_says_all_that_it_must(idiom):
     assert re.fullmatch(r"S[1-8]\d\d", idiom.id)
     assert re.fullmatch(r"[^|\n]{3,78}", idiom.replacement)
     assert not re.search(r"[|\n.]$", idiom.name)
-    assert set(idiom.pitfalls) <= set(PITFALLS)
+    assert set(idiom.pitfalls) <= set(entries())
     assert idiom.patterns
     assert idiom.position == -1 or len(idiom.arguments) == 1
 

@@ -11,24 +11,24 @@ ALL = [
         601, "iterator of a dataset",
         ".{make_one_shot_iterator,make_initializable_iterator} "
         "tf.data.{make_one_shot_iterator,make_initializable_iterator}",
-        REWRITTEN, "for batch in dataset, or model.fit(dataset)", when=called,
+        REWRITTEN, "for batch in dataset, or model.fit(dataset)", "P120", when=called,
     ),
     idiom(
         602, "iterator by its structure",
         "tf.data.{Iterator.from_structure,Iterator.from_string_handle,get_output_shapes,"
         "get_output_types,get_output_classes}",
-        BY_HAND, "one dataset for fit and one for evaluate; dataset.element_spec", "", MEDIUM,
+        BY_HAND, "one dataset for fit and one for evaluate; dataset.element_spec", "P120", MEDIUM,
     ),
     idiom(
         603, "next element", ".get_next", REWRITTEN,
-        "for batch in dataset, or model.fit(dataset)", when=called, legacy_only=True,
+        "for batch in dataset, or model.fit(dataset)", "P120", when=called, legacy_only=True,
     ),
     idiom(
         604, "queue of batches",
         "tf.train.{batch,shuffle_batch,batch_join,shuffle_batch_join,maybe_batch,"
         "maybe_shuffle_batch,slice_input_producer,string_input_producer,range_input_producer,"
         "input_producer,limit_epochs,match_filenames_once}",
-        BY_HAND, "tf.data.Dataset…shuffle(n).batch(n)", "P68", MEDIUM,
+        BY_HAND, "tf.data.Dataset…shuffle(n).batch(n)", "P68 P120", MEDIUM,
     ),
     idiom(
         605, "reader",
@@ -39,7 +39,7 @@ ALL = [
     idiom(
         606, "queue",
         "tf.{FIFOQueue,RandomShuffleQueue,PaddingFIFOQueue,PriorityQueue,QueueBase}", BY_HAND,
-        "tf.data.Dataset.from_generator, padded_batch", "P68", MEDIUM,
+        "tf.data.Dataset.from_generator, padded_batch", "P68 P120", MEDIUM,
     ),
     idiom(
         607, "dataset of contrib", "tf.contrib.data.*", REWRITTEN,

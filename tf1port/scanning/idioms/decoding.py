@@ -11,7 +11,7 @@ ALL = [
         "tf.contrib.seq2seq.{BahdanauAttention,LuongAttention,BahdanauMonotonicAttention,"
         "LuongMonotonicAttention,AttentionMechanism,monotonic_attention,safe_cumprod,hardmax}",
         CONVERTED, "keras.layers.AdditiveAttention or Attention, with their Dense before them",
-        "P31", LARGE,
+        "P31 P94", LARGE,
     ),
     idiom(
         202, "attention around a decoder's cell",
@@ -22,7 +22,7 @@ ALL = [
         203, "decoder that is taught",
         "tf.contrib.seq2seq.{TrainingHelper,CustomHelper,ScheduledEmbeddingTrainingHelper,"
         "ScheduledOutputTrainingHelper,simple_decoder_fn_train,attention_decoder_fn_train}",
-        CONVERTED, "keras.layers.RNN over the targets, shifted by one step", "P31 P34", MEDIUM,
+        CONVERTED, "keras.layers.RNN over the targets, shifted by one step", "P31 P34 P93", MEDIUM,
     ),
     idiom(
         204, "decoder that samples",
@@ -47,7 +47,7 @@ ALL = [
         "tf.contrib.{seq2seq.sequence_loss,legacy_seq2seq.sequence_loss,"
         "legacy_seq2seq.sequence_loss_by_example} tf.nn.seq2seq.sequence_loss*",
         REWRITTEN, "SparseCategoricalCrossentropy with sample_weight=mask, by the mask's sum",
-        "P31 P38 P39 P79", MEDIUM,
+        "P31 P38 P39 P79 P89", MEDIUM,
     ),
     idiom(
         208, "seq2seq of the first releases",
@@ -57,21 +57,22 @@ ALL = [
     idiom(
         210, "CRF",
         "tf.contrib.crf.*", BY_HAND,
-        "a loss of one's own from the same equations; viterbi in keras.ops or NumPy", "P31",
+        "a loss of one's own from the same equations; viterbi in keras.ops or NumPy", "P31 P91",
         LARGE,
     ),
     idiom(
         211, "CTC loss", "tf.nn.ctc_loss", BY_HAND,
-        "keras.losses.CTC: blank is the first class there, the last one in TF1", "P38 P39",
+        "keras.losses.CTC: blank is the first class there, the last one in TF1", "P38 P39 P90",
         MEDIUM,
     ),
     idiom(
         212, "CTC decoder", "tf.nn.{ctc_greedy_decoder,ctc_beam_search_decoder} tf.contrib.ctc.*",
-        BY_HAND, "keras.ops.ctc_decode: blank is the first class there", "", MEDIUM,
+        BY_HAND, "keras.ops.ctc_decode: blank is the first class there", "P90", MEDIUM,
     ),
     idiom(
         213, "sampled softmax or NCE", "tf.nn.{sampled_softmax_loss,nce_loss}",
-        BY_HAND, "a loss of one's own; full softmax where the classes are few enough", "P38 P39",
+        BY_HAND, "a loss of one's own; full softmax where the classes are few enough",
+        "P38 P39 P92",
         LARGE,
     ),
     idiom(
@@ -82,7 +83,7 @@ ALL = [
     idiom(
         215, "sum or mean of embeddings",
         "tf.nn.{embedding_lookup_sparse,safe_embedding_lookup_sparse}", BY_HAND,
-        "keras.layers.Embedding, then the sum or mean over what is there", "P66", MEDIUM,
+        "keras.layers.Embedding, then the sum or mean over what is there", "P66 P98", MEDIUM,
     ),
     idiom(
         216, "partitioned embedding", "tf.nn.embedding_lookup", BY_HAND,
@@ -108,7 +109,7 @@ ALL = [
     ),
     idiom(
         221, "weights of a masked loss", "tf.losses.*", REWRITTEN,
-        "sample_weight=; TF1 divides by the number of weights that are not 0", "P31 P38 P39",
+        "sample_weight=; TF1 divides by the number of weights that are not 0", "P31 P38 P39 P89",
         argument="weights",
     ),
     idiom(

@@ -9,12 +9,12 @@ SMALL, MEDIUM, LARGE = Effort.SMALL, Effort.MEDIUM, Effort.LARGE
 GRAPH = [
     idiom(
         301, "placeholder", "tf.{placeholder,placeholder_with_default,sparse_placeholder}",
-        CONVERTED, "keras.Input(shape, dtype=…), without the batch's size", "P5",
+        CONVERTED, "keras.Input(shape, dtype=…), without the batch's size", "P5 P108",
     ),
     idiom(
         302, "session",
         "tf.{Session,InteractiveSession,get_default_session}",
-        BY_HAND, "model.fit, evaluate, predict; or a call of the model", "", MEDIUM,
+        BY_HAND, "model.fit, evaluate, predict; or a call of the model", "P109", MEDIUM,
     ),
     idiom(
         303, "run of a session",
@@ -41,16 +41,16 @@ GRAPH = [
         307, "variable scope",
         "tf.{variable_scope,variable_op_scope,name_scope,op_scope,get_variable_scope,AUTO_REUSE,"
         "VariableScope}",
-        REWRITTEN, "layers with names; one layer object wherever weights are shared", "P10",
+        REWRITTEN, "layers with names; one layer object wherever weights are shared", "P10 P117",
     ),
     idiom(
         308, "reuse of variables", ".reuse_variables", REWRITTEN,
-        "call the same layer again; a loop over steps is keras.layers.RNN", "P18", MEDIUM,
+        "call the same layer again; a loop over steps is keras.layers.RNN", "P18 P117", MEDIUM,
         when=called,
     ),
     idiom(
         309, "scope with reuse", "tf.variable_scope", REWRITTEN,
-        "call the same layer again; a loop over steps is keras.layers.RNN", "P18", MEDIUM,
+        "call the same layer again; a loop over steps is keras.layers.RNN", "P18 P117", MEDIUM,
         argument="reuse:6",
     ),
     idiom(
@@ -92,7 +92,7 @@ GRAPH = [
     ),
     idiom(
         317, "seed of a graph", "tf.{set_random_seed,random.set_random_seed}", REWRITTEN,
-        "keras.utils.set_random_seed(seed): other numbers than TF1's", "P68",
+        "keras.utils.set_random_seed(seed): other numbers than TF1's", "P68 P103",
     ),
     idiom(
         318, "options of a session",
@@ -136,7 +136,7 @@ GRAPH = [
         "tf.{disable_v2_behavior,disable_eager_execution,enable_eager_execution,enable_v2_behavior,"
         "disable_control_flow_v2,disable_resource_variables,disable_tensor_equality,"
         "enable_resource_variables,disable_v2_tensorshape}",
-        REWRITTEN, "leave it out, at last",
+        REWRITTEN, "leave it out, at last", "P121",
     ),
     idiom(
         326, "gradients in the graph", "tf.{gradients,hessians}", REWRITTEN,
@@ -176,7 +176,8 @@ PROGRAM = [
 MODULES = [
     idiom(
         351, "tf.contrib", "tf.contrib.**", BY_HAND,
-        "the module is gone: each of its names has its own replacement", "", MEDIUM, module=True,
+        "the module is gone: each of its names has its own replacement",
+        "P107", MEDIUM, module=True,
     ),
     idiom(
         352, "private module of TensorFlow", "tf.python.** tf.core.**", BY_HAND,

@@ -36,7 +36,7 @@ class Idiom:
         patterns: names that it goes by, see `matcher`.
         becomes, effort: what becomes of such a place.
         replacement: what to write in Keras 3, one line.
-        pitfalls: ids of tf1port.pitfalls.catalogue, the mistakes that are made there.
+        pitfalls: ids of tf1port.pitfalls.entry, the mistakes that are made there.
         arguments: the keywords of which one makes it, where it is a call with that argument.
         position: of the argument where it is not named; -1: it is always named.
         when: what else a place must be.

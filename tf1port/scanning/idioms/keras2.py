@@ -12,7 +12,7 @@ LAYERS = "keras.layers.*"
 ALL = [
     idiom(
         701, "cuDNN layer of Keras 2", "keras.layers.{CuDNNLSTM,CuDNNGRU}", REWRITTEN,
-        "keras.layers.LSTM(n), or GRU(n, reset_after=True)", "P7 P36",
+        "keras.layers.LSTM(n), or GRU(n, reset_after=True)", "P7 P36 P84",
     ),
     idiom(
         702, "implementation of a recurrent layer", RECURRENT, REWRITTEN,
@@ -47,7 +47,7 @@ ALL = [
         708, "layer that is gone",
         "keras.layers.{ThresholdedReLU,LocallyConnected1D,LocallyConnected2D,MaxoutDense,Highway,"
         "TimeDistributedDense,DenseFeatures,experimental.**}",
-        BY_HAND, "the layer's name in keras.layers, or a layer of one's own",
+        BY_HAND, "the layer's name in keras.layers, or a layer of one's own", "P113",
     ),
     idiom(
         709, "private module of Keras",
@@ -63,7 +63,7 @@ ALL = [
     ),
     idiom(
         727, "session given to Keras", "keras.backend.{set_session,get_session}", REWRITTEN,
-        "leave it out: Keras 3 has no session", "", MEDIUM,
+        "leave it out: Keras 3 has no session", "P122", MEDIUM,
     ),
     idiom(
         710, "function of the backend",
@@ -73,15 +73,15 @@ ALL = [
     ),
     idiom(
         711, "training from a generator", ".{fit_generator,evaluate_generator,predict_generator}",
-        REWRITTEN, "fit, evaluate, predict: they take generators", "P68", when=called,
+        REWRITTEN, "fit, evaluate, predict: they take generators", "P68 P122", when=called,
     ),
     idiom(
         712, "classes of a prediction", ".predict_classes", REWRITTEN,
-        "keras.ops.argmax(model.predict(x), axis=-1)", when=called,
+        "keras.ops.argmax(model.predict(x), axis=-1)", "P122", when=called,
     ),
     idiom(
         713, "states by reset_states", ".reset_states", REWRITTEN,
-        "layer.reset_state() for each stateful layer; Model has no reset_states", "P33",
+        "layer.reset_state() for each stateful layer; Model has no reset_states", "P33 P122",
         when=called,
     ),
     idiom(
@@ -103,7 +103,7 @@ ALL = [
         "keras.preprocessing.text.* "
         "keras.preprocessing.sequence.{TimeseriesGenerator,skipgrams,make_sampling_table}",
         REWRITTEN, "keras.layers.TextVectorization, keras.utils.timeseries_dataset_from_array",
-        "P30 P31",
+        "P30 P31 P86",
     ),
     idiom(
         718, "pictures of Keras 2",
@@ -142,6 +142,7 @@ ALL = [
         argument="{period,epsilon}",
     ),
     idiom(
-        726, "Keras 2 asked for", "tf_keras.**", BY_HAND, "import keras: Keras 3", module=True,
+        726, "Keras 2 asked for", "tf_keras.**", BY_HAND, "import keras: Keras 3",
+        "P105", module=True,
     ),
 ]  # fmt: skip

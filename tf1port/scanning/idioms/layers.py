@@ -78,13 +78,13 @@ INITIALIZERS = [
         520, "uniform initializer",
         "tf.{random_uniform_initializer,uniform_unit_scaling_initializer} "
         "tf.initializers.random_uniform",
-        REWRITTEN, "keras.initializers.RandomUniform(low, high): TF1's default is [0, 1)",
+        REWRITTEN, "keras.initializers.RandomUniform(low, high): TF1's default is [0, 1)", "P96",
     ),
     idiom(
         521, "normal initializer",
         "tf.{random_normal_initializer,truncated_normal_initializer} "
         "tf.initializers.{random_normal,truncated_normal}",
-        REWRITTEN, "keras.initializers.RandomNormal(0, stddev): TF1's default is 1",
+        REWRITTEN, "keras.initializers.RandomNormal(0, stddev): TF1's default is 1", "P96",
     ),
     idiom(
         522, "constant initializer",
@@ -102,7 +102,7 @@ INITIALIZERS = [
         "tf.{glorot_uniform_initializer,glorot_normal_initializer} "
         "tf.initializers.{glorot_uniform,glorot_normal} "
         "tf.contrib.layers.{xavier_initializer,xavier_initializer_conv2d}",
-        REWRITTEN, "keras.initializers.GlorotUniform() or GlorotNormal()",
+        REWRITTEN, "keras.initializers.GlorotUniform() or GlorotNormal()", "P96",
     ),
     idiom(
         525, "scaled initializer",
@@ -182,7 +182,7 @@ OPS = [
         549, "image op under its old name",
         "tf.image.{resize_images,resize_bilinear,resize_bicubic,resize_nearest_neighbor,resize_area,"
         "resize_image_with_crop_or_pad,resize_image_with_pad}",
-        REWRITTEN, "keras.ops.image.resize: TF1's corners are not aligned as TF2's", "",
+        REWRITTEN, "keras.ops.image.resize: TF1's corners are not aligned as TF2's", "P97",
     ),
     idiom(
         550, "distribution", "tf.distributions.* tf.contrib.distributions.*", BY_HAND,

@@ -40,7 +40,8 @@ CELLS = [
         107, "cuDNN layer or cell",
         "tf.contrib.cudnn_rnn.Cudnn* "
         "tf.contrib.rnn.{CudnnCompatibleLSTMCell,CudnnCompatibleGRUCell}",
-        CONVERTED, "keras.layers.LSTM(n), or GRU(n, reset_after=True); one per layer", "P6 P7 P36",
+        CONVERTED, "keras.layers.LSTM(n), or GRU(n, reset_after=True); one per layer",
+        "P6 P7 P36 P84",
         MEDIUM,
     ),
     idiom(
@@ -69,7 +70,7 @@ CELLS = [
     idiom(
         113, "one cell object several times",
         "tf.{nn.rnn_cell,contrib.rnn}.MultiRNNCell keras.layers.{StackedRNNCells,RNN}", BY_HAND,
-        "a cell per layer, unless all layers are meant to share one kernel", "P10",
+        "a cell per layer, unless all layers are meant to share one kernel", "P10 P83",
         when=repeats_a_list,
     ),
     idiom(
@@ -110,7 +111,7 @@ CELLS = [
     ),
     idiom(
         121, "peepholes", LSTM_CELLS, CONVERTED,
-        "a cell class of one's own: keras.layers.LSTM has none", "P6 P8", MEDIUM,
+        "a cell class of one's own: keras.layers.LSTM has none", "P6 P8 P85", MEDIUM,
         argument="use_peepholes:1",
     ),
     idiom(
@@ -156,7 +157,7 @@ LOOPS = [
     idiom(
         143, "time-major sequences",
         f"{DYNAMIC} {BOTH_WAYS} keras.layers.{{RNN,LSTM,GRU,SimpleRNN}}", REWRITTEN,
-        "keras.ops.transpose to [batch, time, feature]: Keras 3 has no time_major", "P21",
+        "keras.ops.transpose to [batch, time, feature]: Keras 3 has no time_major", "P21 P87",
         argument="time_major",
     ),
     idiom(
@@ -165,7 +166,7 @@ LOOPS = [
     ),
     idiom(
         145, "lengths of both directions", BOTH_WAYS, CONVERTED,
-        "mask=: the backward layer begins at each sequence's own end", "P30 P31 P32",
+        "mask=: the backward layer begins at each sequence's own end", "P30 P31 P32 P88",
         argument="sequence_length:3",
     ),
     idiom(
@@ -184,7 +185,8 @@ LOOPS = [
         148, "state saved from batch to batch",
         "tf.nn.{static_state_saving_rnn,state_saving_rnn} "
         "tf.contrib.rnn.static_state_saving_rnn tf.contrib.training.batch_sequences_with_states",
-        BY_HAND, "stateful=True and reset_state(), or states in and out of the model", "P33 P34",
+        BY_HAND, "stateful=True and reset_state(), or states in and out of the model",
+        "P33 P34 P104",
         LARGE,
     ),
     idiom(
@@ -202,7 +204,7 @@ LOOPS = [
     ),
     idiom(
         152, "reversed sequences", "tf.reverse_sequence", CONVERTED,
-        "go_backwards=True with a mask, or keras.layers.Bidirectional", "P21 P31",
+        "go_backwards=True with a mask, or keras.layers.Bidirectional", "P21 P31 P88",
     ),
     idiom(
         153, "loop of one's own", "tf.{while_loop,scan,map_fn,foldl}", CONVERTED,
@@ -211,7 +213,8 @@ LOOPS = [
     ),
     idiom(
         154, "branch in the graph", "tf.{cond,case}", CONVERTED,
-        "keras.ops.cond; a branch on training is the training argument of call()", "P37", MEDIUM,
+        "keras.ops.cond; a branch on training is the training argument of call()",
+        "P37 P119", MEDIUM,
     ),
     idiom(
         155, "loop's tensors by step", "tf.TensorArray", CONVERTED,
@@ -219,7 +222,7 @@ LOOPS = [
     ),
     idiom(
         156, "mask of lengths", "tf.sequence_mask", CONVERTED,
-        "keras.ops.arange(time) < lengths[:, None], or keras.layers.Masking", "P31",
+        "keras.ops.arange(time) < lengths[:, None], or keras.layers.Masking", "P31 P86",
     ),
     idiom(
         157, "gradient cut between steps", "tf.stop_gradient", CONVERTED,

@@ -12,14 +12,14 @@ LOSSES = [
         "tf.losses.sparse_softmax_cross_entropy "
         "tf.nn.sparse_softmax_cross_entropy_with_logits",
         REWRITTEN, "keras.losses.SparseCategoricalCrossentropy(from_logits=True)",
-        "P38 P39 P41 P79",
+        "P38 P39 P41 P79 P99",
     ),
     idiom(
         402, "cross entropy of classes",
         "tf.losses.softmax_cross_entropy tf.nn.softmax_cross_entropy_with_logits "
         "tf.nn.softmax_cross_entropy_with_logits_v2 tf.contrib.losses.softmax_cross_entropy",
         REWRITTEN, "keras.losses.CategoricalCrossentropy(from_logits=True)",
-        "P38 P39 P41 P44 P79",
+        "P38 P39 P41 P44 P79 P99",
     ),
     idiom(
         403, "cross entropy of independent classes",
@@ -61,7 +61,7 @@ LOSSES = [
         "mean_absolute_error,mean_tensor,mean_relative_error,mean_cosine_distance,"
         "sparse_precision_at_k,average_precision_at_k,sensitivity_at_specificity} "
         "tf.contrib.metrics.*",
-        REWRITTEN, "a metric of keras.metrics in compile: it resets itself each epoch", "P40",
+        REWRITTEN, "a metric of keras.metrics in compile: it resets itself each epoch", "P40 P100",
     ),
     idiom(
         410, "hits among the first k", "tf.nn.in_top_k", REWRITTEN,
@@ -135,14 +135,14 @@ OPTIMIZERS = [
     ),
     idiom(
         433, "clipping by value", "tf.clip_by_value", REWRITTEN,
-        "clipvalue= of the optimizer, if it clips gradients; else keras.ops.clip", "P58",
+        "clipvalue= of the optimizer, if it clips gradients; else keras.ops.clip", "P58 P102",
     ),
     idiom(
         434, "schedule of the rate",
         "tf.train.{exponential_decay,piecewise_constant,piecewise_constant_decay,polynomial_decay,"
         "inverse_time_decay,natural_exp_decay,cosine_decay,cosine_decay_restarts,"
         "linear_cosine_decay,noisy_linear_cosine_decay}",
-        REWRITTEN, "keras.optimizers.schedules, with the same staircase and first step", "P74",
+        REWRITTEN, "keras.optimizers.schedules, with the same staircase and first step", "P74 P101",
     ),
     idiom(
         435, "global step",
@@ -161,19 +161,20 @@ LOOPS = [
         440, "checkpoint",
         "tf.train.{Saver,saver.Saver} tf.train.{get_checkpoint_state,update_checkpoint_state,"
         "latest_checkpoint,checkpoint_exists,NewCheckpointReader,get_checkpoint_mtimes}",
-        BY_HAND, "keras.callbacks.BackupAndRestore, ModelCheckpoint; model.save", "P62 P64 P76",
+        BY_HAND, "keras.callbacks.BackupAndRestore, ModelCheckpoint; model.save",
+        "P62 P64 P76 P110",
     ),
     idiom(
         441, "weights of another checkpoint",
         "tf.train.init_from_checkpoint tf.contrib.framework.{init_from_checkpoint,"
         "assign_from_checkpoint,assign_from_checkpoint_fn,load_variable,list_variables}",
-        BY_HAND, "model.load_weights of what tf1port convert wrote", "P1 P75", MEDIUM,
+        BY_HAND, "model.load_weights of what tf1port convert wrote", "P1 P75 P110", MEDIUM,
     ),
     idiom(
         442, "supervised session",
         "tf.train.{Supervisor,MonitoredSession,MonitoredTrainingSession,SingularMonitoredSession,"
         "SessionManager,Scaffold,ChiefSessionCreator,WorkerSessionCreator}",
-        BY_HAND, "model.fit with keras.callbacks.BackupAndRestore and TensorBoard", "P63 P64",
+        BY_HAND, "model.fit with keras.callbacks.BackupAndRestore and TensorBoard", "P63 P64 P124",
         LARGE,
     ),
     idiom(
@@ -186,18 +187,18 @@ LOOPS = [
         444, "queue runner",
         "tf.train.{start_queue_runners,add_queue_runner,Coordinator,QueueRunner,LooperThread} "
         "tf.train.queue_runner.*",
-        BY_HAND, "tf.data: no threads to start or to join", "P68", MEDIUM,
+        BY_HAND, "tf.data: no threads to start or to join", "P68 P120", MEDIUM,
     ),
     idiom(
         445, "Estimator",
         "tf.estimator.** tf.contrib.{learn,estimator,tpu}.**", BY_HAND,
         "keras.Model, compile and fit; model_fn is its call, input_fn tf.data",
-        "P42 P76", LARGE,
+        "P42 P76 P116", LARGE,
     ),
     idiom(
         446, "summary",
         "tf.summary.{scalar,histogram,image,audio,text,tensor_summary}", REWRITTEN,
-        "keras.callbacks.TensorBoard; tf.summary with step= for what is one's own",
+        "keras.callbacks.TensorBoard; tf.summary with step= for what is one's own", "P118",
         when=old_summary,
     ),
     idiom(
@@ -206,7 +207,7 @@ LOOPS = [
         "tf.{Summary,Summary.Value,SummaryProto,merge_all_summaries,scalar_summary,"
         "histogram_summary,image_summary} tf.train.{SummaryWriter,summary_iterator} "
         "tf.contrib.summary.*",
-        REWRITTEN, "keras.callbacks.TensorBoard(log_dir)",
+        REWRITTEN, "keras.callbacks.TensorBoard(log_dir)", "P118",
     ),
     idiom(
         448, "export",
@@ -218,7 +219,7 @@ LOOPS = [
     idiom(
         449, "TFLite of a session", "tf.lite.TFLiteConverter.{from_session,from_frozen_graph} "
         "tf.contrib.lite.** tf.lite.toco_convert",
-        BY_HAND, "tf.lite.TFLiteConverter.from_keras_model", "", MEDIUM,
+        BY_HAND, "tf.lite.TFLiteConverter.from_keras_model", "P115", MEDIUM,
     ),
 ]  # fmt: skip
 

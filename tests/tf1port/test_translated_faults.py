@@ -37,7 +37,7 @@ class ByValue(tf1.nn.rnn_cell.RNNCell):
         return (tf1.where(kept, new, state),) * 2
 
 
-@pytest.mark.parametrize("kind", ["kept", "reset", "decayed"])
+@pytest.mark.parametrize("kind", ["kept", "reset", "decayed", "chosen"])
 def test_what_a_state_depends_on_by_value_is_in_the_model(kind, tmp_path, capsys):
     def build():
         x, array = floats("x", T, 3)
@@ -174,14 +174,3 @@ def test_a_table_that_is_multiplied_as_well_has_one_gradient(tmp_path, capsys):
         return {numbers: array}, squares(tf1.layers.dense(scores, 2, name="logits"))
 
     _proved(build, tmp_path, capsys, "--steps", "2")
-
-
-def test_a_branch_by_value_between_the_steps_is_no_end_of_a_row(tmp_path, capsys):
-    def build():
-        x, array = floats("x", T, 3)
-        _, state = tf1.nn.dynamic_rnn(ByValue("chosen"), x, dtype=tf1.float32)
-        return {x: array}, squares(tf1.layers.dense(state, 2, name="logits"))
-
-    with running(build, tmp_path) as run:
-        assert main(["convert", run.prefix, "--to", os.path.join(tmp_path, "model.keras")]) == 2
-        assert "decides whether a step" in capsys.readouterr().err

@@ -187,8 +187,11 @@ class Loop(Producer):
     sequences and outputs, by identity, that are [B, T, ...] instead.
     initial: the initial states; `states` are those before a step, `new_states` those after it.
     outputs: the values that are stacked over all steps. time: the number of the step. length: the
-    number of steps. variables: TF1's by the name of the layer's weight. The values of the loop are
-    the final states, then the stacked outputs, [T, ...].
+    number of steps, or the largest one. condition: of a loop that ends earlier, whether it goes on
+    with a step; None: it takes all of them. padded: the outputs, by identity, with zeros for the
+    steps that are not taken; the others have none of them. variables: TF1's by the name of the
+    layer's weight, empty for a loop within another one. The values of the loop are the final
+    states, the stacked outputs, [T, ...], and with a condition the number of steps.
     """
 
     sequences: list[Value]
@@ -198,8 +201,10 @@ class Loop(Producer):
     time: Value
     new_states: list[Value]
     outputs: list[Value]
-    length: Size
+    length: Size | Value
     variables: dict[str, str] = field(default_factory=dict)
+    condition: Value | None = None
+    padded: set[int] = field(default_factory=set)
     batch_major: set[int] = field(default_factory=set)
     spec: Spec | None = None
     scope: str = ""
@@ -210,35 +215,32 @@ class Loop(Producer):
         return [*self.steps, *self.states, self.time]
 
     @property
+    def results(self) -> list[Value]:
+        """What is computed at every step."""
+        condition = [] if self.condition is None else [self.condition]
+        return [*condition, *self.new_states, *self.outputs]
+
+    @property
     def inner(self) -> list[Producer]:
         """The producers that are computed at every step, in order."""
-        depends_on_step = {id(leaf.producer) for leaf in self.leaves}
-        producers = []
-        for producer in in_order([*self.new_states, *self.outputs]):
-            if any(id(value.producer) in depends_on_step for value in producer.operands):
-                depends_on_step.add(id(producer))
-                producers.append(producer)
-        return producers
+        return dependent(self.results, self.leaves)
 
     @property
     def invariant(self) -> list[Value]:
         """The values from outside of the loop that every step uses."""
-        inner = {id(producer) for producer in self.inner} | {
-            id(leaf.producer) for leaf in self.leaves
-        }
-        result: dict[tuple[int, int], Value] = {}
-        values = [v for producer in self.inner for v in producer.operands]
-        for value in [*values, *self.new_states, *self.outputs]:
-            if id(value.producer) not in inner:
-                result.setdefault((id(value.producer), value.port), value)
-        weights_of_loop = set(self.variables.values())
+        own = set(self.variables.values())
         return [
             value
-            for value in result.values()
-            if not (
-                isinstance(value.producer, Weight) and value.producer.variable in weights_of_loop
-            )
+            for value in independent(self.results, self.leaves)
+            if not (isinstance(value.producer, Weight) and value.producer.variable in own)
         ]
+
+    @property
+    def length_value(self) -> Value:
+        """The number of steps as a tensor."""
+        if isinstance(self.length, Value):
+            return self.length
+        return Value(Sizes((self.length,), True), "int32", ())
 
     @property
     def output_sizes(self) -> list[tuple[Size, ...]]:
@@ -250,7 +252,7 @@ class Loop(Producer):
     @property
     def operands(self) -> Sequence[Value]:
         """All values from outside of the loop."""
-        length = [] if self.sequences else [Value(Sizes((self.length,), True), "int32", ())]
+        length = [] if self.sequences else [self.length_value]
         allocations = [Value(Sizes(sizes), "int32", (len(sizes),)) for sizes in self.output_sizes]
         return [*self.sequences, *self.initial, *self.invariant, *length, *allocations]
 
@@ -287,6 +289,29 @@ def dims_in(size: Size) -> Iterator[Dim]:
     elif isinstance(size, Arithmetic):
         for term in size.terms:
             yield from dims_in(term)
+
+
+def dependent(results: Sequence[Value], leaves: Sequence[Value]) -> list[Producer]:
+    """The producers of some results that depend on leaves, in order."""
+    on_leaves = {id(leaf.producer) for leaf in leaves}
+    producers = []
+    for producer in in_order(results):
+        if any(id(value.producer) in on_leaves for value in producer.operands):
+            on_leaves.add(id(producer))
+            producers.append(producer)
+    return producers
+
+
+def independent(results: Sequence[Value], leaves: Sequence[Value]) -> list[Value]:
+    """The values that some results are computed from, beside leaves, and do not depend on these."""
+    inner = dependent(results, leaves)
+    own = {id(producer) for producer in inner} | {id(leaf.producer) for leaf in leaves}
+    operands = [value for producer in inner for value in producer.operands]
+    found: dict[tuple[int, int], Value] = {}
+    for value in [*operands, *results]:
+        if id(value.producer) not in own:
+            found.setdefault((id(value.producer), value.port), value)
+    return [*found.values()]
 
 
 def in_order(values: Sequence[Value]) -> list[Producer]:

@@ -16,6 +16,7 @@ from tf1port.keras_model.program import (
     Value,
     dims_in,
 )
+from tf1port.keras_model.program_conditions import Choice
 
 
 def users_of(order, outputs):
@@ -101,7 +102,9 @@ def _dims(value: Value) -> Iterable[Dim]:
     )
 
 
-def blocks_of(order: Sequence[Producer], is_dynamic: Callable[[Op], bool]) -> dict[int, list[Op]]:
+def blocks_of(
+    order: Sequence[Producer], is_dynamic: Callable[[Op | Choice], bool]
+) -> dict[int, list[Op | Choice]]:
     """The ops that are grouped into layers of their own, by id.
 
     These are the dynamic ops, whose sizes are known only when the model runs, and the ops that are
@@ -111,7 +114,7 @@ def blocks_of(order: Sequence[Producer], is_dynamic: Callable[[Op], bool]) -> di
     for producer in order:
         below = [depths.get(id(value.producer), 0) for value in producer.operands]
         depths[id(producer)] = max(below, default=0) + isinstance(producer, Use | Loop)
-    ops = [producer for producer in order if isinstance(producer, Op)]
+    ops = [producer for producer in order if isinstance(producer, Op | Choice)]
     parent = {id(op): id(op) for op in ops}
 
     def root(key: int) -> int:
@@ -123,19 +126,19 @@ def blocks_of(order: Sequence[Producer], is_dynamic: Callable[[Op], bool]) -> di
     for op in ops:
         for value in leaves(op):
             producer = value.producer
-            if isinstance(producer, Op) and depths[id(producer)] == depths[id(op)]:
+            if isinstance(producer, Op | Choice) and depths[id(producer)] == depths[id(op)]:
                 parent[root(id(op))] = root(id(producer))
-    groups: dict[int, list[Op]] = {}
+    groups: dict[int, list[Op | Choice]] = {}
     for op in ops:
         groups.setdefault(root(id(op)), []).append(op)
-    blocks: dict[int, list[Op]] = {}
+    blocks: dict[int, list[Op | Choice]] = {}
     for group in groups.values():
         if any(is_dynamic(op) for op in group):
             blocks.update((id(op), group) for op in group)
     return blocks
 
 
-def arranged(order: Sequence[Producer], blocks: dict[int, list[Op]]) -> list[Producer]:
+def arranged(order: Sequence[Producer], blocks: dict[int, list[Op | Choice]]) -> list[Producer]:
     """Producers in order; a block is represented by its first op, after all inputs of the block."""
     if not blocks:
         return list(order)

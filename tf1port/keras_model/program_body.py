@@ -26,7 +26,9 @@ from tf1port.keras_model.program import (
     in_order,
 )
 from tf1port.keras_model.program_blocks import arranged, blocks_of, leaves
+from tf1port.keras_model.program_conditions import Choice, source_of
 from tf1port.keras_model.statements import (
+    LINES,
     RETURN,
     Statement,
     as_lines,
@@ -52,6 +54,8 @@ class Body:
         self.names = source.names if functional else naming.Names()
         self.order = order
         self.statements: list[Statement] = []
+        self.indent = 0
+        self.returned: Sequence[Value] = ()
         self.weights: dict[str, str] = {}  # texts of variables of the layer's own
         self.bases: dict[tuple[int, int], str] = source.bases if functional else {}
         self._layers: set[int] = set()  # whose variables were named
@@ -69,6 +73,7 @@ class Body:
         Args:
             returned: the values that the function returns. ends: the last statement returns them.
         """
+        self.indent, self.returned = indent, returned
         blocks = blocks_of(self.order, self._is_dynamic) if self.functional else {}
         for producer in arranged(self.order, blocks):
             if self.functional and id(producer) in self.source.within_loops:
@@ -80,7 +85,9 @@ class Body:
             elif isinstance(producer, Use):
                 self._use(producer)
             elif isinstance(producer, Loop):
-                self._loop(producer)
+                self._loop(producer) if self.functional else self._inner_loop(producer)
+            elif isinstance(producer, Choice):
+                self._choice(producer)
             elif self.functional and hasattr(producer, "variable"):
                 self._variable(producer)
         texts = [self.tensor(value) for value in returned]
@@ -102,8 +109,10 @@ class Body:
             s._replace(target=renamed(s.target, new), text=renamed(s.text, new)) for s in statements
         ]
 
-    def _is_dynamic(self, op: Op) -> bool:
-        """Whether an op needs a size that is known only when the model runs."""
+    def _is_dynamic(self, op: Op | Choice) -> bool:
+        """Whether an op needs a size that is known only when the model runs, or has branches."""
+        if isinstance(op, Choice):
+            return True
         probe = Body(self.source, [], functional=False)
         for value in leaves(op):
             probe.texts.setdefault((id(value.producer), value.port), "x")
@@ -248,6 +257,51 @@ class Body:
         names = [self._target(loop, port) for port in sorted(self.source.users[id(loop)])]
         self.statements.append(Statement(", ".join(names), f"({arguments})", loop))
 
+    def _inner_loop(self, loop: Loop) -> None:
+        values = [value for user in self.order for value in leaves(user)]
+        ports = {value.port for value in [*values, *self.returned] if value.producer is loop}
+        lines, results = self.source.inner_loop(self, loop, sorted(ports), indent=self.indent)
+        self.statements.append(Statement("", "\n".join(lines), LINES))
+        self.texts.update(((id(loop), port), text) for port, text in enumerate(results))
+
+    def _choice(self, choice: Choice) -> None:
+        chosen, name = self.tensor(choice.chosen), self._target(choice)
+        branches = [self._branch(choice, branch, name) for branch in (True, False)]
+        lines = [line for function, _ in branches for line in function]
+        if lines:
+            self.statements.append(Statement("", "\n".join(lines), LINES))
+        call = f"ops.cond({chosen}, {branches[0][1]}, {branches[1][1]})"
+        self.statements.append(Statement(name, call))
+
+    def _branch(self, choice: Choice, branch: bool, name: str) -> tuple[list[str], str]:
+        """The lines of the function of a branch, and its name; or none, and a lambda."""
+        inner, result = self.nested(choice.inner(branch)), choice.results[branch]
+        for leaf in choice.leaves(branch):
+            inner.texts[id(leaf.producer), leaf.port] = self.as_tensor(source_of(leaf))
+        lines = inner.lines(indent=self.indent + 4, returned=[result])
+        text = inner.as_tensor(result)
+        if not lines:
+            return [], f"lambda: {text}"
+        if len(lines) == 1 and lines[0].strip().startswith(f"{text} = "):
+            return [], f"lambda: {lines[0].partition(' = ')[2]}"
+        function, pad = self.names.new(f"{name}_if_{branch}".lower()), " " * self.indent
+        return [f"{pad}def {function}():", *lines, f"{pad}    return {text}", ""], function
+
+    def as_tensor(self, value: Value) -> str:
+        """The text of a value, of a number as a tensor."""
+        text = self.typed(self.tensor(value))
+        if not isinstance(value.producer, Constant | Sizes) or text.startswith("ops."):
+            return text
+        return self.typed(f'ops.convert_to_tensor({text}, dtype="{value.dtype}")')
+
+    def nested(self, order: Sequence[Producer]) -> Body:
+        """A function within this one, which has all its names."""
+        inner = Body(self.source, order, functional=False)
+        inner.names, inner.texts, inner.weights = self.names, dict(self.texts), self.weights
+        inner.bases, inner.roles, inner.layer = self.bases, self.roles, self.layer
+        inner.kept, inner.known_sizes = self.kept, self.known_sizes
+        return inner
+
     def _use(self, use: Use) -> None:
         assert use.layer.spec is not None
         arguments = [self.tensor(value) for value in use.positional]
@@ -288,7 +342,7 @@ class Body:
         text, comment = f"({self.tensor(first)})", naming.in_comment([producer.variable])
         self.statements.append(Statement(self._target(producer), text, spec, comment))
 
-    def _block(self, block: list[Op]) -> None:
+    def _block(self, block: list[Op | Choice]) -> None:
         class_, inputs, results = self.source.block(block)
         names = [self._target(value.producer, value.port) for value in results]
         dtype = self.source.program.dtype
@@ -329,7 +383,8 @@ def _literal(array: np.ndarray, body: Body) -> str:
     if len(set(array.ravel().tolist())) == 1 and array.size > 8:
         if not array.any():
             return f'ops.zeros({array.shape}, dtype="{array.dtype}")'
-        return f'ops.full({array.shape}, {array.ravel()[0].item()!r}, dtype="{array.dtype}")'
+        entry = number(array.ravel()[0], str(array.dtype))
+        return f'ops.full({array.shape}, {entry}, dtype="{array.dtype}")'
     if array.ndim == 1 and array.size > 3 and array.tolist() == [*range(array.size)]:
         return f'ops.arange({array.size}, dtype="{array.dtype}")'
     return f'ops.array({array.tolist()!r}, dtype="{array.dtype}")'

@@ -23,7 +23,8 @@ from tf1port.keras_model.program import (
 )
 from tf1port.keras_model.program_blocks import arguments, starts, users_of
 from tf1port.keras_model.program_body import Body
-from tf1port.keras_model.program_scan import scan
+from tf1port.keras_model.program_conditions import Choice
+from tf1port.keras_model.program_scan import repeated, scan
 from tf1port.keras_model.statements import commented, folded, wrapped
 
 _VARIABLE = '''
@@ -151,20 +152,26 @@ class ProgramSource:
             body.weights[variable] = f"self.{role}"
         name = loop.spec.call.function.rpartition(".")[2]
         scope = naming.plain(loop.scope)
+        until = "" if loop.condition is None else ", while its condition holds"
         lines = [
             f"class {name}(keras.layers.Layer):",
-            f'    """The loop {scope} of the graph: one step after the other."""',
+            *wrapped(f'"""The loop {scope} of the graph: one step after the other{until}."""', 4),
             "",
         ]
         if weights:
             # Keras hands the name on from a configuration only to arguments called kwargs.
             lines += ["    def __init__(self, **kwargs):", "        super().__init__(**kwargs)"]
             lines += [*weights, ""]
-        lines += [f"    def call(self, {', '.join(parameters)}):", *scan(body, loop)]
+        lines += [*_call(parameters), *scan(body, loop)]
         self.classes.append(self._registered("\n".join(lines), inputs))
         return inputs
 
-    def block(self, ops: list[Op]) -> tuple[str, list[Value], list[Value]]:
+    @staticmethod
+    def inner_loop(body: Body, loop: Loop, ports: Sequence[int], *, indent: int):
+        """The lines of a loop within a layer's call, and the texts of its results."""
+        return repeated(body, loop, ports, indent=indent)
+
+    def block(self, ops: list[Op | Choice]) -> tuple[str, list[Value], list[Value]]:
         """Writes a layer of some ops: returns its name, its inputs and its outputs."""
         inner = {id(op) for op in ops}
         inputs, known_sizes = arguments(
@@ -185,17 +192,23 @@ class ProgramSource:
         name = self.class_names.new(naming.class_name(body.base(results[-1])))
         scopes = ", ".join(naming.plain(value.producer.scope) for value in results)
         about = f"What the graph computes as {scopes}."
-        if [op.op for op in ops] == ["SequenceMask"]:
+        if [getattr(op, "op", "") for op in ops] == ["SequenceMask"]:
             about = "True for the steps [B, T] before the end of a row."
         source = [
             f"class {name}(keras.layers.Layer):",
-            f'    """{about}"""',
+            *wrapped(f'"""{about}"""', 4),
             "",
-            f"    def call(self, {', '.join(parameters)}):",
+            *_call(parameters),
             *lines,
         ]
         self.classes.append(self._registered("\n".join(source), inputs))
         return name, inputs, results
+
+
+def _call(parameters: Sequence[str]) -> list[str]:
+    """The lines that begin the call of a layer."""
+    lines = folded(f"def call(self, {', '.join(parameters)})", 4)
+    return [*lines[:-1], f"{lines[-1]}:"]
 
 
 def _with_mask(order: Sequence[Producer]) -> set[int]:

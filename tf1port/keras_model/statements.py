@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from tf1port.keras_model.expressions import WIDTH
 
+LINES = object()  # in place of a layer: the text is whole lines, as of a function's definition
 RETURN = "return"  # the target of a statement that returns its expression
 # A name in an expression, or a text in quotes: no attribute and no keyword of an argument.
 _NAME = re.compile(r"""(?:"[^"]*"|'[^']*')|(?<![\w.])([A-Za-z_]\w*)\b(?!=(?!=))""")
@@ -62,6 +63,8 @@ def inlined(statements: Sequence[Statement], keep: set[str]) -> list[Statement]:
             continue
         (index_of_user,) = users[name]
         user, text = remaining[index_of_user], remaining[index].text
+        if user.layer is LINES:
+            continue
         place = next(match for match in _NAME.finditer(user.text) if match[1] == name)
         combined = _substituted(place, text, user.text)
         limit = _MAX_INLINED if user.layer is None else _MAX_INLINED // 2
@@ -91,12 +94,17 @@ def as_lines(statements: Sequence[Statement], indent: int) -> list[str]:
     layer_names: dict[int, str] = {}
     for name, text, layer, comment in statements:
         lines += commented(comment, indent)
+        if layer is LINES:
+            lines += [""] if lines and lines[-1] else []
+            lines += text.split("\n")
+            continue
         if layer is None:
             lines += folded(f"return {text}" if name == RETURN else f"{name} = {text}", indent)
             continue
         spec: Any = getattr(layer, "spec", layer)
         if counts[id(layer)] == 1:
-            lines += spec.call.lines(indent=indent, before=f"{name} = ", after=text)
+            call = spec.call.lines(indent=indent, before=f"{name} = ", after=text)
+            lines += [*call[:-1], *folded(call[-1], indent)]
             continue
         if id(layer) not in layer_names:
             layer_names[id(layer)] = f"{spec.name}_layer"
@@ -121,7 +129,11 @@ def folded(line: str, indent: int) -> list[str]:
     arguments = _arguments(line[start + 1 : end])
     inner = [line for argument in arguments for line in folded(f"{argument},", indent + 4)]
     body = " " * (indent + 4) + line[start + 1 : end]
-    return [line[: start + 1], *([body] if len(body) <= WIDTH else inner), pad + line[end:]]
+    before = [line[: start + 1]]
+    if len(before[0]) > WIDTH and line[start - 1] == ")":  # a call of what another call gives
+        before = folded(line[:start], indent)
+        before[-1] += line[start]
+    return [*before, *([body] if len(body) <= WIDTH else inner), pad + line[end:]]
 
 
 def _terms(text: str) -> list[str]:

@@ -3,7 +3,13 @@
 python -m tests.tf1port.programs.table
 """
 
-from tests.tf1port.programs import loops, sequences, stacks  # noqa: F401  (enter their programs)
+from tests.tf1port.programs import (  # noqa: F401  (they enter their programs)
+    conditions,
+    decoders,
+    loops,
+    sequences,
+    stacks,
+)
 from tests.tf1port.programs.program import PROGRAMS
 
 

@@ -211,7 +211,20 @@ def _usable_sizes(
                 break
     if not usable:
         raise fault
-    return usable
+    return [*usable, *_ended(conversion, graph, stream, *usable[0])]
+
+
+def _ended(conversion: Translated, graph: GraphSide, stream, sizes: feeds.BatchSizes, shortest):
+    """The same sizes with rows that all end early, as decoders do, where a graph accepts these."""
+    sizes = sizes._replace(ended=True)
+    if not feeds.with_lengths(conversion.program):
+        return []
+    inputs = feeds.batch(conversion.program, sizes, stream, shortest=shortest)
+    try:
+        outputs = graph({name: _cast(value, graph.dtype) for name, value in inputs.items()})
+    except UserError:
+        return []
+    return [(sizes, shortest)] if all(np.isfinite(v).all() for v in outputs.values()) else []
 
 
 def _cast(value: np.ndarray, dtype: str) -> np.ndarray:

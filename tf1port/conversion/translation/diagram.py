@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tf1port.conversion.translation.translated import Translated
 from tf1port.keras_model import naming
-from tf1port.keras_model.program import Constant, Op, Producer, Sizes, Use, Value, in_order
+from tf1port.keras_model.program import Constant, Loop, Op, Producer, Sizes, Use, Value, in_order
+from tf1port.keras_model.program_conditions import Choice
 
 
 def diagram(conversion: Translated) -> list[str]:
@@ -16,14 +17,16 @@ def diagram(conversion: Translated) -> list[str]:
     lines += [f"{name}: input {source['tensor']}" for name, source in conversion.inputs.items()]
     listed: set[int] = set()
     for producer in in_order([*program.outputs.values()]):
-        if isinstance(producer, Use) and producer.layer.spec is not None:
-            spec = producer.layer.spec
-            sources = ", ".join(dict.fromkeys(_sources(producer)))
-            lines += ["", f"{spec.name}: {spec.kind} of {sources}"]
-            if id(producer.layer) not in listed:
-                width = max([18, *map(len, spec.sources)])
-                lines += [f"  {role:<{width}} {name}" for role, name in spec.sources.items()]
-                listed.add(id(producer.layer))
+        layer = producer if isinstance(producer, Loop) else getattr(producer, "layer", None)
+        spec = getattr(layer, "spec", None)
+        if spec is None:
+            continue
+        sources = ", ".join(dict.fromkeys(_sources(producer)))
+        lines += ["", f"{spec.name}: {_kind(producer, spec.kind)} of {sources}"]
+        if id(layer) not in listed:
+            width = max([18, *map(len, spec.sources)])
+            lines += [f"  {role:<{width}} {name}" for role, name in spec.sources.items()]
+            listed.add(id(layer))
     lines += ["", *(f"output {name}: {tensor}" for name, tensor in conversion.outputs.items())]
     if program.optimizer is not None:
         lines += [
@@ -35,6 +38,12 @@ def diagram(conversion: Translated) -> list[str]:
     return [*lines, "not converted: " + (", ".join(program.unused) or "nothing")]
 
 
+def _kind(producer: Producer, kind: str) -> str:
+    if not isinstance(producer, Loop):
+        return kind
+    return "a loop" if producer.condition is None else "a loop that ends on a condition,"
+
+
 def _sources(producer: Producer) -> list[str]:
     """The names of the layers and inputs that a layer is connected to by ops alone."""
     names, queue, visited = [], list(producer.operands), set()
@@ -44,9 +53,11 @@ def _sources(producer: Producer) -> list[str]:
         if id(producer) in visited:
             continue
         visited.add(id(producer))
-        if isinstance(producer, Use) and producer.layer.spec is not None:
-            names.append(producer.layer.spec.name)
-        elif isinstance(producer, (Op, Sizes)):
+        spec = producer.spec if isinstance(producer, Loop) else None
+        spec = producer.layer.spec if isinstance(producer, Use) else spec
+        if spec is not None:
+            names.append(spec.name)
+        elif isinstance(producer, (Op, Sizes, Choice)):
             queue += producer.operands
         elif not isinstance(producer, Constant):
             names.append(naming.of_node(producer.scope))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf1port.keras_model.program import Constant, Op, Program, Use, Value, in_order
+from tf1port.keras_model.program import Constant, Loop, Op, Program, Use, Value, in_order
 
 SMALL, LARGE = (3, 5, 4), (6, 9, 7)  # rows, steps and what else is left open
 _FLOATS = ("float16", "float32", "float64")
@@ -18,7 +18,8 @@ class BatchSizes(NamedTuple):
     """The sizes of the unknown axes of all inputs.
 
     rows, steps, rest: of the first two axes and of all others. time_first: the first two axes are
-    swapped. apart: each input has a different number of steps.
+    swapped. apart: each input has a different number of steps. ended: all rows with lengths end
+    before the last step.
     """
 
     rows: int
@@ -26,9 +27,11 @@ class BatchSizes(NamedTuple):
     rest: int
     time_first: bool = False
     apart: bool = True
+    ended: bool = False
 
     def __str__(self) -> str:
-        return f"{self.rows} rows, {self.steps} steps"
+        ended = ", all rows ended before the last one" if self.ended else ""
+        return f"{self.rows} rows, {self.steps} steps{ended}"
 
 
 def sizes(program: Program) -> Iterator[BatchSizes]:
@@ -48,7 +51,8 @@ def sizes(program: Program) -> Iterator[BatchSizes]:
 def kinds(program: Program) -> dict[str, tuple[str, int]]:
     """The kind of each integer input, by its tensor.
 
-    Returns: ("ids", the number of ids) or ("lengths", 0) or ("numbers", the number of values).
+    Returns: ("ids", the number of ids), ("lengths", 0) of rows, ("steps", 0) of a loop, or
+    ("numbers", the number of values).
     """
     result: dict[str, tuple[str, int]] = {}
     inputs_of: dict[tuple[int, int], set[str]] = {}
@@ -73,6 +77,8 @@ def kinds(program: Program) -> dict[str, tuple[str, int]]:
 def _kind(producer, value: Value) -> tuple[str, int] | None:
     if isinstance(producer, Use) and producer.layer.kind == "Embedding":
         return "ids", producer.layer.options["input_dim"]
+    if isinstance(producer, Loop) and value is producer.length:
+        return "steps", 0
     if isinstance(producer, Op) and producer.op == "SequenceMask":
         return "lengths", 0
     if isinstance(producer, Op) and producer.op == "OneHot" and value is producer.inputs[0]:
@@ -82,6 +88,11 @@ def _kind(producer, value: Value) -> tuple[str, int] | None:
         known = (producer.inputs[0].shape or (None,))[0]
         return ("ids", known) if known is not None and value is producer.inputs[1] else None
     return None
+
+
+def with_lengths(program: Program) -> bool:
+    """Whether an input has the lengths of rows."""
+    return any(_role(value, kinds(program))[0] == "lengths" for value in program.inputs)
 
 
 def batch(
@@ -97,8 +108,17 @@ def batch(
     for value in program.inputs:
         tensor = value.producer.tensor  # type: ignore[attr-defined]
         shape = _shape(value, chosen, steps[tensor])
-        arrays[tensor] = _drawn(value, shape, roles.get(tensor), stream, steps, shortest)
+        longest = max(min(steps.values()) - chosen.ended, 1)
+        role = _role(value, roles)
+        arrays[tensor] = _drawn(value.dtype, shape, role, stream, (shortest, longest))
     return arrays
+
+
+def _role(value: Value, roles: Mapping[str, tuple[str, int]]) -> tuple[str, int]:
+    """The kind of an input, as `kinds` has it; a vector of integers is one of lengths."""
+    is_vector = len(value.shape or ()) == 1 and "int" in value.dtype
+    tensor = value.producer.tensor  # type: ignore[attr-defined]
+    return roles.get(tensor) or (("lengths", 0) if is_vector else ("numbers", 2))
 
 
 def _steps(program: Program, chosen: BatchSizes) -> dict[str, int]:
@@ -121,16 +141,17 @@ def _shape(value: Value, chosen: BatchSizes, steps: int) -> tuple[int, ...]:
     return tuple(known or size for known, size in zip(shape, open_, strict=False))
 
 
-def _drawn(value: Value, shape, role, stream, steps: Mapping[str, int], shortest: int):
-    if value.dtype in _FLOATS:
-        return stream.normal(size=shape).astype(value.dtype)
-    if value.dtype == "bool":
+def _drawn(dtype: str, shape, role: tuple[str, int], stream, lengths: tuple[int, int]):
+    """An array of a kind; `lengths` are those of the shortest and of the longest row."""
+    if dtype in _FLOATS:
+        return stream.normal(size=shape).astype(dtype)
+    if dtype == "bool":
         return stream.uniform(size=shape) < 0.5
-    if role is None and len(shape) == 1:
-        role = ("lengths", 0)
-    kind, count = role or ("numbers", 2)
+    kind, count = role
     if kind == "lengths":
-        longest = min(steps.values())
-        some = [longest, max(shortest, 1) if shortest else 0, (longest + 1) // 2]
-        return np.resize(some, shape).astype(value.dtype)
-    return stream.integers(max(count, 1), size=shape).astype(value.dtype)
+        shortest, longest = lengths
+        some = [longest, min(max(shortest, 1), longest) if shortest else 0, (longest + 1) // 2]
+        return np.resize(some, shape).astype(dtype)
+    if kind == "steps":
+        return np.full(shape, lengths[1] // 2 + 1, dtype)
+    return stream.integers(max(count, 1), size=shape).astype(dtype)

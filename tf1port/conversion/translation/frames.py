@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tf1port.errors import UserError
 from tf1port.tf1.graph.index import ADD
 
 _WRITE = "TensorArrayWriteV3"
 
 
 class Variable(NamedTuple):
-    """A loop variable: the tensors of its initial value, in the body, after a step, at the end."""
+    """A loop variable: the tensors of its initial value, in the loop's condition, in its body,
+    after a step, and at the end.
+    """
 
     initial: str
+    tested: str
     body: str
     new: str
     final: str
@@ -26,11 +28,14 @@ class Variable(NamedTuple):
 class Frame(NamedTuple):
     """A loop of a graph.
 
+    enters: the attribute frame_name of its Enter nodes. condition: the tensor that ends it.
     counters: loop variables that count the steps. arrays: by the flow tensor in the body the loop
     variable of a TensorArray and the tensor that a step writes to it. states: all other variables.
     """
 
     name: str
+    enters: bytes
+    condition: str
     counters: list[Variable]
     arrays: dict[str, tuple[Variable, str]]
     states: list[Variable]
@@ -54,18 +59,31 @@ def find_frame(graph, exit_) -> Frame:
         for variable in variables
         if variable not in counters and variable.body not in arrays
     ]
-    _check_end(graph, graph.inputs(condition)[0], counters, name)
-    return Frame(name, counters, arrays, states)
+    return Frame(
+        name,
+        _enter(graph, graph.node(variables[0].tested)).attr["frame_name"].s,
+        graph.inputs(condition)[0],
+        counters,
+        arrays,
+        states,
+    )
 
 
 def _variable(graph, switch) -> Variable:
     merge = graph.node(graph.inputs(switch)[0])
-    first, second = (graph.node(name) for name in graph.inputs(merge)[:2])
-    enter, back = (first, second) if first.op.endswith("Enter") else (second, first)
+    enter = _enter(graph, merge)
+    (back,) = (name for name in graph.inputs(merge)[:2] if graph.node(name) is not enter)
     exits = [node for node in graph.consumers(f"{switch.name}:0") if node.op.endswith("Exit")]
     final = f"{exits[0].name}:0" if exits else ""
     initial = graph.inputs(enter)[0]
-    return Variable(graph.origin(initial), f"{switch.name}:1", graph.inputs(back)[0], final)
+    body, tested = f"{switch.name}:1", f"{merge.name}:0"
+    return Variable(graph.origin(initial), tested, body, graph.inputs(graph.node(back))[0], final)
+
+
+def _enter(graph, merge):
+    """The Enter node of a loop variable's Merge."""
+    nodes = [graph.node(name) for name in graph.inputs(merge)[:2]]
+    return next(node for node in nodes if node.op.endswith("Enter"))
 
 
 def _is_counter(graph, variable: Variable) -> bool:
@@ -88,16 +106,3 @@ def _written_tensor(graph, variable: Variable, counters: list[Variable]) -> str 
     if graph.origin(flow) != variable.body or graph.origin(index) not in steps:
         return None
     return graph.origin(tensor)
-
-
-def _check_end(graph, condition: str, counters: list[Variable], name: str) -> None:
-    """Refuses a loop that does not end after a number of steps that is known before it."""
-    merges = {graph.inputs(graph.node(counter.body))[0] for counter in counters}
-    queue = [condition]
-    while queue:
-        node = graph.node(graph.origin(queue.pop()))
-        if node is not None and node.op == "LogicalAnd":
-            queue += graph.inputs(node)
-        elif node is None or node.op != "Less" or graph.inputs(node)[0] not in merges:
-            cause = "nothing" if node is None else f"{node.name} ({node.op})"
-            raise UserError(f"the loop {name} ends when {cause} says so, not after its steps")

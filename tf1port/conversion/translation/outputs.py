@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Iterable
 
+from tf1port.conversion.translation.arrays import SCATTER
 from tf1port.conversion.translation.recurrences import RunOutput
 from tf1port.errors import UserError
 from tf1port.tf1.graph.dependencies import PLACEHOLDERS, behind, is_fed
@@ -25,8 +26,10 @@ _ASIDE |= {
     "PrintV2",
     "Print",
     "IsVariableInitialized",
+    "VarIsInitializedOp",
 }
 _ASIDE |= {"Assign", "AssignAdd", "AssignSub", "AssignVariableOp", "AssignAddVariableOp"}
+_PATTERNS = {"ZerosLike", "OnesLike"}  # they take nothing of a tensor but its sizes
 _UPDATE = re.compile("(Resource)?(Sparse)?Apply|TensorArray|(Resource)?Scatter|Stack|Enter$")
 _FLOW = {"Switch", "Merge", "NextIteration", "Exit"}
 _ASIDE |= {"AssignSubVariableOp", "LoopCond", *_FLOW}
@@ -40,7 +43,7 @@ def find_outputs(graph: Graph, run_outputs: dict[str, RunOutput]) -> list[str]:
     """
     dependent = _depending_on_variables(graph)
     losses = [node for node in graph.nodes.values() if _variable_inputs(graph, node, dependent)]
-    losses = [node for node in losses if is_loss(graph, node, dependent)]
+    losses = [n for n in losses if not _is_looped(n.name) and is_loss(graph, n, dependent)]
     downstream = _ahead(graph, [t for node in losses for t in graph.outputs(node)])
     names: dict[str, None] = {}
     for node in losses:
@@ -105,13 +108,27 @@ def _beside(
     outputs_moved = {_node(_source(graph, name, dependent)) for name in outputs} | {
         _node(n) for n in run_outputs
     }
+    outputs_moved |= {_node(_before_moving(graph, name)) for name in outputs}
     tensors = []
     for name in sorted(free):
         node = graph.nodes[name]
         users = {user.name for tensor in graph.outputs(node) for user in graph.consumers(tensor)}
-        if not users & free and _node(_before_moving(graph, f"{name}:0")) not in outputs_moved:
+        is_moved = _node(_before_moving(graph, f"{name}:0")) in outputs_moved
+        if not (users & free or is_moved or _is_pattern(graph, node)):
             tensors.append(f"{name}:0")
     return tensors
+
+
+def _is_pattern(graph: Graph, node) -> bool:
+    """Whether a node is there for its sizes alone: one step of a sequence that a loop reads.
+
+    A helper of seq2seq makes zeros of that size; where it is known it makes them without the step.
+    """
+    users = {user.op for tensor in graph.outputs(node) for user in graph.consumers(tensor)}
+    if node.op != "StridedSlice" or users - _PATTERNS:
+        return False
+    sequence = graph.inputs(node)[0]
+    return any(user.op == SCATTER for user in graph.consumers(sequence))
 
 
 def _following(graph: Graph, names: Iterable[str]) -> set[str]:
@@ -152,9 +169,9 @@ def _before_moving(graph: Graph, tensor: str) -> str:
     return tensor
 
 
-def _is_looped(name: str) -> bool:
+def _is_looped(name: str, scopes: tuple[str, ...] = ("while", "TensorArray")) -> bool:
     """Whether a node belongs to a loop or to its TensorArrays, by its name."""
-    return any(scope.startswith(("while", "TensorArray")) for scope in name.split("/"))
+    return any(scope.startswith(scopes) for scope in name.split("/"))
 
 
 def left_out(graph: Graph, computed: set[str]) -> list[str]:
@@ -176,6 +193,8 @@ def left_out(graph: Graph, computed: set[str]) -> list[str]:
             visited.add(node.name)
             if node.op in _SAME | _MOVING | _FLOW:
                 queue.extend(graph.outputs(node))
+            elif _is_pattern(graph, node):
+                continue
             elif node.op not in _ASIDE and not is_loss(graph, node, dependent):
                 consumers.append(node.name)
     return sorted(name for name in consumers if not _is_looped(name))
@@ -249,6 +268,7 @@ def _last(graph: Graph, dependent: set[str]) -> list[str]:
     """The tensors that depend on variables and have no consumers."""
     of_optimizer = _gradient_nodes(graph)
     results = [name for name in dependent if name not in of_optimizer and _is_result(graph, name)]
+    results = [name for name in results if not _is_looped(name, ("while",))]
     return sorted(f"{name}:0" for name in results if graph.variable(f"{name}:0") is None)
 
 

@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
-from tf1port.conversion.translation import loops, recurrent_layers, rules
+from tf1port.conversion.translation import arrays, branches, loops, recurrent_layers, rules
 from tf1port.conversion.translation.constants import constants, rounded
 from tf1port.conversion.translation.recurrences import RunOutput
 from tf1port.errors import UserError
 from tf1port.keras_model.op_table import OPS
-from tf1port.keras_model.program import Constant, Input, Layer, Loop, Op, Size, Value, Weight
+from tf1port.keras_model.program import Constant, Input, Layer, Op, Size, Value, Weight
 from tf1port.tf1.graph.dependencies import is_fed
 from tf1port.tf1.graph.index import PASSING, Graph
 from tf1port.tf1.graph.op_defs import output_type
 
 _SAME = PASSING - {"StopGradient", "PreventGradient"}
 _LARGEST = 64  # numbers of a constant that is written out
+_OF_RESOURCES = {"ResourceGather": "GatherV2"}  # the same op, of a variable
 _FLOATS = {"float16", "float32", "float64", "bfloat16"}
 
 
@@ -57,7 +58,8 @@ class Reader:
         self.uses: Counter[str] = Counter()
         self.runs: dict[int, dict[str, Value]] = {}
         self.masks: dict[tuple[int, Size], Value] = {}
-        self.loops: dict[str, Loop] = {}
+        self.loops: dict[str, dict[str, Value]] = {}  # by the loop variable's tensor at the end
+        self.branching = branches.Branching(graph)
         self.depth = 0  # of the loop that is being read
         self._values: dict[str, Value] = {}
         self._constants: dict[str, np.ndarray] = {}
@@ -163,8 +165,14 @@ class Reader:
         run_output = self._run_output(tensor)
         if node.op in loops.RESULTS and run_output is None:
             return []  # the loop reads its inputs by itself
-        names = run_output.recurrence.inputs if run_output else self.graph.inputs(node)
-        return [self._origin(name) for name in names]
+        return [self._origin(name) for name in self._names_of_inputs(node, run_output)]
+
+    def _names_of_inputs(self, node, run_output: RunOutput | None) -> list[str]:
+        if run_output is not None:
+            return run_output.recurrence.inputs
+        if node.op in branches.SWITCHES | branches.MERGES:
+            return branches.inputs(self, node)
+        return arrays.inputs(self.graph, node) or self.graph.inputs(node)
 
     def _run_output(self, tensor: str) -> RunOutput | None:
         """The output of a known cell's run that a tensor is; within a loop no cell runs itself."""
@@ -182,6 +190,10 @@ class Reader:
             self._values[tensor] = self._input(tensor, node)
         elif node.op in loops.RESULTS:
             self._values[tensor] = loops.value(self, node, tensor)
+        elif node.op in branches.SWITCHES | branches.MERGES:
+            self._values[tensor] = branches.value(self, node, tensor)
+        elif node.op == arrays.READ:
+            self._values[tensor] = arrays.value(self, node)
         elif (variable := self.graph.variable(tensor)) is not None:
             self._values[tensor] = self._weight(tensor, variable)
         else:
@@ -225,12 +237,13 @@ class Reader:
 
     def plain(self, node, inputs: list[Value]) -> list[Value]:
         """The outputs of an op that the table translates."""
-        if node.op not in OPS:
+        kind = _OF_RESOURCES.get(node.op, node.op)
+        if kind not in OPS:
             raise UserError(f"{node.name} ({node.op}) has no counterpart in Keras")
         count = _count_of_outputs(node)
         dtypes = tuple(_name(output_type(node, port)) for port in range(count))
         shapes = tuple(self.shape(f"{node.name}:{port}") for port in range(count))
-        op = Op(node.op, attributes(node), tuple(inputs), dtypes, shapes, node.name)
+        op = Op(kind, attributes(node), tuple(inputs), dtypes, shapes, node.name)
         return [
             Value(op, dtype, shape, port, dims=rules.dims(node.op, inputs, shape))
             for port, (dtype, shape) in enumerate(zip(dtypes, shapes, strict=True))

@@ -43,6 +43,18 @@ def test_a_message_is_found_whatever_stands_in_its_gap():
     assert not finding.quotes("Key … not found in checkpoint", "Key a/b was found in checkpoint")
 
 
+@pytest.mark.parametrize(
+    ("text", "id_"),
+    [
+        ("the outputs of my keras lstm model with staircase", "P74"),
+        ("model layer lstm keras loss blank", "P90"),
+        ("keras lstm outputs a model of TF1 amsgrad", "P70"),
+    ],
+)
+def test_a_rare_word_counts_more_than_common_ones(text, id_):
+    assert tf1port.explain(text).matches[0].id == id_
+
+
 def test_a_message_counts_above_all_words():
     text = f"{entries()['P58'].words}: Key a/b not found in checkpoint"
     assert [entry.id for entry in tf1port.explain(text).matches[:2]] == ["P110", "P58"]

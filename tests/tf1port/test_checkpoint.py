@@ -102,6 +102,18 @@ def test_a_folder_stands_for_its_newest(prefix, tmp_path, named):
     assert open_checkpoint(tmp_path).prefix == prefix
 
 
+@pytest.mark.parametrize("path", ["named", "named/", "named/.index"])
+def test_a_prefix_may_end_in_a_slash(tmp_path, path):
+    """As of Saver.save(session, "named/"), whose files have an ending and no name."""
+    cases.save(tmp_path / "model", {"v": np.arange(3.0)})
+    (tmp_path / "named").mkdir()
+    for ending in (".index", ".data-00000-of-00001"):
+        (tmp_path / f"model{ending}").rename(tmp_path / "named" / ending)
+    opened = open_checkpoint(str(tmp_path / path) + "/" * path.endswith("/"))
+    assert opened.prefix == str(tmp_path / "named") + "/"
+    assert opened.read("v").tolist() == [0, 1, 2]
+
+
 def test_shards_of_both_formats_are_read(tmp_path, version):
     config = tf1.ConfigProto(device_count={"CPU": 2})
     with tf.Graph().as_default(), tf1.Session(config=config) as session:

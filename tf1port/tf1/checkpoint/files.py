@@ -53,6 +53,8 @@ def _newest(folder):
     state = os.path.join(folder, "checkpoint")
     if os.path.isfile(os.path.join(folder, SAVED_MODEL)):
         return os.path.join(folder, "variables", "variables")
+    if _exists(os.path.join(folder, "")) and _prefixes(folder) == [""]:
+        return os.path.join(folder, "")  # a prefix that ends in "/", so that its files have no name
     if not os.path.isfile(state):
         prefixes = ", ".join(_prefixes(folder))
         if not prefixes:

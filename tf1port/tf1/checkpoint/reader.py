@@ -69,7 +69,7 @@ class Checkpoint:
         self._files = files
         self.substitutes: dict[str, str] = {}
         self._sound: set[str] = set()  # names of variables that were read
-        self._reader = self._guarded(lambda: tf.train.load_checkpoint(files))
+        self._reader = self._guarded(lambda: tf.compat.v1.train.NewCheckpointReader(files))
         shapes = {
             name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()
         }

@@ -110,6 +110,7 @@ def _share(entry: Entry, query: set[str]) -> float:
     return sum(_rarity(word) for word in query if word in _counts()[entry.id]) / (all_ or 1.0)
 
 
+@cache
 def _rarity(word: str) -> float:
     """The weight of a word: of one that no entry has, as of one that a single entry has."""
     with_it = max(sum(word in counts for counts in _counts().values()), 1)

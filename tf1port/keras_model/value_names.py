@@ -26,7 +26,7 @@ _DEFAULTS = {
 }
 _GENERIC_SCOPE = re.compile(
     r"(multi_rnn_cell|rnn|while|cell|(basic_)?(rnn|lstm|gru)(_block)?_cell|bidirectional_rnn|fw|bw"
-    r"|dynamic_rnn|bidirectional|map|scan|\w*zero_?state|cond|model|gradients)(_?\d+)?$"
+    r"|dynamic_rnn|bidirectional|map|scan|\w*zero_?state|cond|model|gradients|conv[123]_?d|\w*pooling[123]_?d)(_?\d+)?$"
 )
 # The value is what its operand is, in another form or after an activation.
 _SAME = {
@@ -38,6 +38,7 @@ _PREFIXES = {
     "Transpose": "transposed",
     "ReverseV2": "reversed",
     "ReverseSequence": "reversed",
+    **dict.fromkeys(("MaxPool", "AvgPool", "MaxPoolV2"), "pooled"),
     "Tile": "tiled",
     "BroadcastTo": "tiled",
     "Pad": "padded",
@@ -76,7 +77,7 @@ def of_use(use: Use, port: int = 0) -> str:
         ids = use.positional[0].producer
         return f"embedded_{naming.of_node(ids.scope)}" if isinstance(ids, Input) else name
     if not use.layer.cells:
-        return name
+        return name.removesuffix("_layer")  # which only a layer needs, see naming.layer_names
     options = use.layer.spec.recurrent_options
     if port and options.get("return_state"):
         return of_state(use, port)

@@ -15,6 +15,9 @@ from tf1port.conversion.translation.sizes import sizes_of
 from tf1port.keras_model.program import Use, Value
 from tf1port.tf1.graph.equations import ACTIVATIONS
 
+# The option of a layer that may have a bias and an activation, with the number of its outputs.
+_WIDTHS = {"Dense": "units", "Conv1D": "filters", "Conv2D": "filters"}
+
 
 def _embedding(reader, node, inputs):
     axis = reader.constant(inputs[2]) if len(inputs) > 2 else np.array(0)
@@ -56,12 +59,23 @@ def _dense(reader, rows: Value, variables, activation, node) -> Value:
     return output if source is rows else reshaped(reader, output, (-1, units), node)
 
 
-def _as_dense(reader, value: Value, tensor: str) -> Use | None:
-    """The dense layer whose output a value is, if the value has no other consumer."""
+def _extended(reader, value: Value, use: Use, variables, activation, node) -> Value:
+    """The output of a layer with a bias or an activation more than the one that a value is of."""
+    if use.layer.kind == "Dense":
+        return _dense(reader, _rows(value, use), variables, activation, node)
+    options = {**use.layer.options, "activation": activation, "use_bias": "bias" in variables}
+    layer = reader.layer(use.layer.kind, options, variables, scope=node.name)
+    return Value(
+        Use(layer, use.positional, scope=node.name), value.dtype, value.shape, dims=value.dims
+    )
+
+
+def _as_layer(reader, value: Value, tensor: str) -> Use | None:
+    """The layer whose output a value is, if it may be extended: the value has no other consumer."""
     if reader.uses[reader.graph.origin(tensor)] != 1:
         return None
     producer = (value.rows_of or value).producer
-    if not isinstance(producer, Use) or producer.layer.kind != "Dense":
+    if not isinstance(producer, Use) or producer.layer.kind not in _WIDTHS:
         return None
     return producer if producer.layer.options["activation"] is None else None
 
@@ -79,21 +93,21 @@ def _rows(value: Value, use: Use) -> Value:
 def _biased(reader, node, inputs):
     names = reader.graph.inputs(node)
     for value, bias, tensor in ((*inputs, names[0]), (*inputs[::-1], names[1])):
-        use, variable = _as_dense(reader, value, tensor), reader.variable(bias)
+        use, variable = _as_layer(reader, value, tensor), reader.variable(bias)
         if use is None or variable is None or use.layer.options["use_bias"]:
             continue
-        if bias.shape == (use.layer.options["units"],):
+        if bias.shape == (use.layer.options[_WIDTHS[use.layer.kind]],):
             variables = {**use.layer.variables, "bias": variable}
-            return [_dense(reader, _rows(value, use), variables, None, node)]
+            return [_extended(reader, value, use, variables, None, node)]
     return None
 
 
 def _activation(reader, node, inputs):
-    use = _as_dense(reader, inputs[0], reader.graph.inputs(node)[0])
+    use = _as_layer(reader, inputs[0], reader.graph.inputs(node)[0])
     if use is None or node.op == "LeakyRelu":
         return None
-    rows = _rows(inputs[0], use)
-    return [_dense(reader, rows, use.layer.variables, ACTIVATIONS[node.op], node)]
+    activation = ACTIVATIONS[node.op]
+    return [_extended(reader, inputs[0], use, use.layer.variables, activation, node)]
 
 
 RULES: dict[str, Callable[..., list[Value] | None]] = {

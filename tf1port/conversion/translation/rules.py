@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tf1port.conversion.translation import axis_rules, layer_rules, size_rules
+from tf1port.conversion.translation import axis_rules, convolution_rules, layer_rules, size_rules
 from tf1port.keras_model.program import Size, Value
 from tf1port.tf1.graph.equations import ACTIVATIONS
 
+RULES = (size_rules.RULES, layer_rules.RULES, convolution_rules.RULES, axis_rules.RULES)
 SIZES = {"Shape", "ShapeN", "Size", "Rank"}
 _ELEMENTWISE = {
     *ACTIVATIONS,
@@ -22,7 +23,7 @@ _ELEMENTWISE = {
 
 def apply(reader, node, inputs: list[Value]) -> list[Value] | None:
     """The outputs of a node by the first rule that applies; None: none does."""
-    for rules in (size_rules.RULES, layer_rules.RULES, axis_rules.RULES):
+    for rules in RULES:
         outputs = rules[node.op](reader, node, inputs) if node.op in rules else None
         if outputs is not None:
             return outputs

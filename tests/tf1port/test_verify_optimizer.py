@@ -517,7 +517,8 @@ def one_for_the_head(loss, variables):
 LEFT_OUT = {
     by_hand: "is not a known one",
     proximal: "ApplyProximalGradientDescent) is not a known one",
-    one_for_the_head: "it is several: Adam, GradientDescent",
+    one_for_the_head: "it is several: Adam of rnn/basic_lstm_cell/bias and 1 more, "
+    "GradientDescent of dense/bias and 1 more",
     decayed: "is changed by",
     clipped_weights: "is changed by",
     of_the_head_alone: "it leaves rnn/basic_lstm_cell/bias as it is",

@@ -138,8 +138,17 @@ def unsupported_reason(graph, learning):
         reason = _unsupported_training(graph, name, applied.get(name, {}), name in trained)
         if reason:
             return reason
-    kinds = {op for name in learning for ops in applied.get(name, {}).values() for op in ops}
-    return f"it is several: {', '.join(sorted(kinds))}" if len(kinds) > 1 else None
+    by_kind: dict[str, list[str]] = {}
+    for name in sorted(learning):
+        for op in {op for ops in applied.get(name, {}).values() for op in ops}:
+            by_kind.setdefault(op, []).append(name)
+    named = [f"{kind} of {_and_more(names)}" for kind, names in sorted(by_kind.items())]
+    return f"it is several: {', '.join(named)}" if len(named) > 1 else None
+
+
+def _and_more(names):
+    """The first of some names, and the number of the others."""
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
 
 
 def _applied_ops(graph):

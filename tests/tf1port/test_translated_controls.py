@@ -62,12 +62,11 @@ def half(config):
     replaced(config["config"]["layers"], 0.5, 0.25)
 
 
-def forwards(config):
-    """The layer that reads from the end."""
-    (one,) = [
-        one for one in config["config"]["layers"] if one["config"].get("go_backwards") is True
-    ]
-    one["config"]["go_backwards"] = False
+def directions(config):
+    """The layer that reads from the start and from the end: the other way round."""
+    both = layer(config, "bidirectional_lstm")["config"]
+    for direction, backwards in (("layer", True), ("backward_layer", False)):
+        both[direction]["config"]["go_backwards"] = backwards
 
 
 def activation(config):
@@ -85,7 +84,7 @@ def dense_gradients(config):
     config["compile_config"]["optimizer"]["config"]["global_clipnorm"] = None
 
 
-CHANGES = {half: "between", activation: "between", epsilon: "between", forwards: "tagger"}
+CHANGES = {half: "between", activation: "between", epsilon: "between", directions: "tagger"}
 CHANGES |= {dense_gradients: "tagger"}
 
 

@@ -141,6 +141,8 @@ class Body:
             role = self.roles.get((id(producer), port), "")
             weighting = self._is_weighting(producer)
             return of_op(producer, self.base, layer=self.layer, role=role, is_weighting=weighting)
+        if isinstance(producer, Choice):
+            return "chosen"
         if isinstance(producer, Loop) and producer.spec is not None:
             name = producer.spec.name.rstrip("_")
             return f"{name}_{'state' if port < len(producer.initial) else 'outputs'}"

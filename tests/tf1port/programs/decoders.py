@@ -76,7 +76,7 @@ class Greedy:
 
 
 def dynamic_decode(cell, helper, state, *, impute_finished, maximum_iterations=None):
-    """The logits [B, steps, V], as dynamic_decode computes them."""
+    """The logits [B, steps, V] and the final state, as dynamic_decode computes them."""
     finished, read = helper.first()
     if maximum_iterations is not None:
         finished = tf1.logical_or(finished, maximum_iterations <= 0)
@@ -101,13 +101,13 @@ def dynamic_decode(cell, helper, state, *, impute_finished, maximum_iterations=N
             new = nest.map_structure(lambda *pair: kept(*pair, finished), state, new)
         return time + 1, written.write(time, logits), new, following, over, counts
 
-    _, written, *_ = tf1.while_loop(
+    _, written, state, *_ = tf1.while_loop(
         lambda *variables: tf1.logical_not(tf1.reduce_all(variables[4])),
         body,
         (0, written, state, read, finished, counts),
         maximum_iterations=maximum_iterations,
     )
-    return tf1.transpose(written.stack(), [1, 0, 2])
+    return tf1.transpose(written.stack(), [1, 0, 2]), state
 
 
 def translator(*, impute_finished, greedy=False):
@@ -129,14 +129,16 @@ def translator(*, impute_finished, greedy=False):
     else:
         helper = Teacher(tf1.nn.embedding_lookup(table, target), target_count)
     with tf1.variable_scope("decoder"):
-        logits = dynamic_decode(
+        logits, (last, *_) = dynamic_decode(
             AttentionWrapper(memory, count),
             helper,
             (state, tf1.zeros([rows, U]), tf1.zeros([], tf1.int32)),
             impute_finished=impute_finished,
             maximum_iterations=4 if greedy else None,
         )
-    return dict(fed), None if greedy else squares(logits)
+    if greedy:
+        return dict(fed), None
+    return dict(fed), squares(logits) + squares(tf1.layers.dense(last, 2, name="score"))
 
 
 @program("encoder and decoder", "attention over the encoder (dynamic_decode, teacher forcing)")

@@ -117,8 +117,10 @@ def batch(
 def _role(value: Value, roles: Mapping[str, tuple[str, int]]) -> tuple[str, int]:
     """The kind of an input, as `kinds` has it; a vector of integers is one of lengths."""
     is_vector = len(value.shape or ()) == 1 and "int" in value.dtype
-    tensor = value.producer.tensor  # type: ignore[attr-defined]
-    return roles.get(tensor) or (("lengths", 0) if is_vector else ("numbers", 2))
+    role = roles.get(value.producer.tensor)  # type: ignore[attr-defined]
+    if role is not None and (role[0] != "steps" or not value.shape):
+        return role  # of lengths the longest is a number of steps
+    return ("lengths", 0) if is_vector else ("numbers", 2)
 
 
 def _steps(program: Program, chosen: BatchSizes) -> dict[str, int]:

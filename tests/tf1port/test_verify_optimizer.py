@@ -489,8 +489,9 @@ def clipped_weights(loss, variables):
         return tf1.group(*[tf1.assign(v, tf1.clip_by_value(v, -1, 1)) for v in variables])
 
 
-def of_the_head_alone(loss, variables):
-    return tf1.train.AdamOptimizer(0.01).minimize(loss, var_list=variables[-2:])
+def without_the_cells_bias(loss, variables):
+    trained = [variables[0], *variables[-2:]]
+    return tf1.train.AdamOptimizer(0.01).minimize(loss, var_list=trained)
 
 
 def two_after_each_other(loss, variables):
@@ -521,7 +522,7 @@ LEFT_OUT = {
     "GradientDescent of dense/bias and 1 more",
     decayed: "is changed by",
     clipped_weights: "is changed by",
-    of_the_head_alone: "it leaves rnn/basic_lstm_cell/bias as it is",
+    without_the_cells_bias: "it leaves rnn/basic_lstm_cell/bias as it is",
     two_after_each_other: "is trained by several (Adam, GradientDescent)",
 }
 

@@ -8,9 +8,9 @@ from tf1port.conversion.cells_alone import network_of_cells
 from tf1port.conversion.head_map import check_layers, with_map
 from tf1port.conversion.stack import Conversion
 from tf1port.errors import UserError
-from tf1port.keras_model.blueprint import draw
+from tf1port.keras_model.blueprint import Blueprint, draw
 from tf1port.keras_model.objective import with_objective
-from tf1port.keras_model.optimizer_search import find_optimizer, why_not
+from tf1port.keras_model.optimizer_search import find_optimizer, why_not, with_trained
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.checkpoint.inventory import Inventory
 from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
@@ -173,6 +173,8 @@ def _planned(
     if head_map:
         check_layers(blueprint, head_map)
     optimizer = None
+    if graph is not None:
+        blueprint = _with_trained(graph, blueprint)
     if graph is not None and not checkpoint.substitutes:  # its state is not that of averages
         optimizer = find_optimizer(graph, blueprint.specs, checkpoint, contents)
         reason = why_not(graph, blueprint.specs)
@@ -192,6 +194,13 @@ def _planned(
     blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
     mapped = head_map is not None
     return Conversion(checkpoint, network, graph, blueprint, contents.counters, notes, mapped, ends)
+
+
+def _with_trained(graph: Graph, blueprint: Blueprint) -> Blueprint:
+    """The blueprint whose layers are trained where the graph trains their variables."""
+    parts = (blueprint.before, blueprint.recurrent, blueprint.after)
+    before, recurrent, after = ([with_trained(graph, spec) for spec in part] for part in parts)
+    return dataclasses.replace(blueprint, before=before, recurrent=recurrent, after=after)
 
 
 def _ends(checkpoint: Checkpoint, graph: Graph | None, network: Network) -> Ends | None:

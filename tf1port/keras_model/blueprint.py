@@ -44,6 +44,11 @@ class Spec:
         return str(self.call.arguments["name"])
 
     @property
+    def is_trained(self) -> bool:
+        """Whether training changes its weights."""
+        return bool(self.call.arguments.get("trainable", True))
+
+    @property
     def kind(self) -> str:
         """The class of the layer, without its module."""
         return self.call.function.rpartition(".")[2]

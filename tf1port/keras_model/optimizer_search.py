@@ -1,6 +1,7 @@
 """Reads the optimizer of a TF1 graph, its constants and slots, as an OptimizerSpec."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from tf1port.tf1.graph.index import scalar
 from tf1port.tf1.graph.optimizers import (
     AVERAGES,
     KINDS,
+    are_frozen,
     find_applied,
     slot_names,
     unsupported_reason,
@@ -31,13 +33,28 @@ _WHOLE_TABLES = {"Adam", "Adagrad"}
 
 def why_not(graph, specs):
     """Why the graph's optimizer cannot train a model of some Specs; None: it can, or is none."""
-    learning = {
-        variable
-        for spec in specs
-        for role, variable in spec.sources.items()
-        if role.rpartition("/")[2] not in AVERAGES
-    }
+    learning = {name for spec in specs if spec.is_trained for name in _learning(spec)}
     return unsupported_reason(graph, learning)
+
+
+def with_trained(graph, spec):
+    """A Spec whose layer is not trained where the graph trains other variables, and none of its.
+
+    A normalization stays as it is where the graph updates its statistics: Keras would not.
+    """
+    variables = _learning(spec)
+    if spec.kind == "BatchNormalization":
+        variables = [*spec.sources.values()]
+    if not variables or not are_frozen(graph, variables):
+        return spec
+    call = replace(spec.call, arguments={**spec.call.arguments, "trainable": False})
+    return replace(spec, call=call)
+
+
+def _learning(spec):
+    """The variables of a Spec that a training changes by their gradients."""
+    roles = spec.sources.items()
+    return [name for role, name in roles if role.rpartition("/")[2] not in AVERAGES]
 
 
 def find_optimizer(graph, specs, checkpoint, contents, *, schedules=True):

@@ -15,6 +15,7 @@ from tf1port.errors import UserError
 from tf1port.keras_model import cell_specs, naming
 from tf1port.keras_model.blueprint import Spec, recurrent_spec
 from tf1port.keras_model.expressions import Call
+from tf1port.keras_model.optimizer_search import with_trained
 from tf1port.keras_model.program import Layer, Loop, Op, Program, Use, Value, Weight, in_order
 from tf1port.keras_model.value_names import of_state
 from tf1port.tf1.checkpoint.cell_names import Cell
@@ -59,7 +60,7 @@ def translate(
     dtype = _dtype(values)
     names = naming.layer_names()
     input_tensors = {names.new(naming.of_node(v.producer.scope)): v.producer.tensor for v in inputs}
-    specs = _specs(values, read, dtype, names)
+    specs = _specs(values, graph, read, dtype, names)
     outputs_by_name = _named_outputs(tensors, values)
     program = Program(
         dtype,
@@ -134,7 +135,9 @@ def _dtype(values: Sequence[Value]) -> str:
 # layers
 
 
-def _specs(values: Sequence[Value], read: Read, dtype: str, names: naming.Names) -> list[Spec]:
+def _specs(
+    values: Sequence[Value], graph: Graph, read: Read, dtype: str, names: naming.Names
+) -> list[Spec]:
     """The specs of all layers, each with a name of its own; the layers have them as well."""
     order, specs = in_order(values), []
     ports = _ports(order, values)
@@ -153,19 +156,21 @@ def _specs(values: Sequence[Value], read: Read, dtype: str, names: naming.Names)
             is_softmax = layer.kind == "Dense" and base == "softmax"  # its input, as TF1 programs
             name = names.new("logits" if is_softmax else base)
             if layer.cells:
-                layer.spec = _recurrent(layer, ports[id(layer)], read, dtype, name)
+                spec = _recurrent(layer, ports[id(layer)], read, dtype, name)
             else:
-                layer.spec = _plain(layer, read, dtype, name)
+                spec = _plain(layer, read, dtype, name)
+            layer.spec = with_trained(graph, spec)
             specs.append(layer.spec)
         elif isinstance(producer, Loop):
             name = names.new(naming.of_loop(producer.scope, [*producer.variables.values()]))
-            producer.spec = _loop(producer, read, dtype, name)
+            producer.spec = with_trained(graph, _loop(producer, read, dtype, name))
             specs.append(producer.spec)
         elif isinstance(producer, Weight) and producer.variable not in variables:
             name = names.new(naming.of_layer([producer.variable], "variable"))
             value = read(producer.variable)
             call = Call("program.Variable", {"shape": value.shape, "dtype": dtype, "name": name})
             spec = Spec(call, {"value": value}, {"value": producer.variable})
+            spec = with_trained(graph, spec)
             variables[producer.variable] = spec
             specs.append(spec)
     return specs

@@ -151,6 +151,12 @@ def _and_more(names):
     return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
 
 
+def are_frozen(graph, variables):
+    """Whether a graph trains by optimizers, and none of these variables."""
+    trains = any(_ANY_APPLY.match(node.op) for node in graph.nodes.values())
+    return trains and not any(_trainers(graph, name) for name in variables)
+
+
 def _applied_ops(graph):
     """The kinds of the optimizer ops of a graph: {variable: {tensor: list of keys of KINDS}}.
 

@@ -195,7 +195,8 @@ def test_the_command_that_continues_has_all_flags(capsys, side):
     assert command(words, Trainer(stop=("window-7-seed-2", 10)), side)[0] == 130
     last = capsys.readouterr().out.splitlines()[-1]
     words = shlex.split(last)
-    assert words[3:6] == [reporting.interpreter(), "-m", {"legacy": "legacy_tf1", "modern": "modern_tf2"}[side]]
+    package = {"legacy": "legacy_tf1", "modern": "modern_tf2"}[side]
+    assert words[3:6] == [reporting.interpreter(), "-m", package]
     assert words[6:8] == ["study", "window-rnn"]
     assert dict(zip(words[8::2], words[9::2])) == {
         "--batch-size": "100", "--data": "digits", "--learning-rate": "0.5", "--out": "my study",

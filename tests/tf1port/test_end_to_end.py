@@ -181,7 +181,8 @@ def beyond(kind):
 def test_what_may_be_an_output_is_named_as_left_out(untranslated, tmp_path, kind):
     code, target = converted(saved(tmp_path, lambda: beyond(kind), head=False), tmp_path)
     assert code == 0
-    assert [line for line in map_of(target)["left_out"] if line.endswith(", which uses the outputs")]
+    left_out = map_of(target)["left_out"]
+    assert [line for line in left_out if line.endswith(", which uses the outputs")]
 
 
 def normalized_last():
@@ -209,7 +210,8 @@ BESIDE = [normalized_last, normalized_hidden, mean_of_unrolled]
 def test_what_branches_off_before_the_outputs_is_named(untranslated, tmp_path, build):
     code, target = converted(saved(tmp_path, build), tmp_path)
     assert code == 0
-    assert [line for line in map_of(target)["left_out"] if line.endswith(", which uses the outputs")]
+    left_out = map_of(target)["left_out"]
+    assert [line for line in left_out if line.endswith(", which uses the outputs")]
 
 
 def test_a_size_that_the_model_does_not_take_is_said(tmp_path, capsys):

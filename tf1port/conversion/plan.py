@@ -10,6 +10,7 @@ from tf1port.conversion.stack import Conversion
 from tf1port.errors import UserError
 from tf1port.keras_model.blueprint import Blueprint, draw
 from tf1port.keras_model.objective import with_objective
+from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.keras_model.optimizer_search import find_optimizer, why_not, with_trained
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.checkpoint.inventory import Inventory
@@ -172,20 +173,15 @@ def _planned(
         raise UserError(f"{checkpoint.prefix}: {error}") from None
     if head_map:
         check_layers(blueprint, head_map)
+    ends = _ends(checkpoint, graph, network)
     optimizer = None
     if graph is not None:
         blueprint = _with_trained(graph, blueprint)
-    if graph is not None and not checkpoint.substitutes:  # its state is not that of averages
-        optimizer = find_optimizer(graph, blueprint.specs, checkpoint, contents)
-        reason = why_not(graph, blueprint.specs)
-        notes = [*notes, *([f"the optimizer is left out: {reason}"] if reason else [])]
-    ends = _ends(checkpoint, graph, network)
-    if graph is not None and ends is not None and len(ends.outputs) == 1:
-        outputs = {"outputs": ends.outputs[0]}
-        masked = ["outputs"] if blueprint.masked and blueprint.takes == "steps" else []
-        optimizer = with_objective(
-            optimizer, graph, blueprint.specs, outputs, checkpoint, masked=masked
-        )
+        if not checkpoint.substitutes:  # its state is not that of averages
+            optimizer = find_optimizer(graph, blueprint.specs, checkpoint, contents)
+            reason = why_not(graph, blueprint.specs)
+            notes = [*notes, *([f"the optimizer is left out: {reason}"] if reason else [])]
+        optimizer = _with_objective(optimizer, graph, blueprint, ends, checkpoint)
     names = [checkpoint.substitutes.get(name, name) for name in network.variables]
     accounted = {*names, *(optimizer.variables if optimizer else ())}
     raw = sorted(set(network.variables) & set(names)) if checkpoint.substitutes else []
@@ -194,6 +190,21 @@ def _planned(
     blueprint = dataclasses.replace(blueprint, optimizer=optimizer, unused=unused)
     mapped = head_map is not None
     return Conversion(checkpoint, network, graph, blueprint, contents.counters, notes, mapped, ends)
+
+
+def _with_objective(
+    optimizer: OptimizerSpec | None,
+    graph: Graph,
+    blueprint: Blueprint,
+    ends: Ends | None,
+    checkpoint: Checkpoint,
+) -> OptimizerSpec | None:
+    """The optimizer with the loss and the penalties that the graph minimizes, where known."""
+    if ends is None or len(ends.outputs) != 1:
+        return optimizer
+    outputs = {"outputs": ends.outputs[0]}
+    masked = ["outputs"] if blueprint.masked and blueprint.takes == "steps" else []
+    return with_objective(optimizer, graph, blueprint.specs, outputs, checkpoint, masked=masked)
 
 
 def _with_trained(graph: Graph, blueprint: Blueprint) -> Blueprint:

@@ -85,10 +85,7 @@ def find_optimizer(graph, specs, checkpoint, contents, *, schedules=True):
     if iterations is None and name == "Adam":  # the others' updates do not depend on it
         unknown["iterations"] = "are counted by nothing in the checkpoint"
     schedule = rate and schedule_of(rate, iterations, KINDS[name], options, notes, unknown)
-    if any(spec.kind == "Embedding" for spec in specs):
-        options |= _of_rows(name, options, notes, unknown)
-    if any(cell.family == "cudnn_gru" for spec in specs for cell in spec.cells):
-        notes.append(_TWO_BIASES)
+    options |= _of_layers(specs, name, options, notes, unknown)
     return OptimizerSpec(
         KINDS[name].keras,
         options,
@@ -101,6 +98,14 @@ def find_optimizer(graph, specs, checkpoint, contents, *, schedules=True):
         unknown,
         schedule,
     )
+
+
+def _of_layers(specs, name, options, notes, unknown):
+    """The options that the kinds of layers need; what goes on differently is noted."""
+    if any(cell.family == "cudnn_gru" for spec in specs for cell in spec.cells):
+        notes.append(_TWO_BIASES)
+    has_tables = any(spec.kind == "Embedding" and spec.is_trained for spec in specs)
+    return _of_rows(name, options, notes, unknown) if has_tables else {}
 
 
 def _rates(graph, applied):

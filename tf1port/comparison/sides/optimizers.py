@@ -60,5 +60,11 @@ def _layer(entry, program, applied):
     weights = {role: program.checkpoint.read(name) for role, name in sources.items()}
     kind = "Embedding" if "embeddings" in sources else ""
     return SimpleNamespace(
-        name=entry.name, kind=kind, sources=sources, weights=weights, cells=(), mappings=()
+        name=entry.name,
+        kind=kind,
+        is_trained=True,
+        sources=sources,
+        weights=weights,
+        cells=(),
+        mappings=(),
     )

@@ -32,6 +32,7 @@ BOUNDS = {
         "gradients": DOUBLE,
     },
     1e-12: {
+        "known mistake, right port": DOUBLE,
         "outputs": DOUBLE,
         "outputs of lengths": DOUBLE,
         "cell outputs": DOUBLE,
@@ -85,6 +86,7 @@ BOUNDS = {
         "gradients": SINGLE,
     },
     1e-05: {
+        "known mistake, right port": SINGLE,
         "outputs": SINGLE,
         "outputs of lengths": SINGLE,
         "learning rate": SINGLE,
@@ -116,6 +118,7 @@ BOUNDS = {
         "losses of 200 steps": SINGLE,
     },
     0.01: {
+        "known mistake, measured again": SINGLE,
         "test accuracy": SINGLE,
     },
     0.0125: {

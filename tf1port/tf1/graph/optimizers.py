@@ -152,9 +152,13 @@ def _and_more(names):
 
 
 def are_frozen(graph, variables):
-    """Whether a graph trains by optimizers, and none of these variables."""
+    """Whether a graph trains by optimizers, and none of these variables.
+
+    Of a partitioned variable, whose name no node has, that is not said.
+    """
     trains = any(_ANY_APPLY.match(node.op) for node in graph.nodes.values())
-    return trains and not any(_trainers(graph, name) for name in variables)
+    whole = all(name in graph.nodes for name in variables)
+    return trains and whole and not any(_trainers(graph, name) for name in variables)
 
 
 def _applied_ops(graph):

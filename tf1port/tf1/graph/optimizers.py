@@ -152,13 +152,11 @@ def _and_more(names):
 
 
 def are_frozen(graph, variables):
-    """Whether a graph trains by optimizers, and none of these variables.
-
-    Of a partitioned variable, whose name no node has, that is not said.
-    """
-    trains = any(_ANY_APPLY.match(node.op) for node in graph.nodes.values())
-    whole = all(name in graph.nodes for name in variables)
-    return trains and whole and not any(_trainers(graph, name) for name in variables)
+    """Whether a graph trains by optimizers, and none of these variables or their partitions."""
+    updates = [node for node in graph.nodes.values() if _ANY_APPLY.match(node.op)]
+    trained = {graph.variable(graph.inputs(node)[0]) for node in updates}
+    known = trained.isdisjoint(variables) and all(name in graph.nodes for name in variables)
+    return bool(updates) and known and not any(_trainers(graph, name) for name in variables)
 
 
 def _applied_ops(graph):

@@ -11,6 +11,7 @@ import sys
 from tf1port import api
 from tf1port.command_line import as_typed, check, parser, report_folder, reporting
 from tf1port.errors import printable
+from tf1port.results import Checked
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow looks at it when it is imported
 
@@ -54,7 +55,11 @@ def _convert(arguments):
     if arguments.reverse:
         options = {"rest": arguments.rest, "trust": arguments.trust}
         return [api.reverse(arguments.checkpoint, arguments.to, **options)]
-    return [api.convert(arguments.checkpoint, arguments.to, **_reading(arguments))]
+    converted = api.convert(arguments.checkpoint, arguments.to, **_reading(arguments))
+    if not arguments.check:
+        return [converted]
+    verification = api.verify(arguments.checkpoint, arguments.to, **_reading(arguments))
+    return [Checked(converted, verification)]
 
 
 def _verify(arguments):

@@ -27,6 +27,7 @@ EXAMPLES = {
   python -m tf1port inspect model.ckpt-100 --json | jq .cells""",
     "convert": """
   python -m tf1port convert model.ckpt-100 --to model.keras
+  python -m tf1port convert model.ckpt-100 --to model.keras --check
   python -m tf1port convert model.ckpt-100 --to averaged.keras --averages
   python -m tf1port convert no_meta.ckpt --to cells.keras --forget-bias 1.0 --activation tanh
   python -m tf1port convert model.keras --reverse --to back.ckpt --rest model.ckpt-100""",
@@ -116,6 +117,8 @@ def check(arguments):
             raise UserError(f"--{name.replace('_', '-')} is {value:g}: give a number above 0")
     if getattr(arguments, "reverse", False) and arguments.map is not None:
         raise UserError("leave --map out of --reverse: the .json beside the model knows it")
+    if getattr(arguments, "reverse", False) and arguments.check:
+        raise UserError("--check compares a converted model with its graph: leave out --reverse")
 
 
 def report_folder(arguments):
@@ -311,6 +314,9 @@ def _add_checkpoint_flags(inspect, convert, verify):
     )
     convert.add_argument(
         "--reverse", action="store_true", help="the way back: CKPT is FILE.keras, --to a prefix"
+    )
+    convert.add_argument(
+        "--check", action="store_true", help="verify at once: prints that too, and ends as it does"
     )
     convert.add_argument(
         "--rest", metavar="CKPT", help="with --reverse: copy what else this checkpoint holds"

@@ -98,6 +98,30 @@ class Converted:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """A conversion that was verified at once.
+
+    Attributes:
+        converted: what was written. verification: the graph against it.
+    """
+
+    converted: Converted
+    verification: "Verification"
+
+    @property
+    def outcome(self) -> "Outcome":
+        """The outcome of the verification."""
+        return self.verification.outcome
+
+    def to_json(self) -> dict[str, Any]:
+        """The map as of Converted, with `verification` beside its keys."""
+        return {**self.converted.to_json(), "verification": self.verification.to_json()}
+
+    def __str__(self) -> str:
+        return f"{self.converted}\n\n{self.verification}"
+
+
+@dataclass(frozen=True)
 class Reversed:
     """A converted model that was written back as a TF1 checkpoint.
 

@@ -53,5 +53,6 @@ def test_a_closed_standard_error_is_left_alone():
     assert done.stdout.split() == [b"1"]
 
 
+@pytest.mark.slow
 def test_the_start_of_the_legacy_side_leaves_no_line():
     assert start_of("legacy_tf1") == (0, b"", b"")

@@ -23,9 +23,9 @@ def test_what_is_no_symptom_finds_nothing(text):
     assert tf1port.explain(text).matches == []
 
 
-@pytest.mark.parametrize("id_", entries())
-def test_its_own_name_finds_it(id_):
-    assert tf1port.explain(entries()[id_].pitfall.name).matches[0].id == id_
+def test_its_own_name_finds_it():
+    for id_, entry in entries().items():
+        assert tf1port.explain(entry.pitfall.name).matches[0].id == id_
 
 
 ERRORS = [entry for entry in entries().values() if entry.effect and entry.effect.error]

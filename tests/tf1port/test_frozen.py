@@ -47,7 +47,11 @@ def bias_alone():
     return {x: array}, square(tf1.layers.dense(outputs[:, -1], 2))
 
 
-@pytest.mark.parametrize(("build", "count"), [(table, 1), (encoder, 2)], ids=["table", "encoder"])
+@pytest.mark.parametrize(
+    ("build", "count"),
+    [(table, 1), pytest.param(encoder, 2, marks=pytest.mark.slow)],
+    ids=["table", "encoder"],
+)
 def test_what_the_graph_does_not_train_the_model_does_not(build, count, tmp_path, capsys):
     with running(build, tmp_path) as run:
         target = converted(run.prefix)

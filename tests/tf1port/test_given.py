@@ -76,6 +76,7 @@ def test_verify_feeds_the_values_of_a_user(programs, capsys):
     assert "temperature: always 2.5, as given" in found["notes"]
 
 
+@pytest.mark.slow
 def test_compare_feeds_what_a_user_gives(programs, data, tmp_path, capsys):
     (tmp_path / "map.toml").write_text(MAP + 'logits = "logits"\n')
     model().save(tmp_path / "port.keras")

@@ -101,6 +101,7 @@ def test_zeros_hide_nothing(name, dtype, tmp_path):
     assert first["passed"] or "no bias" in name
 
 
+@pytest.mark.slow
 def test_a_residual_branch_whose_scale_is_0_is_found(tmp_path):
     found = proved(
         tmp_path, *WRONG["a residual branch whose scale is 0"], only=("outputs", "float64")

@@ -81,7 +81,9 @@ def failed(report):
     return [entry["quantity"] for entry in entries if not entry["passed"]]
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n != "GRU")) for n in PROGRAMS]
+)
 def test_a_drafted_map_and_a_loaded_model_pass_the_first_checks(name, files):
     own = files(name)
     assert own.draft.left_in_model == own.draft.left_in_checkpoint == []

@@ -207,6 +207,7 @@ def test_a_loss_that_computes_something_else_is_none(tmp_path, monkeypatch):
         assert "loss" not in map_of(converted(run.prefix))["optimizer"]
 
 
+@pytest.mark.slow
 def test_another_loss_in_the_file_is_seen(tmp_path, capsys):
     with running(squares, tmp_path) as run:
         target = converted(run.prefix)

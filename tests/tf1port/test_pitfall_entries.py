@@ -18,11 +18,14 @@ from tf1port.pitfalls.entry import EFFECTS, entries
 AGAIN = tolerance("known mistake, measured again", "float32").bound
 QUICK = ["P6", "P32", "P36", "P43", "P54", "P58", "P89", "P113"]
 SLOW = sorted(set(entries()) - set(QUICK), key=lambda id_: int(id_[1:]))
-ENTRIES = pytest.mark.parametrize("entry", entries().values(), ids=lambda entry: entry.id)
 
 
-@ENTRIES
-def test_an_entry_has_all_its_parts(entry):
+def test_an_entry_has_all_its_parts():
+    for entry in entries().values():
+        check_parts(entry)
+
+
+def check_parts(entry):
     for text in (entry.symptom, entry.words, entry.quantity, entry.tf1, entry.wrong, entry.right):
         assert text.strip()
     assert entry.symptom.endswith((".", ")"))
@@ -43,13 +46,17 @@ def is_read(node):
     return isinstance(node.ctx, ast.Load)
 
 
-@ENTRIES
-def test_its_page_fits_the_terminal(entry):
-    assert max(map(len, terminal.lines(entry))) <= 80
+def test_a_page_fits_the_terminal():
+    for entry in entries().values():
+        assert max(map(len, terminal.lines(entry))) <= 80, entry.id
 
 
-@ENTRIES
-def test_what_was_measured_is_a_mistake_and_its_remedy(entry):
+def test_what_was_measured_is_a_mistake_and_its_remedy():
+    for entry in entries().values():
+        check_effect(entry)
+
+
+def check_effect(entry):
     effect = entry.effect
     assert effect.right is None or effect.right <= bound(entry, effect)
     if effect.error:

@@ -169,7 +169,10 @@ def steps_of(prefix, file, capsys):
 
 @pytest.mark.parametrize(
     ("optimizer", "kind"),
-    [("Adam, decayed", "ExponentialDecay"), ("SGD, in pieces", "PiecewiseConstantDecay")],
+    [
+        pytest.param("Adam, decayed", "ExponentialDecay", marks=pytest.mark.slow),
+        ("SGD, in pieces", "PiecewiseConstantDecay"),
+    ],
 )
 def test_training_goes_on_by_the_schedule(trained, optimizer, kind, capsys):
     prefix, file = trained(optimizer)
@@ -211,6 +214,7 @@ def test_another_schedule_is_seen(trained, changed, tmp_path, capsys):
     assert failed[0]["place"].startswith(f"learning_rate/{option}: ")
 
 
+@pytest.mark.slow
 def test_a_rate_as_of_no_schedule_stays_and_is_named(trained, capsys):
     prefix, file = trained("Adam, floored")
     optimizer = keras.models.load_model(file).optimizer

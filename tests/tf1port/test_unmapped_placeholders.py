@@ -98,6 +98,7 @@ def test_what_cannot_be_varied_is_not_compared(tmp_path):
     assert "the graph takes no other value of text: name it in [inputs]" in found["verdict"]
 
 
+@pytest.mark.slow
 def test_a_switch_of_dropout_alone_is_left_as_it_is(tmp_path):
     found = proved(tmp_path, "dropout", only=("outputs", "float32"))
     assert found["outcome"] == "equal"

@@ -21,6 +21,7 @@ BLOCK = re.compile(r"(?<!-->\n)^```python\n(.*?)^```$", re.M | re.S)
 COMMANDS = re.compile(r"^```bash\n(.*?)^```$(?:\n\n^```\n(.*?)^```$)?", re.M | re.S)
 ID = re.compile(r"\[(P\d+)\]\(([^)]*)\)")
 SLOW = {"captioner", "char-rnn", "encoder-decoder", "tagger"}  # they run where they are converted
+LONG = {"weights", "ctc", "text-classifier", "serving", "time-series"}  # over a second
 CONVERT = "$ tf1port convert model.ckpt --to model.keras"
 
 WORDS = [
@@ -60,7 +61,8 @@ def run(tmp_path, monkeypatch):
 
 
 def named(pages):
-    return [pytest.param(page, id=page.stem) for page in pages]
+    marks = {True: [pytest.mark.slow], False: []}
+    return [pytest.param(page, id=page.stem, marks=marks[page.stem in LONG]) for page in pages]
 
 
 WITH_CODE = [page for page in PAGES if program(page.read_text(encoding="utf-8")).strip()]

@@ -44,7 +44,7 @@ def test_initial_weights_are_those_of_a_legacy_training(tmp_path):
     digits = datasets.load("digits")
     for small in (DenseConfig(units=4, steps=1), WindowRNNConfig(units=4, steps=1)):
         config = for_dataset(small, digits)
-        run = runs.create_run(tmp_path, "legacy", config=config, dataset="digits")
+        run = runs.create_run(tmp_path / config.model, "legacy", config=config, dataset="digits")
         run.quiet = True
         legacy_training.train(run, digits)
         trained_from = weights.load(run.file("initial_weights.npz"), config)

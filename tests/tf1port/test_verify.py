@@ -322,7 +322,7 @@ def test_gradients_of_another_map_are_seen(trained, monkeypatch, capsys):
     monkeypatch.setattr(layer_weights, "to_tf1", wrong)
     code, failed = verified(capsys, *trained)
     assert code == 1
-    assert failed == ["converted slots", "gradients of a batch"]
+    assert failed == ["gradients of a batch"]  # the slots are compared as Keras has them
 
 
 @pytest.mark.parametrize(

@@ -130,4 +130,7 @@ def tolerance(quantity, dtype):
 
 def plain(quantity):
     """A quantity without what says that it was compared once more."""
-    return quantity.removesuffix(REDRAWN).removesuffix(VARIED)
+    for ending in (REDRAWN, VARIED):
+        if quantity.endswith(ending):
+            quantity = quantity[: -len(ending)]
+    return quantity

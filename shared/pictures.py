@@ -71,7 +71,8 @@ def remarks(image: np.ndarray) -> list[str]:
     if mass.max() - mass.min() < CONTRAST:
         return ["the picture is blank: no digit is to be seen"]
     centre = [np.average(np.arange(SIDE), weights=mass.sum(axis)) for axis in (1, 0)]
-    down, right = (round(one - (SIDE - 1) / 2) for one in centre)
+    # As Python's floats: NumPy 1.18 rounds its own to floats.
+    down, right = (round(float(one) - (SIDE - 1) / 2) for one in centre)
     if max(abs(down), abs(right)) <= OFF_CENTRE:
         return []
     vertical, horizontal = "down" if down > 0 else "up", "right" if right > 0 else "left"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tf1port.cells.families import FAMILIES
 
@@ -51,6 +52,16 @@ def set_weights(layer, arrays):
         raise ValueError(f"{layer.name} has {sorted(variables_by_role)}, not {sorted(arrays)}")
     for role, variable in variables_by_role.items():
         variable.assign(arrays[role])
+
+
+def gradients(layer, by_id):
+    """The gradients of a layer's weights as arrays by role, those that there are.
+
+    by_id: tensors, or tf.IndexedSlices, or None, by the id of the variable.
+    """
+    by_role = {role: by_id.get(id(variable)) for role, variable in variables(layer).items()}
+    present = {role: value for role, value in by_role.items() if value is not None}
+    return {role: np.array(tf.convert_to_tensor(value)) for role, value in present.items()}
 
 
 def slots(model, layer, slot):

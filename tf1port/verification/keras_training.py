@@ -48,18 +48,12 @@ class KerasTraining:
     def gradients(self, graph: GraphTraining, batch) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The gradients by TF1's names, and the loss."""
         variables, gradients, loss = self._backpropagate(graph, batch)
-        by_id = {id(v): g for v, g in zip(variables, gradients, strict=True) if g is not None}
+        by_id = {id(v): g for v, g in zip(variables, gradients, strict=True)}
         result = {}
         for spec in self.conversion.program.specs:
-            variables_by_role = layer_weights.variables(self.model.get_layer(spec.name))
-            by_role = {
-                role: by_id.get(id(variable)) for role, variable in variables_by_role.items()
-            }
-            present = {role: gradient for role, gradient in by_role.items() if gradient is not None}
-            arrays = {
-                role: np.array(tf.convert_to_tensor(gradient)) for role, gradient in present.items()
-            }
-            if arrays.keys() != variables_by_role.keys():
+            layer = self.model.get_layer(spec.name)
+            arrays = layer_weights.gradients(layer, by_id)
+            if arrays.keys() != layer_weights.variables(layer).keys():
                 continue  # a layer that is not trained
             arrays = layer_weights.to_tf1(spec.mappings, arrays, linear=True)
             result.update({name: arrays[role] for role, name in spec.sources.items()})

@@ -133,14 +133,7 @@ class _ModelTraining:
         result = {}
         before = self.blueprint.before if self.ids else []
         for spec in [*before, *self.blueprint.recurrent, *self.blueprint.after]:
-            variables_by_role = layer_weights.variables(self.model.get_layer(spec.name))
-            learning = {
-                role: by_id.get(id(variable)) for role, variable in variables_by_role.items()
-            }
-            present = {role: value for role, value in learning.items() if value is not None}
-            arrays = {
-                role: np.array(tf.convert_to_tensor(gradient)) for role, gradient in present.items()
-            }
+            arrays = layer_weights.gradients(self.model.get_layer(spec.name), by_id)
             if not arrays:
                 continue  # a layer that the file does not train
             arrays = layer_weights.to_tf1(spec.mappings, arrays, linear=True)

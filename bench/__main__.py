@@ -18,12 +18,7 @@ def main(argv=None):
 
 
 def _run(argv):
-    parser = flags.Parser(prog="python -m bench", description=__doc__)
-    parser.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each side (default: 7)")
-    flags.add_data_flags(parser)
-    flags.add_config_flags(parser)
-    arguments = parser.parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     if arguments.rounds < 1:
         raise UserError(f"--rounds is {arguments.rounds}: give a value above 0")
     changes = flags.config_changes(arguments)
@@ -31,6 +26,17 @@ def _run(argv):
     dataset = datasets.load(arguments.data, data_dir=arguments.data_dir)
     _print(flags.new_config(arguments.model, changes, dataset), dataset, arguments.rounds)
     return 0
+
+
+def make_parser():
+    """The parser of the command line."""
+    text = "Measure seconds per training step and per prediction, the two sides in turn."
+    parser = flags.Parser(prog="python -m bench", description=text)
+    parser.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each side (default: 7)")
+    flags.add_data_flags(parser)
+    flags.add_config_flags(parser)
+    return parser
 
 
 def _print(config, dataset, rounds):

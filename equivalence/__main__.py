@@ -33,7 +33,7 @@ def main(argv=None):
 
 
 def _run(argv):
-    arguments = _parser().parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     changes = flags.config_changes(arguments)
     CONFIGS[arguments.model](**changes)  # refuse a wrong flag before anything is loaded
     dataset = datasets.load(arguments.data, data_dir=arguments.data_dir)
@@ -44,7 +44,7 @@ def _run(argv):
         raise UserError(str(error)) from None
 
 
-def _parser():
+def make_parser():
     """The parser of the command line."""
     parser = flags.Parser(
         prog="python -m equivalence",

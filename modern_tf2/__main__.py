@@ -56,11 +56,13 @@ def check(config):
     feedforward.check_layout(config)
 
 
+FUNCTIONS = {"train": train, "evaluate": evaluate, "predict": predict, "export": export}
+FUNCTIONS.update(study=train, time=train, kernel=kernel)
+
+
 def main(argv=None):
     """Runs one command and returns its exit code."""
-    functions = {"train": train, "evaluate": evaluate, "predict": predict, "export": export}
-    functions.update(study=train, time=train, kernel=kernel)
-    return command_line.main("modern", functions, argv, check=check, start=start)
+    return command_line.main("modern", FUNCTIONS, argv, check=check, start=start)
 
 
 if __name__ == "__main__":

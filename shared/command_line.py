@@ -50,12 +50,13 @@ def _started(function, start):
 
 
 def _dispatch(side, functions, argv):
-    arguments = _parser(side, functions).parse_args(argv)
+    arguments = make_parser(side, functions).parse_args(argv)
     command, _, _ = _COMMANDS[arguments.command]
     return command(side, functions[arguments.command], arguments)
 
 
-def _parser(side, functions):
+def make_parser(side, functions):
+    """The parser of a side's command line, with the commands that `functions` names."""
     package = {"legacy": "legacy_tf1", "modern": "modern_tf2"}[side]
     parser = Parser(prog="python -m " + package, description="The %s side." % side)
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)

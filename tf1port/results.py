@@ -272,8 +272,8 @@ class MapDraft:
     Attributes:
         map_file: its path.
         content: what it holds, by section.
-        places: how many layers and cells of the model have weights; matched: the names of those
-            that have an entry.
+        places: how many layers and cells of the model have weights.
+        matched: the names of those that have an entry.
         unsure: what of it may be wrong, a line each.
         left_in_model, left_in_checkpoint: what is in no entry, a line each with its shape.
         command: the one to give next.

@@ -6,9 +6,11 @@ from enum import StrEnum
 class Outcome(StrEnum):
     """The outcome of a comparison; its text stands in reports.
 
-    EQUAL: all that the claim needs was compared, and is equal. DIFFERENT: a check failed.
-    REFUSED: the input is damaged, unknown or unsafe, which raises UserError.
-    NOT_PROVED: nothing differs, but something that the claim needs was not compared.
+    Attributes:
+        EQUAL: all that the claim needs was compared, and is equal.
+        DIFFERENT: a check failed.
+        REFUSED: the input is damaged, unknown or unsafe, which raises UserError.
+        NOT_PROVED: nothing differs, but something that the claim needs was not compared.
     """
 
     EQUAL = "equal"

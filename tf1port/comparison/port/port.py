@@ -35,17 +35,19 @@ _NO_ACCURACIES = "no accuracies of independent trainings: [accuracies] of the ma
 class Port(NamedTuple):
     """Two sides to be compared, and how.
 
-    legacy, modern: functions from a dtype to a Side (tf1port.comparison.sides.protocol) before its
-        first step. exact: such a function of a modern side with TF1's powers of beta (D8), or None.
-    batches: list of (inputs, labels), as both sides accept them, one per training step.
-    dtypes: of "float32" and "float64". With both, the legacy side's own rounding is measured, and
-        a gap of eight times that passes.
-    facts: {name: value} for the report.
-    missing: {dtype: NotOffered}: why a side cannot run in a dtype. Of a dtype that is neither here
-        nor in `dtypes` nothing is claimed.
-    only: names of the checks, and of the dtypes, that are claimed; empty: all.
-    accuracies: final accuracies of independent trainings, two and more by side, "legacy" and
-        "modern", and "margin", within which they are to be equivalent; None: no check 9.
+    Attributes:
+        legacy, modern: functions from a dtype to a Side (tf1port.comparison.sides.protocol) before
+            its first step.
+        exact: such a function of a modern side with TF1's powers of beta (D8), or None.
+        batches: list of (inputs, labels), as both sides accept them, one per training step.
+        dtypes: of "float32" and "float64". With both, the legacy side's own rounding is measured,
+            and a gap of eight times that passes.
+        facts: {name: value} for the report.
+        missing: {dtype: NotOffered}: why a side cannot run in a dtype. Of a dtype that is neither
+            here nor in `dtypes` nothing is claimed.
+        only: names of the checks, and of the dtypes, that are claimed; empty: all.
+        accuracies: final accuracies of independent trainings, two and more by side, "legacy" and
+            "modern", and "margin", within which they are to be equivalent; None: no check 9.
     """
 
     legacy: Callable[[str], Side]

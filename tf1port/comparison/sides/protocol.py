@@ -25,7 +25,8 @@ class State(NamedTuple):
 class NotOffered(Exception):
     """A side cannot compute a quantity; the message has the reason. It counts as not compared.
 
-    needed: whether the claim that the two sides are equal needs the answer.
+    Attributes:
+        needed: whether the claim that the two sides are equal needs the answer.
     """
 
     needed = True

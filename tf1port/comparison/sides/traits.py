@@ -8,9 +8,11 @@ from typing import Any
 class Traits:
     """The `config` of a side.
 
-    optimizer: "adam", whose powers of beta TF1 rounds (D8), or "sgd" for all others. The numbers
-    are the optimizer's, by Keras' names. float32_horizon: steps over which losses are compared in
-    float32.
+    Attributes:
+        model: its name in the report.
+        optimizer: "adam", whose powers of beta TF1 rounds (D8), or "sgd" for all others.
+        learning_rate, beta_1, beta_2, epsilon, options: the optimizer's, by Keras' names.
+        float32_horizon: steps over which losses are compared in float32.
     """
 
     model: str = "port"

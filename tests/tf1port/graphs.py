@@ -88,8 +88,21 @@ def batch(case, number):
 @contextmanager
 def first_control_flow():
     """Loops as TF1 made them: of Enter, Merge and Switch."""
+    with _control_flow(tf1.disable_control_flow_v2):
+        yield
+
+
+@contextmanager
+def second_control_flow():
+    """Loops and conditions as functions, as TensorFlow 2 makes them."""
+    with _control_flow(tf1.enable_control_flow_v2):
+        yield
+
+
+@contextmanager
+def _control_flow(choose):
     enabled = tf1.control_flow_v2_enabled()
-    tf1.disable_control_flow_v2()
+    choose()
     try:
         yield
     finally:

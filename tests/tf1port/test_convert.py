@@ -3,7 +3,6 @@
 import json
 import os
 import runpy
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import keras
@@ -266,36 +265,21 @@ def test_json_is_the_map(copied, tmp_path, capsys):
     )
 
 
-def test_cells_within_functions_are_refused_by_name(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(graphs, "first_control_flow", second_control_flow)
-    saved = graphs.save(Case(run="static_rnn", lengths=True, optimizer=""), tmp_path)
-    refused(capsys, tmp_path, saved.prefix, words="If ")
-    refused(capsys, tmp_path, saved.prefix, words="tf.compat.v1.disable_control_flow_v2()")
-
-
 @pytest.mark.slow
-def test_loops_of_control_flow_v2_are_converted_and_proved(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(graphs, "first_control_flow", second_control_flow)
-    case = Case(lengths=True, optimizer="")
+@pytest.mark.parametrize("run", ["dynamic_rnn", "static_rnn"])
+def test_stacks_of_control_flow_v2_are_converted_and_proved(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(graphs, "first_control_flow", graphs.second_control_flow)
+    case = Case(run=run, lengths=True, optimizer="")
     saved, target = graphs.save(case, tmp_path), str(tmp_path / "model.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0
     model_map = json.loads((tmp_path / "model.json").read_text())
     assert [*model_map["outputs"].values()] == ["logits/BiasAdd:0"]
     runpy.run_path(str(tmp_path / "model.py"))
-    actual = np.array(keras.models.load_model(target)([*graphs.batch(case, 0)]))
+    inputs, lengths = graphs.batch(case, 0)
+    rows = lengths if run == "dynamic_rnn" else np.arange(graphs.T) < lengths[:, None]
+    actual = np.array(keras.models.load_model(target)([inputs, rows]))
     assert np.abs(actual - saved.outputs).max() <= TINY * max(1, np.abs(saved.outputs).max())
     assert main(["verify", saved.prefix, target]) == 0
-
-
-@contextmanager
-def second_control_flow():
-    """Loops and conditions as functions."""
-    enabled = graphs.tf1.control_flow_v2_enabled()
-    graphs.tf1.enable_control_flow_v2()
-    try:
-        yield
-    finally:
-        (graphs.tf1.enable_control_flow_v2 if enabled else graphs.tf1.disable_control_flow_v2)()
 
 
 # Heads that take something else: the cells are converted, and the rest is listed.

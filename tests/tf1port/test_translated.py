@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.tf1port.graphs import first_control_flow, second_control_flow
 from tests.tf1port.programs import (  # noqa: F401  (they enter their programs)
     conditions,
     decoders,
@@ -24,15 +25,19 @@ from tests.tf1port.programs.program import (
 )
 from tf1port.numerics.tolerances import tolerance
 
+FLOWS = {"": first_control_flow, ", control flow v2": second_control_flow}
 FAST = {"encoder_decoder", "own_cell", "dense_between", "adaptive_steps"}
+FAST |= {"fed_steps, control flow v2"}
 PARAMS = [
-    pytest.param(name, marks=[] if name in FAST else pytest.mark.slow, id=name) for name in PROGRAMS
+    pytest.param(name, flow, marks=[] if name + flow in FAST else pytest.mark.slow, id=name + flow)
+    for flow in FLOWS
+    for name in PROGRAMS
 ]
 
 
-@pytest.mark.parametrize("name", PARAMS)
-def test_the_model_computes_what_the_session_does(name, tmp_path):
-    with running(PROGRAMS[name].build, tmp_path) as run:
+@pytest.mark.parametrize(("name", "flow"), PARAMS)
+def test_the_model_computes_what_the_session_does(name, flow, tmp_path):
+    with running(PROGRAMS[name].build, tmp_path, control_flow=FLOWS[flow]) as run:
         target = converted(run.prefix)
         assert map_of(target)["complete"], map_of(target)["left_out"]
         assert gap(run, target, loaded(target)) <= BOUND
@@ -42,9 +47,10 @@ def test_the_model_computes_what_the_session_does(name, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_verify_proves_it(name, tmp_path, capsys):
-    with running(PROGRAMS[name].build, tmp_path) as run:
+def test_verify_proves_it(name, flow, tmp_path, capsys):
+    with running(PROGRAMS[name].build, tmp_path, control_flow=FLOWS[flow]) as run:
         target = converted(run.prefix)
         flags = ("--steps", "3") if run.train is not None else ()
         code, report = verified(run.prefix, target, capsys, *flags)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.tf1port.graphs import second_control_flow
 from tests.tf1port.programs import loops, sources
 
 SLOW = {*sources.BUILDS} - {"own_cell"}
@@ -17,6 +18,13 @@ def test_the_source_is_as_it_was(name):
     assert sources.written(name) == path.read_text(encoding="utf-8"), (
         f"{path.name} differs: read it, then {sources.COMMAND}"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sources.BUILDS)
+def test_control_flow_v2_becomes_the_same_source(name):
+    source = sources.source_of_program(sources.BUILDS[name], control_flow=second_control_flow)
+    assert source == sources.golden(name).read_text(encoding="utf-8")
 
 
 def test_every_source_belongs_to_a_program():

@@ -26,7 +26,8 @@ _DEFAULTS = {
 }
 _GENERIC_SCOPE = re.compile(
     r"(multi_rnn_cell|rnn|while|cell|(basic_)?(rnn|lstm|gru)(_block)?_cell|bidirectional_rnn|fw|bw"
-    r"|dynamic_rnn|bidirectional|map|scan|\w*zero_?state|cond|model|gradients|conv[123]_?d|\w*pooling[123]_?d)(_?\d+)?$"
+    r"|dynamic_rnn|bidirectional|map|scan|\w*zero_?state|cond|call|model|gradients|conv[123]_?d"
+    r"|\w*pooling[123]_?d)(_?\d+)?$"
 )
 # The value is what its operand is, in another form or after an activation.
 _SAME = {

@@ -66,9 +66,9 @@ class Run(NamedTuple):
 
 
 @contextmanager
-def running(build, folder, *, steps: int = 2, optimizer=None):
+def running(build, folder, *, steps: int = 2, optimizer=None, control_flow=first_control_flow):
     """The Run of a program: all its variables are drawn at random, then trained for some steps."""
-    with first_control_flow(), tf1.Graph().as_default():
+    with control_flow(), tf1.Graph().as_default():
         tf1.set_random_seed(1)
         feed, loss = build()
         train = None

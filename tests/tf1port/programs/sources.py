@@ -32,9 +32,13 @@ def written(name: str) -> str:
     return source_of_program(BUILDS[name])
 
 
-def source_of_program(build) -> str:
-    """The source that convert writes of the program that a function builds."""
-    with tempfile.TemporaryDirectory() as folder, running(build, folder) as run:
+def source_of_program(build, **options) -> str:
+    """The source that convert writes of the program that a function builds.
+
+    Args:
+        options: of tests.tf1port.programs.program.running.
+    """
+    with tempfile.TemporaryDirectory() as folder, running(build, folder, **options) as run:
         return read_translated(run.prefix).source
 
 

@@ -24,7 +24,8 @@ from tf1port.keras_model.program import (
     dims_in,
 )
 
-RESULTS = {"Exit", "RefExit", "TensorArrayGatherV3", "TensorArraySizeV3"}
+_STACK = "TensorArrayGatherV3"
+RESULTS = {"Exit", "RefExit", _STACK, "TensorArraySizeV3"}
 
 
 def value(reader, node, tensor: str) -> Value:
@@ -249,7 +250,7 @@ def _move_time(reader, loop: Loop, frame: Frame) -> None:
                 loop.sequences[place] = source
                 loop.batch_major.add(id(source))
     for value, (variable, _) in zip(loop.outputs, frame.arrays.values(), strict=True):
-        stacked = [node for node in graph.consumers(variable.final) if node.op in RESULTS]
+        stacked = graph.ahead([variable.final], through={"Identity"}, ops={_STACK})
         users = [user for node in stacked for user in graph.consumers(f"{node.name}:0")]
         if value.shape and users and all(user.op == "Transpose" for user in users):
             loop.batch_major.add(id(value))

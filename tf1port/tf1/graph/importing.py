@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow.compat.v1 as tf1
 
+from tf1port.tf1.graph.functions import SHAPES
 from tf1port.tf1.graph.op_defs import output_type
 from tf1port.tf1.graph.pruning import behind, full_name, functions_of, node_name
 from tf1port.tf1.graph.sessions import import_subgraph
@@ -42,7 +43,7 @@ class Imported:
             _reserve(self.graph, graph.nodes)
             self._cut |= set() if graph.trust else sources(graph)
         else:
-            self._cut |= _of_datasets(graph)
+            self._cut |= _with_shapes(graph)
         self._there = set(self._cut)  # and the names of the nodes
         self.operations: dict[str, Any] = {}
 
@@ -150,15 +151,16 @@ def sources(graph):
     return {name for node in nodes for name in (f"{node.name}:0", *graph.outputs(node))}
 
 
-def _of_datasets(graph):
-    """The outputs of datasets, whose shapes are attributes of their nodes, unlike any others."""
-    nodes = [node for node in graph.nodes.values() if node.op.startswith("IteratorGetNext")]
+def _with_shapes(graph):
+    """The outputs of the nodes that have their shapes as attributes, unlike any others."""
+    nodes = graph.nodes.values()
     return {f"{node.name}:{port}" for node in nodes for port in range(len(_written_shapes(node)))}
 
 
 def _written_shapes(node):
-    """The shapes of the outputs of a dataset's node; none for any other node."""
-    return node.attr["output_shapes"].list.shape if "output_shapes" in node.attr else []
+    """The shapes of the outputs of a dataset's or a lowered op's node; none for any other node."""
+    key = "output_shapes" if node.op.startswith("IteratorGetNext") else SHAPES
+    return node.attr[key].list.shape if key in node.attr else []
 
 
 def _reserve(graph, names):

@@ -54,11 +54,10 @@ class Graph:
         self.nodes = {
             node.name: node for node in graph_def.node if backward or not is_backward(node.name)
         }
-        self._given = dict(self.nodes)
         check_acyclic(self.nodes)
         if not backward:
             self.nodes, self.aliases = lowered(self.nodes, graph_def.library)
-            self.nodes = {name: n for name, n in self.nodes.items() if not is_backward(name)}
+            check_acyclic(self.nodes)
         self._before = dict(self.nodes)
         self._index()
         self.inference = None if backward else inference_mode(self)
@@ -198,7 +197,7 @@ class Graph:
         from tf1port.tf1.graph.importing import Imported
 
         if self._imported is None:
-            given = SimpleNamespace(nodes=self._given, graph_def=self.graph_def, trust=self.trust)
+            given = SimpleNamespace(nodes=self._before, graph_def=self.graph_def, trust=self.trust)
             self._imported = Imported(given, running=False)
         try:
             shape = self._imported.tensor(tensor).shape

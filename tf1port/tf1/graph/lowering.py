@@ -1,247 +1,157 @@
-"""Loops of control flow v2 as TF1 had them: one While op with functions becomes a frame.
+"""Control flow v2 as TF1 had it: ops that call functions become frames, switches and their bodies.
 
-Only for searching: the original graph is what runs. Each variable of a loop has an Enter, a Merge,
-a Switch, a NextIteration and an Exit; TensorLists become TensorArrays; a variable that the body
-returns unchanged is a constant. Values that only a gradient reads are left out.
+Only for searching: the original graph is what runs. Lists of tensors become TensorArrays. Values
+that only a gradient reads are left out.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow.compat.v1 as tf1
 
-from tf1port.tf1.graph.op_defs import op_def
+from tf1port.tf1.graph.functions import Lowered, full, inlined, tensors_of
+from tf1port.tf1.graph.lowered_branches import lowered_branches
+from tf1port.tf1.graph.lowered_loops import lowered_loop
+from tf1port.tf1.graph.tensor_lists import as_arrays
 
-_WHILE = {"While", "StatelessWhile"}
-_PASSING = {"Identity"}
-_PUSH = "TensorListPushBack"
+_LOOPS, _BRANCHES = {"While", "StatelessWhile"}, {"If", "StatelessIf"}
+_CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+_ALL = _LOOPS | _BRANCHES | _CALLS
+# The first names in the scope of what replaces an op: none of them may be there.
+_PARTS = ("Enter_0", "LoopCond", "while", "cond", "cond_1", "pred_id", "Switch", "call")
 _MOST = 1_000_000  # nodes of all bodies together: a function may be called many times
+_DEEPEST = 64  # calls within each other: a function may call itself
 
 
 def lowered(nodes: Mapping[str, Any], library: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """The nodes of a graph by name, with frames in place of its While ops.
+    """The nodes of a graph by name, with none of control flow v2, functions within others too.
 
-    Loops within other functions are left as they are.
+    An op whose functions are not known stays as it is.
 
-    Returns: the nodes; the original names of the loops' outputs, by the tensors that replace them.
+    Returns: the nodes; the original names of the ops' outputs, by the tensors that replace them.
     """
-    loops = [node for node in nodes.values() if node.op in _WHILE]
     functions = {function.signature.name: function for function in library.function}
-    frames, renamed = dict(nodes), {}
-    size = 0
-    for node in loops:
-        loop = _Loop(node, nodes, functions)
-        if not loop.is_known:
-            continue
-        size += len(loop.body.node_def)
+    graph, results, size = dict(nodes), dict[str, str](), 0
+    unknown: set[str] = set()
+    for _ in range(_DEEPEST):
+        calls = [n for n in graph.values() if n.op in _ALL and n.name not in unknown]
+        if not calls:
+            break
+        known = _known(calls, graph, functions)
+        unknown |= {node.name for node in calls} - known.keys()
+        size += sum(len(lower.nodes) for lower in known.values())
         if size > _MOST:
             break
-        del frames[node.name]
-        frames.update((new.name, new) for new in loop.nodes())
-        renamed.update(loop.results())
-    if not renamed:
-        return frames, {}
-    frames = {name: _with_inputs(node, renamed) for name, node in frames.items()}
-    exits = {new: old for old, new in renamed.items() if new.rpartition(":")[0] not in nodes}
-    return {name: _as_arrays(node, frames) for name, node in frames.items()}, exits
+        for lower in known.values():
+            results.update(lower.results)
+        graph = _with(graph, known)
+    if not results:
+        return graph, {}
+    replaced = {_last(results, old): old for old in results if _is_in(nodes, old)}
+    return as_arrays(graph), {new: old for new, old in replaced.items() if not _is_in(nodes, new)}
 
 
-class _Loop:
-    """A While node with its functions."""
-
-    def __init__(self, node, nodes: Mapping[str, Any], functions: Mapping[str, Any]) -> None:
-        self.node, self._nodes, self.name = node, nodes, node.name
-        self.body: Any = functions.get(node.attr["body"].func.name)
-        self.cond: Any = functions.get(node.attr["cond"].func.name)
-        self.inputs = [_full(name) for name in node.input if not name.startswith("^")]
-
-    @property
-    def is_known(self) -> bool:
-        """Whether both functions exist and have as many variables as the node."""
-        if self.body is None or self.cond is None:
-            return False
-        counts = {len(function.signature.input_arg) for function in (self.body, self.cond)}
-        return counts == {len(self.inputs)} == {len(self.body.signature.output_arg)}
-
-    def nodes(self) -> list[Any]:
-        """The nodes of the frame."""
-        frame = []
-        arguments = {}
-        for index, argument in enumerate(self.body.signature.input_arg):
-            if index in self._dropped:
-                continue
-            arguments[argument.name] = self._in_body(index)
-            frame += self._variable(index, argument.type)
-        frame += self._function(self.body, arguments, self.name)
-        merges = {
-            argument.name: self._in_condition(index)
-            for index, argument in enumerate(self.cond.signature.input_arg)
-        }
-        frame += self._function(self.cond, merges, f"{self.name}/cond")
-        output = self.cond.signature.output_arg[0].name
-        tested = _tensor(self.cond.ret[output], merges, f"{self.name}/cond", self._ops(self.cond))
-        frame.append(_node("LoopCond", f"{self.name}/LoopCond", [tested]))
-        return frame
-
-    def results(self) -> dict[str, str]:
-        """The tensors that replace the outputs of the While node, by the names of these."""
-        outputs = {}
-        for index, tensor in enumerate(self.inputs):
-            constant = index in self._constant
-            outputs[f"{self.name}:{index}"] = tensor if constant else f"{self.name}/Exit_{index}:0"
-        return outputs
-
-    @property
-    def _returned(self) -> list[str]:
-        """The tensors that the body returns, by their names in the function."""
-        return [self.body.ret[argument.name] for argument in self.body.signature.output_arg]
-
-    @property
-    def _constant(self) -> set[int]:
-        """The indices of the variables that the body returns unchanged."""
-        names = [argument.name for argument in self.body.signature.input_arg]
-        passing = [node for node in self.body.node_def if node.op in _PASSING]
-        passed = {node.name: node.input[0] for node in passing}
-        constants = set()
-        for index, result in enumerate(self._returned):
-            while result.partition(":")[0] in passed:
-                result = passed[result.partition(":")[0]]
-            constants |= {index} if result == names[index] else set()
-        return constants
-
-    @property
-    def _dropped(self) -> set[int]:
-        """The indices of the variables that collect values for a gradient."""
-        pushes = {node.name for node in self.body.node_def if node.op == _PUSH}
-        returned = enumerate(self._returned)
-        return {index for index, name in returned if name.partition(":")[0] in pushes}
-
-    def _in_body(self, index: int) -> str:
-        """The tensor of a variable within the body."""
-        constant = index in self._constant
-        return f"{self.name}/{'Enter' if constant else 'Switch'}_{index}:{0 if constant else 1}"
-
-    def _in_condition(self, index: int) -> str:
-        """The tensor of a variable within the condition."""
-        constant = index in self._constant
-        return f"{self.name}/{'Enter' if constant else 'Merge'}_{index}:0"
-
-    def _variable(self, index: int, kind: int) -> list[Any]:
-        name, constant = self.name, index in self._constant
-        enter = _node("Enter", f"{name}/Enter_{index}", [self.inputs[index]], T=kind)
-        enter.attr["frame_name"].s = name.encode()
-        enter.attr["is_constant"].b = constant
-        if constant:
-            return [enter]
-        arguments = {
-            argument.name: self._in_body(i)
-            for i, argument in enumerate(self.body.signature.input_arg)
-            if i not in self._dropped
-        }
-        new = _tensor(self._returned[index], arguments, name, self._ops(self.body))
-        merged = [f"{name}/Enter_{index}", f"{name}/NextIteration_{index}"]
-        switched = [f"{name}/Merge_{index}", f"{name}/LoopCond"]
-        return [
-            enter,
-            _node("Merge", f"{name}/Merge_{index}", merged, T=kind),
-            _node("Switch", f"{name}/Switch_{index}", switched, T=kind),
-            _node("NextIteration", f"{name}/NextIteration_{index}", [new], T=kind),
-            _node("Exit", f"{name}/Exit_{index}", [f"{name}/Switch_{index}"], T=kind),
-        ]
-
-    @staticmethod
-    def _ops(function) -> dict[str, Any]:
-        return {node.name: node for node in function.node_def}
-
-    def _function(self, function, arguments: Mapping[str, str], scope: str) -> list[Any]:
-        """The nodes of a function, in a scope; without those that depend on dropped variables."""
-        ops, copies, missing = self._ops(function), [], set()
-        for node in function.node_def:
-            names = [name for name in node.input if not name.startswith("^")]
-            inputs = [_tensor(name, arguments, scope, ops) for name in names]
-            if None in inputs or any(name.partition(":")[0] in missing for name in names):
-                missing.add(node.name)
-                continue
-            copy = tf1.NodeDef()
-            copy.CopyFrom(node)
-            copy.name = f"{scope}/{node.name}"
-            copy.input[:] = inputs
-            copies.append(copy)
-        return copies
+def _known(calls, graph: Mapping[str, Any], functions: Mapping[str, Any]) -> dict[str, Lowered]:
+    """What replaces ops that call functions, by their names, of those whose functions are known."""
+    uses, scopes = _uses(graph), _scopes(graph)
+    known = {}
+    for node in calls:
+        scope = node.name
+        while scopes & {f"{scope}/{part}" for part in _PARTS}:
+            scope += "_"
+        try:
+            lower = _lowered(node, scope, functions, uses)
+        except (KeyError, ValueError):  # of a damaged function: an op that is not known
+            continue
+        if lower is not None:
+            known[node.name] = lower
+    return known
 
 
-def _tensor(name: str, arguments: Mapping[str, str], scope: str, ops: Mapping[str, Any]):
-    """The full name in the graph of a tensor of a function; None: of a dropped variable."""
-    node, _, place = name.partition(":")
-    if not place:
-        return arguments.get(node)
-    output, _, number = place.partition(":")
-    return f"{scope}/{node}:{_port(ops[node], output) + int(number or 0)}" if node in ops else None
+def _lowered(
+    node: Any, scope: str, functions: Mapping[str, Any], uses: Mapping[str, int]
+) -> Lowered | None:
+    """What replaces an op that calls functions; None: that is not known."""
+    if node.op in _CALLS:
+        return inlined(node, scope, functions)
+    lower = lowered_loop if node.op in _LOOPS else lowered_branches
+    return lower(node, scope, functions, uses)
 
 
-def _port(node, output: str) -> int:
-    """The number of the first tensor of an output of a node."""
-    definition, port = op_def(node.op), 0
-    for argument in definition.output_arg if definition else ():
-        if argument.name == output:
-            return port
-        port += node.attr[argument.number_attr].i if argument.number_attr else 1
-    return 0
+def _scopes(graph: Mapping[str, Any]) -> set[str]:
+    """The names of all nodes and scopes."""
+    scopes: set[str] = set()
+    for name in graph:
+        while name and name not in scopes:
+            scopes.add(name)
+            name = name.rpartition("/")[0]
+    return scopes
 
 
-def _with_inputs(node, renamed: Mapping[str, str]):
+def _with(graph: Mapping[str, Any], known: Mapping[str, Lowered]) -> dict[str, Any]:
+    """The nodes of a graph with others in place of some."""
+    results = {old: new for lower in known.values() for old, new in lower.results.items()}
+    gone = {tensor for lower in known.values() for tensor in lower.gone}
+    result: dict[str, Any] = {}
+    for name, node in graph.items():
+        for one in known[name].nodes if name in known else [node]:
+            result[one.name] = _with_inputs(one, results)
+    return _without(result, gone)
+
+
+def _with_inputs(node: Any, results: Mapping[str, str]) -> Any:
     """A node with its inputs renamed."""
-    inputs = [name if name.startswith("^") else _full(name) for name in node.input]
-    if not any(name in renamed for name in inputs):
+    inputs = [name if name.startswith("^") else full(name) for name in node.input]
+    if not any(name in results for name in inputs):
         return node
     copy = tf1.NodeDef()
     copy.CopyFrom(node)
-    copy.input[:] = [renamed.get(name, name) for name in inputs]
+    copy.input[:] = [_last(results, name) for name in inputs]
     return copy
 
 
-def _as_arrays(node, nodes: Mapping[str, Any]):
-    """A node of a TensorList as TF1's node of a TensorArray."""
-    tensors = [_full(name) for name in node.input if not name.startswith("^")]
-    if node.op == "TensorListReserve":
-        return _node("TensorArrayV3", node.name, tensors[1:], dtype=node.attr["element_dtype"].type)
-    if node.op == "TensorListFromTensor":
-        inputs = [tensors[0]] * 4  # handle, indices and flow are not used
-        return _node("TensorArrayScatterV3", node.name, inputs, T=node.attr["element_dtype"].type)
-    if node.op == "TensorListGetItem":
-        inputs = [tensors[0], tensors[1], tensors[0]]
-        dtype = node.attr["element_dtype"].type
-        return _node("TensorArrayReadV3", node.name, inputs, dtype=dtype)
-    if node.op == "TensorListSetItem":
-        inputs = [_reserved(tensors[0], nodes), tensors[1], tensors[2], tensors[0]]
-        return _node("TensorArrayWriteV3", node.name, inputs, T=node.attr["element_dtype"].type)
-    if node.op == "TensorListStack":
-        inputs = [_reserved(tensors[0], nodes), tensors[1], tensors[0]]
-        dtype = node.attr["element_dtype"].type
-        return _node("TensorArrayGatherV3", node.name, inputs, dtype=dtype)
-    return node
+def _last(results: Mapping[str, str], name: str) -> str:
+    """The tensor that replaces another one in the end."""
+    for _ in results:  # not forever, should they form a circle
+        if name not in results:
+            break
+        name = results[name]
+    return name
 
 
-def _reserved(tensor: str, nodes: Mapping[str, Any]) -> str:
-    """The initial list of a loop's variable, from a tensor within the loop or after it."""
+def _without(graph: dict[str, Any], gone: set[str]) -> dict[str, Any]:
+    """The nodes of a graph without the copies of tensors that are gone."""
+    while gone:
+        names = {name for name, node in graph.items() if not gone.isdisjoint(tensors_of(node))}
+        graph = {name: node for name, node in graph.items() if name not in names}
+        gone = {f"{name}:0" for name in names}
+    return graph
+
+
+def _uses(graph: Mapping[str, Any]) -> Counter[str]:
+    """How many nodes read a tensor or a copy of it, copies apart."""
+    uses: Counter[str] = Counter()
+    for node in graph.values():
+        if node.op != "Identity":
+            for tensor in tensors_of(node):
+                uses[_original(graph, tensor)] += 1
+    return uses
+
+
+def _original(graph: Mapping[str, Any], tensor: str) -> str:
+    """The tensor that another one is a copy of."""
     seen: set[str] = set()
-    while True:
-        node = nodes.get(tensor.rpartition(":")[0])
-        ways = {"Identity", "Switch", "Merge", "Enter", "Exit"}
-        if node is None or node.op not in ways or tensor in seen:
-            return tensor
+    while tensor not in seen:
         seen.add(tensor)
-        tensor = _full(node.input[0])
+        node = graph.get(tensor.rpartition(":")[0])
+        if node is None or node.op != "Identity":
+            break
+        (tensor, *_) = tensors_of(node)
+    return tensor
 
 
-def _node(op: str, name: str, inputs: list[str], **types: int) -> Any:
-    node = tf1.NodeDef(name=name, op=op, input=inputs)
-    for key, dtype in types.items():
-        node.attr[key].type = dtype
-    return node
-
-
-def _full(name: str) -> str:
-    return name if ":" in name else f"{name}:0"
+def _is_in(nodes: Mapping[str, Any], tensor: str) -> bool:
+    return tensor.rpartition(":")[0] in nodes

@@ -6,11 +6,22 @@ import os
 _OF_DISKS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO)
 
 
+_LONGEST = 1000  # characters of a line: a name in a file may have any number of them
+
+
 class UserError(Exception):
     """Bad input: its message is one line: what was expected, what came, what to do.
 
     The command lines print it on standard error and leave with exit code 2.
     """
+
+
+def line(error):
+    """The message of an error as one line of printable characters; a very long one is shortened."""
+    text = str(error)
+    text = text if text.isprintable() else ascii(text)[1:-1]
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else "%s … %s" % (text[:half], text[-half:])
 
 
 def disk_reason(error):

@@ -6,17 +6,15 @@ import os
 import re
 import shutil
 import tempfile
+import warnings
 import zipfile
-import zlib
 from contextlib import contextmanager
 
 import numpy as np
 
 from shared.errors import UserError
 
-# Exceptions of Python's zip reader and NumPy's array reader on damaged files.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError, TypeError)
-
+UNPACKED = 1 << 28  # bytes of the arrays of an npz file, which can be a thousandth of them
 
 _PART = ".part-%d-"  # with the id of the process that writes it
 
@@ -71,19 +69,25 @@ def read_npz(path):
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is damaged, or has anything but plain arrays.
+        ValueError: it is damaged, has anything but plain arrays, or would be larger than UNPACKED.
     """
-    arrays = {}
     with open(str(path), "rb") as file:
-        content = io.BytesIO(file.read())  # from here on, an OSError is damage too
+        content = io.BytesIO(file.read(UNPACKED))  # from here on, an OSError is damage too
     try:
-        with zipfile.ZipFile(content) as archive:
-            for member in archive.namelist():
-                data = io.BytesIO(archive.read(member))
-                arrays[member[: -len(".npy")]] = np.lib.format.read_array(data, allow_pickle=False)
-    except _DAMAGE as error:
+        with zipfile.ZipFile(content) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy computes with sizes before it refuses them
+            return dict(_arrays(archive))
+    except Exception as error:  # the parsers of Python and NumPy raise nearly anything
         raise ValueError("%s is damaged: %s" % (path, error)) from None
-    return arrays
+
+
+def _arrays(archive):
+    """Pairs of name and array of an npz file, of which no more is unpacked than allowed."""
+    if sum(member.file_size for member in archive.infolist()) > UNPACKED:
+        raise ValueError("it unpacks to more than %d bytes" % UNPACKED)
+    for name in archive.namelist():
+        data = io.BytesIO(archive.read(name))
+        yield name[: -len(".npy")], np.lib.format.read_array(data, allow_pickle=False)
 
 
 @contextmanager

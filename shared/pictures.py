@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -14,6 +15,7 @@ SIDE = 28  # pixels
 BLOCKS = " ▀▄█"  # at 1: the upper pixel is lit, at 2: the lower one
 RAMP = " .:-=+*#%@"  # dark to light
 CONTRAST = 32  # levels of grey, below which a picture is blank
+MOST = 50_000_000  # pixels of a picture: what is unpacked of one takes 13 bytes each
 OFF_CENTRE = 3  # pixels; those of MNIST lie within one
 
 
@@ -52,11 +54,14 @@ def read_image(path: str) -> np.ndarray:
     if not os.path.isfile(path):
         raise UserError(f"there is no file {path}; name a picture of one digit")
     try:
-        with Image.open(path) as file:
-            grey = _grey(ImageOps.exif_transpose(file))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Pillow warns of is an error, or it reads on
+            grey = _open(path)
         if _edge(np.asarray(grey)) > 127:
             grey = ImageOps.invert(grey)
         return np.array(ImageOps.pad(grey, (SIDE, SIDE), method=Image.Resampling.BOX))
+    except UserError:
+        raise
     except Exception as error:  # on broken files Pillow's decoders raise nearly anything
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is no picture that can be read ({reason}); use a PNG") from None
@@ -80,6 +85,17 @@ def remarks(image: np.ndarray) -> list[str]:
         f"the digit is off-centre, {abs(down)} rows {vertical} and {abs(right)} columns "
         f"{horizontal}: MNIST's lie in the middle"
     ]
+
+
+def _open(path: str) -> Image.Image:
+    """8 bits of grey. Raises UserError where it has more pixels than MOST."""
+    with Image.open(path) as file:
+        width, height = file.size
+        if width * height > MOST:
+            raise UserError(
+                f"{path} has {width} × {height} pixels, more than {MOST:,}: make it smaller"
+            )
+        return _grey(ImageOps.exif_transpose(file))
 
 
 def _grey(picture: Image.Image) -> Image.Image:

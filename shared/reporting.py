@@ -6,7 +6,7 @@ import threading
 import traceback
 from contextlib import contextmanager
 
-from shared.errors import UserError, disk_reason
+from shared.errors import UserError, disk_reason, line
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 INTERNAL = 4  # not 1, Python's own after a traceback: that is the code of two sides that differ
@@ -32,7 +32,7 @@ def reporting(command):
         with _short_errors_of_threads():
             return command() or 0
     except UserError as error:
-        print("error: %s" % error, file=sys.stderr)
+        print("error: %s" % line(error), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -82,5 +82,5 @@ def _internal_error(error):
     text = "%s: %s" % (type(error).__name__, error)
     place = "%s:%s" % (last or frames)[-1]
     return "internal error: %s (%s): please report it; %s=1 shows all of it" % (
-        text.partition("\n")[0].rstrip(": "), place, TRACEBACK,
+        line(text.partition("\n")[0].rstrip(": ")), place, TRACEBACK,
     )  # fmt: skip

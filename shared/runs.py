@@ -13,16 +13,15 @@ at any moment.
 """
 
 import dataclasses
-import json
 import os
 import shlex
 
 import numpy as np
 
-from shared import checkpoints, locks
+from shared import checkpoints, locks, records
 from shared.config import CONFIGS
 from shared.errors import UserError, disk_reason
-from shared.files import read_npz, remove, replacing, write_json
+from shared.files import remove, replacing, write_json
 from shared.reporting import interpreter
 
 # TensorBoard tags: the same on both sides, so that one TensorBoard shows them over each other.
@@ -114,7 +113,7 @@ class Run:
 
     def cut_log(self, lines):
         """Takes back from log.txt all but its first `lines` lines."""
-        with open(self.file(_LOG), "a+", encoding="utf-8") as file:
+        with open(self.file(_LOG), "ab+") as file:
             file.seek(0)
             for _ in range(lines):
                 file.readline()
@@ -123,7 +122,7 @@ class Run:
     def result(self):
         """The content of result.json, or None before the first checkpoint."""
         try:
-            result = _read_json(self.file(_RESULT), "train", "test", "train_seconds")
+            result = records.read_result(self.file(_RESULT))
             checkpoints.recorded(result)
             return result
         except FileNotFoundError:
@@ -134,8 +133,7 @@ class Run:
     def steps(self):
         """Loss [steps] and accuracy [steps] of every step so far, float32."""
         try:
-            arrays = read_npz(self.file(_STEPS))
-            return arrays["loss"], arrays["accuracy"]
+            return records.read_steps(self.file(_STEPS))
         except (OSError, ValueError, KeyError):
             raise UserError("%s is missing or broken: train again" % self.file(_STEPS)) from None
 
@@ -297,16 +295,8 @@ def resume_run(path, side, *, model, changes):
 
 
 def _read_config(path):
-    return _read_json(os.path.join(str(path), _CONFIG), "side", "model", "dataset", "config")
-
-
-def _read_json(path, *keys):
-    """A JSON object; raises OSError, or ValueError where it is broken or lacks a key."""
-    with open(path, encoding="utf-8") as file:
-        value = json.load(file)
-    if not isinstance(value, dict) or not value.keys() >= set(keys):
-        raise ValueError("%s holds something else" % path)
-    return value
+    path = os.path.join(str(path), _CONFIG)
+    return records.read_json(path, "side", "model", "dataset", "config")
 
 
 def _recorded_config(run):

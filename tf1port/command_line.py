@@ -8,7 +8,7 @@ import sys
 import traceback
 
 from tf1port import __version__, limits
-from tf1port.errors import UserError, printable
+from tf1port.errors import UserError, line, printable
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 CLOSED = 141  # what a shell reports where nobody reads on
@@ -82,7 +82,7 @@ def reporting(command):
     try:
         return command() or 0
     except UserError as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
+        print(f"error: {line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED

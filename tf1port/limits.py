@@ -1,4 +1,4 @@
-"""Time limits of one run or import of a third party's graph, and a listener for their begin.
+"""Limits of third-party files: their sizes, the time of a run, and a listener for its begin.
 
 In a process of its own (tf1port.isolation) the listener is the parent, which ends the process where
 a step takes longer: some kernels have no deadline, and TensorFlow runs some at import of a graph.
@@ -7,7 +7,11 @@ a step takes longer: some kernels have no deadline, and TensorFlow runs some at 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-SECONDS = 60.0
+SECONDS = 60.0  # of one run, import or search of a graph, and of reading one variable
+TOML = 200_000  # bytes: tomllib's time grows with the square of what is nested
+JSON = 100_000_000  # bytes: the map of a model with a million weights' names has less
+# Bytes that an archive unpacks to: so many, or so many times its own size.
+UNPACKED, UNPACKED_TIMES = 1_000_000_000, 20
 SEARCH = "searching the graph"
 _TIMES = {SEARCH: 10}  # times the limit: a search cannot hang, but is long for a large graph
 

@@ -1,4 +1,4 @@
-"""The index of a V2 checkpoint, written by hand: with entries that no Saver would write."""
+"""Tables as TF1 stores them, written by hand: with entries that no Saver would write."""
 
 import struct
 
@@ -18,6 +18,11 @@ def index(entries):
     header.version.producer = 1
     pairs = [(b"", header.SerializeToString())]
     pairs += [(name.encode(), entry.SerializeToString()) for name, entry in sorted(entries.items())]
+    return table(pairs)
+
+
+def table(pairs):
+    """The bytes of a table of keys and values, in order."""
     written = b""
     written, data = _add(written, _block(pairs))
     written, meta = _add(written, _block([]))
@@ -52,7 +57,14 @@ def _varint(number):
 def _crc32c(data):
     crc = 0xFFFFFFFF
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        crc = crc >> 8 ^ _REMAINDERS[(crc ^ byte) & 255]
     return crc ^ 0xFFFFFFFF
+
+
+def _remainder(byte):
+    for _ in range(8):
+        byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+    return byte
+
+
+_REMAINDERS = [_remainder(byte) for byte in range(256)]

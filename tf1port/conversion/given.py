@@ -1,6 +1,5 @@
 """Values that a user gives for a graph's placeholders: arrays of a file, and constants."""
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from tf1port.errors import UserError
+from tf1port.reading import parsed_json, read_npz
 from tf1port.tf1.graph.op_defs import output_type
 from tf1port.tf1.graph.pruning import full_name
 
@@ -76,11 +76,7 @@ def read(path: str | None, constants: Mapping[str, Any], graph: Any) -> Given:
 
 def load(path: str) -> dict[str, np.ndarray]:
     """The arrays of an `.npz` file by name. Raises UserError where it is none."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"cannot read {path}: {error}; write it with np.savez") from None
+    return read_npz(path)
 
 
 def parsed(words: Iterable[str]) -> dict[str, Any]:
@@ -93,7 +89,7 @@ def parsed(words: Iterable[str]) -> dict[str, Any]:
     for word in words:
         name, sign, text = word.rpartition("=")
         try:
-            values[name] = json.loads(text)
+            values[name] = parsed_json(text)
             np.asarray(values[name], float)
         except (ValueError, TypeError):
             sign = ""

@@ -16,10 +16,10 @@ Keras' role. `output` may name the tensor of the graph that the layer makes, for
 import keras
 import numpy as np
 
-from tf1port.conversion.toml_file import read_toml
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.trusted_layers import configurations, is_stock_option, runs_code
+from tf1port.reading import read_toml
 from tf1port.tf1.graph.layer import Layer
 
 _TAKES = ("steps", "last", "state")

@@ -5,7 +5,6 @@ program restores the result with the Saver of its own graph: its further variabl
 learning rate, are copied from an older checkpoint.
 """
 
-import json
 import os
 import shutil
 import tempfile
@@ -17,8 +16,14 @@ from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.layer_weights import CellMapping, Permutation
 from tf1port.keras_model.loading import open_model
+from tf1port.reading import read_json
 from tf1port.tf1.checkpoint.partitions import split
 from tf1port.tf1.checkpoint.reader import open_checkpoint
+
+# What a map of another model, or one that was changed, leads to.
+_MISFIT = (
+    ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError,
+)  # fmt: skip
 
 
 def reverse(keras_file, prefix, *, rest=None, trust=False):
@@ -33,23 +38,32 @@ def reverse(keras_file, prefix, *, rest=None, trust=False):
     Raises:
         UserError: either file is missing, damaged or of another model, or nothing can be written.
     """
-    model_map = _map(keras_file)
-    variables = _variables(model_map, open_model(keras_file, trust=trust), path=keras_file)
-    if rest is not None:
-        older = open_checkpoint(rest)
-        further = older.shapes.keys() - variables.keys()
-        variables.update((name, older.read(name)) for name in further)
-        model_map = {**model_map, "parts": {**older.partitions, **model_map.get("parts", {})}}
-    variables = _as_stored(variables, model_map.get("parts", {}))
+    variables = read(keras_file, rest=rest, trust=trust)
     _save(variables, prefix)
     return sorted(variables)
+
+
+def read(keras_file, *, rest=None, trust=False):
+    """The variables by the name under which they are stored; as `reverse`."""
+    model_map = _map(keras_file)
+    model = open_model(keras_file, trust=trust)
+    older = None if rest is None else open_checkpoint(rest)
+    try:
+        variables = _variables(model_map, model)
+        parts = model_map.get("parts", {})
+        if older is not None:
+            further = older.shapes.keys() - variables.keys()
+            variables.update((name, older.read(name)) for name in further)
+            parts = {**older.partitions, **parts}
+        return _as_stored(variables, parts)
+    except _MISFIT as error:
+        raise UserError(f"{keras_file} is not the model of its map: {error}") from None
 
 
 def _map(keras_file):
     path = os.path.splitext(keras_file)[0] + ".json"
     try:
-        with open(path, encoding="utf-8") as file:
-            model_map = json.load(file)
+        model_map = read_json(path)
         model_map["variables"], model_map["layers"]
     except OSError:
         raise UserError(f"there is no {path}: convert writes it beside the model") from None
@@ -58,29 +72,26 @@ def _map(keras_file):
     return model_map
 
 
-def _variables(model_map, model, *, path):
+def _variables(model_map, model):
     """TF1's variables by name: the weights, the optimizer's slots and counters."""
     variables = {}
-    try:
-        for layer in model_map["layers"]:
-            roles = {
-                row["role"]: row["variable"]
-                for row in model_map["variables"]
-                if row["layer"] == layer["name"]
-            }
-            keras_layer, mappings = model.get_layer(layer["name"]), _mappings(layer)
-            variables.update(
-                _by_name(layer_weights.to_tf1(mappings, layer_weights.weights(keras_layer)), roles)
-            )
-            for slot, layers in model_map.get("optimizer", {}).get("slots", {}).items():
-                if layer["name"] in layers:
-                    values = _slot(model, keras_layer, slot, model_map)
-                    names = layers[layer["name"]]
-                    variables.update(
-                        _by_name(layer_weights.to_tf1(mappings, values, linear=True), names)
-                    )
-    except (KeyError, ValueError, TypeError) as error:
-        raise UserError(f"{path} is not the model of its map: {error}") from None
+    for layer in model_map["layers"]:
+        roles = {
+            row["role"]: row["variable"]
+            for row in model_map["variables"]
+            if row["layer"] == layer["name"]
+        }
+        keras_layer, mappings = model.get_layer(layer["name"]), _mappings(layer)
+        variables.update(
+            _by_name(layer_weights.to_tf1(mappings, layer_weights.weights(keras_layer)), roles)
+        )
+        for slot, layers in model_map.get("optimizer", {}).get("slots", {}).items():
+            if layer["name"] in layers:
+                values = _slot(model, keras_layer, slot, model_map)
+                names = layers[layer["name"]]
+                variables.update(
+                    _by_name(layer_weights.to_tf1(mappings, values, linear=True), names)
+                )
     if "optimizer" in model_map:
         variables.update(_counters(model_map["optimizer"], model.optimizer))
     return variables

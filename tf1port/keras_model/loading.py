@@ -1,7 +1,6 @@
 """Reads `.keras` files."""
 
 import importlib
-import json
 import os
 import re
 import runpy
@@ -16,6 +15,7 @@ from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.program import TRANSLATED
 from tf1port.keras_model.trusted_layers import configurations, foreign_classes
+from tf1port.reading import check_members, parsed_json, read_json
 
 
 def check_map(path, *, mapped):
@@ -25,8 +25,7 @@ def check_map(path, *, mapped):
         UserError: only one of the two has a map.
     """
     try:
-        with open(os.path.splitext(path)[0] + ".json", encoding="utf-8") as file:
-            was_mapped = json.load(file).get("mapped", False)
+        was_mapped = read_json(os.path.splitext(path)[0] + ".json").get("mapped", False)
     except (OSError, ValueError, AttributeError):
         return  # nothing says so
     if was_mapped and not mapped:
@@ -38,21 +37,18 @@ def check_map(path, *, mapped):
 def is_translated(path):
     """Whether the model of a `.keras` file was translated op by op, by the name that it has."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-        return config["config"]["name"] == TRANSLATED
-    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        return _config(path)["config"]["name"] == TRANSLATED
+    except (KeyError, TypeError, ValueError):
         return False
 
 
 def registered_names(path):
     """The registered names of the classes in a `.keras` file that are not Keras'; set() if none."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        config = _config(path)
+    except ValueError:
         return set()
-    names = {item.get("registered_name") for item in configurations(config)}
+    names = [item.get("registered_name") for item in configurations(config)]
     return {name for name in names if isinstance(name, str) and ">" in name}
 
 
@@ -89,6 +85,8 @@ def open_model(path, *, trust=False):
     try:
         with warnings.catch_warnings():  # of an optimizer that was saved before its first step
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            # Weights would stay as they were drawn.
+            warnings.filterwarnings("error", "Skipping nested container")
             return keras.models.load_model(path, safe_mode=not trust)
     except Exception as error:  # a custom class may raise anything
         raise _unreadable(path, error) from None
@@ -101,18 +99,19 @@ def import_modules(names):
         UserError: one is not there, or raises.
     """
     for name in names:
+        is_file = str(name).endswith(".py")
+        folder = os.path.dirname(os.path.abspath(name)) if is_file else os.getcwd()
+        sys.path.insert(0, folder)  # where the modules are that it imports
         try:
-            if str(name).endswith(".py"):
+            if is_file:
                 runpy.run_path(name, run_name=os.path.splitext(os.path.basename(name))[0])
             else:
-                sys.path.insert(0, os.getcwd())
-                try:
-                    importlib.import_module(name)
-                finally:
-                    sys.path.remove(os.getcwd())
+                importlib.import_module(name)
         except Exception as error:  # the module may raise anything
             line = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise UserError(f"cannot import {name}: {line}") from None
+        finally:
+            sys.path.remove(folder)
 
 
 def _unreadable(path, error):
@@ -137,8 +136,24 @@ def _is_sound(path):
         with zipfile.ZipFile(path) as archive:
             names = {"config.json", "metadata.json", "model.weights.h5"}
             return names <= {*archive.namelist()} and archive.testzip() is None
-    except (OSError, zipfile.BadZipFile):
+    except Exception:  # Python's reader raises nearly anything
         return False
+
+
+def _config(path):
+    """The configuration in a `.keras` file.
+
+    Raises:
+        ValueError: there is none. UserError: the file unpacks to too much.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            check_members(archive, path)
+            return parsed_json(archive.read("config.json"))
+    except UserError:
+        raise
+    except Exception as error:  # Python's reader raises nearly anything
+        raise ValueError(str(error) or type(error).__name__) from None
 
 
 def _check_trusted(path):
@@ -150,9 +165,8 @@ def _check_trusted(path):
     if not str(path).endswith(".keras"):  # by which Keras distinguishes the formats
         raise UserError(f"{path} is not a .keras file by its name: rename it if it is one")
     try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        config = _config(path)
+    except ValueError as error:
         raise UserError(f"{path} is damaged or not a .keras file: {_line(error)}") from None
     untrusted = foreign_classes(config)
     if untrusted:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tf1port.errors import UserError
+from tf1port.reading import read_toml
 from tf1port.scanning.idioms import BY_ID
 from tf1port.scanning.idioms.idiom import Idiom
 
@@ -90,12 +90,7 @@ def _table(paths: Sequence[str]) -> tuple[str, dict[str, object]]:
         path = os.path.join(folder, "pyproject.toml")
         if not os.path.isfile(path):
             continue
-        try:
-            with open(path, "rb") as file:
-                document = tomllib.load(file)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} is not valid TOML: {error}") from None
-        table: object = document
+        table: object = read_toml(path)
         for key in ("tool", "tf1port", "scan"):
             table = table.get(key, {}) if isinstance(table, dict) else {}
         if not isinstance(table, dict):

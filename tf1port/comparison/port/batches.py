@@ -54,6 +54,9 @@ def _of_arrays(port_map, arrays, path, size, *, steps):
     missing = [name for name in names if name not in arrays]
     if missing:
         raise UserError(f"{path} has no array {missing[0]}: it has {', '.join(sorted(arrays))}")
+    for name in names:
+        if arrays[name].ndim == 0 or arrays[name].dtype.kind not in "biuf":
+            raise UserError(f"{path}: {name} is {_kind(arrays[name])}: give numbers by example")
     count = min(len(arrays[name]) for name in names)
     if count < size:
         raise UserError(f"{path} has {count} examples, fewer than one batch of {size}")
@@ -63,6 +66,10 @@ def _of_arrays(port_map, arrays, path, size, *, steps):
         inputs = {name: arrays[name][start : start + size] for name in port_map.inputs}
         pairs.append((inputs, arrays["labels"][start : start + size]))
     return pairs
+
+
+def _kind(array):
+    return f"{array.dtype} {list(array.shape)}".replace("'", "")
 
 
 class Drawing:

@@ -42,6 +42,7 @@ margin = 0.01
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,8 +50,8 @@ from tf1port.cells.families import FAMILIES
 from tf1port.comparison.sides import gates as gates_
 from tf1port.comparison.sides.sources import Source
 from tf1port.comparison.sides.weight_map import CellEntry
-from tf1port.conversion.toml_file import read_toml
 from tf1port.errors import UserError
+from tf1port.reading import read_toml
 
 
 @dataclass(frozen=True)
@@ -132,19 +133,23 @@ def _layer(name, entry):
     return {role: _source(value, f"[layers] {name} {role}") for role, value in entry.items()}
 
 
-_CELL = {"cell", "scope", "gates", "rows", "forget_bias"}
+_CELL = {"cell": str, "scope": str, "gates": str, "rows": str, "forget_bias": int | float}
 
 
 def _cell(name, entry):
     """The CellEntry of a table with `cell`."""
     place, family = f"[layers] {name}", entry["cell"]
+    for key in sorted(_CELL.keys() & entry.keys()):
+        if not isinstance(entry[key], _CELL[key]):
+            kind = "a text" if _CELL[key] is str else "a number"
+            raise ValueError(f"{place} has {key} = {entry[key]!r}: give {kind}")
     variables = {
         role: tuple(_source(item, f"{place} {role}") for item in _listed(value))
         for role, value in entry.items()
         if role not in _CELL
     }
     cell = CellEntry(
-        family, variables=variables, **{k: entry[k] for k in _CELL & {*entry} - {"cell"}}
+        family, variables=variables, **{k: entry[k] for k in _CELL if k in entry and k != "cell"}
     )
     if family not in FAMILIES:
         raise ValueError(f"{place} has cell = {family!r}: there are {', '.join(FAMILIES)}")
@@ -182,24 +187,36 @@ def _sources(sections, section):
 MARGIN = 0.01  # within which accuracies are equivalent, unless the map has its own
 
 _NAMES = {"variable", "placeholder", "tensor", "lengths", "one_hot", "sparse"}
-_OPTIONS = {"transpose", "index", "columns", "padding"}
+_OPTIONS = {
+    "transpose": "each axis from 0 once",
+    "index": "numbers from 0, one for each of the first axes",
+    "columns": "the first and the one after the last",
+    "padding": "a whole number",
+}
+_OPTIONS_FIT: dict[str, Callable[[Any], bool]] = {
+    "transpose": lambda axes: _are_numbers(axes) and sorted(axes) == list(range(len(axes))),
+    "index": lambda index: _are_numbers(index) and all(0 <= number < _MOST for number in index),
+    "columns": lambda two: _are_numbers(two) and len(two) == 2 and 0 <= two[0] < two[1] < _MOST,
+    "padding": lambda padding: type(padding) is int and abs(padding) < _MOST,
+}
+_MOST = 2**31
 
 
 def _source(value, place):
     if isinstance(value, str):
         return Source(value)
     names = _NAMES & value.keys() if isinstance(value, dict) else set()
-    if len(names) != 1 or value.keys() - names - _OPTIONS or not isinstance(value[min(names)], str):
+    if (
+        len(names) != 1
+        or value.keys() - names - _OPTIONS.keys()
+        or not isinstance(value[min(names)], str)
+    ):
         raise ValueError(f"{place} is {value!r}: give a name, or a table with it and transpose")
     (key,) = names
-    axes = value.get("transpose")
-    if axes is not None and sorted(axes) != list(range(len(axes))):
-        raise ValueError(f"{place} has transpose = {axes}: give each axis from 0 once")
-    columns = value.get("columns")
-    if columns is not None and not (len(columns) == 2 and 0 <= columns[0] < columns[1]):
-        raise ValueError(
-            f"{place} has columns = {columns}: give the first and the one after the last"
-        )
+    for option in _OPTIONS.keys() & value.keys():
+        if not _OPTIONS_FIT[option](value[option]):
+            raise ValueError(f"{place} has {option} = {value[option]!r}: give {_OPTIONS[option]}")
+    axes, columns = value.get("transpose"), value.get("columns")
     return Source(
         value[key],
         None if axes is None else tuple(axes),
@@ -211,8 +228,10 @@ def _source(value, place):
 
 
 def _data(options):
+    if not isinstance(options.get("file", ""), str) or "\0" in options.get("file", ""):
+        raise ValueError(f"[data] file is {options['file']!r}: give a path")
     for key in options.keys() - {"file"}:
-        if not isinstance(options[key], int) or options[key] < 1:
+        if type(options[key]) is not int or not 0 < options[key] < _MOST:
             raise ValueError(f"[data] {key} is {options[key]!r}: give a number above 0")
     return dict(options)
 
@@ -228,6 +247,10 @@ def _accuracies(options):
     if not _is_share(margin) or margin == 0:
         raise ValueError(f"[accuracies] margin is {margin!r}: give a number above 0, such as 0.01")
     return {**options, "margin": margin}
+
+
+def _are_numbers(value):
+    return isinstance(value, list) and all(type(item) is int for item in value)
 
 
 def _is_share(value):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tf1port.comparison.sides.protocol import NotApplicable
+from tf1port.errors import UserError
 from tf1port.pitfalls import catalogue
 from tf1port.pitfalls.weights import Change
 
@@ -41,9 +42,12 @@ class Source:
         return bool(self.index) or self.columns is not None
 
     def to_keras(self, array: np.ndarray) -> np.ndarray:
-        """The array, or its slice, with Keras' axes."""
-        array = array[self._place(array)] if self.partial else array
-        return array if self.transpose is None else array.transpose(self.transpose)
+        """The array, or its slice, with Keras' axes. Raises UserError where it has no such axes."""
+        try:
+            part = array[self._place(array)] if self.partial else array
+            return part if self.transpose is None else part.transpose(self.transpose)
+        except (IndexError, ValueError):
+            raise self._misfit(np.shape(array)) from None
 
     def to_tf1(self, array: np.ndarray) -> np.ndarray:
         """The inverse of `to_keras`; of a slice the slice alone."""
@@ -57,13 +61,26 @@ class Source:
         whole[self._place(whole)] = self.to_tf1(array)
 
     def shape(self, shape: Any) -> tuple[int | None, ...] | None:
-        """The Keras side's shape for a TF1 shape; None for unknown sizes, or if all is unknown."""
+        """The Keras side's shape for a TF1 shape; None for unknown sizes, or if all is unknown.
+
+        Raises:
+            UserError: it has no such axes.
+        """
         if shape is None or self.lengths or self.one_hot or self.sparse:
             return None
-        shape = tuple(shape)[len(self.index) :]
+        own = tuple(shape)[len(self.index) :]
+        if len(self.index) > len(shape) or len(self.transpose or own) != len(own):
+            raise self._misfit(shape)
         if self.columns is not None:
-            shape = (*shape[:-1], self.columns[1] - self.columns[0])
-        return shape if self.transpose is None else tuple(shape[axis] for axis in self.transpose)
+            own = (*own[:-1], self.columns[1] - self.columns[0])
+        return own if self.transpose is None else tuple(own[axis] for axis in self.transpose)
+
+    def _misfit(self, shape):
+        sizes = ["?" if size is None else int(size) for size in shape]
+        return UserError(
+            f"{self.name} is {sizes}".replace("'", "") + ", which the map's index, columns or "
+            "transpose of it do not fit"
+        )
 
     def _place(self, array):
         columns = slice(*self.columns) if self.columns is not None else slice(None)

@@ -4,6 +4,7 @@
 """
 
 import copy
+import glob
 import os
 import textwrap
 
@@ -12,7 +13,7 @@ import numpy as np
 from tf1port import limits
 from tf1port.errors import UserError
 from tf1port.progress import progress
-from tf1port.tf1.checkpoint import frozen
+from tf1port.tf1.checkpoint import frozen, soundness
 from tf1port.tf1.checkpoint.files import SAVED_MODEL, find_files, graph_beside
 from tf1port.tf1.checkpoint.inventory import Cell, Inventory, Layer, group
 from tf1port.tf1.checkpoint.partitions import axis, joined_shape, stored_names
@@ -69,12 +70,13 @@ class Checkpoint:
         self._files = files
         self.substitutes: dict[str, str] = {}
         self._sound: set[str] = set()  # names of variables that were read
+        self._guarded(self._check_sizes)
         self._reader = self._guarded(lambda: tf.compat.v1.train.NewCheckpointReader(files))
-        shapes = {
-            name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()
-        }
+        # Names that are no UTF-8 are an error of the first who asks for them.
+        shapes = self._guarded(self._reader.get_variable_to_shape_map)
+        types = self._guarded(self._reader.get_variable_to_dtype_map)
+        shapes = {name: tuple(shape) for name, shape in shapes.items()}
         self._refuse(shapes)
-        types = self._reader.get_variable_to_dtype_map()
         self._stored = stored_names(shapes)
         self.shapes = {
             name: joined_shape([shapes[stored_name] for stored_name in stored])
@@ -85,9 +87,7 @@ class Checkpoint:
             for name, stored in self._stored.items()
             if len(stored) > 1
         }
-        self.dtypes = {
-            name: np.dtype(types[stored[0]].as_numpy_dtype) for name, stored in self._stored.items()
-        }
+        self.dtypes = {name: self._dtype(name, types[of[0]]) for name, of in self._stored.items()}
 
     def with_substitutes(self, substitutes):
         """A copy where some variables have the values of others: {name: name of the substitute}."""
@@ -119,6 +119,21 @@ class Checkpoint:
         for name in progress(rest, "check", unit=" variables", delay=0.5):
             self._value(name)
 
+    def _dtype(self, name, type):
+        try:
+            return np.dtype(type.as_numpy_dtype)
+        except KeyError:  # the state of an iterator, for one
+            raise UserError(
+                f"{self.prefix} holds {name}, a {type.name}, which has no array: save it without"
+            ) from None
+
+    def _check_sizes(self):
+        if self.format == "V2":
+            soundness.check_index(self._files)
+        else:
+            part = self._files.removeprefix(self.prefix)  # "" or the pattern of several files
+            soundness.check_first_format(glob.glob(glob.escape(self.prefix) + part))
+
     def _read(self, name, *, dtype):
         import tensorflow as tf
 
@@ -144,7 +159,7 @@ class Checkpoint:
             with limits.step("reading the checkpoint"):
                 return function()
         # The reader reports some damage as plain Python errors.
-        except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
+        except (tf.errors.OpError, IndexError, OSError, RuntimeError, ValueError) as error:
             reason = textwrap.shorten(str(getattr(error, "message", error)), 120, placeholder=" …")
             raise UserError(
                 f"{self.prefix} is damaged or no TF1 checkpoint: fetch it again ({reason})"

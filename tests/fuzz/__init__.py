@@ -1,0 +1,1 @@
+"""Damaged and crafted input for every reader of the product: make test-fuzz."""

@@ -9,17 +9,18 @@ PYTHON37 ?=
 PY  := .venv/bin/python
 PY1 := .venv-tf1/bin/python
 PYD := .venv-docs/bin/python
+PYA := .venv-audit/bin/python
 
 # What would lead the environments or their packages astray; a mirror set for pip or uv still counts.
 unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYENV_VERSION VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help legacy modern compare bench golden test test-slow test-faults test-tf1 docs lint format clean python37
+.PHONY: help legacy modern compare bench golden test test-slow test-faults test-fuzz test-tf1 docs lint format audit clean python37
 
 help: ## list the targets
 	@echo 'make TARGET [MODEL=window-rnn] [ARGS="…"] [PYTHON=python3] [PYTHON37=python3.7]'
-	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
 
 legacy: .venv/.made ## train MODEL as the TF1 graph program
 	$(PY) -m legacy_tf1 train $(MODEL) $(ARGS)
@@ -47,6 +48,9 @@ test-slow: .venv/.made ## run the tests that really train; MNIST_DIR=… adds th
 test-faults: .venv/.made ## kill, starve and damage trainings, and print what became of them
 	$(PY) -m tests.faults $(ARGS)
 
+test-fuzz: .venv/.made ## read damaged and crafted files by every reader, and print what became of them
+	$(PY) -m tests.fuzz $(ARGS)
+
 test-tf1: .venv-tf1/.made ## run the tests of shared and legacy_tf1 under TensorFlow 1.15.5
 	$(PY1) -m pytest -W default -p no:cacheprovider tests/shared tests/legacy \
 	  --deselect tests/legacy/test_bands.py::test_trainings_end_in_the_band $(ARGS)
@@ -63,6 +67,18 @@ format: .venv/.made ## format the code and fix what ruff can fix
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
+# TensorFlow 1.15.5 has advisories that nobody will mend: it is there to be compared with.
+audit: .venv-audit/.made ## look the locked packages up among known advisories (asks osv.dev)
+	@errors=.venv-audit/errors; code=0; \
+	for lock in requirements.lock requirements-docs.lock requirements-audit.lock; do \
+	  echo "$$lock"; \
+	  $(PYA) -m pip_audit --vulnerability-service osv --no-deps --disable-pip \
+	    --progress-spinner off --requirement $$lock $(ARGS) 2>$$errors && continue; code=1; \
+	  if grep -q 'ConnectionError\|Timeout' $$errors; then \
+	    echo 'osv.dev cannot be reached: nothing is known of advisories' >&2; exit 2; fi; \
+	  grep '^\(ERROR\|Found\)' $$errors >&2 || tail -1 $$errors >&2; \
+	done; exit $$code
+
 clean: ## remove caches; the environments and runs/ stay
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name '.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -72,7 +88,7 @@ python37: ## print the Python 3.7 that golden and test-tf1 build on
 
 # The environments. The stamp comes last, so that an interrupted installation is redone.
 
-.venv .venv-tf1 .venv-docs: %: %/.made
+.venv .venv-tf1 .venv-docs .venv-audit: %: %/.made
 
 .venv/.made: requirements.lock
 	@$(find_python); $(call install,.venv,2.6 GB)
@@ -82,6 +98,9 @@ python37: ## print the Python 3.7 that golden and test-tf1 build on
 
 .venv-docs/.made: requirements-docs.lock
 	@$(find_python); $(call install,.venv-docs,0.2 GB)
+
+.venv-audit/.made: requirements-audit.lock
+	@$(find_python); $(call install,.venv-audit,0.1 GB)
 
 # Each sets the shell variable python to an interpreter of the right version, or ends with one line.
 define find_python

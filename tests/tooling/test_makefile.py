@@ -56,7 +56,7 @@ def tree(tmp_path):
     """A copy of the Makefile and the locks, in a folder with a space in its name."""
     folder = tmp_path / "a clone"
     folder.mkdir()
-    for name in ("Makefile", *(f"requirements{kind}.lock" for kind in ("", "-tf1", "-docs"))):
+    for name in ("Makefile", *(f"requirements{kind}.lock" for kind in ("", "-tf1", "-docs", "-audit"))):
         shutil.copy(ROOT / name, folder)
     return folder
 
@@ -198,6 +198,7 @@ def pins(lock):
         ),
         ("requirements-tf1.lock", PYPROJECT["dependency-groups"]["tf1"]),
         ("requirements-docs.lock", PYPROJECT["dependency-groups"]["docs"]),
+        ("requirements-audit.lock", ["pip-audit"]),
     ],
 )
 def test_lock_pins_every_direct_dependency(lock, required):

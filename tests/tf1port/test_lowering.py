@@ -7,6 +7,8 @@ from tests.tf1port.programs.program import BOUND, converted, gap, loaded, map_of
 from tests.tf1port.programs.sequences import T, U, floats
 from tests.tf1port.programs.stacks import squares
 from tf1port.__main__ import main
+from tf1port.errors import UserError
+from tf1port.tf1.graph.importing import check_needed
 from tf1port.tf1.graph.index import Graph
 
 # isort: split
@@ -54,6 +56,20 @@ def test_what_only_gradients_read_is_left_out():
     assert {"Merge", "Switch", "Exit", "LoopCond", "Tanh"} <= ops
     read_by_gradients = {"TensorListPushBack", "OptionalFromValue", "OptionalNone", "While", "If"}
     assert not ops & {*read_by_gradients, "StatelessWhile", "StatelessIf"}
+
+
+def test_what_a_body_does_aside_is_refused_by_name():
+    def build():
+        x = tf1.placeholder(tf1.float32, [2], name="x")
+
+        def body(i, y):
+            with tf1.control_dependencies([tf1.io.write_file("path", "written", name="evil")]):
+                return i + 1, y * 2.0
+
+        tf1.identity(tf1.while_loop(lambda i, _: i < 3, body, (0, x), name="while")[1], name="end")
+
+    with pytest.raises(UserError, match="touches files .WriteFile evil."):
+        check_needed(lowered(build), ["end:0"])
 
 
 def grown():

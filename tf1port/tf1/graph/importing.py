@@ -141,8 +141,11 @@ def check_needed(graph, names):
         UserError: it does.
     """
     if not graph.trust:
-        nodes = behind(graph.nodes, names, cut=sources(graph)).values()
-        check(nodes, functions_of(nodes, graph.graph_def.library))
+        # What an op waits for is not in the graph where it was replaced, nor is what it does aside.
+        nodes = behind({**graph.given, **graph.nodes}, names, cut=sources(graph))
+        replaced = {graph.replaced[name] for name in nodes if name in graph.replaced}
+        checked = [*nodes.values(), *(graph.given[name] for name in sorted(replaced))]
+        check(checked, functions_of(checked, graph.graph_def.library))
 
 
 def sources(graph):

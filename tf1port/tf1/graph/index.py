@@ -40,7 +40,8 @@ class Graph:
         inference: tf1port.tf1.graph.inference.InferenceMode; None with `backward`.
         dropped: the names of the nodes of dropout, each an Identity here.
         joined: the names of the partitioned variables.
-        aliases: {tensor of a lowered loop (tf1port.tf1.graph.lowering): its original name}.
+        aliases, replaced: as in tf1port.tf1.graph.lowering.LoweredGraph.
+        given: the forward nodes as they stand, by name.
 
     Raises:
         UserError: the graph has a cycle that is no loop.
@@ -50,13 +51,15 @@ class Graph:
         self.graph_def, self.trust = graph_def, trust
         self.joined: list[str] = []
         self.aliases: dict[str, str] = {}
+        self.replaced: dict[str, str] = {}
         self._imported = None
         self.nodes = {
             node.name: node for node in graph_def.node if backward or not is_backward(node.name)
         }
+        self.given = self.nodes
         check_acyclic(self.nodes)
         if not backward:
-            self.nodes, self.aliases = lowered(self.nodes, graph_def.library)
+            self.nodes, self.aliases, self.replaced = lowered(self.nodes, graph_def.library)
             check_acyclic(self.nodes)
         self._before = dict(self.nodes)
         self._index()

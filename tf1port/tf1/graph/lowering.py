@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow.compat.v1 as tf1
 
@@ -26,15 +26,28 @@ _MOST = 1_000_000  # nodes of all bodies together: a function may be called many
 _DEEPEST = 64  # calls within each other: a function may call itself
 
 
-def lowered(nodes: Mapping[str, Any], library: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """The nodes of a graph by name, with none of control flow v2, functions within others too.
+class LoweredGraph(NamedTuple):
+    """The nodes of a graph, with none of control flow v2.
+
+    nodes: by name. aliases: the original names of the ops' outputs, by the tensors that replace
+    them. replaced: the names of the ops, by those of the nodes that replace them.
+    """
+
+    nodes: dict[str, Any]
+    aliases: dict[str, str]
+    replaced: dict[str, str]
+
+
+def lowered(nodes: Mapping[str, Any], library: Any) -> LoweredGraph:
+    """A graph without control flow v2, functions within others too.
 
     An op whose functions are not known stays as it is.
 
-    Returns: the nodes; the original names of the ops' outputs, by the tensors that replace them.
+    Args:
+        nodes: by name.
     """
     functions = {function.signature.name: function for function in library.function}
-    graph, results, size = dict(nodes), dict[str, str](), 0
+    graph, results, replaced, size = dict(nodes), dict[str, str](), dict[str, str](), 0
     unknown: set[str] = set()
     for _ in range(_DEEPEST):
         calls = [n for n in graph.values() if n.op in _ALL and n.name not in unknown]
@@ -45,13 +58,13 @@ def lowered(nodes: Mapping[str, Any], library: Any) -> tuple[dict[str, Any], dic
         size += sum(len(lower.nodes) for lower in known.values())
         if size > _MOST:
             break
-        for lower in known.values():
+        for name, lower in known.items():
             results.update(lower.results)
+            replaced.update((node.name, replaced.get(name, name)) for node in lower.nodes)
         graph = _with(graph, known)
-    if not results:
-        return graph, {}
-    replaced = {_last(results, old): old for old in results if _is_in(nodes, old)}
-    return as_arrays(graph), {new: old for new, old in replaced.items() if not _is_in(nodes, new)}
+    aliases = {_last(results, old): old for old in results if _is_in(nodes, old)}
+    aliases = {new: old for new, old in aliases.items() if not _is_in(nodes, new)}
+    return LoweredGraph(as_arrays(graph) if replaced else graph, aliases, replaced)
 
 
 def _known(calls, graph: Mapping[str, Any], functions: Mapping[str, Any]) -> dict[str, Lowered]:

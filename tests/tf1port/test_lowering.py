@@ -1,5 +1,7 @@
 """Control flow v2 is read as TF1's: what replaces its ops, and what is left as it is."""
 
+import re
+
 import pytest
 
 from tests.tf1port.graphs import second_control_flow
@@ -68,7 +70,7 @@ def test_what_a_body_does_aside_is_refused_by_name():
 
         tf1.identity(tf1.while_loop(lambda i, _: i < 3, body, (0, x), name="while")[1], name="end")
 
-    with pytest.raises(UserError, match="touches files .WriteFile evil."):
+    with pytest.raises(UserError, match=re.escape("touches files (WriteFile evil)")):
         check_needed(lowered(build), ["end:0"])
 
 

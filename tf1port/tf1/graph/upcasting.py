@@ -35,6 +35,8 @@ def subgraph_def(graph, needed, *, upcast, flows=None, present=(), running=True)
             copy.CopyFrom(node)
             copy.device = ""
             copy.attr.pop("_class", None)
+            for key in [key for key, value in copy.attr.items() if not value.WhichOneof("value")]:
+                del copy.attr[key]  # of no value: reading one that a node lacks has added it
             if running:  # other versions see other shapes
                 copy.attr.pop("_output_shapes", None)
             controls = [i for i in node.input if i[:1] == "^" and _is_any(i[1:], needed, present)]

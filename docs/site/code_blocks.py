@@ -45,7 +45,9 @@ def _lines(source, name):
     text = lines[node.lineno - 1 : node.end_lineno]
     first = node.body[0]
     if isinstance(first, ast.Expr) and isinstance(getattr(first.value, "value", None), str):
-        del text[first.lineno - node.lineno : first.end_lineno - node.lineno + 1]
+        end = first.end_lineno - node.lineno + 1
+        blank = end < len(text) and not text[end].strip()  # below the docstring of a class
+        del text[first.lineno - node.lineno : end + blank]
     return text
 
 

@@ -55,7 +55,7 @@ def _target(link, name):
 def _address(target):
     """Where a file of the repository stands on the site."""
     if target.startswith("docs/"):
-        return target.removeprefix("docs/")
+        return target.removeprefix("docs/").replace(".ipynb", ".md")  # docs/site/notebook_page.py
     if target.endswith(".md"):
         return "source/" + target
     return f"source/{target}.md"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tensorflow.compat.v1 as tf1
 
-from tf1port.pitfalls.catalogue import BY_ID
+from tf1port.pitfalls.entry import entries
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guide"
@@ -126,7 +126,7 @@ def test_the_words_that_people_look_for_are_in_the_guide(word):
 @pytest.mark.parametrize("page", named(PAGES))
 def test_every_id_is_of_a_pitfall_and_leads_to_it(page):
     for name, link in ID.findall(page.read_text(encoding="utf-8")):
-        assert name in BY_ID
+        assert name in entries()
         path, anchor = link.split("#")
         assert anchor == name.lower()
         text = (page.parent / path).resolve().read_text(encoding="utf-8")

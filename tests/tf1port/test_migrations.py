@@ -1,0 +1,77 @@
+"""The two migrations of the guide: the TF1 programs train, their ports are proved and used."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tf1port
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=["char_model", "tagger"])
+def example(request, tmp_path_factory):
+    """The name of an example, and a folder with its files, its checkpoint and its own model."""
+    folder = tmp_path_factory.mktemp(request.param)
+    shutil.copytree(EXAMPLES / request.param, folder, dirs_exist_ok=True)
+    if request.param == "char_model":
+        run(folder, "legacy_train.py", "trained", "2")
+        run(folder, "modern_model.py", "own.keras")
+    else:
+        run(folder, "legacy_tagger.py", "trained", "1")
+        run(folder, "prepare.py", ".")
+    return request.param, folder
+
+
+def run(folder, *words):
+    """What a program of the example prints."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def options(name):
+    """The options of compare."""
+    return {"data": "examples.npz", "imports": ["modern_tagger.py"]} if name == "tagger" else {}
+
+
+def test_convert_and_verify(example, monkeypatch):
+    name, folder = example
+    monkeypatch.chdir(folder)
+    tf1port.convert("trained", "converted.keras")
+    steps = 10 if name == "char_model" else 0  # the tagger's rate is fed
+    proof = tf1port.verify("trained", "converted.keras", steps=steps)
+    assert proof.outcome == tf1port.Outcome.EQUAL, proof.verdict
+
+
+def test_the_port_is_proved(example, monkeypatch):
+    name, folder = example
+    monkeypatch.chdir(folder)
+    found = tf1port.compare("trained", "own.keras", "map.toml", load_weights=True, **options(name))
+    assert found.outcome == tf1port.Outcome.EQUAL, found.verdict
+
+
+def test_the_loaded_port_is_used(example, monkeypatch):
+    name, folder = example
+    monkeypatch.chdir(folder)
+    imports = options(name).get("imports", ())
+    tf1port.load_weights("trained", "own.keras", "map.toml", "loaded.keras", imports=imports)
+    if name == "char_model":
+        written = run(folder, "modern_sample.py", "loaded.keras", "the ", "60")
+        assert written == run(folder, "legacy_sample.py", "trained", "the ", "60")
+        train, *_ = run(folder, "modern_train.py", "loaded.keras", "more.keras").splitlines()
+        assert "rate 0.00640" in train  # of the third epoch
+    else:
+        train, *_ = run(folder, "modern_tagger.py", "loaded.keras", "more.keras").splitlines()
+        assert train.startswith("epoch 2")
+        assert float(train.rpartition(" ")[2]) > 0.97

@@ -14,7 +14,7 @@ import numpy as np
 
 from shared import mnist_files
 from shared.errors import UserError
-from shared.files import replacing
+from shared.files import is_abandoned, replacing
 
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 TIMEOUT = 10.0  # s without a byte from the server
@@ -119,7 +119,11 @@ def download(url: str) -> bytes:
 def _save(data: bytes, path: str) -> None:
     """Puts a checked download into the cache; a line on standard error where that fails."""
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        folder = os.path.dirname(path)
+        os.makedirs(folder, exist_ok=True)
+        for name in os.listdir(folder):  # what a killed process left
+            if is_abandoned(name) and name.endswith("-" + os.path.basename(path)):
+                os.remove(os.path.join(folder, name))
         with replacing(path) as beside, open(beside, "wb") as file:
             file.write(data)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 
@@ -10,6 +11,8 @@ from PIL import Image, ImageOps
 
 from shared.errors import UserError
 from shared.files import replacing
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # or it prints beside our one line
 
 SIDE = 28  # pixels
 BLOCKS = " ▀▄█"  # at 1: the upper pixel is lit, at 2: the lower one

@@ -44,7 +44,7 @@ def read_steps(path):
     arrays = read_npz(path)
     loss, accuracy = arrays["loss"], arrays["accuracy"]
     for array in (loss, accuracy):
-        if array.dtype != np.float32 or array.shape != (len(loss),):
+        if array.dtype != np.float32 or array.shape != (loss.size,):
             raise ValueError("%s is not of one number for each step" % path)
     return loss, accuracy
 

@@ -137,7 +137,7 @@ class _Worker:
             _work(reader, files, root, writing, seed=seed, numbers=numbers)
         os.close(writing)
         self.pipe = reading
-        self.base = 0
+        self.base = _resident(os.getpid())
 
     def outcomes(self) -> Iterator[Outcome]:
         """Those that the process reports, and that of the input at which it ended."""
@@ -245,6 +245,11 @@ def judged(code: int, words: str) -> tuple[str, str]:
     if code == 2 and is_line and words[:-1].isprintable() and len(words) < 1200:
         return REFUSED, words[:-1]
     return FAULT, f"exit code {code}: {words[:600]!a}"
+
+
+def printed(text: str) -> None:
+    """Raises AssertionError where a text that is printed would control a terminal."""
+    assert all(line.isprintable() for line in text.split("\n")), ascii(text[:300])
 
 
 def write(files: dict[str, bytes], folder: Path) -> None:

@@ -543,6 +543,29 @@ def test_an_interrupted_write_leaves_nothing_behind(small, cache, monkeypatch, s
     assert os.listdir(str(cache.parent)) == []
 
 
+@pytest.mark.parametrize("path", ["truncated", "short", "wrong", "stalled"])
+def test_a_download_that_was_cut_is_done_again(small, cache, monkeypatch, server, path):
+    monkeypatch.setenv("MNIST_URL", server + path)
+    monkeypatch.setattr(datasets, "TIMEOUT", 0.2)
+    assert "MNIST can't be had" in message(datasets.load, "mnist")
+    assert not cache.exists()
+    monkeypatch.setenv("MNIST_URL", server + "good")
+    assert_small(datasets.load("mnist"), server + "good")
+    assert cache.read_bytes() == Server.content
+    assert os.listdir(str(cache.parent)) == ["mnist.npz"]
+
+
+def test_what_a_killed_download_left_is_removed_by_the_next(small, cache, monkeypatch, server):
+    """SIGKILL while the cache is written: a part of the file is there, under another name."""
+    half = write(cache.parent / ".part-4194305-mnist.npz", Server.content[:100])
+    running = write(cache.parent / (".part-%d-mnist.npz" % os.getppid()), b"of another process")
+    others = write(cache.parent / ".part-4194305-others.npz", b"of another file")
+    monkeypatch.setenv("MNIST_URL", server + "good")
+    assert_small(datasets.load("mnist"), server + "good")
+    assert cache.read_bytes() == Server.content
+    assert (half.exists(), running.exists(), others.exists()) == (False, True, True)
+
+
 def test_there_is_no_other_dataset(tmp_path):
     assert "'cifar'" in message(datasets.load, "cifar")
     assert "leave out --data-dir" in message(datasets.load, "digits", data_dir=str(tmp_path))

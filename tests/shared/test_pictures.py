@@ -1,7 +1,9 @@
 """Pictures: drawn, written, read, and refused."""
 
 import io
+import logging
 import os
+import struct
 import tempfile
 from unittest import mock
 
@@ -187,6 +189,37 @@ def test_damaged_pictures_are_refused_or_read(format):
         assert image.dtype == np.uint8
 
     check()
+
+
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    Image.new("L", (100, 60)).save(str(tmp_path / "large.png"))
+    monkeypatch.setattr(pictures, "MOST", 5999)
+    with pytest.raises(UserError, match="has 100 × 60 pixels, more than 5,999: make it smaller"):
+        pictures.read_image(str(tmp_path / "large.png"))
+    monkeypatch.setattr(pictures, "MOST", 6000)
+    assert pictures.read_image(str(tmp_path / "large.png")).shape == (28, 28)
+
+
+def test_what_pillow_warns_of_is_not_printed(tmp_path, recwarn):
+    """A tag of a TIFF that lies beyond its end."""
+    content = io.BytesIO()
+    Image.new("L", (3, 3)).save(content, "TIFF")
+    with Image.open(content) as image:
+        tag = struct.pack("<HHLL", 270, 2, 99, 1 << 30)
+        directory = content.getvalue().index(struct.pack("<H", len(image.tag_v2)))
+    damaged = bytearray(content.getvalue())
+    damaged[directory + 2 : directory + 14] = tag
+    (tmp_path / "a.tif").write_bytes(bytes(damaged))
+    with pytest.raises(UserError, match="is no picture that can be read"):
+        pictures.read_image(str(tmp_path / "a.tif"))
+    assert recwarn.list == []
+
+
+def test_what_pillow_logs_is_not_printed(capsys):
+    logger = logging.getLogger("PIL.TiffImagePlugin")
+    with mock.patch.object(logging.getLogger(), "handlers", []):
+        logger.error("More samples per pixel than can be decoded: 1200")
+    assert capsys.readouterr() == ("", "")
 
 
 def square(top, left, *, side=8, value=255):

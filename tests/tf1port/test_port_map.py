@@ -1,10 +1,12 @@
 """The map of a port: what it says, and one line for what it should not."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from tf1port.comparison.port import batches
 from tf1port.comparison.port.port_map import load_map, parse_map
 from tf1port.comparison.sides.protocol import NotOffered
 from tf1port.comparison.sides.sources import Source, input_changes, with_lengths
@@ -46,6 +48,24 @@ def test_all_that_a_map_may_say():
         ({"layers": {"a": 3}}, "[layers] a is 3: give a scope or variables by role"),
         ({"inputs": {"x": 3}}, "[inputs] x is 3: give a name, or a table with it and transpose"),
         ({"inputs": {"x": {"transpose": [0]}}}, "[inputs] x is {'transpose': [0]}: give a name"),
+        *(
+            ({"inputs": {"x": {"placeholder": "a", option: value}}}, f"[inputs] x has {option} = ")
+            for option, value in {
+                "transpose": ["0"],
+                "index": ["a"],
+                "columns": [[], 2],
+                "padding": "0",
+            }.items()
+        ),
+        ({"inputs": {"x": {"placeholder": "a", "index": [-1]}}}, "[inputs] x has index = [-1]"),
+        ({"layers": {"a": {"cell": []}}}, "[layers] a has cell = []: give a text"),
+        ({"layers": {"a": {"cell": "lstm", "scope": 1}}}, "[layers] a has scope = 1: give a text"),
+        (
+            {"layers": {"a": {"cell": "lstm", "scope": "s", "forget_bias": "1"}}},
+            "[layers] a has forget_bias = '1': give a number",
+        ),
+        ({"data": {"file": {}}}, "[data] file is {}: give a path"),
+        ({"data": {"batch_size": True}}, "[data] batch_size is True: give a number above 0"),
         (
             {"inputs": {"x": {"placeholder": "a", "transpose": [1, 2]}}},
             "[inputs] x has transpose = [1, 2]: give each axis from 0 once",
@@ -95,6 +115,32 @@ def test_axes_go_over_and_back():
     assert source.to_keras(array).shape == (4, 2, 3)
     assert np.array_equal(source.to_tf1(source.to_keras(array)), array)
     assert Source("a").to_tf1(array) is array
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [
+        ({"transpose": (1, 0)}, (2, 3, 4)),
+        ({"index": (2,)}, (2, 3)),
+        ({"index": (0, 0, 0)}, (2, 3)),
+        ({"columns": (0, 2)}, ()),
+    ],
+)
+def test_an_array_that_has_no_such_axes_is_one_line(options, shape):
+    source = Source("a", **options)
+    with pytest.raises(
+        UserError, match=r"^a is \[.*\], which the map's index, columns or transpose"
+    ):
+        source.to_keras(np.zeros(shape))
+
+
+@pytest.mark.parametrize("array", [np.float32(1), np.zeros(9, "U3"), np.zeros(9, "f4,f4")])
+def test_data_that_is_no_numbers_by_example_is_one_line(tmp_path, array):
+    path = str(tmp_path / "data.npz")
+    np.savez(path, x=array, labels=np.zeros(9))
+    port_map = parse_map({"layers": {"a": "b"}, "inputs": {"x": "y"}, "data": {"file": path}})
+    with pytest.raises(UserError, match="give numbers by example"):
+        batches.batches(port_map, SimpleNamespace(batch=2), steps=1)
 
 
 def test_weights_go_back_to_the_entry_that_they_came_from():

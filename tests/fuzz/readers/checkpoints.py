@@ -2,7 +2,7 @@
 
 from tests.fuzz import damage
 from tests.fuzz.readers.ports import only
-from tests.fuzz.worker import Reader
+from tests.fuzz.worker import Reader, printed
 from tf1port.command_line import reporting
 
 SHARD = ".data-00000-of-00001"
@@ -26,7 +26,9 @@ def read(folder):
     from tf1port.tf1.checkpoint.reader import open_checkpoint
 
     open_checkpoint(str(folder)).check()
-    str(api.inspect(str(folder))), api.inspect(str(folder)).to_json()
+    result = api.inspect(str(folder))
+    printed(str(result))
+    result.to_json()
 
 
 def index(random, content):

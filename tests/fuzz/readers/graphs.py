@@ -2,7 +2,7 @@
 
 from tests.fuzz.messages import message_file
 from tests.fuzz.readers.ports import only
-from tests.fuzz.worker import Reader
+from tests.fuzz.worker import Reader, printed
 from tf1port.command_line import reporting
 
 
@@ -67,9 +67,9 @@ def signature(folder, name):
 
 def read(path):
     """What convert reads, up to a Keras model: as a stack of layers, or op by op."""
-    from tf1port.conversion import convert
+    from tf1port import api
 
-    convert.convert(str(path), str(path.parent.parent / "out.keras"))
+    printed(str(api.convert(str(path), str(path.parent.parent / "out.keras"))))
 
 
 def reader(name, make, file, message, *, whole=None):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tf1port.errors import UserError
+from tf1port.tf1 import constants
 
 ENDING = ".pb"
 _FLOATS = (1, 2)  # of the DataTypes: float32, float64
@@ -65,6 +66,7 @@ def read_graph(path: str) -> Any:
         raise UserError(f"{path} is damaged or no frozen graph: export it again") from None
     if not graph_def.node:
         raise UserError(f"{path} holds no graph: give a frozen graph, or a checkpoint's prefix")
+    constants.check_size(graph_def, path)
     return graph_def
 
 

@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tf1port.errors import UserError
+from tf1port.tf1 import constants
 from tf1port.tf1.checkpoint.files import SAVED_MODEL
 from tf1port.tf1.checkpoint.frozen import ENDING, read_graph, thawed
 
@@ -29,6 +30,7 @@ def load_graph(path: str) -> Any:
     if _is_frozen(path):
         return thawed(read_graph(path))
     graph_def = _meta_graph(path).graph_def
+    constants.check_size(graph_def, path)
     if not graph_def.node:
         raise UserError(f"{path} holds no graph: give the .meta that a tf.train.Saver wrote")
     return graph_def

@@ -1,0 +1,112 @@
+"""`make test-fuzz`: a fault is seen as one, and there is none in some inputs of every reader."""
+
+import json
+import random
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from tests.fuzz import damage, worker
+from tests.fuzz.worker import ENDED, FAULT, READ, REFUSED
+
+# Readers in a process without TensorFlow, whose threads would be forked as well.
+SCRIPT = """
+import json, os, sys, time
+from pathlib import Path
+from shared.errors import UserError
+from shared.reporting import reporting
+from tests.fuzz import worker
+from tests.fuzz.rows import row_of
+
+def row(number, body, isolated):
+    def read(folder):
+        if (folder / "a").read_bytes() != b"whole":
+            exec(body, {**globals(), "folder": folder})
+
+    make = lambda folder: (folder / "a").write_bytes(b"whole")
+    change = lambda random, files: {"a": b"changed"}
+    reader = worker.Reader(f"a{number}", make, change, read, reporting, isolated=isolated)
+    row = row_of(reader, Path(sys.argv[1]), seed=0, numbers=range(3))
+    return [dict(row.kinds), *row.lines()]
+
+worker.SECONDS, worker.MEMORY = 0.3, 50_000_000
+print(json.dumps([row(number, *case) for number, case in enumerate(json.loads(sys.argv[2]))]))
+"""
+
+# What a reader does, with the intact input and two others; by that what is said of it.
+FAULTS = {
+    "raise ValueError('no')": "exit code 4: 'internal error: ValueError: no",
+    "sys.stderr.write('a warning')": "exit code 0: 'a warning'",
+    "os.abort()": "SIGABRT",
+    "os._exit(3)": "the process ended, exit code 3",
+    "time.sleep(60)": "over 0.3 s",
+    "len(b'1' * 100_000_000)": "0.1 GB of memory",
+    "(folder / '.part-1-a').write_text('half')": "litter: .part-1-a",
+    "(folder / 'a').unlink()": "litter: a",
+}
+REFUSALS = ["raise UserError('no')", r"raise UserError('two\nlines \x1b[31m' * 999)"]
+
+
+def test_a_fault_is_seen_and_a_refusal_is_none(tmp_path):
+    cases = [(body, False) for body in (*REFUSALS, *FAULTS)] + [("os.abort()", True)]
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path), json.dumps(cases)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    first, second, *faults, ended = json.loads(done.stdout)
+    assert first == second == [{"read": 1, "refused": 2}]
+    assert len(faults) == len(FAULTS)
+    for words, (kinds, line) in zip(FAULTS.values(), faults, strict=True):
+        assert kinds == {"read": 1, "fault": 2}
+        assert f": 2 ×, input 1: {words}" in line
+    assert ended == [{"read": 1, "ended": 2}, "a10: 2 × ended by SIGABRT"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "kind"),
+    [
+        (0, "", READ),
+        (2, "error: no\n", REFUSED),
+        (2, "", FAULT),
+        (2, "error: two\nlines\n", FAULT),
+        (2, "error: \x1b[31m\n", FAULT),
+        (2, "Traceback\n", FAULT),
+        (1, "error: no\n", FAULT),
+        (0, "a warning\n", FAULT),
+    ],
+)
+def test_only_one_printable_line_is_a_refusal(code, words, kind):
+    assert worker.judged(code, words)[0] == kind
+    assert kind != ENDED
+
+
+def test_damage_is_the_same_for_the_same_number_and_another_for_the_next():
+    def inputs(seed):
+        return [damage.damaged(random.Random(seed + n), b"a whole file" * 9) for n in range(50)]
+
+    assert inputs(0) == inputs(0)
+    assert len(set(inputs(0))) > 45
+
+
+def test_an_archive_with_damage_inside_has_right_checksums(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("a", b"content" * 20)
+    whole = 0
+    for number in range(40):
+        content = damage.archive(random.Random(number), path.read_bytes(), {})
+        (tmp_path / "b.zip").write_bytes(content)
+        if zipfile.is_zipfile(tmp_path / "b.zip"):
+            try:
+                with zipfile.ZipFile(tmp_path / "b.zip") as file:
+                    whole += file.testzip() is None
+            except Exception:
+                continue
+    assert whole > 20
+
+
+@pytest.mark.slow
+def test_no_reader_has_a_fault():
+    command = [sys.executable, "-m", "tests.fuzz"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=550, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]

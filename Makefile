@@ -38,6 +38,7 @@ golden: .venv-tf1/.made ## record the golden traces again under TensorFlow 1.15.
 	$(PY1) -m tests.goldens.record --write $(ARGS)
 	$(PY1) -m tests.goldens.record_cells --write
 	$(PY1) -m tests.goldens.record_carried --write
+	$(PY1) -m tests.goldens.record_estimator --write
 
 test: .venv/.made ## run the fast tests, offline
 	$(PY) -m pytest -n 2 -m "not slow" $(ARGS)

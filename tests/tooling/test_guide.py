@@ -22,6 +22,7 @@ COMMANDS = re.compile(r"^```bash\n(.*?)^```$(?:\n\n^```\n(.*?)^```$)?", re.M | r
 ID = re.compile(r"\[(P\d+)\]\(([^)]*)\)")
 SLOW = {"captioner", "char-rnn", "encoder-decoder", "tagger"}  # they run where they are converted
 LONG = {"weights", "ctc", "text-classifier", "serving", "time-series"}  # over a second
+ESTIMATOR = ROOT / "tests" / "goldens" / "estimator"
 CONVERT = "$ tf1port convert model.ckpt --to model.keras"
 
 WORDS = [
@@ -52,6 +53,8 @@ def run(tmp_path, monkeypatch):
     enabled = tf1.control_flow_v2_enabled()
 
     def run(page):
+        if page.stem == "estimator":  # TensorFlow 1.15.5 alone can train it
+            shutil.copytree(ESTIMATOR, tmp_path, dirs_exist_ok=True)
         path = tmp_path / f"{page.stem.replace('-', '_')}.py"
         path.write_text(program(page.read_text(encoding="utf-8")), encoding="utf-8")
         runpy.run_path(str(path), run_name="page")
@@ -86,6 +89,18 @@ def test_the_tool_converts_and_proves_the_program_of_a_recipe(page, run):
     run(page)
     tf1port.convert("model.ckpt", "model.keras")
     proof = tf1port.verify("model.ckpt", "model.keras", steps=5)
+    assert proof.outcome == tf1port.Outcome.EQUAL, proof.verdict
+
+
+@pytest.mark.slow
+def test_the_outputs_of_an_estimator_are_proved(tmp_path, monkeypatch):
+    import tf1port
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ESTIMATOR, tmp_path, dirs_exist_ok=True)
+    converted = tf1port.convert("model.ckpt-300", "model.keras", outputs=["logits/BiasAdd"])
+    assert ["dropout" in line for line in converted.left_out] == [True]
+    proof = tf1port.verify("model.ckpt-300", "model.keras", outputs=["logits/BiasAdd"])
     assert proof.outcome == tf1port.Outcome.EQUAL, proof.verdict
 
 

@@ -28,6 +28,13 @@ class Dim:
 
 
 @dataclass(frozen=True)
+class Number:
+    """A size that is a number by itself, which is fed or computed: an integer of no axes."""
+
+    value: Value
+
+
+@dataclass(frozen=True)
 class Arithmetic:
     """A size that is computed from others: `operator` is one of + - * //."""
 
@@ -35,7 +42,7 @@ class Arithmetic:
     terms: tuple[Size, ...]
 
 
-Size = int | Dim | Arithmetic
+Size = int | Dim | Number | Arithmetic
 
 
 class Producer:
@@ -282,9 +289,9 @@ class Program:
         return self.dtype == "float32" and not self.rounded
 
 
-def dims_in(size: Size) -> Iterator[Dim]:
-    """The Dims that a size is computed from."""
-    if isinstance(size, Dim):
+def dims_in(size: Size) -> Iterator[Dim | Number]:
+    """The sizes of values, and the numbers, that a size is computed from."""
+    if isinstance(size, Dim | Number):
         yield size
     elif isinstance(size, Arithmetic):
         for term in size.terms:

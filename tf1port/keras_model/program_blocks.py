@@ -9,6 +9,7 @@ from tf1port.keras_model.program import (
     Constant,
     Dim,
     Loop,
+    Number,
     Op,
     Producer,
     Sizes,
@@ -64,6 +65,21 @@ def starts(order: Iterable[Producer], users) -> set[int]:
     return {key for key in ops if all(id(user) in loops for user in used_by[key])}
 
 
+def sparse_to_keras(order: Iterable[Producer]) -> set[int]:
+    """The ids of the ops whose outputs are sparse tensors to Keras: it would trace a layer so.
+
+    ops.multiply of keras.Input's tensors takes a factor that is no such tensor for a sparse one,
+    and what is computed of its output inherits that; ops.cast and layers do not.
+    """
+    found: set[int] = set()
+    for op in order:
+        if isinstance(op, Op) and op.op != "Cast":
+            is_scaled = op.op == "Mul" and any(isinstance(v.producer, Constant) for v in op.inputs)
+            if is_scaled or any(id(value.producer) in found for value in op.inputs):
+                found.add(id(op))
+    return found
+
+
 def arguments(
     values: Iterable[Value], within: AbstractSet[int] = frozenset()
 ) -> tuple[list[Value], dict[Dim, tuple[Value, int]]]:
@@ -94,8 +110,8 @@ def arguments(
     return list(tensors.values()), known
 
 
-def _dims(value: Value) -> Iterable[Dim]:
-    """The sizes of tensors that sizes are computed from."""
+def _dims(value: Value) -> Iterable[Dim | Number]:
+    """The sizes of tensors, and the numbers, that sizes are computed from."""
     producer = value.producer
     return (
         (dim for s in producer.sizes for dim in dims_in(s)) if isinstance(producer, Sizes) else ()

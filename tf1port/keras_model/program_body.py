@@ -16,6 +16,7 @@ from tf1port.keras_model.program import (
     Dim,
     Input,
     Loop,
+    Number,
     Op,
     Producer,
     Size,
@@ -23,6 +24,7 @@ from tf1port.keras_model.program import (
     Use,
     Value,
     Weight,
+    dims_in,
     in_order,
 )
 from tf1port.keras_model.program_blocks import arranged, blocks_of, leaves
@@ -111,7 +113,7 @@ class Body:
 
     def _is_dynamic(self, op: Op | Choice) -> bool:
         """Whether an op needs a size that is known only when the model runs, or has branches."""
-        if isinstance(op, Choice):
+        if isinstance(op, Choice) or _takes_numbers(op):
             return True
         probe = Body(self.source, [], functional=False)
         for value in leaves(op):
@@ -186,6 +188,8 @@ class Body:
             return f" {size.operator} ".join(
                 f"({term})" if " " in str(term) else str(term) for term in terms
             )
+        if isinstance(size, Number):
+            return self.tensor(size.value)
         value, axis = self.known_sizes.get(size, (size.value, size.axis))
         return f"ops.shape({self.tensor(value)})[{axis}]"
 
@@ -215,7 +219,7 @@ class Body:
     def translated(self, op: Op) -> Translation:
         """An op as the table of ops writes it."""
         if op.op == "SequenceMask":
-            lengths, steps = (self.tensor(value) for value in op.inputs)
+            lengths, steps = self.as_tensor(op.inputs[0]), self.tensor(op.inputs[1])
             dtype = op.inputs[0].dtype
             # In this order: a tensor of TensorFlow does not compare itself with one of keras.Input.
             return Translation(f'{lengths}[:, None] > ops.arange({steps}, dtype="{dtype}")')
@@ -255,9 +259,15 @@ class Body:
 
     def _loop(self, loop: Loop) -> None:
         assert loop.spec is not None
-        arguments = ", ".join(self.tensor(value) for value in self.source.loop(loop))
+        arguments = ", ".join(map(self._argument, self.source.loop(loop)))
         names = [self._target(loop, port) for port in sorted(self.source.users[id(loop)])]
         self.statements.append(Statement(", ".join(names), f"({arguments})", loop))
+
+    def _argument(self, value: Value) -> str:
+        """A value as an argument of a layer of the file, which Keras traces to know its output."""
+        text = self.tensor(value)
+        is_sparse = id(value.producer) in self.source.sparse
+        return f'ops.cast({text}, "{value.dtype}")' if is_sparse else text
 
     def _inner_loop(self, loop: Loop) -> None:
         values = [value for user in self.order for value in leaves(user)]
@@ -348,10 +358,17 @@ class Body:
         class_, inputs, results = self.source.block(block)
         names = [self._target(value.producer, value.port) for value in results]
         dtype = self.source.program.dtype
-        arguments = ", ".join(self.tensor(value) for value in inputs)
+        arguments = ", ".join(map(self._argument, inputs))
         layer = self.source.layer_names.new(naming.identifier(class_))
         call = f'{class_}(dtype="{dtype}", name="{layer}")({arguments})'
         self.statements.append(Statement(", ".join(names), call))
+
+
+def _takes_numbers(op: Op) -> bool:
+    """Whether the sizes that an op takes are numbers which are fed or computed."""
+    vectors = [v.producer for v in op.inputs if isinstance(v.producer, Sizes)]
+    sizes = [size for vector in vectors for size in vector.sizes]
+    return any(isinstance(dim, Number) for size in sizes for dim in dims_in(size))
 
 
 def _last_step(op: Op, users) -> Use | None:

@@ -21,7 +21,7 @@ from tf1port.keras_model.program import (
     Value,
     in_order,
 )
-from tf1port.keras_model.program_blocks import arguments, starts, users_of
+from tf1port.keras_model.program_blocks import arguments, sparse_to_keras, starts, users_of
 from tf1port.keras_model.program_body import Body
 from tf1port.keras_model.program_conditions import Choice
 from tf1port.keras_model.program_scan import repeated, scan
@@ -67,6 +67,7 @@ class ProgramSource:
         self.within_loops = starts(self.order, self.users)
         self.texts: dict[tuple[int, int], str] = {}
         self.bases: dict[tuple[int, int], str] = {}
+        self.sparse = sparse_to_keras(self.order)
         self._masked = _with_mask(self.order)
 
     def text(self) -> str:

@@ -17,6 +17,7 @@ from tf1port.numerics.differences import difference
 from tf1port.tf1.graph.dependencies import behind
 from tf1port.tf1.graph.optimizers import find_applied
 from tf1port.tf1.graph.training_ops import NoTraining, clipping_of, find_loss, find_train_op
+from tf1port.tf1.session.copying import copied
 from tf1port.tf1.session.sparse_labels import sparse_labels
 from tf1port.tf1.session.whole_graph import WholeGraph, row_gradients
 
@@ -134,8 +135,8 @@ class GraphTraining:
 
     def loss_and_gradients(self, batch: Mapping[Any, np.ndarray], outputs: Arrays):
         """The graph's loss of given outputs, and its gradients with respect to them."""
-        feed = {self._outputs[name]: outputs[name] for name in self.loss_outputs}
-        return self._run([self._loss, self._output_gradients], {**batch, **feed})
+        feed = {self._given_outputs[name]: outputs[name] for name in self.loss_outputs}
+        return self._run([self._loss_of_given, self._output_gradients], {**batch, **feed})
 
     def gradients(self, batch: Mapping[Any, np.ndarray]) -> dict[str, np.ndarray]:
         """The graph's own gradients by variable, before they are clipped."""
@@ -173,10 +174,16 @@ class GraphTraining:
 
     def _find_output_gradients(self) -> dict[str, Any]:
         """The gradients of the loss with respect to the outputs that it is computed from."""
-        outputs = list(self._outputs.values())
         with self._session.imported.as_default():
+            given = {n: tf1.placeholder(t.dtype, t.shape) for n, t in self._outputs.items()}
+            replaced = {self._outputs[name].ref(): tensor for name, tensor in given.items()}
+            loss = copied(self._loss, replaced)
+            if loss is None:
+                loss, given = self._loss, self._outputs
+            self._given_outputs, self._loss_of_given = given, loss
+            tensors = list(given.values())
             try:
-                gradients = tf1.gradients(self._loss, outputs, stop_gradients=outputs)
+                gradients = tf1.gradients(loss, tensors, stop_gradients=tensors)
             except (AttributeError, LookupError, TypeError, ValueError) as error:
                 raise NoTraining(
                     f"the gradient of its loss cannot be built here ({error})"
@@ -220,8 +227,8 @@ class GraphTraining:
 
     def _classes(self) -> int:
         """The number of classes that every output has."""
-        sizes = [self._outputs[name].shape[-1] for name in self.loss_outputs]
-        return min([int(size) for size in sizes if size], default=2)
+        shapes = [self._outputs[name].shape for name in self.loss_outputs]
+        return min([int(shape[-1]) for shape in shapes if shape.rank and shape[-1]], default=2)
 
     def _tensor(self, name: str) -> Any:
         return graph_call(self._session.tensor, name)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.tf1port.programs.program import program
-from tests.tf1port.programs.sequences import E, T, U, V, ids, lengths
+from tests.tf1port.programs.sequences import E, T, U, V, floats, ids, lengths
 from tests.tf1port.programs.stacks import squares
 
 # isort: split
@@ -139,6 +139,22 @@ def translator(*, impute_finished, greedy=False):
     if greedy:
         return dict(fed), None
     return dict(fed), squares(logits) + squares(tf1.layers.dense(last, 2, name="score"))
+
+
+@program("encoder and decoder", "unrolled, each output is the next input")
+def forecaster():
+    (x, array), (first, start) = floats("x", T, 3), floats("first", 3)
+    _, state = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.LSTMCell(U), x, dtype=tf1.float32, scope="past")
+    cells = [tf1.nn.rnn_cell.LSTMCell(U), tf1.nn.rnn_cell.GRUCell(U)]
+    value, states, values = first, [state, state.h], []
+    for _ in range(3):
+        output = value
+        for index, cell in enumerate(cells):
+            with tf1.variable_scope(f"future_{index}", reuse=tf1.AUTO_REUSE):
+                output, states[index] = cell(output, states[index])
+        value = tf1.layers.dense(output, 3, name="values", reuse=tf1.AUTO_REUSE)
+        values.append(value)
+    return {x: array, first: start}, tf1.reduce_mean(tf1.square(tf1.stack(values, 1) - 1))
 
 
 @program("encoder and decoder", "attention over the encoder (dynamic_decode, teacher forcing)")

@@ -39,6 +39,26 @@ def own_cell_with_lengths():
     return dict(fed), squares(tf1.layers.dense(state, 2, name="logits"))
 
 
+class Concatenated(tf1.nn.rnn_cell.RNNCell):
+    """A cell whose state is one tensor that it slices, as with state_is_tuple=False."""
+
+    state_size, output_size = 2 * U, U
+
+    def call(self, x, state):
+        fast, slow = tf1.slice(state, [0, 0], [-1, U]), tf1.slice(state, [0, U], [-1, U])
+        gates = tf1.layers.dense(tf1.concat([x, fast], 1), 2 * U, tf1.sigmoid, name="gates")
+        slow = gates[:, :U] * slow + gates[:, U:]
+        fast = tf1.tanh(slow) * 0.5 + tf1.get_variable("rates", [U]) * 0.5 * fast
+        return gates[:, U:], tf1.concat([fast, slow], 1)
+
+
+@program("own cell", "its state is one tensor that it slices, its outputs are none of it")
+def sliced_state():
+    x, array = floats("x", T, 3)
+    steps, _ = tf1.nn.dynamic_rnn(Concatenated(), x, dtype=tf1.float32)
+    return {x: array}, squares(tf1.layers.dense(steps, 2, name="logits"))
+
+
 class Attending(tf1.nn.rnn_cell.RNNCell):
     """As AttentionCellWrapper: a cell, and attention over its own last outputs."""
 

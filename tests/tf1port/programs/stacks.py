@@ -51,6 +51,40 @@ def cell_twice():
     return {x: array}, squares(tf1.layers.dense(steps[:, -1], 2, name="logits"))
 
 
+@program("shared cell", "one cell in both directions, over two sequences")
+def cell_both_ways():
+    fed, ends = [floats("question", T, 3), floats("answer", T + 1, 3, seed=1)], []
+    one = tf1.nn.rnn_cell.GRUCell(U)
+    for x, _ in fed:
+        with tf1.variable_scope("reader", reuse=tf1.AUTO_REUSE):
+            both, _ = tf1.nn.bidirectional_dynamic_rnn(one, one, x, dtype=tf1.float32)
+            ends.append(tf1.reduce_max(tf1.concat(both, 2), 1))
+    return dict(fed), squares(tf1.layers.dense(tf1.concat(ends, 1), 1, name="score"))
+
+
+@program("several tasks", "the predictions of a lower task are inputs of the next one")
+def tasks():
+    (x, array), (labels, right) = floats("x", T, 3), ids("labels", T)
+    lower, _ = tf1.nn.dynamic_rnn(lstm(), x, dtype=tf1.float32, scope="lower")
+    first = tf1.layers.dense(lower, V, name="first")
+    both = tf1.concat([lower, tf1.nn.softmax(first)], 2)
+    upper, _ = tf1.nn.dynamic_rnn(lstm(), both, dtype=tf1.float32, scope="upper")
+    second = tf1.layers.dense(upper, V, name="second")
+    loss = words_loss(first, labels) + 0.5 * words_loss(second, labels)
+    return {x: array, labels: right}, loss
+
+
+@program("rows of several episodes", "how many there are is fed (deep recurrent Q-learning)")
+def episodes():
+    x, array = floats("x", 3)
+    rows, steps = (tf1.placeholder(tf1.int32, [], name=name) for name in ("rows", "steps"))
+    features = tf1.reshape(tf1.layers.dense(x, 4, tf1.nn.relu, name="dense"), [rows, steps, 4])
+    start = tf1.nn.rnn_cell.LSTMStateTuple(tf1.zeros([rows, U]), tf1.ones([rows, U]))
+    outputs, _ = tf1.nn.dynamic_rnn(lstm(), features, initial_state=start)
+    fed = {x: array[: B // 2 * 2], rows: np.int32(B // 2), steps: np.int32(2)}
+    return fed, squares(tf1.layers.dense(tf1.reshape(outputs, [-1, U]), 2, name="values"))
+
+
 @program("siamese towers", "one cell over two inputs")
 def towers():
     fed, ends = [floats("left", T, 3), floats("right", T, 3, seed=1)], []

@@ -18,7 +18,7 @@ def rows() -> list[str]:
     carried: dict[str, dict[str, None]] = {}
     for program in PROGRAMS.values():
         carried.setdefault(program.kind, {})[program.carried] = None
-    lines = [f"| {kind} | {'; '.join(of)} |" for kind, of in sorted(carried.items())]
+    lines = [f"| {kind} | {'; '.join(sorted(of))} |" for kind, of in sorted(carried.items())]
     return ["| program | carried and proved |", "|---|---|", *lines]
 
 

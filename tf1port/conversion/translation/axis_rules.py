@@ -1,4 +1,4 @@
-"""Rules for ops that only rearrange a tensor: reshape, transpose, reverse, concatenate, split.
+"""Rules for ops that only rearrange a tensor: reshape, transpose, reverse, stack.
 
 They have the signature of those in tf1port.conversion.translation.size_rules. Two ops that undo
 each other cancel out.
@@ -11,31 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tf1port.conversion.translation.size_rules import has_sizes, known_sizes
-from tf1port.conversion.translation.sizes import computed, product, sizes_of
+from tf1port.conversion.translation.sizes import product, sizes_of
 from tf1port.keras_model.program import Constant, Op, Size, Sizes, Value
-
-
-def _concatenated(reader, node, inputs):
-    """A concatenation, with the sizes of its output."""
-    pieces = inputs[:-1] if node.op == "ConcatV2" else inputs[1:]
-    axis = reader.constant(inputs[-1] if node.op == "ConcatV2" else inputs[0])
-    sizes = _side_by_side(pieces, axis, reader.shape(f"{node.name}:0"))
-    if sizes is None:
-        return None
-    (value,) = reader.plain(node, inputs)
-    value.dims = sizes
-    return [value]
-
-
-def _side_by_side(pieces, axis, shape):
-    """The sizes of a concatenation along an axis; None where they are not known."""
-    if axis is None or shape is None or any(value.shape is None for value in pieces):
-        return None
-    axis = int(axis) % len(shape)
-    sizes = [pieces[0].size(index) for index in range(len(shape))]
-    for value in pieces[1:]:
-        sizes[axis] = computed("+", sizes[axis], value.size(axis))
-    return tuple(sizes)
 
 
 def _reshape(reader, node, inputs):
@@ -60,7 +37,20 @@ def reshaped(reader, value: Value, target: Sequence[Size], node) -> Value:
         result.dims = tuple(target)
     else:
         result.dims = _filled(result, sizes, target)
+        _resolve(result, op)
     return result
+
+
+def _resolve(value: Value, op: Op) -> None:
+    """Writes the size that a reshape leaves open, where the others give it: Keras knows it then."""
+    dims = value.dims or ()
+    if any(
+        isinstance(size, int) and known is None
+        for size, known in zip(dims, value.axes, strict=True)
+    ):
+        value.shape = tuple(size if isinstance(size, int) else None for size in dims)
+        target = Value(Sizes(dims, scope=op.scope), "int32", (len(dims),))
+        op.inputs, op.out_shapes = (op.inputs[0], target), (value.shape,)
 
 
 def _is_rows(sizes: Sequence[Size], target: Sequence[Size]) -> bool:
@@ -164,42 +154,6 @@ def _same_order(reader, node, axes_or_lengths: Value, before: Op, perm) -> bool:
     )
 
 
-def _expand_dims(reader, node, inputs):
-    axis, sizes = reader.constant(inputs[1]), sizes_of(inputs[0])
-    if axis is None or sizes is None:
-        return None
-    (value,) = reader.plain(node, inputs)
-    place = int(axis) % (len(sizes) + 1)
-    value.dims = (*sizes[:place], 1, *sizes[place:])
-    return [value]
-
-
-def _squeeze(reader, node, inputs):
-    sizes = sizes_of(inputs[0])
-    if sizes is None:
-        return None
-    axes = {int(axis) % len(sizes) for axis in node.attr["squeeze_dims"].list.i}
-    axes = axes or {axis for axis, size in enumerate(sizes) if size == 1}
-    (value,) = reader.plain(node, inputs)
-    value.dims = tuple(size for axis, size in enumerate(sizes) if axis not in axes)
-    return [value]
-
-
-def _split(reader, node, inputs):
-    """The outputs have the sizes of the input, except along the split axis."""
-    value, axis = (inputs[0], inputs[2]) if node.op == "SplitV" else inputs[::-1]
-    place, sizes = reader.constant(axis), sizes_of(value)
-    if place is None or sizes is None:
-        return None
-    outputs = reader.plain(node, inputs)
-    for output in outputs:
-        if output.shape is not None and output.shape[int(place)] is not None:
-            dims = list(sizes)
-            dims[int(place)] = output.shape[int(place)]
-            output.dims = tuple(dims)
-    return outputs
-
-
 def _packed_steps(reader, node, inputs):
     """All steps of one sequence stacked in order are the sequence."""
     steps = [step for step in map(_step, inputs) if step is not None]
@@ -229,11 +183,5 @@ RULES: dict[str, Callable[..., list[Value] | None]] = {
     "Transpose": _transpose,
     "ReverseV2": _reverse,
     "ReverseSequence": _reverse,
-    "ExpandDims": _expand_dims,
-    "Squeeze": _squeeze,
-    "Split": _split,
-    "SplitV": _split,
     "Pack": _packed_steps,
-    "Concat": _concatenated,
-    "ConcatV2": _concatenated,
 }

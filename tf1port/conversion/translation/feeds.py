@@ -8,7 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf1port.keras_model.program import Constant, Loop, Op, Program, Use, Value, in_order
+from tf1port.keras_model.program import (
+    Constant,
+    Input,
+    Loop,
+    Number,
+    Op,
+    Program,
+    Sizes,
+    Use,
+    Value,
+    in_order,
+)
 
 SMALL, LARGE = (3, 5, 4), (6, 9, 7)  # rows, steps and what else is left open
 _FLOATS = ("float16", "float32", "float64")
@@ -51,10 +62,10 @@ def sizes(program: Program) -> Iterator[BatchSizes]:
 def kinds(program: Program) -> dict[str, tuple[str, int]]:
     """The kind of each integer input, by its tensor.
 
-    Returns: ("ids", the number of ids), ("lengths", 0) of rows, ("steps", 0) of a loop, or
-    ("numbers", the number of values).
+    Returns: ("ids", the number of ids), ("lengths", 0) of rows, ("steps", 0) of a loop, ("sizes",
+    its place) of the new shape of rows, or ("numbers", the number of values).
     """
-    result: dict[str, tuple[str, int]] = {}
+    result: dict[str, tuple[str, int]] = _sizes_of_rows(program)
     inputs_of: dict[tuple[int, int], set[str]] = {}
     for value in program.inputs:
         inputs_of[id(value.producer), value.port] = {value.producer.tensor}  # type: ignore[attr-defined]
@@ -71,6 +82,22 @@ def kinds(program: Program) -> dict[str, tuple[str, int]]:
             if isinstance(producer, Op) and all("int" in dtype for dtype in producer.out_dtypes):
                 for port in range(len(producer.out_dtypes)):
                     inputs_of.setdefault((id(producer), port), set()).update(names)
+    return result
+
+
+def _sizes_of_rows(program: Program) -> dict[str, tuple[str, int]]:
+    """The numbers that are fed as sizes, of which reshaped rows have several."""
+    result: dict[str, tuple[str, int]] = {}
+    for op in in_order([*program.outputs.values()]):
+        vectors = [value.producer for value in op.operands]
+        for vector in vectors if isinstance(op, Op) else ():
+            sizes = vector.sizes if isinstance(vector, Sizes) else ()
+            numbers = [size.value.producer for size in sizes if isinstance(size, Number)]
+            fed = [number.tensor for number in numbers if isinstance(number, Input)]
+            several = len(fed) > 1 or -1 in sizes
+            for place, tensor in enumerate(fed, 1):
+                if several or tensor not in result:
+                    result[tensor] = ("sizes", place if several else 0)
     return result
 
 
@@ -110,15 +137,24 @@ def batch(
         shape = _shape(value, chosen, steps[tensor])
         longest = max(min(steps.values()) - chosen.ended, 1)
         role = _role(value, roles)
-        arrays[tensor] = _drawn(value.dtype, shape, role, stream, (shortest, longest))
+        if role[0] == "sizes":
+            arrays[tensor] = np.asarray(_factor(chosen.rows, role[1]), value.dtype)
+        else:
+            arrays[tensor] = _drawn(value.dtype, shape, role, stream, (shortest, longest))
     return arrays
+
+
+def _factor(rows: int, place: int) -> int:
+    """The size at a place of a shape [rows / d, d, 1 ...] of all rows; at place 0 their number."""
+    divisor = next(d for d in range(2, rows + 1) if rows % d == 0) if rows > 1 else 1
+    return {0: rows, 1: rows // divisor, 2: divisor}.get(place, 1)
 
 
 def _role(value: Value, roles: Mapping[str, tuple[str, int]]) -> tuple[str, int]:
     """The kind of an input, as `kinds` has it; a vector of integers is one of lengths."""
     is_vector = len(value.shape or ()) == 1 and "int" in value.dtype
     role = roles.get(value.producer.tensor)  # type: ignore[attr-defined]
-    if role is not None and (role[0] != "steps" or not value.shape):
+    if role is not None and (role[0] not in ("steps", "sizes") or not value.shape):
         return role  # of lengths the longest is a number of steps
     return ("lengths", 0) if is_vector else ("numbers", 2)
 

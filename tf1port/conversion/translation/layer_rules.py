@@ -39,11 +39,9 @@ def _product(reader, node, inputs):
     transposed = node.attr["transpose_a"].b or node.attr["transpose_b"].b
     if transposed or any(value.shape is None or len(value.shape) != 2 for value in inputs):
         return None
-    if kernel is not None:
-        return [_dense(reader, inputs[0], {"kernel": kernel}, None, node)]
-    (value,) = reader.plain(node, inputs)
-    value.dims = (inputs[0].size(0), inputs[1].size(1))
-    return [value]
+    if kernel is None:
+        return None
+    return [_dense(reader, inputs[0], {"kernel": kernel}, None, node)]
 
 
 def _dense(reader, rows: Value, variables, activation, node) -> Value:

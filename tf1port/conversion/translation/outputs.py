@@ -265,10 +265,11 @@ def _source(graph: Graph, tensor: str, dependent: set[str]) -> str:
 
 
 def _last(graph: Graph, dependent: set[str]) -> list[str]:
-    """The tensors that depend on variables and have no consumers."""
+    """The tensors that depend on variables and on what is fed, and have no consumers."""
     of_optimizer = _gradient_nodes(graph)
     results = [name for name in dependent if name not in of_optimizer and _is_result(graph, name)]
     results = [name for name in results if not _is_looped(name, ("while",))]
+    results = [name for name in results if behind(graph, [f"{name}:0"], cut=())[1]]
     return sorted(f"{name}:0" for name in results if graph.variable(f"{name}:0") is None)
 
 

@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
-from tf1port.conversion.translation import arrays, branches, loops, recurrent_layers, rules
+from tf1port.conversion.translation import (
+    arrays,
+    branches,
+    loops,
+    output_sizes,
+    recurrent_layers,
+    rules,
+)
 from tf1port.conversion.translation.constants import constants, rounded
 from tf1port.conversion.translation.recurrences import RunOutput
 from tf1port.errors import UserError
@@ -27,6 +34,10 @@ _SAME = PASSING - {"StopGradient", "PreventGradient"}
 _LARGEST = 64  # numbers of a constant that is written out
 _OF_RESOURCES = {"ResourceGather": "GatherV2"}  # the same op, of a variable
 _FLOATS = {"float16", "float32", "float64", "bfloat16"}
+
+
+class CircularError(UserError):
+    """What a tensor is computed from depends on the tensor itself."""
 
 
 class Reader:
@@ -70,6 +81,7 @@ class Reader:
         """The values of some tensors.
 
         Raises:
+            CircularError: one of them is upstream of itself.
             UserError: an op on the way to them has no counterpart.
         """
         origins = [self._origin(tensor) for tensor in tensors]
@@ -143,7 +155,7 @@ class Reader:
                 ordered[tensor] = None
                 continue
             if tensor in begun:
-                raise UserError(f"{tensor} is computed in a loop of which no cell is known")
+                raise CircularError(f"{tensor} is computed in a loop of which no cell is known")
             begun.add(tensor)
             stack.append((tensor, True))
             inputs = self._inputs_of(tensor)
@@ -244,10 +256,12 @@ class Reader:
         dtypes = tuple(_name(output_type(node, port)) for port in range(count))
         shapes = tuple(self.shape(f"{node.name}:{port}") for port in range(count))
         op = Op(kind, attributes(node), tuple(inputs), dtypes, shapes, node.name)
-        return [
-            Value(op, dtype, shape, port, dims=rules.dims(node.op, inputs, shape))
+        outputs = [
+            Value(op, dtype, shape, port)
             for port, (dtype, shape) in enumerate(zip(dtypes, shapes, strict=True))
         ]
+        output_sizes.set_sizes(self, kind, node, inputs, outputs)
+        return outputs
 
 
 def attributes(node) -> dict[str, Any]:

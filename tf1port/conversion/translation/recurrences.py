@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from tf1port.errors import UserError
@@ -10,7 +11,7 @@ from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.graph.equations import Constants
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.refusals import check_selections
-from tf1port.tf1.graph.runs import Run, UnknownCell
+from tf1port.tf1.graph.runs import Run, Step, UnknownCell
 from tf1port.tf1.graph.unrolls import SELECTING, following
 from tf1port.tf1.graph.wiring import find_wiring
 
@@ -47,10 +48,15 @@ class RunOutput(NamedTuple):
     step: int = 0
 
 
-def find_recurrences(graph: Graph, cells: Iterable[Cell]) -> dict[str, RunOutput]:
+def find_recurrences(
+    graph: Graph, cells: Iterable[Cell], *, step_by_step: bool = False
+) -> dict[str, RunOutput]:
     """The outputs of the runs of a graph's cells, by the tensor's name.
 
     A cell that is not used in a known way is left out: its ops are translated one by one.
+
+    Args:
+        step_by_step: each step of an unrolled run is a run of its own.
     """
     recurrences: list[Recurrence] = []
     for cell in cells:
@@ -58,7 +64,11 @@ def find_recurrences(graph: Graph, cells: Iterable[Cell]) -> dict[str, RunOutput
             wiring = find_wiring(graph, [cell])
             constants = wiring.constants.get(cell.scope)
             runs = wiring.runs.get(cell.scope, []) if constants is not None else []
-            cell_runs = [Recurrence(cell, constants, run) for run in runs]
+            cell_runs = [
+                Recurrence(cell, constants, part)
+                for run in runs
+                for part in _parts(graph, run, step_by_step=step_by_step)
+            ]
             for recurrence in cell_runs:
                 _check_states(graph, recurrence)
         except _UNKNOWN:
@@ -68,6 +78,59 @@ def find_recurrences(graph: Graph, cells: Iterable[Cell]) -> dict[str, RunOutput
     for recurrence in _stacked(graph, recurrences):
         run_outputs.update(_run_outputs(graph, recurrence))
     return run_outputs
+
+
+def _parts(graph: Graph, run: Run, *, step_by_step: bool) -> list[Run]:
+    """The parts of an unrolled run none of whose inputs are computed from its own outputs.
+
+    A decoder's input may be what the step before gave; such steps are runs of one step each.
+
+    Raises:
+        UnknownCell: it has to be parted, and stops at the lengths of its rows.
+    """
+    if run.looped or len(run.steps) < 2:
+        return [run]
+    latest = _latest_steps(graph, run)
+    starts = [0]
+    for index, step in enumerate(run.steps[1:], 1):
+        before = run.steps[index - 1]
+        apart = step_by_step or (step.c is not None and step.c != before.new_c)
+        if apart or latest[index] >= starts[-1]:
+            starts.append(index)
+    if len(starts) > 1 and run.lengths is not None:
+        raise UnknownCell(f"{run.cell} takes its own outputs as inputs")
+    parts = zip(starts, [*starts[1:], len(run.steps)], strict=True)
+    return [_part(run, run.steps[start:end]) for start, end in parts]
+
+
+def _part(run: Run, steps: tuple[Step, ...]) -> Run:
+    return replace(run, steps=steps, initial_h=steps[0].h, initial_c=steps[0].c)
+
+
+def _latest_steps(graph: Graph, run: Run) -> list[int]:
+    """For each step the last step of the run whose outputs its input is computed from; or -1."""
+    latest: dict[str, int] = {}
+    for index, step in enumerate(run.steps):
+        own = (step.new_h, step.new_c, step.residual, step.written)
+        latest.update((graph.node(name).name, index) for name in own if name is not None)
+    return [_latest(graph, step.x, latest) for step in run.steps]
+
+
+def _latest(graph: Graph, tensor: str, latest: dict[str, int]) -> int:
+    """The largest number upstream of a tensor; `latest` has them by node, and gets new ones."""
+    top = graph.node(tensor)
+    stack = [(top, False)] if top is not None else []
+    begun: set[str] = set()
+    while stack:
+        node, is_ready = stack.pop()
+        inputs = [n for n in map(graph.node, graph.inputs(node)) if n is not None]
+        if is_ready:
+            latest[node.name] = max((latest.get(n.name, -1) for n in inputs), default=-1)
+        elif node.name not in latest and node.name not in begun:
+            begun.add(node.name)
+            stack.append((node, True))
+            stack += [(n, False) for n in inputs if n.name not in latest]
+    return latest.get(top.name, -1) if top is not None else -1
 
 
 def _check_states(graph: Graph, recurrence: Recurrence) -> None:
@@ -134,10 +197,12 @@ def _run_outputs(graph: Graph, recurrence: Recurrence) -> dict[str, RunOutput]:
     if run.looped:
         pairs = (("sequence", run.outputs), ("h", run.final_h), ("c", run.final_c))
         return {name: RunOutput(recurrence, kind) for kind, name in pairs if name is not None}
+    if len(run.steps) == 1 and not run.residual and run.lengths is None:
+        outputs[run.steps[0].new_h] = RunOutput(recurrence, "h")
     for index, step in enumerate(run.steps):
-        outputs[step.output] = RunOutput(recurrence, "step", index)
+        outputs.setdefault(step.output, RunOutput(recurrence, "step", index))
         if not run.residual and run.lengths is None:
-            outputs[step.new_h] = RunOutput(recurrence, "step", index)
+            outputs.setdefault(step.new_h, RunOutput(recurrence, "step", index))
     last = run.steps[-1]
     if run.residual or run.lengths is not None:
         outputs[last.new_h] = RunOutput(recurrence, "h")

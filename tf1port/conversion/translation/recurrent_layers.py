@@ -102,8 +102,12 @@ def _stacked(reader, steps: list[Value], *, scope: str) -> Value:
         if pairs == [(sequence, i) for i in range(len(steps))] and sequence.size(1) == len(steps):
             return sequence
     shape = (steps[0].axes[0], len(steps), *steps[0].axes[1:])
-    attrs, name = {"axis": 1, "N": len(steps)}, f"{scope}/stack"
-    op = Op("Pack", attrs, tuple(steps), (steps[0].dtype,), (shape,), name)
+    if len(steps) == 1:
+        inputs: tuple[Value, ...] = (steps[0], Value(Constant(np.array(1)), "int32", ()))
+        op = Op("ExpandDims", {}, inputs, (steps[0].dtype,), (shape,), f"{scope}/steps")
+    else:
+        attrs = {"axis": 1, "N": len(steps)}
+        op = Op("Pack", attrs, tuple(steps), (steps[0].dtype,), (shape,), f"{scope}/stack")
     dims = (steps[0].size(0), len(steps), *(steps[0].size(i) for i in range(1, len(shape) - 1)))
     return Value(op, steps[0].dtype, shape, dims=dims)
 
@@ -142,6 +146,8 @@ def _reversed_input(reader, recurrence: Recurrence, sequence: Value) -> Reversed
     producer = sequence.producer
     if not isinstance(producer, Op) or producer.op not in ("ReverseV2", "ReverseSequence"):
         return None
+    if not reader.raw.isdisjoint(recurrence.cell.variables.values()):
+        return None  # the cell runs forwards as well: one layer has one direction
     source, axes_or_lengths = producer.inputs
     back = Reversed(source, producer.op, producer.attrs, axes_or_lengths)
     lengths = recurrence.run.lengths
@@ -171,12 +177,14 @@ def _flipped(sequence: Value) -> Value:
 def _layer(reader, recurrence: Recurrence, *, count: int, back: bool) -> Layer:
     """The one layer of a cell, however often it is run."""
     cell, constants = recurrence.cell, recurrence.constants
-    masked = recurrence.run.lengths is not None
-    options = {"constants": constants, "masked": masked, "go_backwards": back}
+    options = {"constants": constants, "go_backwards": back}
     variables = dict(cell.variables)
-    return reader.layer(
+    layer = reader.layer(
         "recurrent", options, variables, outputs=1 + count, cells=(cell,), scope=cell.scope
     )
+    masked = recurrence.run.lengths is not None
+    layer.options["masked"] = masked or layer.options.get("masked", False)
+    return layer
 
 
 def _mask(reader, lengths: Value, sequence: Value, scope: str) -> Value:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tf1port.conversion.translation.sizes import computed, product, sizes_of
-from tf1port.keras_model.program import Constant, Size, Sizes, Value
+from tf1port.keras_model.program import Constant, Number, Op, Size, Sizes, Value
 
 
 def _shape(reader, node, inputs):
@@ -31,17 +31,25 @@ def new_sizes(sizes: Sequence[Size], node, *, scalar: bool = False, dtype: str =
 
 
 def known_sizes(value: Value) -> tuple[Size, ...]:
-    """The sizes of a vector of sizes, or the integers of a constant."""
+    """The sizes of a vector of sizes, or the integers of a constant or of a vector of numbers."""
     producer = value.producer
     if isinstance(producer, Sizes):
         return producer.sizes
+    if isinstance(producer, Op):
+        return tuple(_number(item) for item in producer.inputs)
     assert isinstance(producer, Constant)
     return tuple(int(number) for number in producer.array.ravel())
 
 
+def _number(value: Value) -> Size:
+    return known_sizes(value)[0] if has_sizes(value) else Number(value)
+
+
 def has_sizes(value: Value) -> bool:
-    """Whether a value is a vector of sizes, or constant integers."""
+    """Whether a value is a vector of sizes, constant integers, or a vector of single integers."""
     producer = value.producer
+    if isinstance(producer, Op) and producer.op == "Pack":
+        return all(item.shape == () and "int" in item.dtype for item in producer.inputs)
     if isinstance(producer, Constant):
         return np.issubdtype(producer.array.dtype, np.integer) and producer.array.ndim < 2
     return isinstance(producer, Sizes)
@@ -123,14 +131,6 @@ def _cast(reader, node, inputs):
     return None
 
 
-def _filled(reader, node, inputs):
-    if not has_sizes(inputs[0]):
-        return None
-    (value,) = reader.plain(node, inputs)
-    value.dims = known_sizes(inputs[0])
-    return [value]
-
-
 def _as_vector(reader, node, inputs):
     is_scalar = isinstance(inputs[0].producer, Sizes) and inputs[0].shape == ()
     return [new_sizes(known_sizes(inputs[0]), node)] if is_scalar else None
@@ -139,6 +139,13 @@ def _as_vector(reader, node, inputs):
 def _as_scalar(reader, node, inputs):
     is_vector = isinstance(inputs[0].producer, Sizes) and inputs[0].shape == (1,)
     return [new_sizes(known_sizes(inputs[0]), node, scalar=True)] if is_vector else None
+
+
+def _filled(reader, node, inputs):
+    """A shape that is put together of numbers is known as far as they are."""
+    if not isinstance(inputs[0].producer, Op) or not has_sizes(inputs[0]):
+        return None
+    return reader.plain(node, [new_sizes(known_sizes(inputs[0]), node), inputs[1]])
 
 
 RULES: dict[str, Callable[..., list[Value] | None]] = {

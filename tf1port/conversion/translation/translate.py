@@ -9,7 +9,7 @@ import numpy as np
 
 from tf1port.conversion.translation import bidirectional
 from tf1port.conversion.translation.outputs import find_outputs
-from tf1port.conversion.translation.reader import Reader
+from tf1port.conversion.translation.reader import CircularError, Reader
 from tf1port.conversion.translation.recurrences import find_recurrences
 from tf1port.errors import UserError
 from tf1port.keras_model import cell_specs, naming
@@ -46,11 +46,16 @@ def translate(
     Raises:
         UserError: an op has no counterpart, or there is nothing to give.
     """
+    cells = list(cells)
     run_outputs = find_recurrences(graph, cells)
     tensors = [_existing(graph, name) for name in outputs] or find_outputs(graph, run_outputs)
     if not tensors:
         raise UserError("no output is found: nothing that its variables make leads to a loss")
-    reader, values = _read_outputs(graph, shapes, run_outputs, tensors)
+    try:
+        reader, values = _read_outputs(graph, shapes, run_outputs, tensors)
+    except CircularError:  # unrolled runs that take each other's outputs
+        run_outputs = find_recurrences(graph, cells, step_by_step=True)
+        reader, values = _read_outputs(graph, shapes, run_outputs, tensors)
     bidirectional.merge(values)
     inputs = list(reader.inputs.values())
     used = {id(producer) for producer in in_order(values)}
@@ -89,9 +94,11 @@ def _read_outputs(graph, shapes, run_outputs, tensors):
     for _ in range(_TRIES):
         reader = Reader(graph, shapes, run_outputs, raw=raw)
         values = reader.read(tensors)
-        several = _shared_variables(values) - raw
+        several = _shared_variables(values)
         if not several:
             return reader, values
+        if several <= raw:
+            break
         raw |= several
     raise UserError(f"several layers hold {sorted(several)[0]}")
 

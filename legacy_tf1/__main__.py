@@ -3,6 +3,7 @@
 import sys
 
 from shared import command_line, startup
+from shared.distribution import Strategy
 
 
 def start():
@@ -18,6 +19,24 @@ def train(run, dataset, *, initial_weights):
     from legacy_tf1 import training
 
     return training.train(run, dataset, initial_weights=initial_weights)
+
+
+def work(run, dataset, *, cluster, initial_weights):
+    """As distributed.train."""
+    start()
+
+    from legacy_tf1 import distributed
+
+    return distributed.train(run, dataset, cluster=cluster, initial_weights=initial_weights)
+
+
+def serve(cluster):
+    """As distributed.serve."""
+    start()
+
+    from legacy_tf1 import distributed
+
+    return distributed.serve(cluster)
 
 
 def evaluate(run, dataset):
@@ -50,11 +69,14 @@ def check(config):
 
 FUNCTIONS = {"train": train, "evaluate": evaluate, "predict": predict, "export": export}
 FUNCTIONS.update(study=train, time=train)
+STRATEGIES = {"parameter-server": Strategy(work, is_cluster=True, serve=serve)}
 
 
 def main(argv=None):
     """Runs one command and returns its exit code."""
-    return command_line.main("legacy", FUNCTIONS, argv, check=check, start=start)
+    return command_line.main(
+        "legacy", FUNCTIONS, argv, check=check, start=start, strategies=STRATEGIES
+    )
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
     with run, tf.Graph().as_default() as graph:
         tf.set_random_seed(config.seed)
         model = MODELS[config.model].build_model(config)
-        trainer = _Trainer(run, model, log)
+        trainer = Trainer(run, model, log)
         graph.finalize()
         with tf.Session(config=session_config()) as session, Interrupt() as interrupt:
             trainer.start(session, initial_weights)
@@ -96,8 +96,13 @@ def assign(session, variables, values):
         variable.load(values[variable.op.name], session)
 
 
-class _Trainer:
-    """One training: its tensors, Saver, FileWriters and log."""
+class Trainer:
+    """One training: its tensors, Saver, FileWriters and log.
+
+    shard: the part of each batch that it trains on, its number and of how many.
+    """
+
+    shard = (0, 1)
 
     def __init__(self, run, model, log):
         self.run, self.model, self.log, self.config = run, model, log, run.config
@@ -132,7 +137,12 @@ class _Trainer:
         log = self.log
         count = self.run.pace.next_step(log.step, end=log.next_test) - log.step
         batches = input_pipeline.train_batches(
-            split, self.config, epoch=log.epoch, skip=log.step_in_epoch, count=count
+            split,
+            self.config,
+            epoch=log.epoch,
+            skip=log.step_in_epoch,
+            count=count,
+            shard=self.shard,
         )
         log.start()
         silent = self.run.quiet or not sys.stderr.isatty()
@@ -147,10 +157,7 @@ class _Trainer:
         losses, accuracies = _test(session, self.model, self.config, split=split)
         test = self.log.add_test(losses, accuracies)
         values = {runs.LOSS: test["loss"], runs.TEST_ACCURACY: test["accuracy"]}
-        summary = tf.Summary(
-            value=[tf.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
-        )
-        self.writers["test"].add_summary(summary, self.log.step)
+        self._write_summary("test", values)
 
     def save(self, session):
         """Writes the checkpoint with slots and the .meta graph, then the records, which name it."""
@@ -176,6 +183,12 @@ class _Trainer:
         else:
             loss, accuracy, _ = session.run(fetches, feed)
         self.log.add([loss], [accuracy])
+
+    def _write_summary(self, split, values):
+        summary = tf.Summary(
+            value=[tf.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+        )
+        self.writers[split].add_summary(summary, self.log.step)
 
     def _save_initial_weights(self, session):
         values = dict(zip([v.op.name for v in self.variables], session.run(self.variables)))

@@ -3,6 +3,7 @@
 import sys
 
 from shared import command_line, startup
+from shared.distribution import Strategy
 
 
 def start():
@@ -19,6 +20,26 @@ def train(run, dataset, *, initial_weights):
     from modern_tf2 import training
 
     return training.train(run, dataset, initial_weights=initial_weights)
+
+
+def work(run, dataset, *, cluster, initial_weights):
+    """As distributed.train."""
+    start()
+
+    from modern_tf2 import distributed
+
+    return distributed.train(run, dataset, cluster=cluster, initial_weights=initial_weights)
+
+
+def mirror(run, dataset, *, workers, initial_weights):
+    """As distributed.train_mirrored."""
+    start()
+
+    from modern_tf2 import distributed
+
+    return distributed.train_mirrored(
+        run, dataset, workers=workers, initial_weights=initial_weights
+    )
 
 
 def evaluate(run, dataset):
@@ -58,11 +79,17 @@ def check(config):
 
 FUNCTIONS = {"train": train, "evaluate": evaluate, "predict": predict, "export": export}
 FUNCTIONS.update(study=train, time=train, kernel=kernel)
+STRATEGIES = {
+    "mirrored": Strategy(mirror, is_cluster=False),
+    "multiworker": Strategy(work, is_cluster=True),
+}
 
 
 def main(argv=None):
     """Runs one command and returns its exit code."""
-    return command_line.main("modern", FUNCTIONS, argv, check=check, start=start)
+    return command_line.main(
+        "modern", FUNCTIONS, argv, check=check, start=start, strategies=STRATEGIES
+    )
 
 
 if __name__ == "__main__":

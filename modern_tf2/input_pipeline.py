@@ -7,12 +7,14 @@ import tensorflow as tf
 from shared import batches, profiles
 
 
-def train_batches(split, config, *, epoch, skip, count):
+def train_batches(split, config, *, epoch, skip, count, shard=(0, 1)):
     """The training batches of one epoch, in the order of the plan.
 
     A dataset of `count` pairs after the first `skip`: images [B, T, F] float32, labels [B] int64.
+
+    shard: the part of each batch that is wanted, its number and of how many.
     """
-    plan = batches.train_plan(config, epoch).skip(skip).take(count)
+    plan = batches.train_plan(config, epoch).skip(skip).take(count).shard(*shard)
     return _batches(split, config, plan=plan)
 
 

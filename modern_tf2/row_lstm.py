@@ -21,7 +21,11 @@ def build_model(config, *, dtype="float32"):
 
     # 3. normalization and logits
     normalized = keras.layers.BatchNormalization(
-        momentum=config.momentum, epsilon=config.epsilon, dtype=dtype, name="normalization"
+        momentum=config.momentum,
+        epsilon=config.epsilon,
+        synchronized=tf.distribute.get_strategy().num_replicas_in_sync > 1,  # D22
+        dtype=dtype,
+        name="normalization",
     )(last)
     logits = keras.layers.Dense(config.classes, dtype=dtype, name="logits")(normalized)  # [B, C]
 

@@ -4,7 +4,6 @@ import sys
 import zipfile
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from modern_tf2 import feedforward, input_pipeline, nested_rnn, row_lstm, window_rnn
@@ -47,7 +46,7 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
     config, log = run.config, step_log.StepLog(run.config, run.write_line, final_tests)
     keras.utils.set_random_seed(config.seed)
     with run, Interrupt() as interrupt:
-        trainer = _Trainer(run, log)
+        trainer = Trainer(run, log)
         trainer.start(initial_weights)
         while not log.finished and not interrupt.requested:
             if log.test_due:
@@ -80,7 +79,7 @@ def recorded(model, *, capacity):
         optimizer=model.optimizer,
         loss=model.loss,
         metrics=[recorder],
-        steps_per_execution=STEPS_PER_EXECUTION,
+        steps_per_execution=1 if _replicas() > 1 else STEPS_PER_EXECUTION,  # D23
     )
     return twin, recorder
 
@@ -99,6 +98,7 @@ def restore(run):
     inputs = {tensor.name: tensor.shape[1:] for tensor in model.inputs}
     if shapes != run.config.weight_shapes() or inputs != run.config.input_shapes:
         raise UserError(f"{path} is of another config: train again")
+    _synchronize(model)
     return model
 
 
@@ -117,9 +117,10 @@ class StepRecorder(keras.metrics.Metric):
 
     def __init__(self, capacity, name="accuracy"):
         super().__init__(name=name)
-        self.count = self.add_variable((), "zeros", dtype="int32", name="count")
-        self.losses = self.add_variable((capacity,), "zeros", name="losses")
-        self.accuracies = self.add_variable((capacity,), "zeros", name="accuracies")
+        same = {"initializer": "zeros", "aggregation": "only_first_replica"}  # in all replicas
+        self.count = self.add_variable((), dtype="int32", name="count", **same)
+        self.losses = self.add_variable((capacity,), name="losses", **same)
+        self.accuracies = self.add_variable((capacity,), name="accuracies", **same)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Records a batch: labels [B] or [B, 1] and logits [B, C]."""
@@ -129,7 +130,8 @@ class StepRecorder(keras.metrics.Metric):
         wrong = keras.ops.count_nonzero(predicted - keras.ops.cast(labels, predicted.dtype))
         size = keras.ops.cast(keras.ops.shape(y_pred)[0], "float32")
         accuracy = 1 - keras.ops.cast(wrong, "float32") / size
-        self._note(self.losses, keras.ops.mean(losses))
+        loss, accuracy = _of_whole_batch(keras.ops.mean(losses), accuracy, size=size)
+        self._note(self.losses, loss)
         self._note(self.accuracies, accuracy)
         self.count.assign_add(1)
 
@@ -140,8 +142,8 @@ class StepRecorder(keras.metrics.Metric):
 
     def since(self, step):
         """Losses [n] and accuracies [n] of the batches after the first `step`."""
-        end = int(self.count)
-        return np.array(self.losses)[step:end], np.array(self.accuracies)[step:end]
+        end = int(self.count.numpy())
+        return self.losses.numpy()[step:end], self.accuracies.numpy()[step:end]
 
     def _note(self, values, value):
         index = keras.ops.reshape(self.count, (1, 1))
@@ -182,7 +184,7 @@ class _Graph(keras.callbacks.TensorBoard):
         super().on_epoch_end(epoch, logs=None)
 
 
-class _Trainer:
+class Trainer:
     """One training: its model, recorder, summary writers and log."""
 
     def __init__(self, run, log):
@@ -266,6 +268,27 @@ class _Trainer:
     @property
     def _side(self):
         return MODELS[self.config.model]
+
+
+def _of_whole_batch(*means, size):
+    """The means over all replicas' parts of a batch of those over one part, of `size` examples."""
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:  # None: Keras builds the metric
+        return means
+    *sums, total = replica.all_reduce("sum", [*(mean * size for mean in means), size])
+    return [value / total for value in sums]
+
+
+def _synchronize(model):
+    """Has batch normalization see the whole batch, whatever it was saved with (D22)."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = _replicas() > 1
+
+
+def _replicas():
+    """How many replicas train together under the present strategy."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def _unrecorded(run):

@@ -39,6 +39,17 @@ class BatchPlan(NamedTuple):
         """The first `steps` steps of the plan."""
         return BatchPlan(self.indices[:steps], self.starts[:steps])
 
+    def shard(self, number, workers):
+        """The part of each batch that belongs to one of `workers`, of equal parts in their order.
+
+        Raises ValueError where a batch has no such parts.
+        """
+        size, rest = divmod(self.indices.shape[1], workers)
+        if rest or not 0 <= number < workers:
+            raise ValueError("no shard %d of %d of a batch" % (number, workers))
+        part = slice(number * size, (number + 1) * size)
+        return BatchPlan(self.indices[:, part], self.starts[:, part])
+
 
 def train_plan(config, epoch):
     """The batches of training epoch `epoch`, counted from 0: a [steps_per_epoch, batch] plan.

@@ -13,14 +13,16 @@ import sys
 from functools import partial
 from typing import Any, Callable
 
-from shared import datasets, kernel_times, pictures, runs, study, weights
+from shared import datasets, distribution, kernel_times, pictures, runs, study, weights
 from shared.config import CONFIGS, MAX_STEPS, check_range
 from shared.errors import UserError
 from shared.flags import Parser, add_config_flags, add_data_flags, config_changes, new_config
 from shared.reporting import reporting
 
+PACKAGES = {"legacy": "legacy_tf1", "modern": "modern_tf2"}
 
-def main(side, functions, argv=None, *, check, start):
+
+def main(side, functions, argv=None, *, check, start, strategies=None):
     """Runs one command of a side and returns its exit code.
 
     Args:
@@ -33,10 +35,12 @@ def main(side, functions, argv=None, *, check, start):
         check: `check(config)`, which raises UserError where this machine cannot run a config; it is
             asked before a former run is replaced by a new one.
         start: `start()`, which imports TensorFlow; it is called before any of these.
+        strategies: shared.distribution.Strategy by name, for --strategy of `train`.
     """
     functions = {name: _started(function, start) for name, function in functions.items()}
     functions["train"] = (functions["train"], _started(check, start))
-    return reporting(lambda: _dispatch(side, functions, argv))
+    argv = sys.argv[1:] if argv is None else argv
+    return reporting(lambda: _dispatch(side, functions, argv, strategies=strategies or {}))
 
 
 def _started(function, start):
@@ -49,15 +53,17 @@ def _started(function, start):
     return started
 
 
-def _dispatch(side, functions, argv):
-    arguments = make_parser(side, functions).parse_args(argv)
+def _dispatch(side, functions, argv, *, strategies):
+    arguments = make_parser(side, functions, strategies).parse_args(argv)
+    if getattr(arguments, "strategy", None):
+        return _train_distributed(side, strategies, arguments, argv)
     command, _, _ = _COMMANDS[arguments.command]
     return command(side, functions[arguments.command], arguments)
 
 
-def make_parser(side, functions):
+def make_parser(side, functions, strategies=()):
     """The parser of a side's command line, with the commands that `functions` names."""
-    package = {"legacy": "legacy_tf1", "modern": "modern_tf2"}[side]
+    package = PACKAGES[side]
     parser = Parser(prog="python -m " + package, description="The %s side." % side)
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     parsers.required = True
@@ -66,6 +72,8 @@ def make_parser(side, functions):
         sub = parsers.add_parser(command, help=text, description=text)
         sub.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
         add_flags(sub)
+        if command == "train":
+            distribution.add_flags(sub, strategies)
     return parser
 
 
@@ -132,8 +140,38 @@ def _load_data(arguments, expected=None):
     return dataset
 
 
+def _train_distributed(side, strategies, arguments, argv):
+    """The command `train` with --strategy: in this process, or in new ones for a cluster."""
+    distribution.check(arguments)
+    strategy = strategies[arguments.strategy]
+    if not strategy.is_cluster:
+        train = partial(strategy.train, workers=arguments.workers)
+        return _train(side, (train, _any_config), arguments)
+    cluster = distribution.find_cluster(strategy, arguments.workers)
+    if cluster is None:
+        return distribution.run_locally(
+            PACKAGES[side], argv, strategy=strategy, workers=arguments.workers
+        )
+    distribution.leave(reporting(lambda: _work(side, strategy, arguments, cluster)))
+
+
+def _work(side, strategy, arguments, cluster):
+    """One process of a cluster."""
+    if cluster.is_server:
+        return strategy.serve(cluster)
+    train = partial(strategy.train, cluster=cluster)
+    out = _folder(side, arguments, arguments.out)
+    with distribution.folder(out, cluster, resume=arguments.resume) as arguments.out:
+        return _train(side, (train, _any_config), arguments)
+
+
+def _any_config(config):
+    """Stands for a check that would run TensorFlow before it knows its devices."""
+
+
 def _train(side, functions, arguments):
     train, check = functions
+    distribution.check(arguments)
     out = _folder(side, arguments, arguments.out)
     changes = config_changes(arguments)
     if arguments.checkpoint_every is not None:

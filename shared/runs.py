@@ -294,6 +294,16 @@ def resume_run(path, side, *, model, changes):
     return run
 
 
+def recorded_files(path):
+    """The names of a run's records and of the checkpoints' files that they name."""
+    try:
+        result = Run(path, None, config=None, dataset=None).result() or {}
+    except UserError:
+        result = {}
+    files = [name for one in checkpoints.recorded(result) for name in one.files]
+    return [_CONFIG, _RESULT, _STEPS, _LOG, *files]
+
+
 def _read_config(path):
     path = os.path.join(str(path), _CONFIG)
     return records.read_json(path, "side", "model", "dataset", "config")

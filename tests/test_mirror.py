@@ -21,6 +21,10 @@ EXEMPT = {
     ("training.py", "signature", "restore"): "D1",
     ("training.py", "signature", "assign"): "D1",
     ("training.py", "only modern", "recorded"): "D6",
+    ("distributed.py", "only legacy", "serve"): "D21",
+    ("distributed.py", "only modern", "train_mirrored"): "D21",
+    ("__main__.py", "only legacy", "serve"): "D21",
+    ("__main__.py", "only modern", "mirror"): "D21",
     ("kernels.py", "only modern", ""): "D14",
     ("__main__.py", "only modern", "kernel"): "D14",
 }

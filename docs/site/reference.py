@@ -56,8 +56,10 @@ def _parsers():
     from shared import command_line
 
     yield tf1port.command_line.parser()
-    yield command_line.make_parser("legacy", legacy_tf1.__main__.FUNCTIONS)
-    yield command_line.make_parser("modern", modern_tf2.__main__.FUNCTIONS)
+    program = legacy_tf1.__main__
+    yield command_line.make_parser("legacy", program.FUNCTIONS, program.STRATEGIES)
+    program = modern_tf2.__main__
+    yield command_line.make_parser("modern", program.FUNCTIONS, program.STRATEGIES)
     yield equivalence.__main__.make_parser()
     yield bench.__main__.make_parser()
 

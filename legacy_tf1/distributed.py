@@ -1,0 +1,287 @@
+"""Training on more than one machine: a parameter server, SyncReplicasOptimizer and its hook.
+
+The parameter server has the variables. Every worker reads them, trains on its shard of each batch
+and sends its gradients, whose mean the chief applies (D21).
+"""
+
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from legacy_tf1 import training
+from shared import cluster as clusters
+from shared import runs, step_log
+from shared.config import MAX_STEPS, train_split
+from shared.errors import UserError
+from shared.interrupt import Interrupt
+
+# What the others get when a process of the cluster is gone.
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,  # another parameter server, without values, in its place
+    tf.errors.NotFoundError,
+)
+_STEP_SECONDS = 600  # s; the others' tests and checkpoints are waited for within a step
+_CLOSING_SECONDS = 3  # s; 1.15.5 waits for ever for a session's end on a server that is gone
+_DONE, _ABORT = 0, 1  # what a worker tells the parameter server
+_CLOSED, _OPEN, _STARTED = -1, 0, 1  # whether a worker may start, and whether it has
+
+
+def train(run, dataset, *, cluster, initial_weights=None):
+    """Trains as one worker of a cluster, each on its shard of every batch.
+
+    Args:
+        run: shared.runs.Run, new or resumed; that of the chief is kept.
+        dataset: shared.datasets.Dataset, the same for all workers.
+        cluster: shared.cluster.Cluster, with one parameter server.
+        initial_weights: named weights to start from; None: drawn from the config's seed.
+
+    Returns:
+        The content of result.json; `finished` is False after Ctrl-C or SIGTERM.
+
+    Raises:
+        UserError: as training.train; a worker is gone, or the workers do not agree.
+    """
+    _check(run.config, cluster)
+    log = step_log.StepLog(run.config, run.write_line)
+    digest = clusters.digest(run.config, train_split(run.config, dataset))
+    server = _server(cluster)
+    with run, tf.Graph().as_default(), Interrupt() as interrupt:
+        tf.set_random_seed(run.config.seed)
+        with tf.device(_devices(cluster)):
+            model = training.MODELS[run.config.model].build_model(run.config)
+            worker = _Worker(run, model, log, cluster=cluster, digest=digest)
+        try:
+            worker.wait_for_chief(server.target)
+            with worker.session(server.target, initial_weights) as monitored:
+                # Without MonitoredSession's recovery: it would start from other values than ours.
+                session = monitored.run_step_fn(lambda step_context: step_context.session)
+                worker.work(session, dataset, interrupt)
+        except _LOST:
+            if not worker.has_ended:  # else it is of the chief's thread, which waits for gradients
+                raise UserError(
+                    "a worker is gone after step %d: start all of them again with --resume"
+                    % log.step
+                ) from None
+        run.signal = interrupt.signal
+    return dict(log.summary(), **(run.result() or {}))
+
+
+def serve(cluster):
+    """Holds the variables until all workers are done, or one of them aborts the training."""
+    server = _server(cluster)
+    with tf.Graph().as_default():
+        ended = _ended().dequeue()
+        with tf.Session(server.target, config=_session_config(cluster)) as session:
+            for _ in range(cluster.workers):
+                if session.run(ended) == _ABORT:
+                    break
+            time.sleep(_CLOSING_SECONDS)
+
+
+class _Worker(training.Trainer):
+    """One worker's training; its variables are those of the parameter server.
+
+    Attributes:
+        requested: whether a signal came to any of the workers.
+        has_ended: whether all is done.
+    """
+
+    def __init__(self, run, model, log, *, cluster, digest):
+        self.cluster, self.shard = cluster, cluster.shard
+        self.interrupt, self.requested, self.has_ended = None, False, False
+        # What the workers share besides the model's variables; in no checkpoint
+        self.digest = digest
+        self.facts = _Facts(cluster.workers, digest)
+        # The update: the chief applies the mean of all workers' gradients
+        self.row = tf.placeholder(tf.int32, [], name="row")
+        self.optimizer = tf.train.SyncReplicasOptimizer(
+            model.optimizer, cluster.workers, total_num_replicas=cluster.workers
+        )
+        gradients = self.optimizer.compute_gradients(model.loss, model.variables)
+        noted = self.facts.note(self.row, self.shard[0], [model.loss, model.accuracy])
+        with tf.control_dependencies([noted]):
+            gradients = [(tf.identity(gradient), variable) for gradient, variable in gradients]
+        self.train_op = self.optimizer.apply_gradients(gradients, tf.train.get_global_step())
+        self.results = tf.reduce_mean(self.facts.results[self.row], axis=0)  # [2]
+        self.asked = tf.placeholder(tf.int64, [], name="asked")
+        self.ask = tf.assign(self.facts.last_step, self.asked).op
+        super().__init__(run, model, log)
+
+    def wait_for_chief(self, target):
+        """Returns when the variables are there; ends a training that began without this process.
+
+        Raises:
+            UserError: this process was there before, so its gradients may be there twice; or the
+                chief has other flags or data.
+        """
+        facts, number = self.facts, self.shard[0]
+        with tf.Session(target, config=_session_config(self.cluster)) as session:
+            if self.cluster.is_chief:
+                if facts.are_initialized(session):
+                    self._abort(session, "a chief started while its former training was at work")
+                return
+            while not facts.are_initialized(session) or facts.state(session, number) == _CLOSED:
+                time.sleep(0.1)
+            if facts.state(session, number) == _STARTED:
+                self._abort(session, "worker %d was started again" % number)
+            if session.run(facts.digest).decode() != self.digest:
+                self._abort(session, "worker %d has other flags or data than the chief" % number)
+            session.run(facts.starting[number])
+
+    def session(self, target, initial_weights):
+        """The MonitoredTrainingSession, in which the chief has set all variables."""
+        chief = self.cluster.is_chief
+        return tf.train.MonitoredTrainingSession(
+            target,
+            is_chief=chief,
+            scaffold=tf.train.Scaffold(
+                init_op=self.facts.initializer,  # the model's runs once: it draws anew each time
+                init_fn=lambda scaffold, session: self._start(session, initial_weights),
+                saver=self.saver,
+            ),
+            # No token at the start: a worker would run ahead of the update with the first ones.
+            hooks=[self.optimizer.make_session_run_hook(chief, num_tokens=0)],
+            config=_session_config(self.cluster),
+            stop_grace_period_secs=1,  # the chief's thread waits for gradients that never come
+            log_step_count_steps=None,
+        )
+
+    def work(self, session, dataset, interrupt):
+        """Trains and tests to the end, or to the step at which a signal came to any worker."""
+        self.interrupt, log = interrupt, self.log
+        with self._aborting(session):
+            if self.cluster.is_chief:
+                session.run(self.facts.opening)
+            elif self.run.resumed:
+                log.restore(self.run, int(session.run(self.global_step)))
+            while not log.finished and not self.requested:
+                if log.test_due:
+                    self.test(session, dataset.test)
+                else:
+                    self.train_on(session, train_split(self.config, dataset), self)
+                self.save(session)
+            session.run(self.facts.ending[_DONE])
+        self.has_ended = True
+        session.close()  # before the coordinator's end: the chief's thread reports to it
+
+    def save(self, session):
+        """Writes the checkpoint and the records, if this is the chief."""
+        if self.cluster.is_chief:
+            super().save(session)
+
+    def _train_step(self, session, feed):
+        step = self.log.step + 1
+        feed = {**feed, self.row: step % 2}
+        if self.interrupt.requested:
+            session.run(self.ask, {self.asked: step})
+        limit = tf.RunOptions(timeout_in_ms=1000 * _STEP_SECONDS)
+        session.run(self.train_op, feed, options=limit)
+        (loss, accuracy), last = session.run([self.results, self.facts.last_step], feed)
+        self.log.add([loss], [accuracy])
+        self.requested = step >= last
+        if step % self.config.summary_every == 0:
+            values = {runs.LOSS: loss, runs.TRAIN_ACCURACY: accuracy}
+            self._write_summary("train", values)
+
+    def _start(self, session, initial_weights):
+        """The chief's start, while the others wait for it."""
+        with self._aborting(session):
+            self.start(session, initial_weights)
+
+    def _abort(self, session, reason):
+        session.run(self.facts.ending[_ABORT])
+        raise UserError("%s: start all processes of the cluster again, with --resume" % reason)
+
+    @contextmanager
+    def _aborting(self, session):
+        """While entered, what a user has to know ends the parameter server, so all others too."""
+        try:
+            yield
+        except UserError:
+            session.run(self.facts.ending[_ABORT])
+            raise
+
+
+class _Facts:
+    """What the workers share on the parameter server besides the model's variables.
+
+    Attributes:
+        results: [2, workers, 2] float32, loss and accuracy of the shards of even and odd steps.
+        last_step: the step after which all stop.
+        digest: shared.cluster.digest of the chief.
+    """
+
+    def __init__(self, workers, digest):
+        with tf.variable_scope("facts"):
+            self._states = _variable("states", np.full(workers, _CLOSED, np.int32))
+            self.results = _variable("results", np.zeros([2, workers, 2], np.float32))
+            self.last_step = _variable("last_step", np.int64(MAX_STEPS + 1))
+            self.digest = _variable("digest", digest)
+        variables = tf.get_collection("facts")
+        self.initializer = tf.variables_initializer(variables)
+        self._uninitialized = tf.size(tf.report_uninitialized_variables(variables))
+        self.opening = tf.assign(self._states, np.full(workers, _OPEN, np.int32)).op
+        self.starting = [tf.scatter_update(self._states, n, _STARTED).op for n in range(workers)]
+        self.ending = [_ended().enqueue(value) for value in (_DONE, _ABORT)]
+
+    def note(self, row, number, values):
+        """An op that notes loss and accuracy of a worker's shard."""
+        return tf.scatter_nd_update(self.results, [[row, number]], [tf.stack(values)])
+
+    def are_initialized(self, session):
+        """Whether the chief has been here."""
+        return not session.run(self._uninitialized)
+
+    def state(self, session, number):
+        """Whether a worker may start, and whether it has: _CLOSED, _OPEN or _STARTED."""
+        return session.run(self._states)[number]
+
+
+def _variable(name, value):
+    """A variable that is in no checkpoint."""
+    return tf.get_variable(
+        name, initializer=tf.constant(value), trainable=False, collections=["facts"]
+    )
+
+
+def _ended():
+    """The queue of the parameter server in which each worker says that it has ended, and how."""
+    with tf.device("/job:%s/task:0" % clusters.SERVER):
+        return tf.FIFOQueue(-1, tf.int32, [()], shared_name="ended")
+
+
+def _server(cluster):
+    """TensorFlow's server of this process, which the others reach at its address."""
+    spec = tf.train.ClusterSpec(cluster.jobs)
+    return tf.train.Server(spec, cluster.job, cluster.task, config=training.session_config())
+
+
+def _devices(cluster):
+    """Variables on the parameter server, all else on this worker."""
+    return tf.train.replica_device_setter(
+        cluster=tf.train.ClusterSpec(cluster.jobs),
+        worker_device="/job:%s/task:%d" % (cluster.job, cluster.task),
+    )
+
+
+def _session_config(cluster):
+    """A session that waits for the parameter server alone, not for other workers."""
+    config = training.session_config()
+    own = "/job:%s/task:%d" % (cluster.job, cluster.task)
+    config.device_filters.extend(["/job:%s" % clusters.SERVER, own])
+    return config
+
+
+def _check(config, cluster):
+    clusters.check_shards(config, cluster.workers)
+    if config.model == "row-lstm" and cluster.workers > 1:
+        raise UserError(
+            "row-lstm normalizes each batch as a whole, which TF1 cannot do over workers (D22): "
+            "train it in one process, or with modern_tf2"
+        )

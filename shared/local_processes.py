@@ -1,0 +1,100 @@
+"""A cluster on one machine, for trying it out: a process for each of its tasks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+
+from shared.cluster import VARIABLE
+from shared.interrupt import Interrupt
+
+GRACE = 2.0  # s that the others have to end by themselves after one has failed
+STOPPING = 60.0  # s that all have to end after a signal
+_POLL = 0.05  # s between two looks at the processes
+
+
+def run(command, clusters):
+    """Runs a command once for each task of a cluster; returns the exit code of the first fault.
+
+    Only the chief writes to this terminal; what another one says is shown where it failed. A signal
+    is passed on to all of them, and none is left behind.
+
+    Args:
+        command: the words of the command.
+        clusters: shared.cluster.Cluster of each process.
+    """
+    with _started(command, clusters) as processes, Interrupt() as interrupt:
+        while not interrupt.requested and not _over(processes):
+            time.sleep(_POLL)
+        if interrupt.requested:
+            for process, _ in processes:
+                process.send_signal(signal.SIGTERM)
+            _wait(processes, STOPPING)
+            return 128 + interrupt.signal
+        failed = _failed(processes)
+        if failed:
+            _wait(processes, GRACE)
+        return _code_of_first_fault(processes, failed)
+
+
+@contextmanager
+def _started(command, clusters):
+    """The processes, each with the file of its standard error (None: the chief's is ours)."""
+    with ExitStack() as stack:
+        processes = []
+        for cluster in clusters:
+            chief = not cluster.is_server and cluster.is_chief
+            errors = None if chief else stack.enter_context(tempfile.TemporaryFile())
+            process = subprocess.Popen(
+                command,
+                env=dict(os.environ, **{VARIABLE: cluster.config()}),
+                stdin=subprocess.DEVNULL,
+                stdout=None if chief else subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,  # Ctrl-C comes to us alone, and from us to each once
+            )
+            stack.callback(_end, process)
+            processes.append((process, errors))
+        yield processes
+
+
+def _end(process):
+    """Ends a process by its own handle."""
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def _failed(processes):
+    """The numbers of the processes that have failed."""
+    return [number for number, (process, _) in enumerate(processes) if process.poll()]
+
+
+def _over(processes):
+    """Whether all processes have ended, or one has failed."""
+    return bool(_failed(processes)) or all(process.poll() == 0 for process, _ in processes)
+
+
+def _wait(processes, seconds):
+    """Waits until all processes have ended, but not longer than that."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and any(process.poll() is None for process, _ in processes):
+        time.sleep(_POLL)
+
+
+def _code_of_first_fault(processes, failed):
+    """The exit code of the process that failed first, whose last line is shown."""
+    if not failed:
+        return 0
+    process, errors = processes[failed[0]]
+    if errors is not None:
+        errors.seek(0)
+        lines = errors.read().decode("utf-8", "replace").splitlines()
+        print("a worker failed: %s" % (lines[-1] if lines else "no message"), file=sys.stderr)
+    code = process.returncode
+    return code if code > 0 else 128 - code

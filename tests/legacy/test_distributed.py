@@ -1,0 +1,53 @@
+"""The parameter server: shards of a batch are the batch, whatever is killed is resumed."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from legacy_tf1 import distributed
+from shared import runs
+from shared.cluster import Cluster
+from shared.config import RowLSTMConfig
+from shared.errors import UserError
+from tests.support import clusters
+from tf1port.numerics.differences import difference
+from tf1port.numerics.tolerances import tolerance
+
+
+def variables(path):
+    run = runs.open_run(str(path), "legacy", model="window-rnn")
+    reader = tf.train.load_checkpoint(run.checkpoint())
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def trainings(folder, steps):
+    return clusters.Trainings(
+        "legacy_tf1", "parameter-server", variables,
+        servers=1, folder=folder, model="window-rnn", steps=steps,
+    )  # fmt: skip
+
+
+def test_the_row_lstm_is_refused():
+    cluster = Cluster({"ps": ["a:1"], "worker": ["a:2", "a:3"]}, "worker", 0)
+    run = runs.Run("none", "legacy", config=RowLSTMConfig(), dataset="digits")
+    with pytest.raises(UserError, match="row-lstm normalizes each batch as a whole"):
+        distributed.train(run, None, cluster=cluster)
+
+
+@pytest.mark.slow
+def test_workers_end_with_the_weights_of_one_process(tmp_path):
+    side = trainings(tmp_path, 100)
+    one = side.one_process()
+    bound = tolerance("weights of 100 steps of shards", "float32").bound
+    for number in (2, 4):
+        assert difference(one, side.workers(number)).max_abs <= bound
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("position", [0, 1, 2], ids=["server", "chief", "worker"])
+def test_a_killed_process_costs_nothing(tmp_path, position):
+    side = trainings(tmp_path, 2000)
+    whole = side.workers(2)
+    resumed, lines = side.killed(position, at_step=20, every=10)
+    assert all(line.startswith("error: ") for line in lines), lines
+    assert {name for name in whole if not np.array_equal(whole[name], resumed[name])} == set()

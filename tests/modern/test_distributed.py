@@ -1,0 +1,75 @@
+"""Strategies: shards of a batch are the batch, whatever is killed is resumed."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.support import clusters
+from tf1port.numerics.differences import difference
+from tf1port.numerics.tolerances import tolerance
+
+
+def variables(path):
+    model = keras.models.load_model(path / "model.keras")
+    both = (*model.weights, *model.optimizer.variables)
+    return {variable.path: variable.numpy() for variable in both}
+
+
+def trainings(folder, *, strategy="multiworker", model="window-rnn", steps=100):
+    return clusters.Trainings(
+        "modern_tf2", strategy, variables, servers=0, folder=folder, model=model, steps=steps
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["window-rnn", "row-lstm"])
+@pytest.mark.parametrize("strategy", ["mirrored", "multiworker"])
+def test_workers_end_with_the_weights_of_one_process(tmp_path, model, strategy):
+    """Those of the row LSTM too, whose batch normalization sees the whole batch."""
+    side = trainings(tmp_path, model=model, strategy=strategy)
+    one = side.one_process()
+    bound = tolerance("weights of 100 steps of shards", "float32").bound
+    for number in (2, 4):
+        assert difference(one, side.workers(number)).max_abs <= bound
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("position", [0, 1], ids=["chief", "worker"])
+def test_a_killed_process_costs_nothing(tmp_path, position):
+    side = trainings(tmp_path, steps=2000)
+    whole = side.workers(2)
+    resumed, lines = side.killed(position, at_step=20, every=10)
+    assert all(line.startswith("error: a worker is gone after step") for line in lines), lines
+    assert {name for name in whole if not np.array_equal(whole[name], resumed[name])} == set()
+
+
+@pytest.mark.slow
+def test_a_run_of_one_process_goes_on_as_many(tmp_path):
+    """What was saved without a strategy is synchronized under one, and the other way round."""
+    side = trainings(tmp_path, model="row-lstm")
+    one = side.one_process()
+    half = [*side.words, "--steps", "50", "--out", "half"]
+    clusters.run(half, tmp_path)
+    words = [*side.distributed, "--workers", "2", "--resume", "--out", "half", "--steps", "100"]
+    clusters.run(words, tmp_path)
+    bound = tolerance("weights of 100 steps of shards", "float32").bound
+    assert difference(one, variables(tmp_path / "half")).max_abs <= bound
+
+
+FIT = """
+import keras, numpy as np, tensorflow as tf
+strategy = tf.distribute.MultiWorkerMirroredStrategy()
+with strategy.scope():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mean_squared_error")
+model.fit(np.ones([8, 3]), np.ones([8, 1]), batch_size=8, verbose=0)
+"""
+
+
+@pytest.mark.slow
+def test_fit_of_keras_still_fails_over_workers(tmp_path):
+    """Where it does not, D23 and the loop of modern_tf2/distributed.py can go."""
+    with clusters.started(clusters.cluster.local(2, servers=0), ["-c", FIT], tmp_path) as both:
+        codes = [process.wait() for process in both]
+    assert all(codes), "Keras' fit works under MultiWorkerMirroredStrategy: use it (D23)"
+    assert "keras" in both[0].log.read_text()

@@ -1,0 +1,143 @@
+"""Processes of a cluster on this machine, with a time limit, each ended by its id."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+
+from shared import cluster
+
+LIMIT = 240  # s, for everything that a test waits for
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Process:
+    """One process of a cluster, with the file of what it says."""
+
+    def __init__(self, one, words, folder, number):
+        self.one, self.log = one, folder / ("process-%d.txt" % number)
+        with open(str(self.log), "a") as file:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-W", "ignore", *words],
+                cwd=str(folder),
+                env=environment(one),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+            )
+
+    def wait(self, seconds=LIMIT):
+        """Its exit code."""
+        return self.popen.wait(seconds)
+
+    def last_line(self):
+        """The last line that it wrote."""
+        lines = self.log.read_text().splitlines()
+        return lines[-1] if lines else ""
+
+
+def environment(one=None):
+    """That of a process: TF_CONFIG for a Cluster, no GPU, nothing of this process's TensorFlow."""
+    values = dict(os.environ, PYTHONPATH=ROOT, CUDA_VISIBLE_DEVICES="", TF_CPP_MIN_LOG_LEVEL="3")
+    values.pop(cluster.VARIABLE, None)
+    return values if one is None else dict(values, **{cluster.VARIABLE: one.config()})
+
+
+@contextmanager
+def started(clusters, words, folder):
+    """The Process of each of the Clusters; none is left at the end."""
+    with ExitStack() as stack:
+        processes = []
+        for number, one in enumerate(clusters):
+            process = Process(one, words, folder, number)
+            stack.callback(process.popen.wait)
+            stack.callback(process.popen.kill)
+            processes.append(process)
+        yield processes
+
+
+def run(words, folder, *, code=0):
+    """Runs a command to its end; its standard output and standard error."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", *words],
+        cwd=str(folder),
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+    )
+    try:
+        output, errors = process.communicate(timeout=LIMIT)
+    finally:
+        process.kill()
+    assert process.returncode == code, output + errors
+    return output, errors
+
+
+def wait_for_step(path, step, processes):
+    """Waits until the records of a run have a checkpoint of that step or a later one."""
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        failed = [process for process in processes if process.popen.poll()]
+        assert not failed, failed[0].log.read_text()
+        try:
+            if json.loads((path / "result.json").read_text())["steps"] >= step:
+                return
+        except (OSError, ValueError):
+            pass
+        time.sleep(0.02)
+    raise AssertionError("no checkpoint of step %d" % step)
+
+
+class Trainings:
+    """The trainings of one side whose final weights are compared.
+
+    Args:
+        package, strategy: of the command line.
+        variables: `variables(path)`: the arrays of a run's last checkpoint, by name.
+        servers: how many parameter servers there are.
+        folder: where the runs are.
+        model, steps: what is trained.
+    """
+
+    def __init__(self, package, strategy, variables, *, servers, folder, model, steps):
+        self.words = ["-m", package, "train", model, "--data", "digits", "--steps", str(steps)]
+        self.distributed = [*self.words, "--strategy", strategy]
+        self.variables, self.servers, self.folder = variables, servers, folder
+
+    def one_process(self):
+        """The variables that one process ends with."""
+        run([*self.words, "--out", "one"], self.folder)
+        return self.variables(self.folder / "one")
+
+    def workers(self, number, *words):
+        """The variables that so many local processes end with."""
+        out = "workers-%d" % number
+        run([*self.distributed, "--workers", str(number), "--out", out, *words], self.folder)
+        return self.variables(self.folder / out)
+
+    def killed(self, position, *, at_step, every):
+        """The variables of a training whose process of that position is killed, then resumed.
+
+        Also the folder's names in the end, and the last lines of the others.
+        """
+        clusters = cluster.local(2, servers=self.servers)
+        words = [*self.distributed, "--out", str(self.folder / "killed")]
+        words += ["--checkpoint-every", str(every)]
+        with started(clusters, words, self.folder) as processes:
+            wait_for_step(self.folder / "killed", at_step, processes)
+            processes[position].popen.kill()
+            processes[position].wait()
+            if self.servers and position:  # whoever supervises the cluster starts it again
+                again = Process(clusters[position], [*words, "--resume"], self.folder, position)
+                assert again.wait() == 2, again.log.read_text()
+            others = [one for one in processes if one is not processes[position]]
+            codes = {one.wait() for one in others if not one.one.is_server}
+            lines = [one.last_line() for one in others if not one.one.is_server]
+        assert codes == {2}, lines
+        assert json.loads((self.folder / "killed" / "result.json").read_text())["steps"] < 2000
+        run([*words, "--workers", "2", "--resume"], self.folder)
+        return self.variables(self.folder / "killed"), lines

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.tf1port.programs import sequences, stacks
+from tests.tf1port.programs import normalized, sequences, stacks
 from tests.tf1port.programs.program import converted, loaded, running, verified
 from tf1port.__main__ import main
 from tf1port.conversion.translation import recurrent_layers
@@ -25,6 +25,13 @@ def between(tmp_path_factory):
 def tagger(tmp_path_factory):
     """A prefix and the model of it: two directions with lengths."""
     with running(stacks.tagger, tmp_path_factory.mktemp("tagger")) as run:
+        return run.prefix, converted(run.prefix)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A prefix and the model of it: convolutions with a batch normalization."""
+    with running(normalized.normalized_images, tmp_path_factory.mktemp("images")) as run:
         return run.prefix, converted(run.prefix)
 
 
@@ -84,8 +91,13 @@ def dense_gradients(config):
     config["compile_config"]["optimizer"]["config"]["global_clipnorm"] = None
 
 
+def momentum(config):
+    """The share of a moving average that stays, which shows in training alone."""
+    layer(config, "batch_normalization_layer")["config"]["momentum"] = 0.9
+
+
 CHANGES = {half: "between", activation: "between", epsilon: "between", directions: "tagger"}
-CHANGES |= {dense_gradients: "tagger"}
+CHANGES |= {dense_gradients: "tagger", momentum: "images"}
 
 
 @pytest.mark.slow
@@ -108,6 +120,16 @@ def test_a_changed_weight_does_not_pass(between, tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_a_changed_average_does_not_pass(images, tmp_path, capsys):
+    prefix, target = images
+    model = loaded(target)
+    average = model.get_layer("batch_normalization_layer").moving_variance
+    average.assign(np.array(average) * np.float32(1 + 1e-3))
+    keras.saving.save_model(model, tmp_path / "m.keras")
+    assert verified(prefix, str(tmp_path / "m.keras"), capsys)[0] == 1
+
+
+@pytest.mark.slow
 def test_a_changed_rate_does_not_pass(between, tmp_path, capsys):
     prefix, target = between
     model = loaded(target)
@@ -117,8 +139,8 @@ def test_a_changed_rate_does_not_pass(between, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_unchanged_they_pass(between, tagger, capsys):
-    for prefix, target in (between, tagger):
+def test_unchanged_they_pass(between, tagger, images, capsys):
+    for prefix, target in (between, tagger, images):
         assert verified(prefix, target, capsys)[0] == 0
 
 

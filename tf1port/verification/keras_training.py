@@ -53,10 +53,13 @@ class KerasTraining:
         for spec in self.conversion.program.specs:
             layer = self.model.get_layer(spec.name)
             arrays = layer_weights.gradients(layer, by_id)
-            if arrays.keys() != layer_weights.variables(layer).keys():
+            by_role = layer_weights.variables(layer)
+            learning = {role for role, variable in by_role.items() if variable.trainable}
+            if not arrays or arrays.keys() != learning:
                 continue  # a layer that is not trained
             arrays = layer_weights.to_tf1(spec.mappings, arrays, linear=True)
-            result.update({name: arrays[role] for role, name in spec.sources.items()})
+            sources = spec.sources.items()
+            result.update({name: arrays[role] for role, name in sources if role in arrays})
         return result, loss
 
     def restore_optimizer(self) -> None:

@@ -7,6 +7,7 @@ from tests.tf1port.programs import (  # noqa: F401  (they enter their programs)
     conditions,
     decoders,
     loops,
+    normalized,
     sequences,
     stacks,
 )

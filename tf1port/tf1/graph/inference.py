@@ -19,6 +19,7 @@ from tf1port.tf1.graph.moments import (
     is_variable,
     moving_averages,
     normalizations_by_averages,
+    updates_of_averages,
 )
 
 _OF_SIZES = {"Shape", "ShapeN", "Size", "Rank"}
@@ -35,6 +36,8 @@ class InferenceMode(NamedTuple):
     fixed: whether the graph uses moments of a batch without a tf.cond.
     always: the names of the nodes of dropout with a constant rate.
     scaling: the names of the nodes that scale up the inputs of dropout.
+    aside: the names of the nodes that compute nothing in inference: those of branches for training,
+        and of the updates of moving averages.
     """
 
     nodes: dict[str, object]
@@ -45,6 +48,7 @@ class InferenceMode(NamedTuple):
     fixed: bool
     always: set[str]
     scaling: set[str]
+    aside: set[str]
 
 
 def inference_mode(graph):
@@ -73,7 +77,36 @@ def inference_mode(graph):
         fixed=bool(averages) and not flags,
         always={dropout.name for dropout in dropouts if dropout.is_constant},
         scaling={dropout.scaling for dropout in dropouts if dropout.scaling is not None},
+        aside=_in_training(graph, flags, training) | updates_of_averages(graph),
     )
+
+
+def _in_training(graph, flags, decided):
+    """The names of the nodes of branches that only training takes, and of the Switches to them.
+
+    Args:
+        decided: the outputs of the Merges that end the branches.
+    """
+    waiting: dict[str, list[str]] = {}
+    for node in graph.nodes.values():
+        for name in node.input:
+            if name.startswith("^"):
+                waiting.setdefault(name[1:], []).append(node.name)
+    names, tensors = set(), []
+    for node in graph.nodes.values():
+        flag = graph.origin(graph.inputs(node)[1]) if node.op in SWITCHES else None
+        if flag in flags:
+            names.add(node.name)
+            tensors.append(f"{node.name}:{0 if flags[flag] else 1}")
+    while tensors:
+        tensor = tensors.pop()
+        users = [node.name for node in graph.consumers(tensor)]
+        users += waiting.get(tensor.rpartition(":")[0], ()) if tensor.endswith(":0") else ()
+        for name in users:
+            if name not in names and f"{name}:0" not in decided:
+                names.add(name)
+                tensors += {f"{name}:0", *graph.outputs(graph.nodes[name])}
+    return names
 
 
 def _replacements(graph, flags, averages):

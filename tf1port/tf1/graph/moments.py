@@ -44,20 +44,31 @@ def moving_averages(graph):
     Returns: {tensor of the moment: tensor that reads the variable}.
     """
     averages = {}
+    for _, gap in _updates(graph):
+        average, moment = (_unswitched(graph, tensor) for tensor in graph.inputs(gap))
+        if graph.variable(average) and is_moment(graph, moment):
+            maker = graph.node(moment)
+            if maker.op != "Merge":
+                averages[moment] = _read(graph, graph.inputs(gap)[0])
+    return averages
+
+
+def updates_of_averages(graph):
+    """The names of the nodes that compute by how much moving averages of variables change."""
+    pairs = [pair for pair in _updates(graph) if is_variable(graph, graph.inputs(pair[1])[0])]
+    return {node.name for pair in pairs for node in pair}
+
+
+def _updates(graph):
+    """Yields the nodes (average - value) decay that something is updated by, and the difference."""
     for node in graph.nodes.values():
         if node.op not in _UPDATES:
             continue
         change = graph.node(graph.inputs(node)[1])
         for name in graph.inputs(change) if change is not None and change.op == "Mul" else ():
             gap = graph.node(name)
-            if gap is None or gap.op != "Sub":
-                continue
-            average, moment = (_unswitched(graph, tensor) for tensor in graph.inputs(gap))
-            if graph.variable(average) and is_moment(graph, moment):
-                maker = graph.node(moment)
-                if maker.op != "Merge":
-                    averages[moment] = _read(graph, graph.inputs(gap)[0])
-    return averages
+            if gap is not None and gap.op == "Sub":
+                yield change, gap
 
 
 def by_batch(node):

@@ -136,6 +136,8 @@ SYMPTOMS = [
         "'_1_shuffle_batch/random_shuffle_queue' is closed and has insufficient elements",
         "P120",
     ),
+    # of several devices
+    ("batch norm under MirroredStrategy: accuracy drops on multi gpu", "P125"),
 ]
 
 NOTHING = ["how to bake a sourdough bread", "rotation of a balanced tree", "kubernetes ingress"]

@@ -238,7 +238,7 @@ def _ahead(graph: Graph, tensors: Iterable[str]) -> set[str]:
 
 
 def _depending_on_variables(graph: Graph) -> set[str]:
-    """The names of the nodes whose outputs depend on variables of real numbers."""
+    """The names of the nodes whose outputs depend on variables of real numbers, in inference."""
     real = (1, 2, 101, 102)  # float32, float64 and references to them
     variables = [node for node in graph.nodes.values() if node.op in VARIABLES]
     starts = [f"{node.name}:0" for node in variables if node.attr["dtype"].type in real]
@@ -248,7 +248,7 @@ def _depending_on_variables(graph: Graph) -> set[str]:
             if node.name not in names and (node.op not in _ASIDE or node.op in _FLOW):
                 names.add(node.name)
                 queue.extend(graph.outputs(node))
-    return names
+    return names - (graph.inference.aside if graph.inference else set())
 
 
 def _source(graph: Graph, tensor: str, dependent: set[str]) -> str:

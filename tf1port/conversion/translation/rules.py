@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from tf1port.conversion.translation import axis_rules, convolution_rules, layer_rules, size_rules
+from tf1port.conversion.translation import (
+    axis_rules,
+    convolution_rules,
+    layer_rules,
+    normalization_rules,
+    size_rules,
+)
 from tf1port.keras_model.program import Value
 
-RULES = (size_rules.RULES, layer_rules.RULES, convolution_rules.RULES, axis_rules.RULES)
+RULES = (
+    size_rules.RULES,
+    normalization_rules.RULES,
+    layer_rules.RULES,
+    convolution_rules.RULES,
+    axis_rules.RULES,
+)
 SIZES = {"Shape", "ShapeN", "Size", "Rank"}
 
 

@@ -155,7 +155,7 @@ def _specs(
             layer = producer.layer
             visited.add(id(layer))
             otherwise = layer.cells[0].family if layer.cells else layer.kind.lower()
-            base = naming.of_layer([*layer.variables.values()], otherwise)
+            base = naming.of_layer(_named_by(layer), otherwise)
             if len(layer.cells) > 1:
                 base = naming.of_directions(
                     [*layer.variables.values()], f"bidirectional_{otherwise}"
@@ -181,6 +181,14 @@ def _specs(
             variables[producer.variable] = spec
             specs.append(spec)
     return specs
+
+
+def _named_by(layer: Layer) -> list[str]:
+    """What a layer is named after: its variables, of a normalization their scope."""
+    names = [*layer.variables.values()]
+    if layer.kind.endswith("Normalization"):
+        return [name.rpartition("/")[0] for name in names if "/" in name]
+    return names
 
 
 def _ports(order, outputs: Sequence[Value]) -> dict[int, set[str]]:

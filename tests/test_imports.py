@@ -32,7 +32,7 @@ FLOORS = [
     "cells",
     "numerics",
 ]
-LEAVES = ["errors", "files", "limits", "progress", "reading", "tables", "versions"]
+LEAVES = ["errors", "files", "limits", "progress", "reading", "tables", "terminal", "versions"]
 FILES = {package: sorted((ROOT / package).rglob("*.py")) for package in MAY_IMPORT}
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-from tf1port import api
+from tf1port import api, terminal
 from tf1port.command_line import as_typed, check, parser, report_folder, reporting
 from tf1port.errors import printable
 from tf1port.results import Checked
@@ -37,10 +37,18 @@ def _run(argv):
     if arguments.json:  # json.dumps escapes control characters in names
         print(json.dumps(result.to_json(), indent=1))
     else:
-        print("\n".join([str(result), *map(printable, wrote)]))
+        shown = "\n".join([_text(result), *map(printable, wrote)])
+        print(terminal.painted(shown, sys.stdout))
     if arguments.command == "explain":
         return result.exit_code
     return result.outcome.exit_code if hasattr(result, "outcome") else 0
+
+
+def _text(result):
+    """A result as text, fitted to the terminal where there is one."""
+    if hasattr(result, "to_text"):
+        return result.to_text(terminal.columns(sys.stdout))
+    return str(result)
 
 
 def _explain(arguments):
@@ -139,7 +147,7 @@ def _show_check(entry):
     from tf1port.comparison.report.terminal import check_lines
     from tf1port.progress import line
 
-    line(printable(check_lines([entry])[-1]))
+    line(terminal.painted(printable(check_lines([entry])[-1]), sys.stderr))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tf1port import limits, memory
+from tf1port import limits, memory, terminal
 from tf1port.command_line import TRACEBACK, check, parser, report_folder, reporting
 from tf1port.errors import UserError, printable
 
@@ -52,7 +52,8 @@ def _run(argv: list[str]) -> int:
         finally:
             child.end()
             _remove_unfinished(arguments, child.process.pid)
-    sys.stdout.write(answer["printed"])
+    printed = answer["printed"]
+    sys.stdout.write(printed if arguments.json else terminal.painted(printed, sys.stdout))
     return int(answer["code"])
 
 
@@ -82,7 +83,13 @@ class Child:
                 stdout=output,
                 stderr=output,
                 pass_fds=(writing, stderr),
-                env={"CUDA_VISIBLE_DEVICES": "", **os.environ, "TMPDIR": folder},
+                env={
+                    "CUDA_VISIBLE_DEVICES": "",
+                    **os.environ,
+                    "TMPDIR": folder,
+                    # Its own standard output is no terminal, whatever this one's is.
+                    terminal.COLUMNS: str(terminal.columns(sys.stdout) or ""),
+                },
             )
         os.close(writing)
         os.close(stderr)

@@ -16,3 +16,12 @@ def progress(items, label, *, unit, total=None, delay=0):
     return tqdm(
         items, desc=label, unit=unit, total=total, delay=delay, disable=quiet, leave=not delay
     )
+
+
+def reached(items, label, *, unit, total, place):
+    """Iterates with a bar of `total` parts, `place(item)` of which are done when an item comes."""
+    with progress(None, label, unit=unit, total=total) as bar:
+        for item in items:
+            bar.update(place(item) - bar.n)
+            yield item
+        bar.update(total - bar.n)

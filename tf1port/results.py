@@ -117,8 +117,12 @@ class Checked:
         """The map as of Converted, with `verification` beside its keys."""
         return {**self.converted.to_json(), "verification": self.verification.to_json()}
 
+    def to_text(self, columns: int | None = None) -> str:
+        """As `str()`, its rows fitted to a terminal of that width."""
+        return f"{self.converted}\n\n{self.verification.to_text(columns)}"
+
     def __str__(self) -> str:
-        return f"{self.converted}\n\n{self.verification}"
+        return self.to_text()
 
 
 @dataclass(frozen=True)
@@ -176,12 +180,16 @@ class Verification:
         fields |= {"not_compared": list(self.not_compared), "checks": self._entries()}
         return finite(fields)
 
-    def __str__(self) -> str:
+    def to_text(self, columns: int | None = None) -> str:
+        """As `str()`, its rows fitted to a terminal of that width."""
         from tf1port.comparison.report.terminal import check_lines
 
-        table = check_lines(self._entries())
+        table = check_lines(self._entries(), columns)
         against = f"single cells against {self.against}; seed {self.seed}"
         return text([*table, "", against, *self.notes, self.verdict])
+
+    def __str__(self) -> str:
+        return self.to_text()
 
     def _entries(self) -> list[dict[str, Any]]:
         return [{**check._asdict(), "passed": check.passed} for check in self.checks]
@@ -228,10 +236,14 @@ class Comparison:
 
         return finite(self.report)
 
-    def __str__(self) -> str:
+    def to_text(self, columns: int | None = None) -> str:
+        """As `str()`, its rows fitted to a terminal of that width."""
         from tf1port.comparison.report.terminal import lines
 
-        return text(lines(self.report))
+        return text(lines(self.report, columns))
+
+    def __str__(self) -> str:
+        return self.to_text()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tf1port.comparison.sides.protocol import NotOffered, Side
 from tf1port.errors import UserError
 from tf1port.numerics.comparison import Check
 from tf1port.numerics.tolerances import REDRAWN, VARIED, plain
-from tf1port.progress import progress
+from tf1port.progress import reached
 
 
 def run(
@@ -53,7 +53,8 @@ def run(
             return _without(only, dtype, error)
         results = ladder.run(legacy, modern, batches, dtype=dtype, **options)
         start = time.perf_counter()
-        for check in progress(results, f"ladder, {dtype}", unit=" checks"):
+        bar = {"unit": " checks", "total": len(only), "place": _checks_before(only)}
+        for check in reached(results, f"ladder, {dtype}", **bar):
             number, now = checks.number(check.quantity), time.perf_counter()
             seconds[checks.name(number)] += now - start
             start = now
@@ -72,6 +73,11 @@ def run(
         "breaks": _break(compared, seen, make, batches, seed=options.get("seed", 0)),
         "seconds": dict(seconds),
     }
+
+
+def _checks_before(only: tuple[int, ...]) -> Callable[[Check], int]:
+    """A function to how many of the checks come before that of a comparison."""
+    return lambda check: sum(number < checks.number(check.quantity) for number in only)
 
 
 def _without(only: tuple[int, ...], dtype: str, error: Exception) -> LadderRun:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import sys
 
+from tf1port import terminal
 from tf1port.comparison.report import files as report_files
 from tf1port.comparison.report import terminal as report
 from tf1port.comparison.report.form import Report
@@ -41,7 +43,8 @@ def show(comparison: Report, out: str, *, as_json: bool = False) -> None:
     if as_json:
         print(json.dumps(report.finite(comparison), indent=1))
     else:
-        print("\n".join([*report.lines(comparison), f"wrote {page}"]))
+        lines = report.lines(comparison, terminal.columns(sys.stdout))
+        print(terminal.painted("\n".join([*lines, f"wrote {page}"]), sys.stdout))
 
 
 def writable(folder: str) -> str:

@@ -7,14 +7,19 @@ import numpy as np
 
 from tf1port.comparison.ladder.entries import Break, Entry, LeftOut
 from tf1port.comparison.report.form import LossRow, Report
+from tf1port.terminal import shortened
 
+_WIDTH = 36  # of the first column, where any width will do
 _PLACES: tuple[Literal["layer", "step", "gradient"], ...] = ("layer", "step", "gradient")
 
 
-def lines(report: Report) -> list[str]:
-    """The tables of a report, an empty line after each, and the verdict."""
+def lines(report: Report, columns: int | None = None) -> list[str]:
+    """The tables of a report, an empty line after each, and the verdict.
+
+    columns: the width that its rows are fitted to; None: any.
+    """
     applying = [entry for entry in report["checks"] if entry["applies"]]
-    tables = [check_lines(applying), _left_out_lines(report["checks"])]
+    tables = [check_lines(applying, columns), _left_out_lines(report["checks"])]
     if report["losses"]:
         tables += [loss_lines(report["losses"]), end_lines(report)]
     rows = [line for table in tables if table for line in (*table, "")]
@@ -28,22 +33,21 @@ def lines(report: Report) -> list[str]:
     ]
 
 
-def check_lines(checks: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The ladder as a table."""
-    row = "{:<36} {:<8} {:>9} {:>9}  {:<6} {}"
-    lines = [row.format("compared", "dtype", "max-abs", "tolerance", "", "worst at")]
+def check_lines(checks: Iterable[Mapping[str, Any]], columns: int | None = None) -> list[str]:
+    """The ladder as a table; `columns` as for `lines`. The place of a failure is never cut."""
+    checks = list(checks)
+    width = _WIDTH if columns is None else max((len(c["quantity"]) for c in checks), default=8)
+    row = f"{{:<{width}}} {{:<8}} {{:>9}} {{:>9}}  {{:<6}} {{}}".format
+    found = [row("compared", "dtype", "max-abs", "tolerance", "", "worst at")]
     for check in checks:
-        lines.append(
-            row.format(
-                check["quantity"],
-                check["dtype"],
-                f"{check['max_abs']:.2g}",
-                f"{check['bound']:.2g}",
-                "ok" if check["passed"] else "FAILS",
-                check["place"],
-            )
-        )
-    return lines
+        place, begin = str(check["place"]), len(row(*[""] * 6))
+        fits = columns is None or begin + len(place) <= columns
+        numbers = [f"{check['max_abs']:.2g}", f"{check['bound']:.2g}"]
+        verdict = "ok" if check["passed"] else "FAILS"
+        shown = place if fits or columns is None else shortened(place, columns - begin)
+        found.append(row(check["quantity"], check["dtype"], *numbers, verdict, shown))
+        found += [] if fits or check["passed"] else [f"  {place}"]
+    return found
 
 
 def loss_lines(rows: Iterable[LossRow]) -> list[str]:

@@ -158,8 +158,8 @@ class _Worker(training.Trainer):
         with self._aborting(session):
             if self.cluster.is_chief:
                 session.run(self.facts.opening)
-            elif self.run.resumed:
-                log.restore(self.run, int(session.run(self.global_step)))
+            else:
+                self._join(int(session.run(self.global_step)))
             while not log.finished and not self.requested:
                 if log.test_due:
                     self.test(session, dataset.test)
@@ -188,6 +188,16 @@ class _Worker(training.Trainer):
         if step % self.config.summary_every == 0:
             values = {runs.LOSS: loss, runs.TRAIN_ACCURACY: accuracy}
             self._write_summary("train", values)
+
+    def _join(self, step):
+        """Another worker's start, at the step of the chief's checkpoint."""
+        if self.run.resumed:
+            self.log.restore(self.run, step)
+        if self.log.step != step:
+            raise UserError(
+                "the chief goes on from step %d, worker %d begins: pass --resume to both or neither"
+                % (step, self.shard[0])
+            )
 
     def _start(self, session, initial_weights):
         """The chief's start, while the others wait for it."""

@@ -43,7 +43,7 @@ class ResultStore:
             with open(self._path(name), encoding="utf-8") as file:
                 entry = json.load(file)
             return entry["value"] if entry["key"] == self.key else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def save(self, name, value):

@@ -5,14 +5,13 @@ it can start at, and the longer the epoch.
 """
 
 import dataclasses
-import json
 import os
 import shlex
 import sys
 
 from tqdm import tqdm
 
-from shared import plots, runs, study_report
+from shared import plots, records, runs, study_report
 from shared.config import CONFIGS, check_range
 from shared.errors import UserError
 from shared.files import write_json
@@ -157,9 +156,11 @@ def _other_side(study, out):
     """The other side's study, in a list; none where it is missing or has other settings."""
     side = {"legacy": "modern", "modern": "legacy"}[study["side"]]
     try:
-        with open(os.path.join(out, side, "study.json"), encoding="utf-8") as file:
-            loaded = json.load(file)
+        loaded = records.read_json(os.path.join(out, side, "study.json"))
     except (OSError, ValueError):
+        return []
+    if not study_report.is_study(loaded):
+        print("the figure leaves out %s, whose study.json is broken" % side)
         return []
     same = all(study[name] == loaded.get(name) for name in ("model", "dataset", "config"))
     if not same:

@@ -66,6 +66,34 @@ def draw(figure, studies):
     seconds.legend()
 
 
+def is_study(content):
+    """Whether what was read of a study.json is a study that can be drawn."""
+    windows = content.get("windows")
+    return (
+        content.get("side") in tuple(plots.LINES)
+        and _are(content.get(name) for name in ("steps", "seeds"))
+        and isinstance(windows, list)
+        and all(isinstance(row, dict) and _is_row(row) for row in windows)
+    )
+
+
+def _is_row(row):
+    curve, seconds = row.get("curve"), row.get("seconds_per_step")
+    lists = [row.get("accuracy"), seconds]
+    lists += [curve.get("step"), curve.get("loss")] if isinstance(curve, dict) else [None]
+    return (
+        all(isinstance(values, list) and values for values in lists)
+        and _are([row.get("window"), *lists[0], *lists[2], *lists[3]])
+        and _are(value for value in seconds if value is not None)
+        and len(lists[2]) == len(lists[3])
+    )
+
+
+def _are(values):
+    """Whether values are numbers."""
+    return all(isinstance(value, (int, float)) and -1e300 < value < 1e300 for value in values)
+
+
 def mean(values):
     """The mean of the values that are not None, or None: very short runs have no time per step."""
     known = [value for value in values if value is not None]

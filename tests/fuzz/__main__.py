@@ -45,7 +45,9 @@ def main(argv=None):
             if arguments.number is not None:
                 numbers = range(arguments.number, arguments.number + 1)
             rows.append(row_of(reader, Path(root), seed=arguments.seed, numbers=numbers))
-            print(f"{reader.name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+            seconds = time.monotonic() - start
+            line = f"{' '.join(rows[-1].cells()[:6])} ({seconds:.0f} s in all)"
+            print(line, file=sys.stderr, flush=True)
             if arguments.keep:
                 _keep(reader, Path(root), arguments)
     print("\n".join(table([HEAD, *(row.cells() for row in rows)], "<>>>>>>>")))

@@ -50,7 +50,7 @@ class Reader:
     isolated: bool = False
     writes: tuple[str, ...] = ()
     notes: str = ""
-    inputs: int = 3000
+    inputs: int = 2000
 
 
 class Outcome(NamedTuple):

@@ -456,3 +456,32 @@ def test_a_folder_that_holds_something_else_is_left_alone(place, capsys):
     message = "error: %s is not empty and holds no run: choose another --out\n" % path
     assert capsys.readouterr().err == message
     assert (folder / "chapter").read_text() == "years of work"
+
+
+ROW = {
+    "window": 5,
+    "accuracy": [0.5, 0.6],
+    "loss": [1.0, 1.1],
+    "seconds_per_step": [0.1, None],
+    "curve": {"step": [1, 2], "loss": [2.0, 1.5]},
+}
+WHOLE = {"side": "legacy", "steps": 2, "seeds": 2, "windows": [ROW]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "drawn"),
+    [
+        ({}, True),
+        ({"side": []}, False),
+        ({"steps": "2"}, False),
+        ({"windows": {}}, False),
+        ({"windows": [5]}, False),
+        ({"windows": [dict(ROW, window="5")]}, False),
+        ({"windows": [dict(ROW, accuracy=[])]}, False),
+        ({"windows": [dict(ROW, seconds_per_step=["1"])]}, False),
+        ({"windows": [dict(ROW, curve={"step": [1], "loss": [1.0, 2.0]})]}, False),
+        ({"windows": [dict(ROW, curve=[])]}, False),
+    ],
+)
+def test_what_is_drawn_of_the_other_side_is_a_study(changes, drawn):
+    assert study_report.is_study(dict(WHOLE, **changes)) == drawn

@@ -1,13 +1,16 @@
 """What a checkpoint says of its variables is looked at before TensorFlow, which would abort."""
 
 import pytest
+import tensorflow.compat.v1 as tf1
 from tensorflow.core.protobuf import tensor_bundle_pb2
 from tensorflow.core.util import saved_tensor_slice_pb2
 
 from tests.tf1port import checkpoint_cases, tables
+from tf1port import limits
 from tf1port.errors import UserError
 from tf1port.tf1.checkpoint import soundness, table
 from tf1port.tf1.checkpoint.reader import open_checkpoint
+from tf1port.tf1.graph.files import load_graph
 
 FLOAT, VARIANT = 1, 21
 DATA = 24  # bytes
@@ -89,6 +92,7 @@ WHOLE = tables.index({"a": entry(6)})
     [
         b"",
         WHOLE[:-1],
+        WHOLE[:-8] + b"no magic",
         WHOLE[:40],
         WHOLE[:-48] + b"\xff" * 40 + WHOLE[-8:],  # a handle that has no end
         WHOLE[:-48] + b"\x00\x08\xff\x7f\x08".ljust(40, b"\0") + WHOLE[-8:],  # beyond the end
@@ -111,11 +115,29 @@ def test_keys_that_share_a_prefix_are_read(tmp_path):
 
 
 def test_a_compressed_block_is_left_to_tensorflow(prefix):
-    content = bytearray(WHOLE)
-    block = WHOLE.index(b"\0\0\0\0\1\0\0\0") + 8  # the end of the first block
+    content = bytearray(tables.index({"a": entry(7)}))
+    block = content.index(b"\0\0\0\0\1\0\0\0") + 8  # the end of the first block
     content[block] = 1
     write(prefix, bytes(content))
     soundness.check_index(prefix)
+
+
+def test_a_constant_that_stands_for_very_much_is_refused(tmp_path, monkeypatch):
+    """A few bytes that are any number of equal elements."""
+    graph_def = tf1.GraphDef()
+    for name, sizes in {"small": [10], "giant": [2**20, 2**10]}.items():
+        value = graph_def.node.add(name=name, op="Const").attr["value"].tensor
+        value.dtype, value.float_val[:] = FLOAT, [1.0]
+        for size in sizes:
+            value.tensor_shape.dim.add().size = size
+    meta = tf1.MetaGraphDef(graph_def=graph_def)
+    (tmp_path / "a.meta").write_bytes(meta.SerializeToString())
+    (tmp_path / "a.pb").write_bytes(graph_def.SerializeToString())
+    for name in ("a.meta", "a.pb"):
+        with pytest.raises(UserError, match=r"has constants of more than 1 GB \(up to giant\)"):
+            load_graph(str(tmp_path / name))
+    monkeypatch.setattr(limits, "UNPACKED", 5 * 10**9)
+    assert len(load_graph(str(tmp_path / "a.meta")).node) == 2
 
 
 @pytest.mark.parametrize(

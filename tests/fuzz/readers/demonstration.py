@@ -8,9 +8,10 @@ import struct
 from functools import partial
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
-from shared import mnist_files, pictures, runs, study, weights
+from shared import mnist_files, pictures, runs, study, study_report, weights
 from shared.config import WindowRNNConfig
 from shared.errors import UserError
 from shared.reporting import reporting
@@ -134,6 +135,13 @@ def write_run(folder):
     run._lock.release()
 
 
+def write_unbegun(folder):
+    """A run that has got nowhere: a training may take its folder."""
+    write_run(folder)
+    path = folder / "run" / "result.json"
+    path.write_text(path.read_text().replace('"steps": 4', '"steps": 0'))
+
+
 def run_file(random, content):
     """A file of a run by what it begins with: an archive, JSON, another."""
     if content[:2] == b"PK":
@@ -167,23 +175,26 @@ def resume(folder):
 
 def start_again(folder):
     """What `train` reads of a folder that it is to write to."""
-    run = runs.create_run(
-        str(folder / "run"), "legacy", config=CONFIG, dataset="digits", overwrite=False
-    )
-    run._lock.release()
+    run = runs.Run(folder / "run", "legacy", config=CONFIG, dataset="digits")
+    runs._check_ours(run.path)
+    runs._check_unused(run)
+
+
+ROW = {"window": 5, "accuracy": [0.5, 0.6], "loss": [1.0, 1.1], "seconds_per_step": [0.1, None],
+       "curve": {"step": [1, 2], "loss": [2.0, 1.5]}}  # fmt: skip
+STUDY = {"side": "legacy", "model": "window-rnn", "dataset": "digits", "config": {"a": 1},
+         "steps": 2, "seeds": 2, "versions": {}, "windows": [ROW]}  # fmt: skip
 
 
 def write_study(folder):
-    points = [{"step": 2, "accuracy": 0.5}]
-    content = {"side": "modern", "model": "window-rnn", "dataset": "digits", "config": {"a": 1},
-               "points": points}  # fmt: skip
     (folder / "modern").mkdir()
-    (folder / "modern" / "study.json").write_text(json.dumps(content))
+    (folder / "modern" / "study.json").write_text(json.dumps(STUDY | {"side": "modern"}))
 
 
 def read_study(folder):
-    mine = {"side": "legacy", "model": "window-rnn", "dataset": "digits", "config": {"a": 1}}
-    study._other_side(mine, str(folder))
+    """What `study` reads of the other side, and draws."""
+    studies = [STUDY, *study._other_side(STUDY, str(folder))]
+    study_report.draw(Figure(), studies)
 
 
 READERS = (
@@ -198,4 +209,7 @@ READERS = (
       for kind in ("PNG", "JPEG", "GIF", "TIFF", "WEBP")),
     Reader("run folder", write_run, changed_run, resume, reporting,
            writes=("log.txt", ".lock"), notes=r".* is missing or damaged: using .*\n"),
+    Reader("folder to train in", write_unbegun, changed_run, start_again, reporting),
+    Reader("study.json", write_study, one_file(damage.json_file), read_study, reporting,
+           inputs=100),
 )  # fmt: skip

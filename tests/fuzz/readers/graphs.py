@@ -89,7 +89,7 @@ def reader(name, make, file, message, *, whole=None):
         read_it or (lambda folder: signature(folder, file)),
         reporting,
         isolated=True,
-        inputs=60 if whole is not None else 500,
+        inputs=25 if whole is not None else 500,
     )
 
 

@@ -97,9 +97,9 @@ def _model(path, trust=False, kept={}):  # noqa: B006  (opened once per process)
 
 READERS = (
     Reader(".keras", write_model, one_file(keras_file), open_it, reporting, isolated=True,
-           inputs=300),
-    Reader(".keras (kernel)", write_model, one_file(keras_file), kernel, shared_reporting,
            inputs=200),
+    Reader(".keras (kernel)", write_model, one_file(keras_file), kernel, shared_reporting,
+           inputs=100),
     Reader("FILE.json", write_converted, only("model.json", damage.json_file), way_back,
-           reporting, isolated=True, inputs=300),
+           reporting, isolated=True, inputs=200),
 )  # fmt: skip

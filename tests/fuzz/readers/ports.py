@@ -76,7 +76,7 @@ READERS = (
     Reader("data of a port", write_data, one_file(npz),
            lambda folder: given.load(str(folder / "data.npz")), reporting),
     Reader("port by its map", write_port, only("map.toml", toml_file), load_port, reporting,
-           isolated=True, inputs=60),
+           isolated=True, inputs=40),
     Reader("port by its data", write_port, only("data.npz", npz), load_port, reporting,
-           isolated=True, inputs=60),
+           isolated=True, inputs=40),
 )  # fmt: skip

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tf1port.comparison.ladder.entries import Control
     from tf1port.comparison.report.form import Report
     from tf1port.numerics.comparison import Check
+    from tf1port.pitfalls.complaints import Complaint
     from tf1port.pitfalls.entry import Entry
     from tf1port.scanning.report.form import Report as ScanReport
     from tf1port.scanning.sources import NotRead
@@ -408,6 +409,13 @@ class Explanation:
     matches: "Sequence[Entry]"
 
     @property
+    def complaint(self) -> "Complaint | None":
+        """The kind of a query that only says that something is worse; it has questions to ask."""
+        from tf1port.pitfalls import complaints
+
+        return complaints.of(self.query) if self.query else None
+
+    @property
     def exit_code(self) -> int:
         """1 where nothing fits, else 0."""
         return 0 if self.matches else 1
@@ -416,13 +424,18 @@ class Explanation:
         """The matches with all that is known of them."""
         from tf1port.pitfalls.entry import as_json
 
-        return {"query": self.query, "matches": [as_json(entry) for entry in self.matches]}
+        matches = [as_json(entry) for entry in self.matches]
+        found = self.complaint
+        complaint = asdict(found) if found else None
+        return {"query": self.query, "complaint": complaint, "matches": matches}
 
     def __str__(self) -> str:
         from tf1port.pitfalls import terminal
 
         if self.query is None:
             return text(terminal.listed(self.matches))
+        if self.complaint:
+            return text(terminal.complaint(self.complaint, self.matches))
         if not self.matches:
             return "no known mistake fits: give fewer or other words, or an error's own text"
         return text(terminal.best(self.matches))

@@ -141,3 +141,23 @@ SYMPTOMS = [
 ]
 
 NOTHING = ["how to bake a sourdough bread", "rotation of a balanced tree", "kubernetes ingress"]
+
+# Nothing in these says what is wrong; the kind of complaint that they are.
+GENERAL = [
+    ("accuracy is 2 % lower than before", "loss"),
+    ("loss is higher after porting", "loss"),
+    ("the ported model performs worse: f1 drops by 3 points", "loss"),
+    ("perplexity of the new LSTM is higher than the old one's", "loss"),
+    ("why is the quality so bad after the migration?", "loss"),
+    ("model learns slower", "slow"),
+    ("the loss decreases much slower than in TF1", "slow"),
+    ("does not converge any more since we moved to Keras", "slow"),
+    ("the network is stuck and never improves", "slow"),
+    ("predictions differ slightly", "outputs"),
+    ("outputs do not match the original model", "outputs"),
+    ("I get wrong results with the same weights", "outputs"),
+    ("val loss NaN after migration", "nan"),
+    ("training diverges after a few steps", "nan"),
+    ("training loss is fine but validation accuracy is much lower", "evaluation"),
+    ("test accuracy dropped after the upgrade to TF2", "evaluation"),
+]

@@ -7,9 +7,10 @@ import sys
 import pytest
 
 import tf1port
-from tests.tf1port.symptoms import NOTHING, SYMPTOMS
+from tests.tf1port.symptoms import GENERAL, NOTHING, SYMPTOMS
 from tf1port import isolation
-from tf1port.pitfalls import finding
+from tf1port.comparison.ladder import checks
+from tf1port.pitfalls import complaints, finding
 from tf1port.pitfalls.entry import entries
 
 
@@ -117,3 +118,39 @@ def test_no_tensorflow_is_imported():
         "sys.exit(bool({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(("text", "id_"), GENERAL)
+def test_a_general_complaint_is_answered_by_questions(text, id_):
+    found = tf1port.explain(text)
+    assert found.complaint is not None
+    assert found.complaint.id == id_
+    effects = [complaints.effect(entry) for entry in found.matches]
+    assert len(effects) >= 5
+    assert effects == sorted(effects, reverse=not complaints.is_small(text))
+
+
+def test_where_little_is_wrong_small_effects_come_first():
+    for text in ("predictions differ slightly", "accuracy is 2 % lower", "loss a bit higher"):
+        assert complaints.is_small(text)
+        small, *_ = tf1port.explain(text).matches
+        assert complaints.effect(small) < 0.2
+    assert not complaints.is_small("accuracy is 20 % lower")
+
+
+def test_a_complaint_with_a_word_of_its_own_is_none():
+    texts = [text for text, _ in SYMPTOMS] + NOTHING
+    assert [text for text in texts if tf1port.explain(text).complaint] == []
+
+
+def test_a_complaint_asks_for_each_check_and_names_the_likely(capsys):
+    code, out, err = run(capsys, "accuracy", "is", "lower")
+    assert (code, err) == (0, "")
+    assert out.startswith("a general complaint: accuracy is lower")
+    for _, names in complaints.QUESTIONS:
+        assert f"--only {names}\n" in out
+        assert checks.selected(names.split(","))
+    assert "\n  P38  loss summed over the batch " in out  # by far the largest
+    assert max(map(len, out.splitlines())) <= 80
+    shown = json.loads(run(capsys, "accuracy", "is", "lower", "--json")[1])
+    assert shown["complaint"]["id"] == "loss"

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from functools import cache
 
 from tf1port.errors import UserError
+from tf1port.pitfalls import complaints
 from tf1port.pitfalls.entry import Entry, entries
+from tf1port.pitfalls.words import STOP
 
 _WEIGHTS = {"errors": 3, "words": 3, "name": 3, "symptom": 2, "cause": 1, "code": 1}
 _SATURATION, _LENGTH = 1.5, 0.4  # BM25's k1 and b
@@ -19,16 +21,12 @@ _QUOTED = 50.0  # for a whole message, above what words come to
 _SHARE = 0.35  # of the words that an entry must have, where it is not quoted
 _FEW = 10  # matches that are returned
 _SUFFIXES = ("ing", "ed", "es", "s")
-_STOP = frozenset(
-    {"a", "an", "and", "are", "as", "at", "be", "but", "by", "do", "does", "for", "from", "has"}
-    | {"have", "how", "i", "if", "in", "is", "it", "its", "my", "not", "of", "on", "or", "so"}
-    | {"than", "that", "the", "then", "this", "to", "was", "what", "when", "where", "which"}
-    | {"why", "with", "you"}
-)
 
 
 def look_up(text: str | None) -> list[Entry]:
     """All entries for None, that with an id, or those that fit a text, best first.
+
+    Of a general complaint they are its likely ones.
 
     Raises:
         UserError: the text is empty, or no entry has such an id.
@@ -39,6 +37,8 @@ def look_up(text: str | None) -> list[Entry]:
         raise UserError("nothing to look up: give an id such as P36, words or an error's text")
     if re.fullmatch(r"\s*[pP]\d+\s*", text):
         return [_with_id(text.strip().upper())]
+    if complaint := complaints.of(text):
+        return complaints.likely(complaint, text)
     return [entry for entry, _ in find(text)]
 
 
@@ -70,7 +70,7 @@ def tokens(text: str) -> list[str]:
         whole = word.lower().strip("_.")
         parts = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", word).lower().split("_")
         found += dict.fromkeys(filter(None, [whole, *parts]))
-    return [_stem(word) for word in found if word not in _STOP]
+    return [_stem(word) for word in found if word not in STOP]
 
 
 def quotes(message: str, text: str) -> bool:

@@ -1,9 +1,12 @@
 """A pitfall as text for the terminal, and lists of them: 80 columns."""
 
+import math
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from tf1port.pitfalls import complaints
 from tf1port.pitfalls.catalogue import TRAITS
+from tf1port.pitfalls.complaints import Complaint
 from tf1port.pitfalls.entry import Effect, Entry
 from tf1port.tables import table
 
@@ -36,6 +39,29 @@ def best(entries: Sequence[Entry]) -> list[str]:
     """The page of the first entry, and a list of the others."""
     first, *others = entries
     return [*lines(first), *_section("or", (f"  {line}" for line in listed(others)))]
+
+
+def complaint(found: Complaint, entries: Sequence[Entry]) -> list[str]:
+    """What to ask of a general complaint, and its likely pitfalls with their measured effects."""
+    rows = [f"a general complaint: {found.title}", "", *_wrapped(found.hint)]
+    asked = [
+        row
+        for number, (question, checks) in enumerate(complaints.QUESTIONS, 1)
+        for row in (f"  {number}. {question}", f"     --only {checks}")
+    ]
+    rows += _section("then, the first no tells where to look", asked)
+    rows += ["", "each with", f"  {complaints.COMMAND}", "    --load-weights"]
+    effects = [(entry.id, entry.pitfall.name, _share(entry)) for entry in entries]
+    measured = (f"  {row}" for row in table(effects, "<<>"))
+    rows += _section(
+        "likely, with the measured difference as a share of the largest value", measured
+    )
+    return [*rows, "", f"more of one: python -m tf1port explain {entries[0].id}"]
+
+
+def _share(entry: Entry) -> str:
+    share = complaints.effect(entry)
+    return "an error" if math.isinf(share) else f"{share:.1%}"
 
 
 def listed(entries: Iterable[Entry]) -> list[str]:

@@ -47,7 +47,7 @@ def train(run, dataset, *, cluster, initial_weights=None):
     Raises:
         UserError: as training.train; a worker is gone, or the workers do not agree.
     """
-    _check(run.config, cluster)
+    clusters.check_shards(run.config, cluster.workers, synchronized=False)
     log = step_log.StepLog(run.config, run.write_line)
     digest = clusters.digest(run.config, train_split(run.config, dataset))
     server = _server(cluster)
@@ -69,7 +69,7 @@ def train(run, dataset, *, cluster, initial_weights=None):
                     % log.step
                 ) from None
         run.signal = interrupt.signal
-    return dict(log.summary(), **(run.result() or {}))
+    return run.result() if cluster.is_chief else log.summary()
 
 
 def serve(cluster):
@@ -286,12 +286,3 @@ def _session_config(cluster):
     own = "/job:%s/task:%d" % (cluster.job, cluster.task)
     config.device_filters.extend(["/job:%s" % clusters.SERVER, own])
     return config
-
-
-def _check(config, cluster):
-    clusters.check_shards(config, cluster.workers)
-    if config.model == "row-lstm" and cluster.workers > 1:
-        raise UserError(
-            "row-lstm normalizes each batch as a whole, which TF1 cannot do over workers (D22): "
-            "train it in one process, or with modern_tf2"
-        )

@@ -55,7 +55,7 @@ def train(run, dataset, *, cluster, initial_weights=None):
                 "a worker is gone after step %d: start all of them again with --resume" % log.step
             ) from None
         run.signal = interrupt.signal
-    return run.result()
+    return run.result() if cluster.is_chief else log.summary()
 
 
 def train_mirrored(run, dataset, *, workers=None, initial_weights=None):
@@ -97,7 +97,7 @@ class _Worker(training.Trainer):
 
     def __init__(self, run, log, *, strategy, cluster):
         super().__init__(run, log)
-        self.strategy, self.shard = strategy, cluster.shard
+        self.strategy, self.shard, self.is_chief = strategy, cluster.shard, cluster.is_chief
         self.stopped = False
         with strategy.scope():
             self.replica = training.MODELS[self.config.model].build_model(self.config)
@@ -146,6 +146,11 @@ class _Worker(training.Trainer):
                 break
         log.stop()
         _copy(self.replica, self.model)
+
+    def save(self):
+        """Writes the checkpoint and the records, if this is the chief."""
+        if self.is_chief:
+            super().save()
 
     @tf.function
     def _train_step(self, images, labels, stop):

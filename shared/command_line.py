@@ -145,8 +145,10 @@ def _train_distributed(side, strategies, arguments, argv):
     distribution.check(arguments)
     strategy = strategies[arguments.strategy]
     if not strategy.is_cluster:
-        train = partial(strategy.train, workers=arguments.workers)
-        return _train(side, (train, _any_config), arguments)
+        workers = arguments.workers
+        train = partial(strategy.train, workers=workers)
+        check = partial(distribution.check_config, strategy=strategy, workers=workers)
+        return _train(side, (train, check), arguments)
     cluster = distribution.find_cluster(strategy, arguments.workers)
     if cluster is None:
         return distribution.run_locally(
@@ -160,13 +162,10 @@ def _work(side, strategy, arguments, cluster):
     if cluster.is_server:
         return strategy.serve(cluster)
     train = partial(strategy.train, cluster=cluster)
+    check = partial(distribution.check_config, strategy=strategy, workers=cluster.workers)
     out = _folder(side, arguments, arguments.out)
-    with distribution.folder(out, cluster, resume=arguments.resume) as arguments.out:
-        return _train(side, (train, _any_config), arguments)
-
-
-def _any_config(config):
-    """Stands for a check that would run TensorFlow before it knows its devices."""
+    with distribution.process(out, cluster, resume=arguments.resume) as arguments.out:
+        return _train(side, (train, check), arguments)
 
 
 def _train(side, functions, arguments):

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, Callable, NamedTuple, Optional
 
 from shared import cluster, local_processes, runs
@@ -24,11 +24,13 @@ class Strategy(NamedTuple):
         train: `train(run, dataset, *, workers, initial_weights)` in one process, or
             `train(run, dataset, *, cluster, initial_weights)` in each process of a cluster.
         is_cluster: whether there are several processes, which TF_CONFIG describes.
+        synchronized: whether batch normalization sees the whole batch.
         serve: `serve(cluster)`, what a parameter server runs; None: there is none.
     """
 
     train: Callable[..., Any]
     is_cluster: bool
+    synchronized: bool = True
     serve: Optional[Callable[..., Any]] = None
 
 
@@ -82,25 +84,31 @@ def run_locally(package, argv, *, strategy, workers):
     return local_processes.run([sys.executable, "-m", package, *argv], clusters)
 
 
+def check_config(config, *, strategy, workers):
+    """Raises UserError where workers cannot share the batches of a config."""
+    cluster.check_shards(config, workers or 1, synchronized=strategy.synchronized)
+
+
 @contextmanager
-def folder(out, one, *, resume):
+def process(out, one, *, resume):
     """Yields the run's folder of a process: the chief's is `out`.
 
-    The others need one as well, and have a copy that is removed in the end.
+    The others need one as well, and have a copy that is removed in the end; they print nothing.
 
     Args:
         out: the folder of the run.
-        one: the Cluster, or None where one process trains.
+        one: the Cluster.
         resume: whether it has the run already; then every process has to see it.
     """
-    if one is None or one.is_chief:
+    if one.is_chief:
         yield out
         return
     path = tempfile.mkdtemp(prefix="worker-")
     try:
         if resume:
             _copy(out, path)
-        yield path
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+            yield path
     finally:
         remove(path)
 

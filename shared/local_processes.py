@@ -36,10 +36,9 @@ def run(command, clusters):
                 process.send_signal(signal.SIGTERM)
             _wait(processes, STOPPING)
             return 128 + interrupt.signal
-        failed = _failed(processes)
-        if failed:
+        if _failed(processes):
             _wait(processes, GRACE)
-        return _code_of_first_fault(processes, failed)
+        return _code_of_first_fault(processes, _failed(processes))
 
 
 @contextmanager
@@ -88,10 +87,11 @@ def _wait(processes, seconds):
 
 
 def _code_of_first_fault(processes, failed):
-    """The exit code of the process that failed first, whose last line is shown."""
+    """The exit code of the chief, if it failed, or of another one, whose last line is shown."""
     if not failed:
         return 0
-    process, errors = processes[failed[0]]
+    first = next((n for n in failed if processes[n][1] is None), failed[0])  # the chief, if it did
+    process, errors = processes[first]
     if errors is not None:
         errors.seek(0)
         lines = errors.read().decode("utf-8", "replace").splitlines()

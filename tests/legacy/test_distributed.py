@@ -15,15 +15,14 @@ from tf1port.numerics.tolerances import tolerance
 
 
 def variables(path):
-    run = runs.open_run(str(path), "legacy", model="window-rnn")
-    reader = tf.train.load_checkpoint(run.checkpoint())
+    reader = tf.train.load_checkpoint(str(path))
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
-def trainings(folder, steps):
+def trainings(folder, steps, model="window-rnn"):
     return clusters.Trainings(
         "legacy_tf1", "parameter-server", variables,
-        servers=1, folder=folder, model="window-rnn", steps=steps,
+        servers=1, folder=folder, model=model, steps=steps,
     )  # fmt: skip
 
 
@@ -41,6 +40,31 @@ def test_workers_end_with_the_weights_of_one_process(tmp_path):
     bound = tolerance("weights of 100 steps of shards", "float32").bound
     for number in (2, 4):
         assert difference(one, side.workers(number)).max_abs <= bound
+
+
+BROKEN = {
+    "the same shard on all workers": """
+from shared.batches import BatchPlan
+shard = BatchPlan.shard
+BatchPlan.shard = lambda self, number, workers: shard(self, 0, workers)
+""",
+    "gradients summed, not averaged": """
+import tensorflow.compat.v1 as tf
+average = tf.train.SyncReplicasOptimizer.compute_gradients
+tf.train.SyncReplicasOptimizer.compute_gradients = lambda *given, **options: [
+    (2 * gradient, variable) for gradient, variable in average(*given, **options)
+]
+""",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", sorted(BROKEN))
+def test_a_mistake_is_seen_in_the_weights(tmp_path, mistake):
+    """On the dense model, whose SGD hides no factor, as Adam would."""
+    side = trainings(tmp_path, 20, model="dense")
+    bound = tolerance("weights of 100 steps of shards", "float32").bound
+    assert difference(side.one_process(), side.broken(BROKEN[mistake])).max_abs > 1000 * bound
 
 
 @pytest.mark.slow

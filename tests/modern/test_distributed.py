@@ -56,6 +56,34 @@ def test_a_run_of_one_process_goes_on_as_many(tmp_path):
     assert difference(one, variables(tmp_path / "half")).max_abs <= bound
 
 
+BROKEN = {
+    "the same shard on all workers": """
+from shared.batches import BatchPlan
+shard = BatchPlan.shard
+BatchPlan.shard = lambda self, number, workers: shard(self, 0, workers)
+""",
+    "gradients summed, not averaged": """
+from modern_tf2 import window_rnn
+import keras
+keras.src.losses.loss.scale_loss_for_distribution = lambda value: value
+""",
+    "batch normalization of each replica": """
+import keras
+former = keras.layers.BatchNormalization
+keras.layers.BatchNormalization = lambda synchronized=None, **options: former(**options)
+""",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", BROKEN)
+def test_a_mistake_is_seen_in_the_weights(tmp_path, mistake):
+    """On the row LSTM, whose SGD hides no factor, as Adam would."""
+    side = trainings(tmp_path, model="row-lstm", steps=20)
+    bound = tolerance("weights of 100 steps of shards", "float32").bound
+    assert difference(side.one_process(), side.broken(BROKEN[mistake])).max_abs > 1000 * bound
+
+
 FIT = """
 import keras, numpy as np, tensorflow as tf
 strategy = tf.distribute.MultiWorkerMirroredStrategy()

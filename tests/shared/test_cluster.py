@@ -1,5 +1,6 @@
 """TF_CONFIG, the shards of a batch, and processes on this machine."""
 
+import argparse
 import json
 import os
 import sys
@@ -7,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from shared import cluster, local_processes
+from shared import cluster, distribution, local_processes
 from shared.batches import train_plan
 from shared.cluster import Cluster
-from shared.config import DenseConfig, WindowRNNConfig
+from shared.config import DenseConfig, RowLSTMConfig, WindowRNNConfig
 from shared.errors import UserError
 
 WORKERS = ["a:1", "b:2", "c:3"]
@@ -143,3 +144,49 @@ time.sleep(600)
     for name in os.listdir(str(tmp_path)):
         with pytest.raises(ProcessLookupError):
             os.kill(int(name), 0)
+
+
+@pytest.mark.parametrize("task", [0, 1])
+def test_only_the_chief_works_in_the_runs_folder(tmp_path, capsys, task):
+    one = Cluster({"worker": WORKERS}, "worker", task)
+    (tmp_path / "config.json").write_text("{}")
+    with distribution.process(str(tmp_path), one, resume=True) as path:
+        assert os.listdir(path) == ["config.json"]
+        print("a line")
+    assert (path == str(tmp_path)) == (task == 0)
+    assert os.path.exists(path) == (task == 0)
+    assert capsys.readouterr().out == ("a line\n" if task == 0 else "")
+
+
+def test_batches_are_normalized_as_a_whole():
+    cluster.check_shards(RowLSTMConfig(), 2)
+    cluster.check_shards(RowLSTMConfig(), 1, synchronized=False)
+    cluster.check_shards(DenseConfig(), 2, synchronized=False)
+    with pytest.raises(UserError, match="row-lstm normalizes each batch as a whole"):
+        cluster.check_shards(RowLSTMConfig(), 2, synchronized=False)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "workers", "message"),
+    [
+        (None, 2, "--workers belongs to --strategy"),
+        ("multiworker", 0, "--workers is 0"),
+        ("multiworker", 513, "--workers is 513"),
+    ],
+)
+def test_a_wrong_flag_is_refused(strategy, workers, message):
+    with pytest.raises(UserError, match=message):
+        distribution.check(argparse.Namespace(strategy=strategy, workers=workers))
+
+
+@pytest.mark.parametrize(
+    ("workers", "text", "message"),
+    [
+        (None, "", "no TF_CONFIG: set it"),
+        (3, Cluster({"worker": ["a:1"]}, "worker", 0).config(), "--workers is 3, but TF_CONFIG"),
+    ],
+)
+def test_a_cluster_is_described_once(monkeypatch, workers, text, message):
+    tf_config(monkeypatch, text)
+    with pytest.raises(UserError, match=message):
+        distribution.find_cluster(distribution.Strategy(train=print, is_cluster=True), workers)

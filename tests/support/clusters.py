@@ -119,6 +119,16 @@ class Trainings:
         run([*self.distributed, "--workers", str(number), "--out", out, *words], self.folder)
         return self.variables(self.folder / out)
 
+    def broken(self, code):
+        """The variables that two workers end with whose program is broken by `code`."""
+        package, *words = self.distributed[1:]
+        program = code + "\nimport sys\nfrom %s.__main__ import main\nsys.exit(main())" % package
+        words = ["-c", program, *words, "--out", str(self.folder / "broken")]
+        with started(cluster.local(2, servers=self.servers), words, self.folder) as processes:
+            codes = [process.wait() for process in processes]
+        assert not any(codes), processes[0].log.read_text()
+        return self.variables(self.folder / "broken")
+
     def killed(self, position, *, at_step, every):
         """The variables of a training whose process of that position is killed, then resumed.
 

@@ -1,4 +1,4 @@
-"""Convolutions with variables become layers of Keras, with their bias and activation."""
+"""Convolutions with variables and pooling become layers of Keras."""
 
 import pytest
 
@@ -53,7 +53,24 @@ def twice():
     return {x: array}, squares(tf1.layers.dense(steps[:, -1] * 0.5, 2, name="logits"))
 
 
-LAYERS = {over_time: {"Conv1D": 1}, of_images: {"Conv2D": 1}, twice: {}}
+def pooled():
+    """Pooling of images, with gaps and overlaps, and over time."""
+    x, array = floats("images", 12, 6, 2)
+    h = tf1.layers.max_pooling2d(x, 3, (2, 3))
+    h = tf1.layers.average_pooling2d(h, (2, 1), (1, 1), padding="same")
+    h = tf1.reshape(h, [-1, 5, 4])
+    h = tf1.layers.average_pooling1d(tf1.layers.max_pooling1d(h, 2, 1), 2, 1, padding="same")
+    steps, _ = tf1.nn.dynamic_rnn(lstm(), h, dtype=tf1.float32)
+    return {x: array}, squares(tf1.layers.dense(steps[:, -1] * 0.5, 2, name="logits"))
+
+
+LAYERS = {
+    over_time: {"Conv1D": 1},
+    of_images: {"Conv2D": 1},
+    twice: {},
+    pooled: {f"{kind}Pooling{n}D": 1 for kind in ("Max", "Average") for n in (1, 2)},
+}
+KINDS = {kind for kinds in LAYERS.values() for kind in kinds}
 PARAMS = [
     pytest.param(build, marks=[] if build is over_time else pytest.mark.slow, id=build.__name__)
     for build in LAYERS
@@ -66,7 +83,7 @@ def test_convolutions_are_layers(build, tmp_path):
         target = converted(run.prefix)
         assert map_of(target)["complete"], map_of(target)["left_out"]
         assert gap(run, target, loaded(target)) <= BOUND
-    for kind in ("Conv1D", "Conv2D"):
+    for kind in KINDS:
         assert source_of(target).count(f"keras.layers.{kind}(") >= LAYERS[build].get(kind, 0)
     assert ("class Variable" in source_of(target)) == (build is twice)
 

@@ -7,6 +7,7 @@ from tf1port.conversion.translation import (
     convolution_rules,
     layer_rules,
     normalization_rules,
+    pooling_rules,
     size_rules,
 )
 from tf1port.keras_model.program import Value
@@ -16,6 +17,7 @@ RULES = (
     normalization_rules.RULES,
     layer_rules.RULES,
     convolution_rules.RULES,
+    pooling_rules.RULES,
     axis_rules.RULES,
 )
 SIZES = {"Shape", "ShapeN", "Size", "Rank"}

@@ -154,7 +154,7 @@ def _specs(
         if isinstance(producer, Use) and id(producer.layer) not in visited:
             layer = producer.layer
             visited.add(id(layer))
-            otherwise = layer.cells[0].family if layer.cells else layer.kind.lower()
+            otherwise = layer.cells[0].family if layer.cells else _plain_name(layer.kind)
             base = naming.of_layer(_named_by(layer), otherwise)
             if len(layer.cells) > 1:
                 base = naming.of_directions(
@@ -181,6 +181,11 @@ def _specs(
             variables[producer.variable] = spec
             specs.append(spec)
     return specs
+
+
+def _plain_name(kind: str) -> str:
+    """A name for a layer without variables to name it after."""
+    return "pooling" if "Pooling" in kind else kind.lower()
 
 
 def _named_by(layer: Layer) -> list[str]:

@@ -112,16 +112,39 @@ def test_a_graph_that_takes_too_much_is_refused(copied, make, flags, said):
     assert sorted(os.listdir()) == before
 
 
-@pytest.mark.slow
-def test_an_index_that_makes_tensorflow_abort_is_refused(tmp_path):
-    """Before TensorFlow sees it."""
+@pytest.fixture
+def negative(tmp_path):
+    """The prefix of a checkpoint at which TensorFlow aborts: a size is negative."""
     entry = tensor_bundle_pb2.BundleEntryProto(dtype=1, size=8)
     entry.shape.dim.add().size = -2
-    (tmp_path / "model.ckpt-1.index").write_bytes(tables.index({"rnn/kernel": entry}))
-    (tmp_path / "model.ckpt-1.data-00000-of-00001").write_bytes(bytes(8))
-    said = refused("inspect", str(tmp_path / "model.ckpt-1"))
+    folder = tmp_path / "negative"
+    folder.mkdir()
+    (folder / "model.ckpt-1.index").write_bytes(tables.index({"rnn/kernel": entry}))
+    (folder / "model.ckpt-1.data-00000-of-00001").write_bytes(bytes(8))
+    yield str(folder / "model.ckpt-1")
+    assert len(os.listdir(folder)) == 2
+
+
+@pytest.mark.slow
+def test_an_index_that_makes_tensorflow_abort_is_refused_before(negative, capfd):
+    code, out, _ = isolated("inspect", negative)
+    said = capfd.readouterr().err
+    assert (code, out, said.count("\n")) == (2, "", 1)
     assert "is damaged or no TF1 checkpoint: fetch it again (rnn/kernel has the shape [-2])" in said
-    assert len(os.listdir(tmp_path)) == 2
+
+
+@pytest.mark.slow
+def test_where_tensorflow_aborts_all_the_same_it_is_one_line(negative, tmp_path, monkeypatch):
+    worker = tmp_path / "worker.py"
+    worker.write_text(
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from tf1port.tf1.checkpoint import soundness\n"
+        "soundness.check_index = lambda prefix: None\n"
+        "from tf1port import _worker\n"
+        "_worker.main()\n"
+    )
+    monkeypatch.setattr(isolation, "WORKER", str(worker))
+    assert "TensorFlow aborted while reading the checkpoint" in refused("inspect", negative)
 
 
 @pytest.mark.slow

@@ -1,11 +1,9 @@
 """Training and testing: a Session, feed_dict per step, Saver and FileWriter."""
 
 import os
-import sys
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tqdm import tqdm
 
 from legacy_tf1 import feedforward, input_pipeline, nested_rnn, row_lstm, window_rnn
 from shared import runs, step_log, versions, weights
@@ -46,7 +44,7 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
             the config.
     """
     config, log = run.config, step_log.StepLog(run.config, run.write_line, final_tests)
-    with run, tf.Graph().as_default() as graph:
+    with run, log.showing(run.quiet), tf.Graph().as_default() as graph:
         tf.set_random_seed(config.seed)
         model = MODELS[config.model].build_model(config)
         trainer = Trainer(run, model, log)
@@ -145,8 +143,7 @@ class Trainer:
             shard=self.shard,
         )
         log.start()
-        silent = self.run.quiet or not sys.stderr.isatty()
-        for images, labels in tqdm(batches, total=count, disable=silent):
+        for images, labels in batches:
             self._train_step(session, self.model.feed(images, labels, training=True))
             if interrupt.requested or self.run.pace.is_due:
                 break

@@ -1,6 +1,5 @@
 """Training and testing: compile, fit and evaluate, callbacks, `.keras` files."""
 
-import sys
 import zipfile
 
 import keras
@@ -45,7 +44,7 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
     """
     config, log = run.config, step_log.StepLog(run.config, run.write_line, final_tests)
     keras.utils.set_random_seed(config.seed)
-    with run, Interrupt() as interrupt:
+    with run, log.showing(run.quiet), Interrupt() as interrupt:
         trainer = Trainer(run, log)
         trainer.start(initial_weights)
         while not log.finished and not interrupt.requested:
@@ -231,7 +230,7 @@ class Trainer:
             epochs=log.epoch + 1,
             callbacks=callbacks,
             shuffle=False,  # the plan is the order
-            verbose=int(sys.stdout.isatty() and not self.run.quiet),
+            verbose=0,  # the log has a bar for the whole training
         )
         log.stop()
 

@@ -17,6 +17,7 @@ import os
 import shlex
 
 import numpy as np
+from tqdm import tqdm
 
 from shared import checkpoints, locks, records
 from shared.config import CONFIGS
@@ -107,7 +108,8 @@ class Run:
     def write_line(self, line):
         """Prints a log line, unless the run is quiet, and appends it to log.txt."""
         if not self.quiet:
-            print(line, flush=True)
+            with tqdm.external_write_mode():  # above the bar
+                print(line, flush=True)
         with open(self.file(_LOG), "a", encoding="utf-8") as file:
             file.write(line + "\n")
 

@@ -1,8 +1,11 @@
 """The log of a training: the same lines at the same steps on both sides."""
 
+import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
+from tqdm import tqdm
 
 from shared import batches
 from shared.errors import UserError
@@ -34,6 +37,7 @@ class StepLog:
         self._clock = (0.0, 0)  # time and step from which the current line is timed
         self._warm = False  # whether the first call, which traces or compiles, is over
         self._due = _tests_due(config, final_tests)
+        self._bar = None
 
     def restore(self, run, step):
         """Goes back to what `run` had recorded when it had done `step` steps."""
@@ -80,10 +84,20 @@ class StepLog:
         """The step after which the next test is due: in the current epoch, or at its end."""
         return min((n for n in self._due if n > self.step), default=self.config.total_steps)
 
+    @contextmanager
+    def showing(self, quiet):
+        """While entered, one bar over all steps, with what is left of the time; none if quiet."""
+        silent = quiet or not sys.stderr.isatty()
+        with tqdm(total=self.config.total_steps, unit="step", disable=silent) as self._bar:
+            yield
+        self._bar = None
+
     def start(self):
         """Starts the clock: call it before the first step of an epoch, or after a test."""
         self._clock = (time.perf_counter(), self.step)
         self._started = self._clock[0]
+        if self._bar is not None and not self._bar.n:
+            self._bar.initial = self._bar.n = self.step  # what a resumed run had done took no time
 
     def stop(self):
         """Stops the clock: call it after the last step before a test."""
@@ -109,6 +123,8 @@ class StepLog:
             self.step = min(end, self._line_end())
             if self.step == self._line_end():
                 self._add_line(end)
+        if self._bar is not None:
+            self._bar.update(end - self._bar.n)
         if not self._warm:
             self._warm, self._clock = True, (time.perf_counter(), end)
 

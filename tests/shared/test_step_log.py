@@ -1,7 +1,9 @@
 """The log: the same lines however the steps come in, and after any interruption."""
 
+import io
 import json
 import math
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -355,3 +357,28 @@ def test_means_of_float32_are_taken_in_float64():
         "accuracy": float(np.float32(0.1)),
         "min_accuracy": float(np.float32(0.1)),
     }
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("quiet", "shown"), [(False, True), (True, False)])
+def test_one_bar_goes_over_the_whole_training(monkeypatch, quiet, shown):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    config = config_of()
+    log = StepLog(config, lambda line: None)
+    with log.showing(quiet):
+        go_on(log, chunk=5)
+    assert ("%d/%d" % (config.total_steps, config.total_steps) in sys.stderr.getvalue()) is shown
+    assert sys.stderr.getvalue().count("\n") == int(shown)
+
+
+def test_what_a_resumed_run_had_done_takes_no_time(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    log = StepLog(config_of(), lambda line: None)
+    log.step = 7
+    with log.showing(False):
+        log.start()
+        assert (log._bar.initial, log._bar.n) == (7, 7)

@@ -2,9 +2,11 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +112,13 @@ def test_no_reader_has_a_fault():
     command = [sys.executable, "-m", "tests.fuzz"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=550, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+
+
+@pytest.mark.slow
+def test_every_reader_has_its_row():
+    """In docs/faults.md; the import of all readers takes long."""
+    from tests.fuzz.readers import READERS
+
+    text = (Path(__file__).parents[1] / "docs" / "faults.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+?) \| [\d,]+ \| [\d,]+ \| [\d,]+ \| 0 \| 0 \|$", text, re.M)
+    assert rows == [reader.name for reader in READERS]

@@ -211,5 +211,5 @@ READERS = (
            writes=("log.txt", ".lock"), notes=r".* is missing or damaged: using .*\n"),
     Reader("folder to train in", write_unbegun, changed_run, start_again, reporting),
     Reader("study.json", write_study, one_file(damage.json_file), read_study, reporting,
-           inputs=100),
+           inputs=30),
 )  # fmt: skip

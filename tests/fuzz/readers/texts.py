@@ -181,9 +181,9 @@ FEED = (
 
 READERS = (
     Reader("program (scan)", written("a.py", PROGRAM),
-           one_file(partial(damage.text_file, words=WORDS)), scan_all, reporting, inputs=150),
+           one_file(partial(damage.text_file, words=WORDS)), scan_all, reporting, inputs=100),
     Reader("notebook (scan)", notebook, one_file(damage.json_file), scan_all, reporting,
-           inputs=150),
+           inputs=100),
     Reader("pyproject.toml", written("pyproject.toml", SETTINGS), one_file(toml_file),
            read_settings, reporting),
     Reader("map of a port", written("map.toml", PORT_MAP), one_file(toml_file),

@@ -41,8 +41,12 @@ def inspect(checkpoint: str) -> Inspection:
     """
     from tf1port.conversion import inspect_report
     from tf1port.conversion.interface import read_interface
+    from tf1port.conversion.keras2 import hdf5
+    from tf1port.conversion.keras2 import inspect_report as keras2_report
     from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
 
+    if hdf5.is_hdf5(checkpoint):
+        return Inspection(**keras2_report.report(checkpoint))
     opened = open_checkpoint(checkpoint)
     opened.check()
     interface = fault = None
@@ -82,8 +86,11 @@ def convert(
     """
     from tf1port.conversion import conversion_report
     from tf1port.conversion.convert import convert as write
+    from tf1port.conversion.keras2 import hdf5
 
     options = _reading(trust, averages, forget_bias, activation, map, outputs)
+    if hdf5.is_hdf5(checkpoint):
+        return _convert_keras2(checkpoint, to, options)
     conversion = write(checkpoint, to, **options)
     diagram = tuple(conversion_report.diagram(conversion))
     return Converted(to, conversion_report.report(conversion), diagram)
@@ -134,13 +141,15 @@ def verify(
     Raises:
         UserError: a file is missing or damaged, or the model is of another checkpoint.
     """
+    from tf1port.conversion.keras2 import hdf5
     from tf1port.progress import progress
-    from tf1port.verification import verdict
+    from tf1port.verification import keras2, verdict
     from tf1port.verification import verify as verification
 
     options = _reading(trust, averages, forget_bias, activation, map, outputs)
     options |= {"steps": steps, "seed": seed, "data": data, "feed": feed}
-    run = verification.verify(checkpoint, keras_file, **options)
+    verifying = keras2.verify if hdf5.is_hdf5(checkpoint) else verification.verify
+    run = verifying(checkpoint, keras_file, **options)
     checks = verdict.counted(list(progress(run.checks, "verify", unit=" checks")))
     return Verification(
         outcome=verdict.outcome(checks, run.unproved),
@@ -333,6 +342,16 @@ def explain(text: str | None = None) -> Explanation:
     from tf1port.pitfalls import finding
 
     return Explanation(text, finding.look_up(text))
+
+
+def _convert_keras2(path: str, to: str, options: Mapping[str, Any]) -> Converted:
+    """Converts a Keras 2 HDF5 file."""
+    from tf1port.conversion.keras2 import convert as keras2
+    from tf1port.conversion.keras2 import hdf5, write
+
+    hdf5.check_options(path, options)
+    conversion = write.convert(path, to)
+    return Converted(to, keras2.report(conversion), tuple(keras2.diagram(conversion)))
 
 
 def _reading(

@@ -29,6 +29,7 @@ EXAMPLES = {
   python -m tf1port convert model.ckpt-100 --to model.keras
   python -m tf1port convert model.ckpt-100 --to model.keras --check
   python -m tf1port convert model.ckpt-100 --to averaged.keras --averages
+  python -m tf1port convert model.h5 --to model.keras       (a file of Keras 2)
   python -m tf1port convert no_meta.ckpt --to cells.keras --forget-bias 1.0 --activation tanh
   python -m tf1port convert model.keras --reverse --to back.ckpt --rest model.ckpt-100""",
     "verify": """
@@ -322,7 +323,9 @@ def _add_checkpoint_flags(inspect, convert, verify):
         "--rest", metavar="CKPT", help="with --reverse: copy what else this checkpoint holds"
     )
     for sub in (inspect, convert, verify):
-        sub.add_argument("checkpoint", metavar="CKPT", help="its prefix, or its folder")
+        sub.add_argument(
+            "checkpoint", metavar="CKPT", help="its prefix, its folder, or a .h5 file of Keras 2"
+        )
     verify.add_argument("keras_file", metavar="FILE.keras", help="what convert made of it")
     verify.add_argument(
         "--steps", type=int, default=0, metavar="N", help="train both N steps from the checkpoint"

@@ -13,7 +13,7 @@ from tf1port.keras_model.expressions import Call
 from tf1port.keras_model.losses import LossSpec
 from tf1port.progress import progress
 
-_UNREACHED = 1e9  # the norm of tf1port.keras_model.optimizer_search for embeddings (D20)
+UNREACHED = 1e9  # the norm of tf1port.keras_model.optimizer_search for embeddings (D20)
 
 
 class OptimizerSpec(NamedTuple):
@@ -121,7 +121,7 @@ class OptimizerSpec(NamedTuple):
 
 def _option(name, value):
     """The lines of an option in the source; a norm that nothing reaches has its reason with it."""
-    if name != "global_clipnorm" or value != _UNREACHED:
+    if name != "global_clipnorm" or value != UNREACHED:
         return [f"            {name}={value!r},"]
     return [
         "            # Never reached: a gradient that is clipped is dense, so that those of a row",

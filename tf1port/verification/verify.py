@@ -91,8 +91,8 @@ def verify(path, keras_file, *, steps=0, seed=0, data=None, feed=None, **options
             conversion, model, weights, reference, learned, steps=steps, seed=seed, given=given
         ),
     }
-    guarded = (_guarded(group, name, unproved) for name, group in groups.items())
-    checks = itertools.chain.from_iterable(guarded)
+    parts = (guarded(group, name, unproved) for name, group in groups.items())
+    checks = itertools.chain.from_iterable(parts)
     return Verification(checks, reference.against, notes, unproved, _claim(conversion, steps))
 
 
@@ -130,8 +130,8 @@ def _translated(path, keras_file, *, steps, seed, data, feed, trust=False, outpu
     groups = translated.checks(
         conversion, model, weights, unproved, learned, steps=steps, seed=seed, given=given
     )
-    guarded = (_guarded(group, name, unproved) for name, group in groups.items())
-    checks = itertools.chain.from_iterable(guarded)
+    parts = (guarded(group, name, unproved) for name, group in groups.items())
+    checks = itertools.chain.from_iterable(parts)
     return Verification(checks, translated.AGAINST, notes, unproved, _claim(conversion, steps))
 
 
@@ -149,7 +149,7 @@ def _claim(conversion, steps):
     return " and ".join([*named, f"{steps} steps of training"] if steps else named)
 
 
-def _guarded(checks, name, unproved):
+def guarded(checks, name, unproved):
     """Checks up to an unexpected error, which is reported and does not stop the other groups."""
     try:
         yield from checks

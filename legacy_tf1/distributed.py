@@ -5,7 +5,7 @@ and sends its gradients, whose mean the chief applies (D21).
 """
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -28,6 +28,7 @@ _LOST = (
 )
 _STEP_SECONDS = 600  # s; the others' tests and checkpoints are waited for within a step
 _CLOSING_SECONDS = 3  # s; 1.15.5 waits for ever for a session's end on a server that is gone
+_ABANDONED = []  # sessions of a cluster that has lost a process
 _DONE, _ABORT = 0, 1  # what a worker tells the parameter server
 _CLOSED, _OPEN, _STARTED = -1, 0, 1  # whether a worker may start, and whether it has
 
@@ -58,7 +59,7 @@ def train(run, dataset, *, cluster, initial_weights=None):
             worker = _Worker(run, model, log, cluster=cluster, digest=digest)
         try:
             worker.wait_for_chief(server.target)
-            with worker.session(server.target, initial_weights) as monitored:
+            with _closing(worker.session(server.target, initial_weights)) as monitored:
                 # Without MonitoredSession's recovery: it would start from other values than ours.
                 session = monitored.run_step_fn(lambda step_context: step_context.session)
                 worker.work(session, dataset, interrupt)
@@ -121,7 +122,7 @@ class _Worker(training.Trainer):
                 chief has other flags or data.
         """
         facts, number = self.facts, self.shard[0]
-        with tf.Session(target, config=_session_config(self.cluster)) as session:
+        with _closing(tf.Session(target, config=_session_config(self.cluster))) as session:
             if self.cluster.is_chief:
                 if facts.are_initialized(session):
                     self._abort(session, "a chief started while its former training was at work")
@@ -215,6 +216,7 @@ class _Worker(training.Trainer):
             yield
         except UserError:
             session.run(self.facts.ending[_ABORT])
+            session.close()  # as in `work`
             raise
 
 
@@ -251,6 +253,21 @@ class _Facts:
     def state(self, session, number):
         """Whether a worker may start, and whether it has: _CLOSED, _OPEN or _STARTED."""
         return session.run(self._states)[number]
+
+
+@contextmanager
+def _closing(session):
+    """Closes a session in the end, unless a process is gone, whose answer it would wait for."""
+    try:
+        yield session
+    except _LOST:
+        _ABANDONED.append(session)  # a session without references closes itself
+        raise
+    except UserError:
+        with suppress(*_LOST):
+            session.close()
+        raise
+    session.close()
 
 
 def _variable(name, value):

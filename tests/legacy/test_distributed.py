@@ -70,7 +70,7 @@ def test_a_mistake_is_seen_in_the_weights(tmp_path, mistake):
 @pytest.mark.slow
 @pytest.mark.parametrize("position", [0, 1, 2], ids=["server", "chief", "worker"])
 def test_a_killed_process_costs_nothing(tmp_path, position):
-    side = trainings(tmp_path, 2000)
+    side = trainings(tmp_path, 400)
     whole = side.workers(2)
     resumed, lines = side.killed(position, at_step=20, every=10)
     assert all(line.startswith("error: ") for line in lines), lines

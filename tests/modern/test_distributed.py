@@ -36,7 +36,7 @@ def test_workers_end_with_the_weights_of_one_process(tmp_path, model, strategy):
 @pytest.mark.slow
 @pytest.mark.parametrize("position", [0, 1], ids=["chief", "worker"])
 def test_a_killed_process_costs_nothing(tmp_path, position):
-    side = trainings(tmp_path, steps=2000)
+    side = trainings(tmp_path, steps=400)
     whole = side.workers(2)
     resumed, lines = side.killed(position, at_step=20, every=10)
     assert all(line.startswith("error: a worker is gone after step") for line in lines), lines

@@ -11,12 +11,13 @@ import tomllib
 import warnings
 import zipfile
 from collections.abc import Iterator
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from tf1port import limits
 from tf1port.errors import UserError
+
+if TYPE_CHECKING:  # `scan` reads TOML, and does without NumPy
+    import numpy as np
 
 _UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"), (1, "bytes"))
 
@@ -79,6 +80,8 @@ def check_members(archive: zipfile.ZipFile, path: str) -> None:
 
 
 def _arrays(archive: zipfile.ZipFile) -> Iterator[tuple[str, np.ndarray]]:
+    import numpy as np
+
     for name in archive.namelist():
         with archive.open(name) as file:
             yield name.removesuffix(".npy"), np.lib.format.read_array(file, allow_pickle=False)

@@ -7,14 +7,6 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("model_ckpt_0b9a6606")
-class SequenceMask(keras.layers.Layer):
-    """True for the steps [B, T] before the end of a row."""
-
-    def call(self, lengths, words):
-        return lengths[:, None] > ops.arange(ops.shape(words)[1], dtype="int32")
-
-
 def build_model():
     """From words [?, ?], features [?, 6, 2], lengths [?] to logits."""
     words = keras.Input((None,), dtype="int32", name="words")
@@ -28,7 +20,7 @@ def build_model():
         name="word_embedding",
     )(words)
     concatenated = ops.concatenate([embedded_words, features], axis=-1)
-    sequence_mask = SequenceMask(dtype="float32", name="sequence_mask")(lengths, words)
+    sequence_mask = lengths[:, None] > ops.arange(6, dtype="int32")
     # bidirectional_rnn: fw/lstm_cell/bias, fw/lstm_cell/kernel, bw/lstm_cell/bias,
     #   bw/lstm_cell/kernel
     bidirectional_lstm_outputs = keras.layers.Bidirectional(

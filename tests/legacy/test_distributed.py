@@ -75,3 +75,12 @@ def test_a_killed_process_costs_nothing(tmp_path, position):
     resumed, lines = side.killed(position, at_step=20, every=10)
     assert all(line.startswith("error: ") for line in lines), lines
     assert {name for name in whole if not np.array_equal(whole[name], resumed[name])} == set()
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_worker_stops_all(tmp_path):
+    """After the same step, with a checkpoint; else the others would wait for it."""
+    side = trainings(tmp_path, 5000)
+    codes, result = side.stopped(2, at_step=20, every=10)
+    assert codes == [130, 143]
+    assert 20 <= result["steps"] == result["checkpoints"][0]["step"] < 5000

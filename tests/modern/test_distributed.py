@@ -44,6 +44,15 @@ def test_a_killed_process_costs_nothing(tmp_path, position):
 
 
 @pytest.mark.slow
+def test_a_signal_to_one_worker_stops_all(tmp_path):
+    """After the same step, with a checkpoint; else the others would wait for it."""
+    side = trainings(tmp_path, steps=5000)
+    codes, result = side.stopped(1, at_step=20, every=10)
+    assert codes == [130, 143]
+    assert 20 <= result["steps"] == result["checkpoints"][0]["step"] < 5000
+
+
+@pytest.mark.slow
 def test_a_run_of_one_process_goes_on_as_many(tmp_path):
     """What was saved without a strategy is synchronized under one, and the other way round."""
     side = trainings(tmp_path, model="row-lstm")

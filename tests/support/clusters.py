@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -128,6 +129,18 @@ class Trainings:
             codes = [process.wait() for process in processes]
         assert not any(codes), processes[0].log.read_text()
         return self.variables(self.folder / "broken")
+
+    def stopped(self, position, *, at_step, every):
+        """The exit codes of the workers, one of which gets a SIGTERM, and the steps recorded."""
+        clusters = cluster.local(2, servers=self.servers)
+        words = [*self.distributed, "--out", str(self.folder / "stopped")]
+        words += ["--checkpoint-every", str(every)]
+        with started(clusters, words, self.folder) as processes:
+            wait_for_step(self.folder / "stopped", at_step, processes)
+            processes[position].popen.send_signal(signal.SIGTERM)
+            codes = [process.wait() for process in processes]
+        result = json.loads((self.folder / "stopped" / "result.json").read_text())
+        return codes[self.servers :], result
 
     def killed(self, position, *, at_step, every):
         """The variables of a training whose process of that position is killed, then resumed.

@@ -21,7 +21,7 @@ BLOCK = re.compile(r"(?<!-->\n)^```python\n(.*?)^```$", re.M | re.S)
 COMMANDS = re.compile(r"^```bash\n(.*?)^```$(?:\n\n^```\n(.*?)^```$)?", re.M | re.S)
 ID = re.compile(r"\[(P\d+)\]\(([^)]*)\)")
 SLOW = {"captioner", "char-rnn", "encoder-decoder", "tagger"}  # they run where they are converted
-LONG = {"weights", "ctc", "text-classifier", "serving", "time-series"}  # over a second
+LONG = {"weights", "ctc", "text-classifier", "serving", "time-series", "estimator"}  # over a second
 ESTIMATOR = ROOT / "tests" / "goldens" / "estimator"
 CONVERT = "$ tf1port convert model.ckpt --to model.keras"
 

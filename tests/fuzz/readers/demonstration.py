@@ -126,6 +126,7 @@ def _chunk(pair):
 def write_run(folder):
     """A run of a few steps with two checkpoints."""
     run = runs.create_run(folder / "run", "legacy", config=CONFIG, dataset="digits")
+    run.quiet = True
     log = StepLog(CONFIG, run.write_line)
     for step in (2, 4):
         log.add(np.full(2, 0.5, np.float32), np.full(2, 0.25, np.float32))

@@ -22,13 +22,19 @@ def trainings(folder, *, strategy="multiworker", model="window-rnn", steps=100):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["window-rnn", "row-lstm"])
+@pytest.mark.parametrize(
+    ("model", "quantity"),
+    [("row-lstm", "weights of 100 steps of shards"), ("window-rnn", "stepped weights")],
+)
 @pytest.mark.parametrize("strategy", ["mirrored", "multiworker"])
-def test_workers_end_with_the_weights_of_one_process(tmp_path, model, strategy):
-    """Those of the row LSTM too, whose batch normalization sees the whole batch."""
+def test_workers_end_with_the_weights_of_one_process(tmp_path, model, quantity, strategy):
+    """Those of the row LSTM too, whose batch normalization sees the whole batch.
+
+    Adam, of the window RNN, may scale the rounding of the shards' sums up; SGD does not.
+    """
     side = trainings(tmp_path, model=model, strategy=strategy)
     one = side.one_process()
-    bound = tolerance("weights of 100 steps of shards", "float32").bound
+    bound = tolerance(quantity, "float32").bound
     for number in (2, 4):
         assert difference(one, side.workers(number)).max_abs <= bound
 

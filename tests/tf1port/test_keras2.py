@@ -274,7 +274,7 @@ model.save(sys.argv[1])
 @pytest.mark.skipif(not TF1.exists(), reason="needs TensorFlow 1.15.5: make .venv-tf1/.made")
 def test_a_file_of_tensorflow_1_is_proved_with_its_training(tmp_path, capsys):
     path, target = str(tmp_path / "model.h5"), str(tmp_path / "model.keras")
-    environment = {**os.environ, "PYTHONPATH": ""}
+    environment = {**os.environ, "PYTHONPATH": "", "TF2_BEHAVIOR": "0"}
     subprocess.run([TF1, "-c", PROGRAM, path], check=True, env=environment, capture_output=True)
     assert main(["convert", path, "--to", target]) == 0
     assert main(["verify", path, target, "--steps", "5"]) == 0

@@ -53,8 +53,9 @@ with tf.Session() as session:
 )
 def test_a_program_is_carried_whole_and_proved(name, tmp_path, capsys):
     prefix, target = str(tmp_path / "model.ckpt"), str(tmp_path / "model.keras")
-    environment = {**os.environ, "PYTHONPATH": ""}
+    environment = {**os.environ, "PYTHONPATH": "", "TF2_BEHAVIOR": "0"}
     words = [TF1, "-c", PROGRAM, name, prefix]
-    subprocess.run(words, check=True, env=environment, capture_output=True)
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-1000:]
     assert main(["convert", prefix, "--to", target, "--check"]) == 0
     assert capsys.readouterr().out.rstrip().splitlines()[-1].startswith("PASS")

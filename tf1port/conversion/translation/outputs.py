@@ -64,7 +64,8 @@ def find_outputs(graph: Graph, run_outputs: dict[str, RunOutput]) -> list[str]:
 def _below_loss(graph: Graph, run_outputs: dict[str, RunOutput], dependent: set[str]) -> list[str]:
     """The outputs below a loss of no known form: the last tensors that do not depend on labels.
 
-    Labels are the placeholders that lead to no cell.
+    Labels are the placeholders that lead to no cell. What is computed of such tensors alone is no
+    further output: of logits and their softmax, the logits.
     """
     try:
         backward_graph = Graph(graph.graph_def, backward=True, trust=graph.trust)
@@ -78,18 +79,29 @@ def _below_loss(graph: Graph, run_outputs: dict[str, RunOutput], dependent: set[
         node for node in graph.nodes.values() if is_fed(node.op) and node.name not in cell_feeds
     ]
     on_labels = _ahead(graph, [name for node in labels for name in graph.outputs(node)])
-    candidates = []
+    candidates = set()
     for name in upstream & dependent - on_labels:
-        tensors = graph.outputs(graph.nodes[name])
-        users = {user.name for tensor in tensors for user in graph.consumers(tensor)}
-        source = _source(graph, f"{name}:0", dependent)
-        if users & on_labels & upstream and graph.variable(source) is None:
-            candidates.append(source)
-    behind_of = {name: behind(graph, [name], cut=())[0] for name in candidates}
-    first = [
-        n for n in candidates if not any(_node(m) in behind_of[n] for m in candidates if m != n)
-    ]
-    return sorted(dict.fromkeys(first))
+        for tensor in graph.outputs(graph.nodes[name]):
+            users = {user.name for user in graph.consumers(tensor)}
+            source = _source(graph, tensor, dependent)
+            if users & on_labels & upstream and graph.variable(source) is None:
+                candidates.add(source)
+    return sorted(name for name in candidates if not _follows(graph, name, candidates - {name}))
+
+
+def _follows(graph: Graph, tensor: str, given: set[str]) -> bool:
+    """Whether a tensor is computed from some given ones and constants alone."""
+    queue, visited = deque(graph.inputs(graph.nodes[_node(tensor)])), set()
+    while queue:
+        name = queue.popleft()
+        node = graph.node(name)
+        if name in given or name in visited or node is None:
+            continue
+        visited.add(name)
+        if is_fed(node.op) or graph.variable(name) is not None:
+            return False
+        queue.extend(graph.inputs(node))
+    return True
 
 
 def _beside(

@@ -22,7 +22,7 @@ def variables(path):
 def trainings(folder, steps, model="window-rnn"):
     return clusters.Trainings(
         "legacy_tf1", "parameter-server", variables,
-        servers=1, folder=folder, model=model, steps=steps,
+        servers=1, folder=folder, model=model, steps=steps, options=["--batch-size", "128"],
     )  # fmt: skip
 
 

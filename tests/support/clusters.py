@@ -102,10 +102,12 @@ class Trainings:
         servers: how many parameter servers there are.
         folder: where the runs are.
         model, steps: what is trained.
+        options: more words of the command line.
     """
 
-    def __init__(self, package, strategy, variables, *, servers, folder, model, steps):
+    def __init__(self, package, strategy, variables, *, servers, folder, model, steps, options=()):
         self.words = ["-m", package, "train", model, "--data", "digits", "--steps", str(steps)]
+        self.words += options
         self.distributed = [*self.words, "--strategy", strategy]
         self.variables, self.servers, self.folder = variables, servers, folder
 

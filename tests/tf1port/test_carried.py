@@ -96,7 +96,9 @@ def test_slots_are_moved_bit_by_bit(converted_case):
                 {role: values[variable] for role, variable in roles.items()},
                 linear=True,
             )
-            variables = layer_weights.slots(model, model.get_layer(name), slot)
+            variables = layer_weights.slots(
+                model.get_layer(name), layer_weights.slots_by_variable(model, slot)
+            )
             assert variables.keys() == expected.keys()
             for role, variable in variables.items():
                 assert np.array(variable).tobytes() == expected[role].tobytes()

@@ -102,7 +102,9 @@ def layers_exchanged(model):
 
 def of_slots(role, slot, change):
     def make(model):
-        variable = layer_weights.slots(model, model.get_layer("rnn_0"), slot)[role]
+        variable = layer_weights.slots(
+            model.get_layer("rnn_0"), layer_weights.slots_by_variable(model, slot)
+        )[role]
         variable.assign(change(np.array(variable)))
         return model
 

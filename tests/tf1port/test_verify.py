@@ -295,7 +295,9 @@ def test_both_learn_alike(trained, capsys):
 
 def test_a_forget_bias_in_the_slots_is_seen(trained, tmp_path, capsys):
     model = keras.models.load_model(trained[1])
-    slots = layer_weights.slots(model, model.get_layer("lstm_1"), "momentum")
+    slots = layer_weights.slots(
+        model.get_layer("lstm_1"), layer_weights.slots_by_variable(model, "momentum")
+    )
     slots["bias"].assign_add(np.repeat(np.float32([0, 1, 0, 0]), U))
     model.save(tmp_path / "wrong.keras")
     code, failed = verified(capsys, trained[0], tmp_path / "wrong.keras")
@@ -304,7 +306,9 @@ def test_a_forget_bias_in_the_slots_is_seen(trained, tmp_path, capsys):
 
 def test_slots_with_gates_exchanged_are_seen(trained, tmp_path, capsys):
     model = keras.models.load_model(trained[1])
-    slots = layer_weights.slots(model, model.get_layer("lstm_2"), "velocity")
+    slots = layer_weights.slots(
+        model.get_layer("lstm_2"), layer_weights.slots_by_variable(model, "velocity")
+    )
     slots["kernel"].assign(exchanged(np.array(slots["kernel"])))
     model.save(tmp_path / "wrong.keras")
     code, failed = verified(capsys, trained[0], tmp_path / "wrong.keras")

@@ -193,7 +193,9 @@ def test_one_number_of_a_slot_is_seen(opened, kind):
     read, model = opened(kind)
     sources = read.blueprint.optimizer.sources
     slot = list(sources)[-1]
-    slot_variables = layer_weights.slots(model, model.get_layer(list(sources[slot])[-1]), slot)
+    slot_variables = layer_weights.slots(
+        model.get_layer(list(sources[slot])[-1]), layer_weights.slots_by_variable(model, slot)
+    )
     array = np.array(slot_variables["kernel"])
     array[-1, -1] = np.nextafter(array[-1, -1], np.inf, dtype=array.dtype)
     slot_variables["kernel"].assign(array)

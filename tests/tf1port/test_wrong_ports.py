@@ -47,7 +47,9 @@ def no_forget_bias(model):
 
 
 def forget_bias_in_the_slots(model):
-    slots = layer_weights.slots(model, model.get_layer("lstm_1"), "momentum")
+    slots = layer_weights.slots(
+        model.get_layer("lstm_1"), layer_weights.slots_by_variable(model, "momentum")
+    )
     slots["bias"].assign_add(np.repeat(np.float32([0, 1, 0, 0]), U))
 
 
@@ -63,7 +65,9 @@ def gates_of_a_gru(model):
 
 
 def gates_of_the_slots(model):
-    slots = layer_weights.slots(model, model.get_layer("lstm_2"), "velocity")
+    slots = layer_weights.slots(
+        model.get_layer("lstm_2"), layer_weights.slots_by_variable(model, "velocity")
+    )
     slots["kernel"].assign(f_and_c_exchanged(np.array(slots["kernel"])))
 
 

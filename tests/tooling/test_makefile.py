@@ -56,7 +56,10 @@ def tree(tmp_path):
     """A copy of the Makefile and the locks, in a folder with a space in its name."""
     folder = tmp_path / "a clone"
     folder.mkdir()
-    for name in ("Makefile", *(f"requirements{kind}.lock" for kind in ("", "-tf1", "-docs", "-audit"))):
+    for name in (
+        "Makefile",
+        *(f"requirements{kind}.lock" for kind in ("", "-tf1", "-docs", "-audit")),
+    ):
         shutil.copy(ROOT / name, folder)
     return folder
 

@@ -136,7 +136,7 @@ def _translated(path: str, options: Mapping[str, Any]) -> Planned:
         left_out = [*conversion.left_out, _UNCOMPARED]
         return Planned(dataclasses.replace(conversion, left_out=left_out), model, conversion.source)
     names = [spec.name for spec in conversion.program.specs]
-    weights = {name: layer_weights.weights(model.get_layer(name)) for name in names}
+    weights = layer_weights.weights_of(model, names)
     unchecked: list[str] = []
     for check in checks.end_to_end(conversion, model, weights, unchecked):
         if not check.passed:
@@ -160,7 +160,7 @@ def _checked(conversion: Conversion, model: keras.Model) -> Conversion:
     if size > _CHECKED:
         return conversion._replace(unchecked=(_UNCOMPARED,))
     names = [spec.name for spec in conversion.blueprint.specs]
-    weights = {name: layer_weights.weights(model.get_layer(name)) for name in names}
+    weights = layer_weights.weights_of(model, names)
     unchecked: list[str] = []
     computed: set[str] = set()
     for check in end_to_end(conversion, model, weights, unchecked, computed=computed):

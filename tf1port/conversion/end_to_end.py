@@ -117,8 +117,7 @@ class _Sides:
 
     def set_weights(self, weights):
         for model in {id(model): model for model in (self._upcast, self._model)}.values():
-            for name, arrays in weights.items():
-                layer_weights.set_weights(model.get_layer(name), arrays)
+            layer_weights.set_weights_of(model, weights)
 
     def compare(self, result, label):
         """The Check of a run of the graph."""

@@ -8,6 +8,7 @@ learning rate, are copied from an older checkpoint.
 import os
 import shutil
 import tempfile
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -74,20 +75,22 @@ def _map(keras_file):
 
 def _variables(model_map, model):
     """TF1's variables by name: the weights, the optimizer's slots and counters."""
-    variables = {}
+    variables: dict[str, Any] = {}
+    roles_of: dict[str, dict[str, str]] = {}
+    for row in model_map["variables"]:
+        roles_of.setdefault(row["layer"], {})[row["role"]] = row["variable"]
+    slots = model_map.get("optimizer", {}).get("slots", {})
+    by_slot = {slot: layer_weights.slots_by_variable(model, slot) for slot in slots}
+    keras_layers = layer_weights.layers_of(model, [layer["name"] for layer in model_map["layers"]])
     for layer in model_map["layers"]:
-        roles = {
-            row["role"]: row["variable"]
-            for row in model_map["variables"]
-            if row["layer"] == layer["name"]
-        }
-        keras_layer, mappings = model.get_layer(layer["name"]), _mappings(layer)
+        roles = roles_of.get(layer["name"], {})
+        keras_layer, mappings = keras_layers[layer["name"]], _mappings(layer)
         variables.update(
             _by_name(layer_weights.to_tf1(mappings, layer_weights.weights(keras_layer)), roles)
         )
-        for slot, layers in model_map.get("optimizer", {}).get("slots", {}).items():
+        for slot, layers in slots.items():
             if layer["name"] in layers:
-                values = _slot(model, keras_layer, slot, model_map)
+                values = _slot(model, keras_layer, by_slot[slot], model_map)
                 names = layers[layer["name"]]
                 variables.update(
                     _by_name(layer_weights.to_tf1(mappings, values, linear=True), names)
@@ -117,13 +120,13 @@ def _by_name(arrays, roles):
     return {name: arrays[role] for role, name in roles.items()}
 
 
-def _slot(model, layer, slot, model_map):
+def _slot(model, layer, by_id, model_map):
     """One slot of every weight of a layer, by role.
 
     Keras' momentum is the last step, TF1's the sum of gradients that the step is computed from.
     """
-    slots = layer_weights.slots(model, layer, slot)
-    values = {role: np.array(variable) for role, variable in slots.items()}
+    slots = layer_weights.slots(layer, by_id).items()
+    values = {role: np.array(variable) for role, variable in slots}
     if model_map["optimizer"]["kind"] != "SGD":
         return values
     rate = model_map["optimizer"]["options"]["learning_rate"]

@@ -45,6 +45,29 @@ def weights(layer):
     return {role: np.array(variable) for role, variable in variables(layer).items()}
 
 
+def layers_of(model, names):
+    """Layers of a model, {name: layer}, at once: Model.get_layer searches all of them at each call.
+
+    Raises ValueError where it has none of a name.
+    """
+    by_name = {layer.name: layer for layer in model.layers}
+    for name in names:
+        if name not in by_name:
+            raise ValueError(f"No such layer: {name}. It has {', '.join(by_name)}")
+    return {name: by_name[name] for name in names}
+
+
+def weights_of(model, names):
+    """The weights of some layers of a model, {name: arrays by role}; raises as layers_of."""
+    return {name: weights(layer) for name, layer in layers_of(model, names).items()}
+
+
+def set_weights_of(model, weights_by_layer):
+    """Sets the weights of layers of a model by name and role; raises as layers_of."""
+    for name, layer in layers_of(model, weights_by_layer).items():
+        set_weights(layer, weights_by_layer[name])
+
+
 def set_weights(layer, arrays):
     """Sets the weights of a layer by role. Raises ValueError where the roles are not its own."""
     variables_by_role = variables(layer)
@@ -64,15 +87,17 @@ def gradients(layer, by_id):
     return {role: np.array(tf.convert_to_tensor(value)) for role, value in present.items()}
 
 
-def slots(model, layer, slot):
-    """The optimizer's variables of a slot, such as "momentum", of a layer's weights by role."""
-    by_id = slots_by_variable(model, slot)
+def slots(layer, by_id):
+    """The optimizer's variables of a slot of a layer's weights by role.
+
+    by_id: what slots_by_variable gives.
+    """
     by_role = variables(layer).items()
     return {role: by_id[id(variable)] for role, variable in by_role if id(variable) in by_id}
 
 
 def slots_by_variable(model, slot):
-    """The optimizer's variables of a slot by the id of the weight that each is of."""
+    """The optimizer's variables of a slot, such as "momentum", by the id of each one's weight."""
     by_path: dict[str, list[object]] = {}
     for variable in model.optimizer.variables:
         by_path.setdefault(variable.path, []).append(variable)

@@ -60,7 +60,7 @@ def load(path, blueprint, *, trust=False):
     """
     model = open_model(path, trust=trust)
     try:
-        weights = {s.name: layer_weights.weights(model.get_layer(s.name)) for s in blueprint.specs}
+        weights = layer_weights.weights_of(model, [spec.name for spec in blueprint.specs])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not of this checkpoint: {_line(error)}") from None
     return model, weights

@@ -111,8 +111,10 @@ class OptimizerSpec(NamedTuple):
         optimizer = model.optimizer
         optimizer.build(model.trainable_variables)
         pairs = [(slot, name) for slot, layers in self.sources.items() for name in layers]
+        layers = layer_weights.layers_of(model, {name for _, name in pairs})
+        by_slot = {slot: layer_weights.slots_by_variable(model, slot) for slot in self.sources}
         for slot, name in progress(pairs, "slots", unit=" layers", delay=0.5):
-            slot_variables = layer_weights.slots(model, model.get_layer(name), slot)
+            slot_variables = layer_weights.slots(layers[name], by_slot[slot])
             arrays = self.slot(slot, name)
             for role, variable in slot_variables.items():
                 variable.assign(arrays.pop(role))

@@ -11,7 +11,7 @@ from typing import Any
 
 from tf1port.errors import UserError
 from tf1port.keras_model import naming
-from tf1port.keras_model.layer_weights import set_weights
+from tf1port.keras_model.layer_weights import set_weights_of
 from tf1port.keras_model.op_table import Untranslated
 from tf1port.keras_model.program import Program
 from tf1port.keras_model.program_source import ProgramSource
@@ -63,8 +63,7 @@ def build(program: Program, text: str) -> Any:
         raise UserError(
             f"Keras does not build what is written of the graph ({type(error).__name__}: {line})"
         ) from error
-    for spec in program.specs:
-        set_weights(model.get_layer(spec.name), spec.weights)
+    set_weights_of(model, {spec.name: spec.weights for spec in program.specs})
     if program.optimizer is not None:
         program.optimizer.restore(model)
     return model

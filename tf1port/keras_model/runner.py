@@ -88,8 +88,7 @@ def upcast_model(model, weights):
     """The same Keras model in float64, with given weights by layer and role."""
     with floatx("float64"):
         upcast = type(model).from_config(in_dtype(model.get_config(), "float64"))
-    for name, arrays in weights.items():
-        layer_weights.set_weights(upcast.get_layer(name), arrays)
+    layer_weights.set_weights_of(upcast, weights)
     return upcast
 
 

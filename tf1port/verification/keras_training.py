@@ -30,8 +30,7 @@ class KerasTraining:
         self.model = type(model).from_config(model.get_config())
         if dtype == "float64":
             self.model = upcast_model(model, weights)
-        for name, arrays in weights.items():
-            layer_weights.set_weights(self.model.get_layer(name), arrays)
+        layer_weights.set_weights_of(self.model, weights)
 
     def outputs(self, inputs: Arrays, *, numpy: bool = True) -> dict[str, Any]:
         """The model's outputs by name."""
@@ -50,8 +49,10 @@ class KerasTraining:
         variables, gradients, loss = self._backpropagate(graph, batch)
         by_id = {id(v): g for v, g in zip(variables, gradients, strict=True)}
         result = {}
-        for spec in self.conversion.program.specs:
-            layer = self.model.get_layer(spec.name)
+        specs = self.conversion.program.specs
+        layers = layer_weights.layers_of(self.model, [spec.name for spec in specs])
+        for spec in specs:
+            layer = layers[spec.name]
             arrays = layer_weights.gradients(layer, by_id)
             by_role = layer_weights.variables(layer)
             learning = {role for role, variable in by_role.items() if variable.trainable}

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tf1port.keras_model import layer_weights
 from tf1port.keras_model.blueprint import Spec
 from tf1port.numerics import comparison
 from tf1port.numerics.tolerances import tolerance
@@ -53,9 +54,8 @@ def layers_checks(
         source: the module "program" of the layers' own classes.
     """
     with _importable(source):
-        lines = [
-            line for spec in specs for line in layer_differences(spec, model.get_layer(spec.name))
-        ]
+        layers = layer_weights.layers_of(model, [spec.name for spec in specs])
+        lines = [line for spec in specs for line in layer_differences(spec, layers[spec.name])]
     lines += _besides(model, {spec.name for spec in specs})
     further = [f"{len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
     allowed = tolerance(QUANTITY, "float32")

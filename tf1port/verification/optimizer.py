@@ -49,11 +49,12 @@ def slots_check(conversion, model):
 
     In TF1's form not all would be seen: of the two biases of a GRU it has one, the sum.
     """
-    optimizer, layer = conversion.blueprint.optimizer, model.get_layer
+    optimizer = conversion.blueprint.optimizer
     expected, actual = {}, {}
     for slot, layers in optimizer.sources.items():
-        for name in layers:
-            values = layer_weights.slots(model, layer(name), slot)
+        by_id = layer_weights.slots_by_variable(model, slot)
+        for name, layer in layer_weights.layers_of(model, layers).items():
+            values = layer_weights.slots(layer, by_id)
             for role, value in optimizer.slot(slot, name).items():
                 expected[f"{name}/{role}/{slot}"] = value
                 actual[f"{name}/{role}/{slot}"] = np.array(values.get(role, np.nan))
@@ -71,18 +72,20 @@ def slots_as_tf1(conversion, model):
         return {}
     specs, result = {spec.name: spec for spec in conversion.blueprint.specs}, {}
     for slot, layers in optimizer.sources.items():
+        by_id = layer_weights.slots_by_variable(model, slot)
+        found = layer_weights.layers_of(model, layers)
         for name, sources in layers.items():
-            values = _slot(model, specs[name], slot)
+            values = _slot(found[name], specs[name], by_id)
             for role, variable in sources.items():
                 if role in values:
                     result[variable] = optimizer.as_tf1(values[role].astype("float64"))
     return result
 
 
-def _slot(model, spec, slot):
+def _slot(layer, spec, by_id):
     """The arrays of a slot of a layer by TF1's role; {} where the model has not all of it."""
-    slots = layer_weights.slots(model, model.get_layer(spec.name), slot)
-    values = {role: np.array(variable) for role, variable in slots.items()}
+    slots = layer_weights.slots(layer, by_id).items()
+    values = {role: np.array(variable) for role, variable in slots}
     try:
         return layer_weights.to_tf1(spec.mappings, values, linear=True)
     except ValueError:
@@ -157,8 +160,10 @@ def _shown_loss(loss):
 def _untrained(conversion, model):
     """The weights that the graph trains and the model does not, or not freely."""
     applied = find_applied(conversion.graph).keys()
-    for spec in conversion.blueprint.specs:
-        variables = layer_weights.variables(model.get_layer(spec.name))
+    specs = conversion.blueprint.specs
+    layers = layer_weights.layers_of(model, [spec.name for spec in specs])
+    for spec in specs:
+        variables = layer_weights.variables(layers[spec.name])
         for role, variable in variables.items() if applied & set(spec.sources.values()) else ():
             name = f"{spec.name}/{role}"
             if role not in AVERAGES and not variable.trainable:

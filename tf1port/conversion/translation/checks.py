@@ -96,8 +96,7 @@ class KerasSide:
     def set_weights(self, weights: Weights) -> None:
         """Sets the weights by layer and role."""
         for model in {id(model): model for model in (self._upcast, self._model)}.values():
-            for name, arrays in weights.items():
-                layer_weights.set_weights(model.get_layer(name), arrays)
+            layer_weights.set_weights_of(model, weights)
 
     def compare(self, inputs: Arrays, expected: Arrays, label: str) -> comparison.Check:
         """The comparison of all outputs with those of the graph."""

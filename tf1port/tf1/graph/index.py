@@ -77,11 +77,18 @@ class Graph:
         self._consumers: dict[str, list[Any]] = {}
         self._outputs: dict[str, list[str]] = {}
         self._origins: dict[str, str] = {}
+        self._once: dict[Any, Any] = {}
         for node in self.nodes.values():
             for tensor in self.inputs(node):
                 self._consumers.setdefault(tensor, []).append(node)
         for tensor in self._consumers:
             self._outputs.setdefault(tensor.rpartition(":")[0], []).append(tensor)
+
+    def once(self, function):
+        """What a function of the graph returns, which is called once while the nodes stay."""
+        if function not in self._once:
+            self._once[function] = function(self)
+        return self._once[function]
 
     @staticmethod
     def full(name):

@@ -129,7 +129,7 @@ def unsupported_reason(graph, learning):
         graph: tf1port.tf1.graph.index.Graph.
         learning: names of the trainable variables of the model.
     """
-    applied = _applied_ops(graph)
+    applied = graph.once(_applied_ops)
     trained = {name for name in learning if name in applied or trained_by_rows(graph, name)}
     if not trained:
         trainers = [node for name in sorted(learning) for node in _trainers(graph, name)]
@@ -153,10 +153,20 @@ def _and_more(names):
 
 def are_frozen(graph, variables):
     """Whether a graph trains by optimizers, and none of these variables or their partitions."""
-    updates = [node for node in graph.nodes.values() if _ANY_APPLY.match(node.op)]
-    trained = {graph.variable(graph.inputs(node)[0]) for node in updates}
+    trained = graph.once(_trained)
     known = trained.isdisjoint(variables) and all(name in graph.nodes for name in variables)
-    return bool(updates) and known and not any(_trainers(graph, name) for name in variables)
+    return bool(trained) and known and not any(_trainers(graph, name) for name in variables)
+
+
+def _trained(graph):
+    """The variables that ops of optimizers update."""
+    updates = [node for node in graph.nodes.values() if _ANY_APPLY.match(node.op)]
+    return {graph.variable(graph.inputs(node)[0]) for node in updates}
+
+
+def _ops(graph):
+    """The ops of a graph."""
+    return {node.op for node in graph.nodes.values()}
 
 
 def _applied_ops(graph):
@@ -187,14 +197,14 @@ def _unsupported_training(graph, name, targets, is_trained):
 
 def _trainers(graph, variable):
     """The nodes that may train a variable: those of optimizers, and other updates of it."""
-    ops = {node.op for node in graph.nodes.values() if _ANY_APPLY.match(node.op)}
+    ops = {op for op in graph.once(_ops) if _ANY_APPLY.match(op)}
     return [*graph.uses(variable, ops), *_writers(graph, variable)]
 
 
 def _writers(graph, variable):
     """The nodes that update a variable from its own value, but for optimizers' ops."""
     writers = []
-    ops = {node.op for node in graph.nodes.values()}
+    ops = graph.once(_ops)
     for node in graph.uses(variable, _WRITING):
         target, value = graph.origin(graph.inputs(node)[0]), graph.inputs(node)[-1]
         if target != f"{variable}:0":

@@ -16,11 +16,11 @@ unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYENV_VERSION VIRTUAL_ENV PIP_USER
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help legacy modern compare bench golden test test-slow test-faults test-fuzz test-tf1 docs lint format audit clean python37
+.PHONY: help legacy modern compare bench bench-page bench-figures golden test test-slow test-faults test-fuzz test-tf1 docs lint format audit clean python37
 
 help: ## list the targets
 	@echo 'make TARGET [MODEL=window-rnn] [ARGS="…"] [PYTHON=python3] [PYTHON37=python3.7]'
-	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':[^#]*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
 
 legacy: .venv/.made ## train MODEL as the TF1 graph program
 	$(PY) -m legacy_tf1 train $(MODEL) $(ARGS)
@@ -31,8 +31,14 @@ modern: .venv/.made ## train MODEL as the Keras 3 program
 compare: .venv/.made ## train both sides on the same batches and prove them equal
 	$(PY) -m equivalence $(MODEL) $(ARGS)
 
-bench: .venv/.made ## measure the training speed of both sides
+bench: .venv/.made ## measure how fast both sides are, and PyTorch and JAX where installed
 	$(PY) -m bench $(MODEL) $(ARGS)
+
+bench-page: .venv/.made ## write docs/speed.md from what make bench wrote
+	$(PY) -m bench.page $(ARGS)
+
+bench-figures: .venv/.made ## print the figures of make bench in the form of the README
+	@$(PY) -m bench.page --figures $(ARGS)
 
 golden: .venv-tf1/.made ## record the golden traces again under TensorFlow 1.15.5 (Python 3.7)
 	$(PY1) -m tests.goldens.record --write $(ARGS)

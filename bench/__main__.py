@@ -1,53 +1,132 @@
-"""Seconds per training step and per prediction, the sides in turn: python -m bench MODEL."""
+"""How fast both sides and their twins are, all in turn: python -m bench MODEL."""
 
+import argparse
 import os
+import shlex
 import sys
 
-from modern_tf2.__main__ import start
 from shared import datasets, flags
-from shared.config import CONFIGS
+from shared.config import CONFIGS, check_range
 from shared.errors import UserError
+from shared.files import write_json
 from shared.reporting import reporting
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow looks at it when it is imported
 
+from bench import against, commands, floor, pictures, quiet, report, results, session, sweeps
+from bench import variants as of
+
+QUICK = session.Effort(starts=1, rounds=3, steps=100, calls=50)
+
 
 def main(argv=None):
-    """Prints both tables; returns 0, or 2 for bad input."""
+    """Prints the tables, writes bench.json and its pictures.
+
+    Returns 0, 1 where --against found something slower, or 2 for bad input.
+    """
     return reporting(lambda: _run(argv))
-
-
-def _run(argv):
-    arguments = make_parser().parse_args(argv)
-    if arguments.rounds < 1:
-        raise UserError(f"--rounds is {arguments.rounds}: give a value above 0")
-    changes = flags.config_changes(arguments)
-    CONFIGS[arguments.model](**changes)  # refuse a wrong flag before anything is loaded
-    dataset = datasets.load(arguments.data, data_dir=arguments.data_dir)
-    _print(flags.new_config(arguments.model, changes, dataset), dataset, arguments.rounds)
-    return 0
 
 
 def make_parser():
     """The parser of the command line."""
-    text = "Measure seconds per training step and per prediction, the two sides in turn."
+    text = "Measure training steps, predictions, start-up and memory, all variants in turn."
     parser = flags.Parser(prog="python -m bench", description=text)
-    parser.add_argument("model", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS))
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each side (default: 7)")
+    parser.add_argument(
+        "models", nargs="+", choices=sorted(CONFIGS), metavar="MODEL", help=", ".join(CONFIGS)
+    )
+    parser.add_argument("--starts", type=int, metavar="N", help="processes of each (default: 3)")
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="turns of each process (default: 3)"
+    )
+    parser.add_argument("--quick", action="store_true", help="one process, short turns, no runs")
+    parser.add_argument("--variants", metavar="NAME,NAME", help="these rows alone (default: all)")
+    parser.add_argument(
+        "--sweep", action="append", default=[], choices=sorted(sweeps.SIZES), help="several sizes"
+    )
+    parser.add_argument("--against", metavar="bench.json", help="exit 1 if slower than it was")
+    parser.add_argument("--out", metavar="DIR", help="(default: runs/bench)")
     flags.add_data_flags(parser)
     flags.add_config_flags(parser)
     return parser
 
 
-def _print(config, dataset, rounds):
-    start()
+def _run(argv):
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = make_parser().parse_args(argv)
+    effort = _effort(arguments)
+    former = results.read(arguments.against) if arguments.against else None
+    for model in arguments.models:
+        config = CONFIGS[model](**_changes(arguments, model))  # refuse a wrong flag at once
+        of.chosen(of.of_model(config), arguments.variants)
+        for sweep in arguments.sweep:
+            sweeps.check(config, sweep)
+    dataset = datasets.load(arguments.data, data_dir=arguments.data_dir)
+    watch = quiet.Watch()
+    models = [_measure(model, arguments, dataset, effort) for model in arguments.models]
+    command = shlex.join(["python", "-m", "bench", *argv])
+    content = results.of_session(command, watch.summary(), models)
+    print("\n".join(report.lines(content)))
+    _write(arguments.out or os.path.join("runs", "bench"), content)
+    return _judge(former, content) if former else 0
 
-    from bench import timing
 
-    seconds = timing.training_seconds(config, dataset, rounds=rounds)
-    print("\n".join(timing.lines("training step", seconds)) + "\n", flush=True)
-    seconds = timing.prediction_seconds(config, dataset, rounds=rounds)
-    print("\n".join(timing.lines("prediction of one image", seconds)))
+def _effort(arguments):
+    effort = QUICK if arguments.quick else session.Effort()
+    for name in ("starts", "rounds"):
+        value = getattr(arguments, name)
+        if value is not None:
+            check_range(f"--{name}", value, 1, 1000)
+            effort = effort._replace(**{name: value})
+    return effort
+
+
+def _changes(arguments, model):
+    """The hyper-parameters on the command line."""
+    return flags.config_changes(argparse.Namespace(**{**vars(arguments), "model": model}))
+
+
+def _measure(model, arguments, dataset, effort):
+    """The entry of one model in bench.json."""
+    changes = _changes(arguments, model)
+    config = flags.new_config(model, changes, dataset)
+    data = (dataset.name, arguments.data_dir)
+    variants = of.chosen(of.of_model(config), arguments.variants)
+    least = floor.measure(config) if floor.layers(config) else None
+    rows = session.measure(variants, data=data, effort=effort)
+    if not arguments.quick:
+        steps = min(commands.STEPS, config.total_steps)
+        rows += commands.measure(
+            variants, changes, data=_data_flags(*data), steps=steps, rounds=effort.starts
+        )
+    swept = {
+        sweep: sweeps.measure(
+            config, sweep, names=arguments.variants, data=data, rounds=effort.rounds
+        )
+        for sweep in arguments.sweep
+    }
+    steps = session.turn_steps(config, effort)
+    return results.of_model(config, dataset.name, steps=steps, floor=least, rows=rows, sweeps=swept)
+
+
+def _data_flags(name, folder):
+    return ["--data", name, *(["--data-dir", folder] if folder else [])]
+
+
+def _write(out, content):
+    """bench.json, and a picture of the training steps and of each sweep."""
+    try:
+        os.makedirs(out, exist_ok=True)
+        write_json(os.path.join(out, "bench.json"), content)
+    except OSError as error:
+        raise UserError(f"cannot write to {out}: {error.strerror}") from None
+    print(f"wrote {os.path.join(out, 'bench.json')}")
+    pictures.write(out, content)
+
+
+def _judge(former, content):
+    lines, slower = against.compare(former, content)
+    print("\n".join(lines))
+    return 1 if slower else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,157 @@
+"""docs/speed.md and the figures of the README, written from bench.json: python -m bench.page."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from bench import pictures, report, results
+from bench.session import MEDIAN, TRAIN, Row
+from shared import flags
+from shared.errors import UserError
+from shared.files import replacing, write_json
+from shared.reporting import reporting
+
+DOCS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs")
+INTRODUCTION = """# Speed
+
+`make bench` measures both sides of a model, and with `pip install '.[bench]'` the same model in
+PyTorch and JAX, in turn and in one session:
+
+```bash
+make bench ARGS="row-lstm --sweep batch --sweep units"    # beside window-rnn; some minutes each
+make bench ARGS="--quick"                                 # below three minutes
+make bench ARGS="--against runs/bench/bench.json"         # exit code 1 if slower than then
+```
+
+| row | what it is |
+|---|---|
+| legacy | the TF1 graph in a `Session`, a `feed_dict` per step; each of its kernels |
+| plain Keras | stock layers, `compile` and `fit` with their defaults |
+| modern | the Keras 3 program of this project; each of its kernels |
+| PyTorch | `nn.RNN`, `nn.LSTM`, eager; compiled: the steps written out, `torch.compile` |
+| JAX scanned | pure functions under `jit`, 100 training steps in one `lax.scan` |
+| floor | the matrix products of a step, at the rate measured for their shapes |
+
+All start from the same weights and train on the same batches: a test compares logits, loss,
+gradients and ten training losses of each twin with the modern side's. Each variant is a process of
+its own, started three times; in each they take turns, one that does not count and three that do.
+Shown are medians with their range; ratios are medians over the rounds. Where the load average,
+other processes or a virtual machine's host disturb, the tables end with a warning, and `bench.json`
+has the numbers.
+
+The floor takes all cores for the products; where a copy of the bytes that a step has to move takes
+longer, it is that time.
+
+`--against` compares ratios to the legacy side, round by round, by Mann and Whitney's rank test: a
+slower machine does not count, a slower program does. Changes below 3 % do not count either, and a
+row with too few rounds is called that, not equal.
+"""
+NOTHING = """
+No figures are shown here: they come from `make bench-page`, which writes this page from
+`runs/bench/bench.json` and refuses one that was measured while the machine was busy.
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Writes the page, its pictures and docs/speed.json, or prints the figures."""
+    return reporting(lambda: _run(argv))
+
+
+def make_parser() -> flags.Parser:
+    """The parser of the command line."""
+    text = "Write docs/speed.md from bench.json, or print the README's figures."
+    parser = flags.Parser(prog="python -m bench.page", description=text)
+    default = os.path.join("runs", "bench", "bench.json")
+    parser.add_argument("file", nargs="?", default=default, help=f"(default: {default})")
+    parser.add_argument("--figures", action="store_true", help="print the README's figures alone")
+    parser.add_argument("--docs", default=DOCS, metavar="DIR", help=argparse.SUPPRESS)
+    return parser
+
+
+def _run(argv: list[str] | None) -> int:
+    arguments = make_parser().parse_args(argv)
+    content = results.read(arguments.file)
+    refuse_busy(content, arguments.file)
+    if arguments.figures:
+        print("\n".join(figures(content)))
+        return 0
+    write_json(os.path.join(arguments.docs, "speed.json"), content)
+    pictures.write(arguments.docs, content)
+    path = os.path.join(arguments.docs, "speed.md")
+    with replacing(path) as beside, open(beside, "w", encoding="utf-8") as file:
+        file.write(page(content))
+    print(f"wrote {path}")
+    return 0
+
+
+def refuse_busy(content: dict[str, Any], path: str) -> None:
+    """Raises UserError where the machine was not quiet."""
+    for warning in content["load"]["warnings"]:
+        raise UserError(f"{path} is not of a quiet machine: {warning}")
+
+
+def page(content: dict[str, Any] | None) -> str:
+    """docs/speed.md; None: nothing was measured yet."""
+    if content is None:
+        return INTRODUCTION + NOTHING
+    return "\n".join([INTRODUCTION, *_measured(content)]) + "\n"
+
+
+def figures(content: dict[str, Any]) -> Iterator[str]:
+    """Two Markdown tables: ms per training step, and per prediction of one image."""
+    first = "Milliseconds per training step, medians"
+    yield from _table(content, TRAIN, f"{first} ({_conditions(content)}):")
+    yield ""
+    yield from _table(content, MEDIAN, "One image, in milliseconds, medians of single calls:")
+
+
+def _measured(content: dict[str, Any]) -> Iterator[str]:
+    """The sections of the page: figures, pictures, all tables."""
+    yield "## Measured\n"
+    yield from figures(content)
+    yield "\n![Milliseconds per training step of each variant](speed.png)"
+    for model in content["models"]:
+        yield f"\n## {model['model']} on {model['dataset']}\n"
+        for lines in report.model_lines(model):
+            yield from ("```", *lines, "```", "")
+        for sweep in model["sweeps"]:
+            name = f"speed-{model['model']}-{sweep}.png"
+            yield f"![Time per training step over {sweep} of {model['model']}]({name})\n"
+    yield "## The machine\n"
+    yield from ("```", *report.machine_lines(content), "```")
+
+
+def _conditions(content: dict[str, Any]) -> str:
+    hardware = content["hardware"]
+    return f"`{content['command']}`; {hardware['cores']}-core {hardware['machine']}, no GPU"
+
+
+def _table(content: dict[str, Any], quantity: str, title: str) -> Iterator[str]:
+    """A row per variant, a column per model; the floor last, for training steps."""
+    columns = [_medians(model, quantity) for model in content["models"]]
+    names = dict.fromkeys(name for column in columns for name in column)
+    yield title
+    yield ""
+    yield "| |" + "".join(f" {model['model']} |" for model in content["models"])
+    yield "|---|" + "---|" * len(columns)
+    for name in names:
+        cells = (f" {1e3 * column[name]:.2f} |" if name in column else " |" for column in columns)
+        yield f"| {name} |" + "".join(cells)
+
+
+def _medians(model: dict[str, Any], quantity: str) -> dict[str, float]:
+    rows: list[Row] = report.by_quantity(results.rows(model)).get(quantity, [])
+    medians = {row.variant: float(np.median(row.values)) for row in rows if row.values}
+    if quantity == TRAIN and model["floor"]:
+        medians["floor"] = model["floor"]["seconds"]
+    return medians
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""docs/speed.md and the README's figures, written from bench.json."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench import page, results
+from tests.bench.contents import content
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def test_the_page_is_current():
+    """It has what docs/speed.json has, and no figure where there is none."""
+    measured = DOCS / "speed.json"
+    known = results.read(str(measured)) if measured.exists() else None
+    assert (DOCS / "speed.md").read_text(encoding="utf-8") == page.page(known)
+
+
+def test_the_figures_are_the_medians():
+    made = content()
+    made["models"][0]["rows"][3]["values"] = [0.001, 0.003, 0.002]
+    lines = list(page.figures(made))
+    assert "| modern | 2.00 |" in lines
+    assert "| floor | 0.80 |" in lines
+    assert not any("PyTorch" in line for line in lines)
+    assert "`python -m bench window-rnn`" in lines[0]
+
+
+def test_a_model_without_a_row_has_an_empty_cell():
+    made = content()
+    other = json.loads(json.dumps({**made["models"][0], "model": "row-lstm"}))
+    other["rows"] = [row for row in other["rows"] if row["variant"] != "modern"]
+    made["models"].append(other)
+    lines = list(page.figures(made))
+    assert "| | window-rnn | row-lstm |" in lines
+    assert any(line.startswith("| modern |") and line.endswith("| |") for line in lines)
+
+
+def test_figures_of_a_busy_machine_are_refused(tmp_path, capsys):
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps(content(load={"warnings": ["the load average was 7.00 before"]})))
+    for words in ([], ["--figures"]):
+        assert page.main([str(path), "--docs", str(tmp_path), *words]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.endswith("not of a quiet machine: the load average was 7.00 before\n")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.slow
+def test_the_page_is_written(tmp_path, capsys):
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps(content()))
+    assert page.main([str(path), "--docs", str(tmp_path)]) == 0
+    text = (tmp_path / "speed.md").read_text(encoding="utf-8")
+    assert text == page.page(content())
+    assert "floor: 0.800 ms" in text
+    assert (tmp_path / "speed-window-rnn-batch.png").exists()
+    assert results.read(str(tmp_path / "speed.json")) == content()

@@ -63,7 +63,8 @@ def _convert(arguments):
     if arguments.reverse:
         options = {"rest": arguments.rest, "trust": arguments.trust}
         return [api.reverse(arguments.checkpoint, arguments.to, **options)]
-    converted = api.convert(arguments.checkpoint, arguments.to, **_reading(arguments))
+    options = {"stateful": arguments.stateful, **_reading(arguments)}
+    converted = api.convert(arguments.checkpoint, arguments.to, **options)
     if not arguments.check:
         return [converted]
     verification = api.verify(arguments.checkpoint, arguments.to, **_reading(arguments))

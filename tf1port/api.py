@@ -67,6 +67,7 @@ def convert(
     activation: str | None = None,
     map: str | None = None,
     outputs: Sequence[str] = (),
+    stateful: bool = False,
 ) -> Converted:
     """Writes a TF1 checkpoint as a Keras model: FILE.keras, its source FILE.py, its map FILE.json.
 
@@ -79,6 +80,8 @@ def convert(
         map: a TOML file with the layers after the cells, where none are found.
         outputs: the graph's tensors that the model should give; by default what its loss is
             computed of, or what a SavedModel's signature names.
+        stateful: the states of its layers are inputs and outputs, to go on from one call to the
+            next; it takes any number of rows and of steps.
 
     Raises:
         UserError: the checkpoint is damaged or not known, a model of it computes something else
@@ -90,8 +93,8 @@ def convert(
 
     options = _reading(trust, averages, forget_bias, activation, map, outputs)
     if hdf5.is_hdf5(checkpoint):
-        return _convert_keras2(checkpoint, to, options)
-    conversion = write(checkpoint, to, **options)
+        return _convert_keras2(checkpoint, to, options | {"stateful": stateful})
+    conversion = write(checkpoint, to, stateful=stateful, **options)
     diagram = tuple(conversion_report.diagram(conversion))
     return Converted(to, conversion_report.report(conversion), diagram)
 

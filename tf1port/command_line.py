@@ -118,6 +118,8 @@ def check(arguments):
             raise UserError(f"--{name.replace('_', '-')} is {value:g}: give a number above 0")
     if getattr(arguments, "reverse", False) and arguments.map is not None:
         raise UserError("leave --map out of --reverse: the .json beside the model knows it")
+    if getattr(arguments, "reverse", False) and arguments.stateful:
+        raise UserError("--stateful is of the way to Keras: leave out --reverse, or that")
     if getattr(arguments, "reverse", False) and arguments.check:
         raise UserError("--check compares a converted model with its graph: leave out --reverse")
 
@@ -318,6 +320,9 @@ def _add_checkpoint_flags(inspect, convert, verify):
     )
     convert.add_argument(
         "--check", action="store_true", help="verify at once: prints that too, and ends as it does"
+    )
+    convert.add_argument(
+        "--stateful", action="store_true", help="states are inputs and outputs, to sample with"
     )
     convert.add_argument(
         "--rest", metavar="CKPT", help="with --reverse: copy what else this checkpoint holds"

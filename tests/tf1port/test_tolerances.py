@@ -52,6 +52,7 @@ BOUNDS = {
         "cell outputs of a sequence": DOUBLE,
         "cell states of a sequence": DOUBLE,
         "logits of a sequence": DOUBLE,
+        "a sequence in parts, its states handed on": DOUBLE,
         "outputs, end to end": DOUBLE,
         "layers before the cells": DOUBLE,
         "gradients of a batch": DOUBLE,
@@ -65,6 +66,9 @@ BOUNDS = {
     },
     1e-07: {
         "slots": SINGLE,
+    },
+    2e-7: {
+        "weights of 100 steps of shards": SINGLE,
     },
     2.4e-07: {
         "weights with forget bias": SINGLE,

@@ -167,7 +167,7 @@ def test_a_changed_source_does_not_pass(between, tmp_path, capsys):
 
 def test_a_translation_that_computes_something_else_is_not_written(tmp_path, monkeypatch, capsys):
     """States taken for zeros: the graph as it stands says otherwise, before anything is written."""
-    monkeypatch.setattr(recurrent_layers, "_is_zero", lambda *_: True)
+    monkeypatch.setattr(recurrent_layers, "is_zero", lambda *_: True)
     with running(sequences.learned_state, tmp_path) as run:
         capsys.readouterr()
         assert main(["convert", run.prefix, "--to", str(tmp_path / "wrong.keras")]) == 2

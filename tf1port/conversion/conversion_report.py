@@ -45,6 +45,8 @@ def report(conversion):
         "mapped": conversion.mapped,
         "notes": conversion.notes,
     }
+    if getattr(blueprint, "states", None):
+        result |= {"states": blueprint.states, "compared": list(conversion.compared)}
     if blueprint.optimizer is not None:
         result["optimizer"] = _optimizer(conversion)
     return result

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 from tf1port.conversion.conversion_report import report
 from tf1port.conversion.plan import read
@@ -22,6 +23,9 @@ from tf1port.tf1.graph.searching import guarded
 
 _CHECKED = 2**25  # bytes of weights up to which a model is compared (it is upcast to float64)
 _UNCOMPARED = f"outputs, which convert compares up to {_CHECKED >> 20} MB of weights: verify does"
+
+
+Weights = Mapping[str, Mapping[str, np.ndarray]]
 
 
 class Planned(NamedTuple):
@@ -66,8 +70,9 @@ def _planned(path: str, options: Mapping[str, Any]) -> Planned:
     """
     stack: Planned | None = None
     fault: UserError | None = None
-    stack_options = {name: value for name, value in options.items() if name != "outputs"}
-    if options.get("outputs"):
+    own = ("outputs", "stateful")
+    stack_options = {name: value for name, value in options.items() if name not in own}
+    if any(options.get(name) for name in own):
         with guarded(path):
             return _translated(path, options)
     try:
@@ -125,12 +130,11 @@ def _translated(path: str, options: Mapping[str, Any]) -> Planned:
     from tf1port.conversion.translation import checks
     from tf1port.keras_model import layer_weights, program_build
 
-    accepted = ("trust", "outputs")
+    accepted = ("trust", "outputs", "stateful")
     rejected = {name: value for name, value in options.items() if value and name not in accepted}
     if rejected:
         raise UserError(f"{', '.join(rejected)} belongs to a stack of cells alone")
-    read_options = {"trust": options.get("trust", False), "outputs": options.get("outputs", ())}
-    conversion = read_translated(path, **read_options)
+    conversion = read_translated(path, **{n: options[n] for n in accepted if n in options})
     model = program_build.build(conversion.program, conversion.source)
     if model.count_params() * 4 > _CHECKED:
         left_out = [*conversion.left_out, _UNCOMPARED]
@@ -146,7 +150,29 @@ def _translated(path: str, options: Mapping[str, Any]) -> Planned:
             )
     if unchecked:
         raise UserError(f"the translation could not be compared with the graph: {unchecked[0]}")
+    if conversion.program.states:
+        conversion = _handing_on(conversion, model, weights)
     return Planned(conversion, model, conversion.source)
+
+
+def _handing_on(conversion: Translated, model: keras.Model, weights: Weights) -> Translated:
+    """The conversion with lines on how its states were compared.
+
+    Raises:
+        UserError: a sequence in parts is not the whole.
+    """
+    from tf1port.conversion.translation.in_parts import QUANTITY, in_parts
+
+    lines = [f"the graph, {way}" for way in ("from its zeros", "from states drawn at random")]
+    lines = lines if conversion.zero_states else ["the graph, from states that are fed"]
+    for check in in_parts(conversion, model, weights):
+        if not check.passed:
+            raise UserError(
+                "more than states connects the steps of a sequence: given in parts, its outputs "
+                f"differ by {check.max_abs:.2g} at {check.place}, so drop --stateful"
+            )
+        lines.append(f"{QUANTITY}: {check.place.rpartition(' rows, ')[2]}")
+    return dataclasses.replace(conversion, compared=tuple(lines))
 
 
 def _checked(conversion: Conversion, model: keras.Model) -> Conversion:

@@ -13,7 +13,7 @@ import keras
 import tf1port.cells.keras  # noqa: F401  (a file may name them)
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
-from tf1port.keras_model.program import TRANSLATED
+from tf1port.keras_model.program import STATEFUL, TRANSLATED
 from tf1port.keras_model.trusted_layers import configurations, foreign_classes
 from tf1port.reading import check_members, parsed_json, read_json
 
@@ -37,7 +37,15 @@ def check_map(path, *, mapped):
 def is_translated(path):
     """Whether the model of a `.keras` file was translated op by op, by the name that it has."""
     try:
-        return _config(path)["config"]["name"] == TRANSLATED
+        return _config(path)["config"]["name"] in (TRANSLATED, STATEFUL)
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def is_stateful(path):
+    """Whether the model of a `.keras` file hands its states on, by the name that it has."""
+    try:
+        return _config(path)["config"]["name"] == STATEFUL
     except (KeyError, TypeError, ValueError):
         return False
 

@@ -17,6 +17,8 @@ from tf1port.keras_model.optimizer import OptimizerSpec
 
 Shape = tuple[int | None, ...] | None
 TRANSLATED = "translated"  # what the model of a Program is called
+STATEFUL = "translated_stateful"  # the same, if it hands its states on
+ZEROS, FED = "zeros", "fed"  # what a graph has where an input is an initial state
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,17 @@ class Value:
 
 @dataclass(eq=False)
 class Input(Producer):
-    """An input of the model. tensor: of the graph."""
+    """An input of the model.
+
+    tensor: of the graph. state: ZEROS or FED, as the graph has it, of an initial state in a model
+    that hands its states on; else empty. fed_shape: as the graph takes it, if that is not open
+    where the model's is.
+    """
 
     tensor: str
     scope: str = ""
+    state: str = ""
+    fed_shape: Shape = None
 
 
 @dataclass(eq=False)
@@ -270,6 +279,7 @@ class Program:
 
     outputs: values by the name of the output. specs: all layers, those of their own classes too.
     rounded: some of its constants were computed in float32, and have other values in float64.
+    states: the names that inputs, and outputs as well, have of states that are handed on.
     """
 
     dtype: str
@@ -282,6 +292,12 @@ class Program:
     rounded: bool = False
     takes: str = ""
     masked: bool = False
+    states: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """What its model is called."""
+        return STATEFUL if self.states else TRANSLATED
 
     @property
     def upcasts(self) -> bool:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from tf1port.keras_model import naming
 from tf1port.keras_model.expressions import WIDTH, docstring
 from tf1port.keras_model.program import (
-    TRANSLATED,
     Loop,
     Op,
     Producer,
@@ -66,7 +65,8 @@ class ProgramSource:
         self.users = users_of(self.order, program.outputs.values())
         self.within_loops = starts(self.order, self.users)
         self.texts: dict[tuple[int, int], str] = {}
-        self.bases: dict[tuple[int, int], str] = {}
+        finals = {name: program.outputs[name] for name in program.states}
+        self.bases = {(id(v.producer), v.port): f"new_{name}" for name, v in finals.items()}
         self.sparse = sparse_to_keras(self.order)
         self._masked = _with_mask(self.order)
 
@@ -122,8 +122,8 @@ class ProgramSource:
         if len(outs) > 1:
             out = "{" + ", ".join(f'"{name}": {text}' for name, text in outs.items()) + "}"
         ins = ins if len(program.inputs) == 1 else f"[{ins}]"
-        call = f'    model = keras.Model({ins}, {out}, name="{TRANSLATED}")'
-        lines += [call] if len(call) <= WIDTH else _broken(call, ins, outs, out)
+        call = f'    model = keras.Model({ins}, {out}, name="{program.name}")'
+        lines += [call] if len(call) <= WIDTH else _broken(program.name, ins, outs, out)
         if program.optimizer is not None:
             arguments = program.optimizer.source(outputs=len(outs))
             lines += ["    model.compile(", *arguments, "    )"]
@@ -227,10 +227,10 @@ def _is_fixed(value: Value) -> bool:
     return value.axes[:1] != (None,)
 
 
-def _broken(call: str, ins: str, outs, out: str) -> list[str]:
+def _broken(name: str, ins: str, outs, out: str) -> list[str]:
     lines = ["    model = keras.Model(", f"        {ins},"]
     if len(outs) == 1:
         lines.append(f"        {out},")
     else:
         lines += ["        {", *(f'            "{n}": {t},' for n, t in outs.items()), "        },"]
-    return [*lines, '        name="translated",', "    )"]
+    return [*lines, f'        name="{name}",', "    )"]

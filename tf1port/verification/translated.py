@@ -12,10 +12,11 @@ import numpy as np
 
 from tf1port.conversion.given import NOTHING, Given
 from tf1port.conversion.translation.checks import Weights, end_to_end
+from tf1port.conversion.translation.in_parts import QUANTITY, in_parts
 from tf1port.conversion.translation.translated import Translated, read_translated
 from tf1port.errors import UserError
 from tf1port.keras_model import program_build
-from tf1port.keras_model.loading import load, registered_names
+from tf1port.keras_model.loading import is_stateful, load, registered_names
 from tf1port.numerics import comparison
 from tf1port.tf1.graph.training_ops import NoTraining
 from tf1port.verification.layers import layers_checks
@@ -36,7 +37,8 @@ def read_converted(
     Raises:
         UserError: either is missing or damaged, or the model is of another checkpoint.
     """
-    conversion = read_translated(path, trust=trust, outputs=outputs)
+    stateful = is_stateful(keras_file)
+    conversion = read_translated(path, trust=trust, outputs=outputs, stateful=stateful)
     conversion.checkpoint.check()
     module = program_build.load_source(conversion.source)
     _check_layers(keras_file, module, path)
@@ -96,6 +98,7 @@ def checks(
     return {
         "weights": _weights(conversion, weights),
         "outputs": end_to_end(conversion, model, weights, unproved, seed=seed, given=given),
+        "states": _states(conversion, model, weights, unproved, seed),
         "layers": _layers(conversion, model),
         "training": _training(conversion, model, weights, learned, **options),
     }
@@ -113,6 +116,18 @@ def _weights(conversion: Translated, weights: Weights) -> Iterator[comparison.Ch
         for role, value in arrays.items()
     }
     yield comparison.check("weights", expected, actual, dtype=conversion.program.dtype)
+
+
+def _states(
+    conversion: Translated, model: keras.Model, weights: Weights, unproved: list[str], seed: int
+) -> Iterator[comparison.Check]:
+    """A sequence in parts, of a model that hands its states on."""
+    if not conversion.program.states:
+        return
+    try:
+        yield from in_parts(conversion, model, weights, seed=seed)
+    except UserError as reason:
+        unproved.append(f"{QUANTITY}: {reason}")
 
 
 def _layers(conversion: Translated, model: keras.Model) -> Iterator[comparison.Check]:

@@ -104,6 +104,8 @@ def _given(conversion, data, feed):
         return NOTHING
     given = given_.read(data, feed or {}, conversion.graph)
     needed = [source["tensor"] for source in conversion.inputs.values() if "tensor" in source]
+    zeros = getattr(conversion, "zero_states", ())
+    needed = [name for name in needed if name not in zeros]
     for name in needed if data else ():
         if name not in {*given.arrays, *given.constants}:
             known = ", ".join(sorted(given.arrays)).replace(":0", "")
@@ -144,6 +146,8 @@ def _claim(conversion, steps):
     """What is claimed to be equal: outputs, or outputs and training, and which."""
     outputs = ", ".join(conversion.outputs.values())
     named = [f"outputs {outputs}".strip()]
+    states = getattr(conversion.blueprint, "states", [])
+    named += [f"states handed on from call to call ({', '.join(states)})"] if states else []
     if not _learns(conversion):
         return "; ".join([*named, "the graph trains nothing"])
     return " and ".join([*named, f"{steps} steps of training"] if steps else named)

@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tf1port.conversion.translation.size_rules import has_sizes, known_sizes
-from tf1port.conversion.translation.sizes import product, sizes_of
+from tf1port.conversion.translation.sizes import computed, product, sizes_of
 from tf1port.keras_model.program import Constant, Op, Size, Sizes, Value
+
+_STEPS = "all steps"  # in the attributes of a reshape [B, T U] of a sequence [B, T, U]
 
 
 def _reshape(reader, node, inputs):
@@ -23,8 +25,10 @@ def _reshape(reader, node, inputs):
 
 def reshaped(reader, value: Value, target: Sequence[Size], node) -> Value:
     """A value in another shape; where a former reshape is undone, the value before that one."""
-    source = value.rows_of or value
+    op = value.producer
+    source = op.inputs[0] if isinstance(op, Op) and _STEPS in op.attrs else value.rows_of or value
     sizes = sizes_of(source)
+    target = _opened(reader, sizes, target)
     if sizes is not None and _matches_target(sizes, target):
         return source
     shape_value = Value(Sizes(tuple(target), scope=node.name), "int32", (len(target),))
@@ -39,6 +43,17 @@ def reshaped(reader, value: Value, target: Sequence[Size], node) -> Value:
         result.dims = _filled(result, sizes, target)
         _resolve(result, op)
     return result
+
+
+def _opened(reader, sizes: Sequence[Size] | None, target: Sequence[Size]) -> Sequence[Size]:
+    """A target of numbers that are sizes which the graph fixes and the model leaves open."""
+    if not reader.fed_shapes or not sizes:
+        return target
+    if len(sizes) == len(target) and _matches_target([*map(reader.fixed, sizes)], target):
+        return sizes
+    numbers = {reader.fixed(size): size for size in (*sizes, product(sizes[:-1]))}
+    numbers |= {size: size for size in sizes if isinstance(size, int)}
+    return [numbers.get(size, size) for size in target]
 
 
 def _resolve(value: Value, op: Op) -> None:
@@ -160,7 +175,9 @@ def _packed_steps(reader, node, inputs):
     if len(steps) < max(2, len(inputs)):
         return None
     sequence = steps[0][0]
-    if sequence.size(1) != len(steps) or steps != [(sequence, i) for i in range(len(steps))]:
+    if reader.fixed(sequence.size(1)) != len(steps) or steps != [
+        (sequence, i) for i in range(len(steps))
+    ]:
         return None
     axis = node.attr["axis"].i
     if axis in (1, -2):
@@ -168,6 +185,43 @@ def _packed_steps(reader, node, inputs):
     if axis == 0:
         return [transposed(reader, sequence, (1, 0, 2), scope=node.name)]
     return None
+
+
+def _joined_steps(reader, node, inputs):
+    """All steps [B, U] of one sequence side by side, [B, T U], are a reshape of the sequence."""
+    steps, axis = [_step(value) for value in inputs[:-1]], reader.constant(inputs[-1])
+    if len(steps) < 2 or steps[0] is None or axis is None or int(axis) not in (1, -1):
+        return None
+    sequence = steps[0][0]
+    if reader.fixed(sequence.size(1)) != len(steps):
+        return None
+    if steps != [(sequence, index) for index in range(len(steps))]:
+        return None
+    batch, count, width = (sequence.size(axis) for axis in range(3))
+    joined = reshaped(reader, sequence, (batch, computed("*", count, width)), node)
+    assert isinstance(joined.producer, Op)
+    joined.producer.attrs = {_STEPS: True}
+    return [joined]
+
+
+def of_split(reader, steps: Sequence[Value]) -> Value | None:
+    """The sequence [B, T, F] whose split along time, squeezed, are some steps, all of them."""
+    pieces = [step.producer for step in steps]
+    if not all(isinstance(op, Op) and op.op in ("Squeeze", "Reshape") for op in pieces):
+        return None
+    values = [op.inputs[0] for op in pieces if isinstance(op, Op)]
+    split = values[0].producer
+    if not isinstance(split, Op) or split.op != "Split" or len(split.out_shapes) != len(steps):
+        return None
+    axis, sequence = reader.constant(split.inputs[0]), split.inputs[1]
+    ports = [(value.producer is split, value.port) for value in values]
+    if axis is None or int(axis) not in (1, -2) or len(sequence.shape or ()) != 3:
+        return None
+    if any(len(step.shape or ()) != 2 for step in steps):
+        return None
+    if reader.fixed(sequence.size(1)) != len(steps):
+        return None
+    return sequence if ports == [(True, port) for port in range(len(steps))] else None
 
 
 def _step(value: Value) -> tuple[Value, int] | None:
@@ -184,4 +238,5 @@ RULES: dict[str, Callable[..., list[Value] | None]] = {
     "ReverseV2": _reverse,
     "ReverseSequence": _reverse,
     "Pack": _packed_steps,
+    "ConcatV2": _joined_steps,
 }

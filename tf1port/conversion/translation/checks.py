@@ -48,6 +48,7 @@ class GraphSide:
             aliases=graph.aliases,
         )
         self._flags = graph.inference.flags if graph.inference else {}
+        self._zeros = conversion.zero_states
         self._session.restore(conversion.checkpoint)
         self.constants: Mapping[str, Any] = {}  # fed besides, by tensor
 
@@ -63,7 +64,8 @@ class GraphSide:
 
     def __call__(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """The outputs by name. Raises UserError where the graph does not accept the inputs."""
-        feed = {self._session.tensor(name): value for name, value in inputs.items()}
+        given = {name: v for name, v in inputs.items() if v.any() or name not in self._zeros}
+        feed = {self._session.tensor(name): value for name, value in given.items()}
         constants = {name: value for name, value in self.constants.items() if name not in inputs}
         for name, value in {**self._flags, **constants}.items():
             if name.rpartition(":")[0] in self._session.operations:
@@ -123,7 +125,8 @@ class KerasSide:
                 raise UserError(f"the model does not take what the graph does: {line}") from None
         if not isinstance(outputs, dict):
             outputs = {next(iter(self.conversion.outputs)): outputs}
-        return {name: np.array(value) for name, value in outputs.items()}
+        compared = self.conversion.outputs  # a final state may be no tensor of the graph
+        return {name: np.array(outputs[name]) for name in outputs if name in compared}
 
 
 def end_to_end(
@@ -158,9 +161,10 @@ def end_to_end(
     for start, values in (("", upcast), (", variables drawn anew", random_values)):
         graph.assign(to_variables(values, conversion.program), stream if start else None)
         keras_side.set_weights(values)
-        for sizes, shortest in usable_sizes[:1] if start else usable_sizes:
-            label = f"{given.path or sizes}{start}"
+        for number, (sizes, shortest) in enumerate(usable_sizes[:1] if start else usable_sizes):
             inputs = _batch(conversion, sizes, stream, shortest, given)
+            fed = "" if not number and not start else _draw_states(conversion, inputs, stream)
+            label = f"{given.path or sizes}{start}{fed}"
             inputs = {name: _cast(value, graph.dtype) for name, value in inputs.items()}
             try:
                 yield keras_side.compare(inputs, graph(inputs), label)
@@ -173,6 +177,14 @@ def _batch(conversion: Translated, sizes, stream, shortest: int, given: Given):
     inputs = feeds.batch(conversion.program, sizes, stream, shortest=shortest)
     values = {n: given.value(n, value.shape, value.dtype) for n, value in inputs.items()}
     return inputs | {name: value for name, value in values.items() if value is not None}
+
+
+def _draw_states(conversion: Translated, inputs: dict[str, np.ndarray], stream) -> str:
+    """Draws the states that are zeros in the graph, whose tensors can be fed; returns a label."""
+    for name in conversion.zero_states:
+        value = inputs[name]
+        inputs[name] = stream.normal(0, 0.5, value.shape).astype(value.dtype)
+    return ", from states drawn at random" if conversion.zero_states else ""
 
 
 def _fitting(conversion: Translated, stream, given: Given):

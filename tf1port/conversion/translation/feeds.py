@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tf1port.keras_model.program import (
+    ZEROS,
     Constant,
     Input,
     Loop,
@@ -30,7 +31,7 @@ class BatchSizes(NamedTuple):
 
     rows, steps, rest: of the first two axes and of all others. time_first: the first two axes are
     swapped. apart: each input has a different number of steps. ended: all rows with lengths end
-    before the last step.
+    before the last step. as_fed: sizes that the graph fixes and the model leaves open are kept.
     """
 
     rows: int
@@ -39,6 +40,7 @@ class BatchSizes(NamedTuple):
     time_first: bool = False
     apart: bool = True
     ended: bool = False
+    as_fed: bool = True
 
     def __str__(self) -> str:
         ended = ", all rows ended before the last one" if self.ended else ""
@@ -51,7 +53,7 @@ def sizes(program: Program) -> Iterator[BatchSizes]:
     The last ones have as many steps as an input of a fixed length, which other inputs may have to
     match.
     """
-    fixed = [value.shape or () for value in program.inputs]
+    fixed = [_fed_shape(value) for value in program.inputs if not _is_state(value)]
     fixed_steps = sorted({shape[1] for shape in fixed if len(shape) > 1 and shape[1] is not None})
     for numbers in (SMALL, LARGE, *((SMALL[0], steps, SMALL[2]) for steps in fixed_steps)):
         rows = next((shape[0] for shape in fixed if shape and shape[0] is not None), numbers[0])
@@ -122,6 +124,13 @@ def with_lengths(program: Program) -> bool:
     return any(_role(value, kinds(program))[0] == "lengths" for value in program.inputs)
 
 
+def roles(program: Program) -> dict[str, tuple[str, int]]:
+    """What each integer input is, by its name, as `kinds` has it."""
+    known = kinds(program)
+    pairs = zip(program.input_names, program.inputs, strict=True)
+    return {name: _role(value, known) for name, value in pairs if "int" in value.dtype}
+
+
 def batch(
     program: Program, chosen: BatchSizes, stream: np.random.Generator, *, shortest: int
 ) -> dict[str, np.ndarray]:
@@ -134,6 +143,9 @@ def batch(
     steps = _steps(program, chosen)
     for value in program.inputs:
         tensor = value.producer.tensor  # type: ignore[attr-defined]
+        if _is_state(value):
+            arrays[tensor] = _state(value, chosen.rows, stream)
+            continue
         shape = _shape(value, chosen, steps[tensor])
         longest = max(min(steps.values()) - chosen.ended, 1)
         role = _role(value, roles)
@@ -142,6 +154,24 @@ def batch(
         else:
             arrays[tensor] = _drawn(value.dtype, shape, role, stream, (shortest, longest))
     return arrays
+
+
+def _is_state(value: Value) -> bool:
+    """Whether an input is a state that is handed on."""
+    return bool(value.producer.state)  # type: ignore[attr-defined]
+
+
+def _state(value: Value, rows: int, stream: np.random.Generator) -> np.ndarray:
+    """A state [B, U]: zeros where the graph has them, else random numbers."""
+    shape = tuple(rows if size is None else size for size in value.axes)
+    is_zero = value.producer.state == ZEROS  # type: ignore[attr-defined]
+    return (np.zeros(shape) if is_zero else stream.normal(size=shape)).astype(value.dtype)
+
+
+def _fed_shape(value: Value, *, as_fed: bool = True) -> tuple[int | None, ...]:
+    """The shape that the graph takes of an input, or the model."""
+    fed_shape = value.producer.fed_shape if as_fed else None  # type: ignore[attr-defined]
+    return fed_shape or value.shape or ()
 
 
 def _factor(rows: int, place: int) -> int:
@@ -163,8 +193,10 @@ def _steps(program: Program, chosen: BatchSizes) -> dict[str, int]:
     """The number of steps of each input."""
     result, extra = {}, 0
     for value in program.inputs:
+        if _is_state(value):
+            continue
         tensor = value.producer.tensor  # type: ignore[attr-defined]
-        shape = value.shape or ()
+        shape = _fed_shape(value, as_fed=chosen.as_fed)
         axis = 0 if chosen.time_first else 1
         known = shape[axis] if len(shape) > 1 else None
         result[tensor] = known or chosen.steps + extra
@@ -173,7 +205,7 @@ def _steps(program: Program, chosen: BatchSizes) -> dict[str, int]:
 
 
 def _shape(value: Value, chosen: BatchSizes, steps: int) -> tuple[int, ...]:
-    shape = value.shape or ()
+    shape = _fed_shape(value, as_fed=chosen.as_fed)
     first, second = (steps, chosen.rows) if chosen.time_first else (chosen.rows, steps)
     open_ = [first, second, *[chosen.rest] * len(shape)] if len(shape) > 1 else [chosen.rows]
     return tuple(known or size for known, size in zip(shape, open_, strict=False))

@@ -65,6 +65,9 @@ def _finals(reader, frame: Frame) -> dict[str, Value]:
         finals = dict(zip(names, _values(loop), strict=False))
         steps = _values(loop)[-1] if loop.condition is not None else loop.length_value
         finals.update((variable.final, steps) for variable in frame.counters)
+        if reader.states is not None and not reader.depth:
+            tensors = [variable.final for variable in frame.states]
+            reader.states.add(loop.initial, _values(loop), tensors)
         reader.loops[frame.name] = finals
     return reader.loops[frame.name]
 
@@ -75,10 +78,15 @@ def _read_loop(reader, frame: Frame) -> Loop:
     new_tensors = [variable.new for variable in frame.states]
     new_tensors += [tensor for _, tensor in arrays_written]
     outside, reads = _outside(graph, frame, [frame.condition, *new_tensors])
-    initial = reader.read([variable.initial for variable in frame.states])
-    reader.read(outside)
+    names = [variable.initial for variable in frame.states]
+    reader.read([*names, *outside])
+    initial = reader.initial_states(names, frame.name)
     length, condition = _length(reader, frame, ending)
+    if condition and reader.states is not None and not reader.depth:
+        raise UserError(f"the loop {frame.name} ends by itself: drop --stateful")
     sequences = {} if condition else _sequences(reader, reads, length)
+    if sequences:  # its number of steps may be open where the graph has fixed it
+        length = next(iter(sequences.values())).size(0)
     time, states = _leaves(reader, frame, initial)
     steps = [_step(sequence) for sequence in sequences.values()]
     for tensor, step in zip(sequences, steps, strict=True):
@@ -154,7 +162,13 @@ def _sequences(reader, reads: list[str], length: Size | Value) -> dict[str, Valu
     graph = reader.graph
     names = [arrays.sequence(graph, graph.node(tensor)) for tensor in reads]
     pairs = zip(reads, reader.read(names), strict=True)
-    return {tensor: sequence for tensor, sequence in pairs if sequence.size(0) == length}
+    return {tensor: sequence for tensor, sequence in pairs if _has(reader, sequence, length)}
+
+
+def _has(reader, sequence: Value, length: Size | Value) -> bool:
+    """Whether a sequence has a number of steps, in the graph if not in the model."""
+    size = sequence.size(0)
+    return length in (size, reader.fixed(size))
 
 
 def _step(sequence: Value) -> Value:

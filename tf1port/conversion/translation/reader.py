@@ -7,7 +7,8 @@ embeddings, sizes arithmetic on sizes; every other op is as tf1port.keras_model.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,21 @@ from tf1port.conversion.translation import (
 )
 from tf1port.conversion.translation.constants import constants, rounded
 from tf1port.conversion.translation.recurrences import RunOutput
+from tf1port.conversion.translation.sizes import computed
+from tf1port.conversion.translation.states import States
 from tf1port.errors import UserError
 from tf1port.keras_model.op_table import OPS
-from tf1port.keras_model.program import Constant, Input, Layer, Op, Size, Value, Weight
+from tf1port.keras_model.program import (
+    Arithmetic,
+    Constant,
+    Dim,
+    Input,
+    Layer,
+    Op,
+    Size,
+    Value,
+    Weight,
+)
 from tf1port.tf1.graph.dependencies import is_fed
 from tf1port.tf1.graph.index import PASSING, Graph
 from tf1port.tf1.graph.op_defs import output_type
@@ -48,6 +61,8 @@ class Reader:
         shapes: of the checkpoint's variables.
         run_outputs: the tensors that are outputs of a run of a known cell.
         raw: variables that belong to no layer, as several layers would share them.
+        stateful: initial states that are zeros become inputs.
+        fed_shapes: of the tensors whose sizes the graph fixes, where `graph` leaves them open.
 
     Attributes:
         inputs: the values of the placeholders, by the tensor's name, in the order of their use.
@@ -62,8 +77,12 @@ class Reader:
         run_outputs: Mapping[str, RunOutput],
         *,
         raw: Iterable[str] = (),
+        stateful: bool = False,
+        fed_shapes: Mapping[str, tuple[int | None, ...]] | None = None,
     ) -> None:
         self.graph, self.shapes, self.run_outputs, self.raw = graph, shapes, run_outputs, set(raw)
+        self.states = States() if stateful else None
+        self.fed_shapes = fed_shapes or {}
         self.inputs: dict[str, Value] = {}
         self.layers: dict[tuple[Any, ...], Layer] = {}
         self.uses: Counter[str] = Counter()
@@ -103,6 +122,26 @@ class Reader:
     def value(self, tensor: str) -> Value:
         """The value of a tensor that has been read."""
         return self._values[self._origin(tensor)]
+
+    def initial_states(
+        self, tensors: Iterable[str], scope: str, *, widths: Sequence[int] = ()
+    ) -> list[Value]:
+        """The values of a layer's initial states [B, U], of tensors that have been read."""
+        names = list(tensors)
+        if self.states is None or self.depth:
+            return [self.value(name) for name in names]
+        return self.states.starts(self, names, scope, widths)
+
+    def fixed(self, size: Size) -> Size:
+        """A size, as a number if the graph fixes it."""
+        if isinstance(size, Arithmetic) and self.fed_shapes:
+            sizes = [self.fixed(term) for term in size.terms]
+            return reduce(lambda left, right: computed(size.operator, left, right), sizes)
+        if isinstance(size, Dim) and isinstance(size.value.producer, Input):
+            shape = self.fed_shapes.get(size.value.producer.tensor)
+            number = shape[size.axis] if shape else None
+            return size if number is None else number
+        return size
 
     def variable(self, value: Value) -> str | None:
         """The variable that a value reads, where a layer may own it; else None.
@@ -229,7 +268,8 @@ class Reader:
         if dtype == "string" or shape is None:
             kind = "text" if dtype == "string" else "of an unknown number of axes"
             raise UserError(f"the input {tensor} is {kind}")
-        value = Value(Input(tensor, node.name), dtype, shape)
+        producer = Input(tensor, node.name, fed_shape=self.fed_shapes.get(tensor))
+        value = Value(producer, dtype, shape)
         self.inputs[tensor] = value
         return value
 

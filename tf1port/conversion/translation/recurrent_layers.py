@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tf1port.conversion.translation import axis_rules
 from tf1port.conversion.translation.axis_rules import transposed
 from tf1port.conversion.translation.recurrences import Recurrence, RunOutput, check_lengths
+from tf1port.conversion.translation.states import is_zero
+from tf1port.errors import UserError
 from tf1port.keras_model.program import Constant, Layer, Op, Sizes, Use, Value
 from tf1port.tf1.checkpoint.cell_names import sizes
 
@@ -41,16 +44,16 @@ def _new_ports(reader, recurrence: Recurrence) -> dict[str, Value]:
     sequence_in = _sequence(reader, recurrence)
     back = _reversed_input(reader, recurrence, sequence_in)
     sequence_in = back.source if back else sequence_in
-    states = [reader.value(name) for name in run.initial]
+    size = sizes(cell.family, {role: reader.shapes[name] for role, name in cell.variables.items()})
+    width = size.outputs
+    states = reader.initial_states(run.initial, cell.scope, widths=(width, size.units))
     layer = _layer(reader, recurrence, count=len(states), back=back is not None)
     keywords: dict[str, Any] = {}
     if run.lengths is not None:
         keywords["mask"] = _mask(reader, reader.value(run.lengths), sequence_in, cell.scope)
-    if not all(_is_zero(reader, state) for state in states):
+    if not all(is_zero(reader, state) for state in states):
         keywords["initial_state"] = states
     use = Use(layer, (sequence_in,), keywords, cell.scope)
-    size = sizes(cell.family, {role: reader.shapes[name] for role, name in cell.variables.items()})
-    width = size.outputs
     batch, steps = sequence_in.size(0), sequence_in.size(1)
     shape = (*sequence_in.axes[:2], width)
     sequence = Value(use, sequence_in.dtype, shape, SEQUENCE, (batch, steps, width))
@@ -64,6 +67,13 @@ def _new_ports(reader, recurrence: Recurrence) -> dict[str, Value]:
     for port, (name, units) in enumerate(zip("hc", (width, size.units), strict=True)):
         shape = (sequence_in.axes[0], units)
         ports[name] = Value(use, sequence_in.dtype, shape, STATES + port, (batch, units))
+    if reader.states is not None:
+        if back:
+            raise UserError(
+                f"{cell.scope} reads backwards: it has no state to hand on from one part of a "
+                "sequence to the next, so drop --stateful"
+            )
+        reader.states.add(states, [*ports.values()][1:], run.final)
     return ports
 
 
@@ -81,6 +91,9 @@ def _sequence(reader, recurrence: Recurrence) -> Value:
 def _stacked(reader, steps: list[Value], *, scope: str) -> Value:
     """Steps [B, F] stacked as [B, T, F]; the sequence itself where they are all of its steps."""
     producers = [step.producer for step in steps]
+    source = axis_rules.of_split(reader, steps)
+    if source is not None:
+        return source
     first = producers[0]
     if isinstance(first, Op) and first.op == "Unpack" and len(first.out_shapes) == len(steps):
         ports = [
@@ -99,7 +112,9 @@ def _stacked(reader, steps: list[Value], *, scope: str) -> Value:
             if isinstance(producer, Op)
         ]
         sequence = pairs[0][0]
-        if pairs == [(sequence, i) for i in range(len(steps))] and sequence.size(1) == len(steps):
+        if pairs == [(sequence, i) for i in range(len(steps))] and reader.fixed(
+            sequence.size(1)
+        ) == len(steps):
             return sequence
     shape = (steps[0].axes[0], len(steps), *steps[0].axes[1:])
     if len(steps) == 1:
@@ -200,16 +215,3 @@ def _new_mask(lengths: Value, sequence: Value, scope: str) -> Value:
     shape = (*lengths.axes[:1], sequence.axes[1])
     op = Op("SequenceMask", {}, (lengths, steps), ("bool",), (shape,), f"{scope}/sequence_mask")
     return Value(op, "bool", shape, dims=(lengths.size(0), sequence.size(1)))
-
-
-def _is_zero(reader, state: Value) -> bool:
-    """Whether a state is zeros, of whatever size."""
-    producer = state.producer
-    if isinstance(producer, Constant):
-        return not producer.array.any()
-    if isinstance(producer, Op) and producer.op in ("Fill", "ZerosLike"):
-        filled = reader.constant(producer.inputs[-1]) if producer.op == "Fill" else np.array(0)
-        return filled is not None and not filled.any()
-    if isinstance(producer, Op) and producer.op in ("Reshape", "Identity", "Tile", "ExpandDims"):
-        return _is_zero(reader, producer.inputs[0])
-    return False

@@ -33,6 +33,8 @@ def translate(
     read: Read,
     *,
     outputs: Sequence[str] = (),
+    stateful: bool = False,
+    fed_shapes: Mapping[str, tuple[int | None, ...]] | None = None,
 ) -> tuple[Program, dict[str, str], dict[str, str]]:
     """The Program of what a graph computes.
 
@@ -40,6 +42,8 @@ def translate(
         graph: as it is outside of training.
         cells: of the checkpoint's inventory. shapes, read: of its variables.
         outputs: the tensors that are the model's outputs; none: those that a loss is computed from.
+        stateful: the states are inputs and outputs.
+        fed_shapes: as the graph itself takes what `graph` leaves open.
 
     Returns: the Program; the graph's tensor by the name of the input, and of the output.
 
@@ -51,13 +55,19 @@ def translate(
     tensors = [_existing(graph, name) for name in outputs] or find_outputs(graph, run_outputs)
     if not tensors:
         raise UserError("no output is found: nothing that its variables make leads to a loss")
+    options: dict[str, Any] = {"stateful": stateful, "fed_shapes": fed_shapes}
     try:
-        reader, values = _read_outputs(graph, shapes, run_outputs, tensors)
+        reader, values = _read_outputs(graph, shapes, run_outputs, tensors, **options)
     except CircularError:  # unrolled runs that take each other's outputs
         run_outputs = find_recurrences(graph, cells, step_by_step=True)
-        reader, values = _read_outputs(graph, shapes, run_outputs, tensors)
+        reader, values = _read_outputs(graph, shapes, run_outputs, tensors, **options)
     bidirectional.merge(values)
-    inputs = list(reader.inputs.values())
+    states = reader.states.used(values) if stateful else []
+    starts = [state.start for state in states]
+    inputs = [value for value in reader.inputs.values() if value not in starts]
+    finals = {(id(value.producer), value.port) for value in values}
+    further = [s for s in states if (id(s.final.producer), s.final.port) not in finals]
+    tensors, values = tensors + [s.tensor for s in further], values + [s.final for s in further]
     used = {id(producer) for producer in in_order(values)}
     inputs = [value for value in inputs if id(value.producer) in used]
     if not inputs:
@@ -66,16 +76,24 @@ def translate(
     names = naming.layer_names()
     input_tensors = {names.new(naming.of_node(v.producer.scope)): v.producer.tensor for v in inputs}
     specs = _specs(values, graph, read, dtype, names)
-    outputs_by_name = _named_outputs(tensors, values)
+    state_names = [names.new(_state_name(state.final)) for state in states]
+    for name, start in zip(state_names, starts, strict=True):
+        input_tensors[name] = start.producer.tensor
+        start.producer.scope = name
+    outputs_by_name = _named_outputs(
+        tensors, values, dict(zip(state_names, [state.final for state in states], strict=True))
+    )
     program = Program(
         dtype,
-        inputs,
+        inputs + starts,
         outputs_by_name,
         specs,
         input_names=list(input_tensors),
         rounded=reader.rounded,
+        states=state_names,
     )
-    return program, input_tensors, dict(zip(outputs_by_name, tensors, strict=True))
+    named = zip(outputs_by_name, tensors, strict=True)
+    return program, input_tensors, {name: tensor for name, tensor in named if tensor}
 
 
 def _existing(graph: Graph, name: str) -> str:
@@ -88,11 +106,21 @@ def _existing(graph: Graph, name: str) -> str:
     return tensor
 
 
-def _read_outputs(graph, shapes, run_outputs, tensors):
+def _state_name(final: Value) -> str:
+    """What a state is called, after its layer."""
+    producer = final.producer
+    if isinstance(producer, Use):
+        return of_state(producer, final.port)
+    assert isinstance(producer, Loop)
+    assert producer.spec is not None
+    return f"{producer.spec.name}_state"
+
+
+def _read_outputs(graph, shapes, run_outputs, tensors, **options):
     """The values of the outputs, in which each variable belongs to at most one layer."""
     raw: set[str] = set()
     for _ in range(_TRIES):
-        reader = Reader(graph, shapes, run_outputs, raw=raw)
+        reader = Reader(graph, shapes, run_outputs, raw=raw, **options)
         values = reader.read(tensors)
         several = _shared_variables(values)
         if not several:
@@ -118,9 +146,16 @@ def _shared_variables(values: Sequence[Value]) -> set[str]:
     return {name for name, users in holders.items() if len(users) > 1}
 
 
-def _named_outputs(tensors: Sequence[str], values: Sequence[Value]) -> dict[str, Value]:
-    names, result = naming.Names(), {}
+def _named_outputs(
+    tensors: Sequence[str], values: Sequence[Value], states: Mapping[str, Value]
+) -> dict[str, Value]:
+    """The outputs by name; `states` have theirs already."""
+    names, result = naming.Names(states), {}
+    known = {(id(state.producer), state.port): name for name, state in states.items()}
     for tensor, value in zip(tensors, values, strict=True):
+        if (id(value.producer), value.port) in known:
+            result[known[id(value.producer), value.port]] = value
+            continue
         scope = tensor.rpartition(":")[0]
         plain = naming.of_layer([scope], naming.of_node(scope))
         producer = (value.rows_of or value).producer

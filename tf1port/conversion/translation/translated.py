@@ -6,14 +6,16 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from tf1port.conversion.translation.open_sizes import opened
 from tf1port.conversion.translation.outputs import left_out
 from tf1port.conversion.translation.translate import translate
 from tf1port.errors import UserError
 from tf1port.keras_model import program_build
 from tf1port.keras_model.objective import with_objective
 from tf1port.keras_model.optimizer_search import find_optimizer, why_not
-from tf1port.keras_model.program import Program, Use, Value
+from tf1port.keras_model.program import ZEROS, Input, Program, Use, Value
 from tf1port.tf1.checkpoint.inventory import Inventory
 from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
 from tf1port.tf1.graph.files import load_graph, signature_outputs
@@ -32,6 +34,7 @@ class Translated:
     own_gradients: the nodes with a custom gradient.
     unchecked: what of the model was not compared with the graph, and why.
     source: the Python file that builds the model.
+    compared: of a model that hands its states on, what was compared before it was written.
     """
 
     checkpoint: Checkpoint
@@ -45,7 +48,15 @@ class Translated:
     left_out: list[str]
     unchecked: tuple[str, ...] = ()
     own_gradients: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
     mapped: bool = False
+
+    @property
+    def zero_states(self) -> list[str]:
+        """The tensors that are zeros in the graph, and states that the model is given."""
+        producers = [value.producer for value in self.program.inputs]
+        names = [p.tensor for p in producers if isinstance(p, Input) and p.state == ZEROS]
+        return list(dict.fromkeys(names))
 
     @property
     def blueprint(self) -> Program:
@@ -53,13 +64,16 @@ class Translated:
         return self.program
 
 
-def read_translated(path: str, *, trust: bool = False, outputs: Sequence[str] = ()) -> Translated:
+def read_translated(
+    path: str, *, trust: bool = False, outputs: Sequence[str] = (), stateful: bool = False
+) -> Translated:
     """Reads a checkpoint with a graph, op by op.
 
     Args:
         path: as for tf1port.tf1.checkpoint.reader.open_checkpoint.
         trust: also take a graph whose ops run Python or touch files.
         outputs: the tensors that are the model's outputs.
+        stateful: its states are inputs and outputs, and it takes any number of rows and steps.
 
     Raises:
         UserError: it has no graph, or one with an op that has no counterpart in Keras.
@@ -68,18 +82,23 @@ def read_translated(path: str, *, trust: bool = False, outputs: Sequence[str] = 
     if checkpoint.meta is None:
         raise UserError(f"{path} has no .meta beside it, whose graph would be translated")
     with searching(checkpoint.meta):
-        return _translated(checkpoint, checkpoint.meta, trust=trust, outputs=outputs)
+        options: dict[str, Any] = {"trust": trust, "outputs": outputs, "stateful": stateful}
+        return _translated(checkpoint, checkpoint.meta, **options)
 
 
 def _translated(
-    checkpoint: Checkpoint, meta: str, *, trust: bool, outputs: Sequence[str]
+    checkpoint: Checkpoint, meta: str, *, trust: bool, outputs: Sequence[str], stateful: bool
 ) -> Translated:
     contents = inventory(checkpoint)
-    graph = Graph(load_graph(meta), trust=trust)
+    graph_def = load_graph(meta)
+    graph = Graph(graph_def, trust=trust)
+    open_graph_def, fed_shapes = opened(graph_def) if stateful else (graph_def, {})
+    open_graph = Graph(open_graph_def, trust=trust) if fed_shapes else graph
     shapes, read = checkpoint.shapes, checkpoint.read
     output_names = outputs or signature_outputs(meta)
+    options: dict[str, Any] = {"stateful": stateful, "fed_shapes": fed_shapes}
     program, input_tensors, output_tensors = translate(
-        graph, contents.cells, shapes, read, outputs=output_names
+        open_graph, contents.cells, shapes, read, outputs=output_names, **options
     )
     check_needed(graph, list(output_tensors.values()))
     tensors = list(output_tensors.values())

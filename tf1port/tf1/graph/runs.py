@@ -72,6 +72,15 @@ class Run:
         return tuple(name for name in (self.initial_h, self.initial_c) if name is not None)
 
     @property
+    def final(self):
+        """The tensors of the final states: h, and c of an LSTM; each empty where there is none."""
+        last = self.steps[-1] if self.steps else None
+        names = (self.final_h, self.final_c)
+        if last is not None and not self.looped:
+            names = (last.new_h, last.new_c)
+        return tuple(name or "" for name in names[: len(self.initial)])
+
+    @property
     def residual(self):
         """Whether the output is the sum of the cell's input and output."""
         return any(step.residual for step in self.steps)

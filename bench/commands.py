@@ -33,14 +33,18 @@ def measure(
     """
     sides = [v for v in variants if v.side is not None and v.missing is None]
     values: dict[str, list[tuple[float, float]]] = {variant.name: [] for variant in sides}
+    notes: dict[str, str] = {}
     for _ in range(rounds):
         for variant in sides:
             own = {**changes, "steps": steps}
             if hasattr(variant.config, "kernel"):
                 own["kernel"] = variant.config.kernel
-            values[variant.name].append(_run(variant, own, data))
+            try:
+                values[variant.name].append(_run(variant, own, data))
+            except subprocess.CalledProcessError as error:
+                notes[variant.name] = f"failed: exit code {error.returncode}"
     return [
-        Row(quantity, name, unit, [pair[index] for pair in pairs])
+        Row(quantity, name, unit, [pair[index] for pair in pairs], notes.get(name))
         for index, (quantity, unit) in enumerate(((WHOLE, "s"), (MEMORY, "bytes")))
         for name, pairs in values.items()
     ]

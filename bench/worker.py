@@ -21,7 +21,8 @@ from shared.errors import line
 
 START_LIMIT = 300.0  # s until the first step is done
 TURN_LIMIT = 600.0  # s
-PATIENCE = 1.0  # s of one-image predictions per turn, or as many calls as were asked for
+PAUSE = 0.05  # s before a turn: threads of the last one may still spin, waiting for work
+PATIENCE = 0.5  # s of one-image predictions per turn, or as many calls as were asked for
 
 
 class Failed(Exception):
@@ -51,6 +52,7 @@ class Worker:
 
     def ask(self, task: str, *arguments: Any) -> Any:
         """What a function of TASKS returns. Raises Failed where it fails or the process ends."""
+        time.sleep(PAUSE)
         self._connection.send((task, arguments))
         return self._answer(TURN_LIMIT)
 

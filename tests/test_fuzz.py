@@ -33,7 +33,7 @@ def row(number, body, isolated):
     row = row_of(reader, Path(sys.argv[1]), seed=0, numbers=range(3))
     return [dict(row.kinds), *row.lines()]
 
-worker.SECONDS, worker.MEMORY = 0.3, 50_000_000
+worker.SECONDS, worker.MEMORY = 1.0, 50_000_000
 print(json.dumps([row(number, *case) for number, case in enumerate(json.loads(sys.argv[2]))]))
 """
 
@@ -43,7 +43,7 @@ FAULTS = {
     "sys.stderr.write('a warning')": "exit code 0: 'a warning'",
     "os.abort()": "SIGABRT",
     "os._exit(3)": "the process ended, exit code 3",
-    "time.sleep(60)": "over 0.3 s",
+    "time.sleep(60)": "over 1 s",
     "len(b'1' * 100_000_000)": "0.1 GB of memory",
     "(folder / '.part-1-a').write_text('half')": "litter: .part-1-a",
     "(folder / 'a').unlink()": "litter: a",

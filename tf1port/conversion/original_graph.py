@@ -18,7 +18,7 @@ from tf1port.tf1.graph.index import VARIABLES
 from tf1port.tf1.session.recurrent_subgraph import run_outputs, run_tensors
 from tf1port.tf1.session.whole_graph import WholeGraph
 
-_POSITIVE = "moving_variance"  # the role of weights that are never below zero
+POSITIVE = "moving_variance"  # the role of weights that are never below zero
 _LAYOUTS = ("batch first", "time first", "square")
 
 
@@ -212,7 +212,7 @@ def perturbed(value, stream, *, role=""):
     Noise beyond the scale of a large kernel would make its cell chaotic.
     """
     noise = stream.normal(0, _noise(value), value.shape)
-    noise = np.abs(noise) if role.endswith(_POSITIVE) else noise
+    noise = np.abs(noise) if role.endswith(POSITIVE) else noise
     return value * stream.uniform(0.5, 1.5, value.shape) + noise
 
 

@@ -97,7 +97,9 @@ def checks(
     options: dict[str, Any] = {"steps": steps, "seed": seed, "given": given}
     return {
         "weights": _weights(conversion, weights),
-        "outputs": end_to_end(conversion, model, weights, unproved, seed=seed, given=given),
+        "outputs": end_to_end(
+            conversion, model, weights, unproved, seed=seed, given=given, untaken=unproved
+        ),
         "states": _states(conversion, model, weights, unproved, seed),
         "layers": _layers(conversion, model),
         "training": _training(conversion, model, weights, learned, **options),

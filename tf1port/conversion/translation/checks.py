@@ -7,6 +7,7 @@ states, would hide an op that the model lacks.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,8 +17,9 @@ import tensorflow as tf
 
 from tf1port.conversion.end_to_end import QUANTITY, ROUNDINGS
 from tf1port.conversion.given import NOTHING, Given
-from tf1port.conversion.original_graph import inference, perturbed
+from tf1port.conversion.original_graph import POSITIVE, inference, perturbed
 from tf1port.conversion.translation import feeds
+from tf1port.conversion.translation.taken_branches import TakenBranches
 from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
@@ -30,6 +32,7 @@ from tf1port.tf1.session.whole_graph import WholeGraph
 
 Arrays = Mapping[str, np.ndarray]
 Weights = Mapping[str, Mapping[str, np.ndarray]]
+_SIGNS = (-1, 1, -1, 1)  # of variables, for batches that look for branches not taken
 _OWN_REASON = f"{ROUNDINGS} times the difference of Keras' float32 from its float64"
 
 
@@ -93,6 +96,7 @@ class KerasSide:
 
     def __init__(self, conversion: Translated, model: keras.Model, upcast, dtype: str) -> None:
         self.conversion, self.dtype, self._upcast = conversion, dtype, upcast
+        self.branches = TakenBranches(conversion.source)
         self._model = upcast if dtype == "float64" else type(model).from_config(model.get_config())
 
     def set_weights(self, weights: Weights) -> None:
@@ -115,7 +119,7 @@ class KerasSide:
     def _outputs(self, model, inputs: Arrays, dtype: str) -> dict[str, np.ndarray]:
         names = [source["tensor"] for source in self.conversion.inputs.values()]
         model_inputs = [_cast(inputs[name], dtype) for name in names]
-        with floatx(dtype):
+        with floatx(dtype), self.branches:
             try:
                 outputs = model(
                     model_inputs if len(model_inputs) > 1 else model_inputs[0], training=False
@@ -137,14 +141,16 @@ def end_to_end(
     *,
     seed: int = 0,
     given: Given = NOTHING,
+    untaken: list[str] | None = None,
 ) -> Iterator[comparison.Check]:
-    """Yields a comparison per size and set of variables.
+    """Yields a comparison per size and set of variables, and those that take another branch.
 
     Args:
         model: as its file has it. weights: its weights by layer and role.
         unproved: a line is appended for each comparison that was not possible.
         seed: of the random inputs and variables.
         given: values of placeholders in place of random ones.
+        untaken: a line is appended for each branch that no batch took.
     """
     stream = np.random.default_rng(seed)
     try:
@@ -170,6 +176,58 @@ def end_to_end(
                 yield keras_side.compare(inputs, graph(inputs), label)
             except UserError as reason:
                 unproved.append(f"{QUANTITY}, {label}: {reason}")
+    if keras_side.branches.untaken:
+        further = itertools.product(_SIGNS, usable_sizes)
+        yield from _other_branches(conversion, graph, keras_side, upcast, further, stream, given)
+    if untaken is not None:
+        untaken += [
+            f"{QUANTITY}: no batch takes the branch {branch} of ops.cond in line {line} of the "
+            "source: give one with --data"
+            for line, branch in keras_side.branches.untaken
+        ]
+
+
+def _other_branches(
+    conversion: Translated,
+    graph: GraphSide,
+    keras_side: KerasSide,
+    weights: Mapping[str, Mapping[str, np.ndarray]],
+    further,
+    stream: np.random.Generator,
+    given: Given,
+) -> Iterator[comparison.Check]:
+    """Yields the comparisons of further batches that take a branch that no other one took.
+
+    Each has variables of its own, half of them of the other sign: a condition on a sum is then as
+    often false as true.
+    """
+    for sign, (sizes, shortest) in further:
+        if not keras_side.branches.untaken:
+            return
+        values = {
+            name: {
+                role: _signed(perturbed(v, stream, role=role), sign, role) for role, v in a.items()
+            }
+            for name, a in weights.items()
+        }
+        graph.assign(to_variables(values, conversion.program))
+        keras_side.set_weights(values)
+        inputs = _batch(conversion, sizes, stream, shortest, given)
+        inputs = {name: _cast(value, graph.dtype) for name, value in inputs.items()}
+        before = keras_side.branches.count
+        try:
+            expected = graph(inputs)
+            if not all(np.isfinite(value).all() for value in expected.values()):
+                continue
+            check = keras_side.compare(inputs, expected, f"{sizes}, another branch")
+        except UserError:
+            continue  # the graph does not take them
+        if keras_side.branches.count > before or not check.passed:
+            yield check
+
+
+def _signed(value: np.ndarray, sign: int, role: str) -> np.ndarray:
+    return value if role.endswith(POSITIVE) else sign * value
 
 
 def _batch(conversion: Translated, sizes, stream, shortest: int, given: Given):

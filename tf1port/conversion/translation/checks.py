@@ -204,12 +204,7 @@ def _other_branches(
     for sign, (sizes, shortest) in further:
         if not keras_side.branches.untaken:
             return
-        values = {
-            name: {
-                role: _signed(perturbed(v, stream, role=role), sign, role) for role, v in a.items()
-            }
-            for name, a in weights.items()
-        }
+        values = {name: _signed(arrays, sign, stream) for name, arrays in weights.items()}
         graph.assign(to_variables(values, conversion.program))
         keras_side.set_weights(values)
         inputs = _batch(conversion, sizes, stream, shortest, given)
@@ -226,8 +221,9 @@ def _other_branches(
             yield check
 
 
-def _signed(value: np.ndarray, sign: int, role: str) -> np.ndarray:
-    return value if role.endswith(POSITIVE) else sign * value
+def _signed(arrays: Mapping[str, np.ndarray], sign: int, stream) -> dict[str, np.ndarray]:
+    drawn = {role: perturbed(value, stream, role=role) for role, value in arrays.items()}
+    return {role: v if role.endswith(POSITIVE) else sign * v for role, v in drawn.items()}
 
 
 def _batch(conversion: Translated, sizes, stream, shortest: int, given: Given):

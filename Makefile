@@ -34,7 +34,7 @@ compare: .venv/.made ## train both sides on the same batches and prove them equa
 bench: .venv/.made ## measure how fast both sides are, and PyTorch and JAX where installed
 	$(PY) -m bench $(MODEL) $(ARGS)
 
-bench-page: .venv/.made ## write docs/speed.md from what make bench wrote
+bench-page: .venv/.made ## write what make bench measured into docs/speed.md
 	$(PY) -m bench.page $(ARGS)
 
 bench-figures: .venv/.made ## print the figures of make bench in the form of the README

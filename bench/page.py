@@ -1,4 +1,4 @@
-"""docs/speed.md and the figures of the README, written from bench.json: python -m bench.page."""
+"""The figures in docs/speed.md and the README, from bench.json: python -m bench.page."""
 
 from __future__ import annotations
 
@@ -18,43 +18,11 @@ from shared.files import replacing, write_json
 from shared.reporting import reporting
 
 DOCS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs")
-INTRODUCTION = """# Speed
-
-`make bench` measures both sides of a model, and with `pip install '.[bench]'` the same model in
-PyTorch and JAX, in turn and in one session:
-
-```bash
-make bench ARGS="row-lstm --sweep batch --sweep units"    # beside window-rnn; some minutes each
-make bench ARGS="--quick"                                 # below three minutes
-make bench ARGS="--against runs/bench/bench.json"         # exit code 1 if slower than then
-```
-
-| row | what it is |
-|---|---|
-| legacy | the TF1 graph in a `Session`, a `feed_dict` per step; each of its kernels |
-| plain Keras | stock layers, `compile` and `fit` with their defaults |
-| modern | the Keras 3 program of this project; each of its kernels |
-| PyTorch | `nn.RNN`, `nn.LSTM`, eager; compiled: the steps written out, `torch.compile` |
-| JAX scanned | pure functions under `jit`, 100 training steps in one `lax.scan` |
-| floor | the matrix products of a step, at the rate measured for their shapes |
-
-All start from the same weights and train on the same batches: a test compares logits, loss,
-gradients and ten training losses of each twin with the modern side's. Each variant is a process of
-its own, started three times; in each they take turns, one that does not count and three that do.
-Shown are medians with their range; ratios are medians over the rounds. Where the load average,
-other processes or a virtual machine's host disturb, the tables end with a warning, and `bench.json`
-has the numbers.
-
-The floor takes all cores for the products; where a copy of the bytes that a step has to move takes
-longer, it is that time.
-
-`--against` compares ratios to the legacy side, round by round, by Mann and Whitney's rank test: a
-slower machine does not count, a slower program does. Changes below 3 % do not count either, and a
-row with too few rounds is called that, not equal.
-"""
+BEGIN, END = "<!-- what make bench-page writes -->\n", "<!-- to here -->\n"
 NOTHING = """
-No figures are shown here: they come from `make bench-page`, which writes this page from
+No figures are shown here: they come from `make bench-page`, which writes them from
 `runs/bench/bench.json` and refuses one that was measured while the machine was busy.
+
 """
 
 
@@ -65,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def make_parser() -> flags.Parser:
     """The parser of the command line."""
-    text = "Write docs/speed.md from bench.json, or print the README's figures."
+    text = "Write the figures of docs/speed.md from bench.json, or print the README's."
     parser = flags.Parser(prog="python -m bench.page", description=text)
     default = os.path.join("runs", "bench", "bench.json")
     parser.add_argument("file", nargs="?", default=default, help=f"(default: {default})")
@@ -81,11 +49,13 @@ def _run(argv: list[str] | None) -> int:
     if arguments.figures:
         print("\n".join(figures(content)))
         return 0
+    path = os.path.join(arguments.docs, "speed.md")
+    with open(path, encoding="utf-8") as file:
+        text = page(file.read(), content)
     write_json(os.path.join(arguments.docs, "speed.json"), content)
     pictures.write(arguments.docs, content)
-    path = os.path.join(arguments.docs, "speed.md")
     with replacing(path) as beside, open(beside, "w", encoding="utf-8") as file:
-        file.write(page(content))
+        file.write(text)
     print(f"wrote {path}")
     return 0
 
@@ -96,11 +66,14 @@ def refuse_busy(content: dict[str, Any], path: str) -> None:
         raise UserError(f"{path} is not of a quiet machine: {warning}")
 
 
-def page(content: dict[str, Any] | None) -> str:
-    """docs/speed.md; None: nothing was measured yet."""
-    if content is None:
-        return INTRODUCTION + NOTHING
-    return "\n".join([INTRODUCTION, *_measured(content)]) + "\n"
+def page(text: str, content: dict[str, Any] | None) -> str:
+    """docs/speed.md with the figures between BEGIN and END; None: nothing was measured yet."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise UserError(f"docs/speed.md needs the lines {BEGIN.strip()} and {END.strip()}")
+    figures = NOTHING if content is None else "\n".join(["", *_measured(content)]) + "\n\n"
+    return before + begin + figures + end + after
 
 
 def figures(content: dict[str, Any]) -> Iterator[str]:
@@ -113,17 +86,16 @@ def figures(content: dict[str, Any]) -> Iterator[str]:
 
 def _measured(content: dict[str, Any]) -> Iterator[str]:
     """The sections of the page: figures, pictures, all tables."""
-    yield "## Measured\n"
     yield from figures(content)
     yield "\n![Milliseconds per training step of each variant](speed.png)"
     for model in content["models"]:
-        yield f"\n## {model['model']} on {model['dataset']}\n"
+        yield f"\n### {model['model']} on {model['dataset']}\n"
         for lines in report.model_lines(model):
             yield from ("```", *lines, "```", "")
         for sweep in model["sweeps"]:
             name = f"speed-{model['model']}-{sweep}.png"
             yield f"![Time per training step over {sweep} of {model['model']}]({name})\n"
-    yield "## The machine\n"
+    yield "### The machine\n"
     yield from ("```", *report.machine_lines(content), "```")
 
 

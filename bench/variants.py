@@ -61,19 +61,21 @@ def chosen(variants: list[Variant], names: str | None) -> list[Variant]:
 
 def _kernels(side: str, config: Config) -> list[Variant]:
     """A side with each kernel that it has for the model, the default one first."""
-    if not hasattr(config, "kernel"):
-        return [Variant(side, side, config)]
-    kernels = [kernel for kernel in KERNELS if kernel in SIDE_KERNELS[side]]
-    variants = [
-        Variant(f"{side} {kernel}", side, made)
-        for kernel in kernels
-        if (made := _with_kernel(config, kernel)) is not None
+    made = [
+        (kernel, changed)
+        for kernel in KERNELS
+        if kernel in SIDE_KERNELS[side] and (changed := _with_kernel(config, kernel)) is not None
     ]
+    if len(made) < 2:
+        return [Variant(side, side, config)]
+    variants = [Variant(f"{side} {kernel}", side, changed) for kernel, changed in made]
     return sorted(variants, key=lambda variant: variant.config != config)
 
 
 def _with_kernel(config: Config, kernel: str) -> Config | None:
     """The config with another kernel; None where its model does not have it."""
+    if not hasattr(config, "kernel"):
+        return None
     try:
         return dataclasses.replace(config, kernel=kernel)  # type: ignore[call-arg]
     except UserError:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench import page, results
+from shared.errors import UserError
 from tests.bench.contents import content
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -15,7 +16,19 @@ def test_the_page_is_current():
     """It has what docs/speed.json has, and no figure where there is none."""
     measured = DOCS / "speed.json"
     known = results.read(str(measured)) if measured.exists() else None
-    assert (DOCS / "speed.md").read_text(encoding="utf-8") == page.page(known)
+    text = (DOCS / "speed.md").read_text(encoding="utf-8")
+    assert page.page(text, known) == text
+
+
+def test_what_stands_around_the_figures_stays():
+    text = f"before\n{page.BEGIN}former\n{page.END}after\n"
+    made = page.page(text, content())
+    assert made.startswith(f"before\n{page.BEGIN}")
+    assert made.endswith(f"{page.END}after\n")
+    assert "former" not in made
+    assert page.page(made, None) == f"before\n{page.BEGIN}{page.NOTHING}{page.END}after\n"
+    with pytest.raises(UserError, match=r"docs/speed\.md needs the lines"):
+        page.page("before\n", content())
 
 
 def test_the_figures_are_the_medians():
@@ -53,9 +66,10 @@ def test_figures_of_a_busy_machine_are_refused(tmp_path, capsys):
 def test_the_page_is_written(tmp_path, capsys):
     path = tmp_path / "bench.json"
     path.write_text(json.dumps(content()))
+    (tmp_path / "speed.md").write_text((DOCS / "speed.md").read_text(encoding="utf-8"))
     assert page.main([str(path), "--docs", str(tmp_path)]) == 0
     text = (tmp_path / "speed.md").read_text(encoding="utf-8")
-    assert text == page.page(content())
+    assert page.page(text, content()) == text
     assert "floor: 0.800 ms" in text
     assert (tmp_path / "speed-window-rnn-batch.png").exists()
     assert results.read(str(tmp_path / "speed.json")) == content()

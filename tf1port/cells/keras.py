@@ -1,5 +1,7 @@
 """LSTM cells that TF1 had and Keras has no layer for (D17); steps of keras.layers.RNN(cell).
 
+Beside them stands a constraint for a GRU cell whose biases are other ones in Keras (D18).
+
 They are registered under the package's former name, which `.keras` files contain.
 
 Shapes: B batch, F features, U units, P outputs: the size of the projection, else U.
@@ -166,6 +168,22 @@ class LayerNormLSTMCell(keras.layers.Layer):
         mean = ops.mean(values, axis=-1, keepdims=True)
         variance = ops.mean(ops.square(values - mean), axis=-1, keepdims=True)
         return (values - mean) * ops.rsqrt(variance + self.epsilon)
+
+
+@keras.saving.register_keras_serializable(package="modern_tf2")
+class OneBiasPerGate(keras.constraints.Constraint):
+    """Keeps the second of the two biases of each gate of a GRU(reset_after=True) at zero.
+
+    TF1's CudnnCompatibleGRUCell has one there, as it has two of the candidate alone (D18). The
+    biases are [2, 3 U]: of the inputs and of the states, each of z, r and the candidate.
+    """
+
+    def __call__(self, bias):
+        first, second = ops.split(bias, 2)
+        units = bias.shape[-1] // 3
+        gates, candidate = second[:, : 2 * units], second[:, 2 * units :]
+        second = ops.concatenate((ops.zeros_like(gates), candidate), axis=-1)
+        return ops.concatenate((first, second))
 
 
 def _products(cell, inputs, h):

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from itertools import takewhile
 
 _GENERIC = re.compile(
-    r"(multi_rnn_cell|rnn|while|cell(_\d+)?|(basic_)?(rnn|lstm|gru)(_block)?_cell(_\d+)?|bidirectional_rnn"
+    r"(multi_rnn_cell|rnn|while|cell(_\d+)?|bidirectional_rnn"
+    r"|(basic_|cudnn_compatible_)?(rnn|lstm|gru)(_block)?_cell(_\d+)?"
     r"|basic_(rnn|lstm)|tensordot|matmul|biasadd|add|kernel|bias|weights?|embedding_lookup"
-    r"|read|readvariableop|gates|candidate|projection|dynamic_rnn|embeddings?_matrix)(_\d+)?$"
+    r"|read|readvariableop|gates|candidate|(input_|hidden_)?projection|dynamic_rnn|embeddings?_matrix)(_\d+)?$"
 )
 _ENDINGS = re.compile(r"_(w|b|weights?|bias(es)?|kernel|matrix)$")
 # Names that the written source uses itself, and arguments that have a meaning in Keras.

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tf1port.keras_model.one_bias import norm_of_two, with_one_bias
 from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.keras_model.schedules import computed_rate, schedule_of
 from tf1port.numerics.optimizers import count_of_power
@@ -23,10 +24,6 @@ from tf1port.tf1.graph.optimizers import (
 STAND_INS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 STAND_INS |= {"momentum": 0.9, "rho": 0.9, "learning_rate_power": -0.5}
 STAND_INS |= {"l1_regularization_strength": 0.0, "l2_regularization_strength": 0.0}
-_TWO_BIASES = (
-    "each gate of a GRU with reset_after has two biases in Keras, which both learn, where "
-    "TF1's cell has one: training goes on differently"
-)
 # The optimizers with slots that train all rows of a table.
 _WHOLE_TABLES = {"Adam", "Adagrad"}
 
@@ -34,19 +31,20 @@ _WHOLE_TABLES = {"Adam", "Adagrad"}
 def why_not(graph, specs):
     """Why the graph's optimizer cannot train a model of some Specs; None: it can, or is none."""
     learning = {name for spec in specs if spec.is_trained for name in _learning(spec)}
-    return unsupported_reason(graph, learning)
+    return unsupported_reason(graph, learning) or norm_of_two(graph, specs)
 
 
 def with_trained(graph, spec):
-    """A Spec whose layer is not trained where the graph trains other variables, and none of its.
+    """A Spec whose layer is trained as in the graph: not at all where that trains others alone.
 
-    A normalization stays as it is where the graph updates its statistics: Keras would not.
+    Of the two biases of a GRU's gates one alone is. A normalization stays as it is where the graph
+    updates its statistics: Keras would not.
     """
     variables = _learning(spec)
     if spec.kind == "BatchNormalization":
         variables = [*spec.sources.values()]
     if not variables or not are_frozen(graph, variables):
-        return spec
+        return with_one_bias(graph, spec)
     call = replace(spec.call, arguments={**spec.call.arguments, "trainable": False})
     return replace(spec, call=call)
 
@@ -102,8 +100,6 @@ def find_optimizer(graph, specs, checkpoint, contents, *, schedules=True):
 
 def _of_layers(specs, name, options, notes, unknown):
     """The options that the kinds of layers need; what goes on differently is noted."""
-    if any(cell.family == "cudnn_gru" for spec in specs for cell in spec.cells):
-        notes.append(_TWO_BIASES)
     has_tables = any(spec.kind == "Embedding" and spec.is_trained for spec in specs)
     return _of_rows(name, options, notes, unknown) if has_tables else {}
 

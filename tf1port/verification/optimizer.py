@@ -7,7 +7,9 @@ is off by a little. Options that the graph computes or is fed are named as not c
 import keras
 import numpy as np
 
+from tf1port.cells.keras import OneBiasPerGate
 from tf1port.keras_model import layer_weights
+from tf1port.keras_model.one_bias import CONSTRAINT
 from tf1port.numerics import comparison
 from tf1port.numerics.optimizers import CLIPS, as_graph_constants
 from tf1port.numerics.tolerances import tolerance
@@ -168,8 +170,18 @@ def _untrained(conversion, model):
             name = f"{spec.name}/{role}"
             if role not in AVERAGES and not variable.trainable:
                 yield np.inf, _line(name, "not trained", "trained")
-            if variable.constraint is not None:
-                yield np.inf, _line(name, _shown(variable.constraint), "no constraint")
+            constraint = variable.constraint
+            if constraint is not None and not _is_expected(spec, role, constraint):
+                yield np.inf, _line(name, _shown(constraint), "no constraint")
+
+
+def _is_expected(spec, role, constraint):
+    """Whether a constraint is the one that a GRU has whose gates have one bias in TF1 (D18)."""
+    module, _, name = CONSTRAINT.rpartition(".")
+    has_one = f"from {module} import {name}" in spec.call.imports
+    # By its registered name: a file's own source has the same class.
+    names = [keras.saving.get_registered_name(kind) for kind in (type(constraint), OneBiasPerGate)]
+    return has_one and role.endswith("bias") and names[0] == names[1]
 
 
 def _gap(actual, expected):

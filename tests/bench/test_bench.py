@@ -9,7 +9,7 @@ from bench import session, sweeps, variants, worker
 from bench.session import TRAIN, Effort
 from bench.variants import Variant
 from shared import datasets
-from shared.config import CONFIGS, KERNELS, DenseConfig, RowLSTMConfig, WindowRNNConfig, for_dataset
+from shared.config import CONFIGS, DenseConfig, RowLSTMConfig, WindowRNNConfig, for_dataset
 
 DATA = ("digits", None)
 
@@ -42,7 +42,7 @@ def test_a_wrong_flag_is_one_line(capsys, words, error):
 def test_each_kernel_of_each_side_is_a_variant():
     names = [variant.name for variant in variants.of_model(RowLSTMConfig())]
     assert names[0] == "legacy generic"
-    assert {f"modern {kernel}" for kernel in KERNELS} <= set(names)
+    assert {f"modern {kernel}" for kernel in RowLSTMConfig.kernels} <= set(names)
     assert "legacy auto" not in names
     default = [v.config.kernel for v in variants.of_model(RowLSTMConfig()) if v.side == "modern"]
     assert default[0] == RowLSTMConfig().kernel
@@ -95,9 +95,10 @@ def test_what_takes_too_long_is_given_up():
 
 
 @pytest.mark.slow
-def test_a_measurement_has_all_parts(tmp_path, capfd):
+def test_a_measurement_has_all_parts(monkeypatch, tmp_path, capfd):
     """Two sides and the plain port, a whole run of each side, a sweep."""
-    words = ["window-rnn", "--data", "digits", "--steps", "20", "--starts", "1", "--rounds", "5"]
+    monkeypatch.setitem(sweeps.SIZES, "layers", (1, 2))
+    words = ["window-rnn", "--data", "digits", "--steps", "20", "--starts", "1", "--rounds", "2"]
     words += ["--variants", "legacy,plain Keras,modern", "--sweep", "layers"]
     out = tmp_path / "out"
     assert bench.main([*words, "--out", str(out)]) == 0
@@ -106,15 +107,15 @@ def test_a_measurement_has_all_parts(tmp_path, capfd):
     quantities = {row["quantity"] for row in model["rows"] if row["values"]}
     assert quantities == {*session.QUANTITIES, "whole train run", "peak memory, whole train run"}
     training = [row for row in model["rows"] if row["quantity"] == TRAIN]
-    assert [len(row["values"]) for row in training] == [5, 5, 5]
-    assert [point["size"] for point in model["sweeps"]["layers"]] == [1, 2, 3, 4]
+    assert [len(row["values"]) for row in training] == [2, 2, 2]
+    assert [point["size"] for point in model["sweeps"]["layers"]] == [1, 2]
     assert (out / "speed.png").exists()
     assert (out / "speed-window-rnn-layers.png").exists()
     assert "floor: " in capfd.readouterr().out
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", CONFIGS)
+@pytest.mark.parametrize("model", sorted(set(CONFIGS) - {"window-rnn"}))
 def test_each_model_can_be_measured(model):
     config = for_dataset(CONFIGS[model](), datasets.load_digits())
     chosen = [v for v in variants.of_model(config) if v.side in ("legacy", "modern")]

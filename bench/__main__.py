@@ -62,6 +62,8 @@ def _run(argv):
             sweeps.check(config, sweep)
     dataset = datasets.load(arguments.data, data_dir=arguments.data_dir)
     watch = quiet.Watch()
+    for warning in watch.at_start():
+        print(f"warning: {warning}", file=sys.stderr)
     models = [_measure(model, arguments, dataset, effort) for model in arguments.models]
     command = shlex.join(["python", "-m", "bench", *argv])
     content = results.of_session(command, watch.summary(), models)

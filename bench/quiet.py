@@ -79,6 +79,10 @@ class Watch:
         self.first = read()
         self.before = between(first, self.first) if first and self.first else None
 
+    def at_start(self) -> list[str]:
+        """The warnings that can be said before the first measurement."""
+        return list(warnings(self.average, self.before, self.before and Load(0.0, 0.0)))
+
     def summary(self) -> dict[str, object]:
         """What bench.json says of the load; all worker processes have to be closed."""
         last = read()

@@ -48,6 +48,16 @@ def test_without_proc_nothing_is_known(monkeypatch):
     summary = quiet.Watch(0).summary()
     assert summary["during"] is None
     assert "not known" in summary["warnings"][0]
+    assert "not known" in quiet.Watch(0).at_start()[0]
+
+
+def test_what_disturbs_is_said_before_the_first_measurement(monkeypatch):
+    readings = [Ticks(0, 0, 0, 0), Ticks(10, 4, 0, 0)]
+    monkeypatch.setattr(quiet, "read", readings.pop)
+    monkeypatch.setattr(quiet, "load_average", lambda: 0.1)
+    readings.reverse()
+    (warning,) = quiet.Watch(0).at_start()
+    assert warning.startswith("other processes took 40% of all cores before")
 
 
 def test_this_machine_can_be_read():

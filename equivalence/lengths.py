@@ -16,7 +16,7 @@ def check(config):
     """Raises NotApplicable where the config's model takes no lengths."""
     if config.model not in _LEGACY:
         raise NotApplicable("the model has no time steps")
-    if getattr(config, "kernel", None) == "fused-cpu":
+    if getattr(config, "kernel", None) in ("fused-cpu", "fused"):
         raise NotApplicable("the fused kernels take one length for the whole batch")
 
 

@@ -168,6 +168,8 @@ def _lstm(config, *, dtype):
         cell = keras.layers.LSTMCell(config.units, name="lstm_cell", **options)
         cell.build((None, config.features))  # as Keras does when it loads it: one path, not two
         return keras.layers.RNN(cell, dtype=dtype, name="lstm")
+    if config.kernel == "unrolled":  # without a while loop: faster on a CPU (docs/speed-kernels.md)
+        return keras.layers.LSTM(config.units, unroll=True, name="lstm", **options)
     return FusedLSTM(config.units, name="lstm", **options)
 
 

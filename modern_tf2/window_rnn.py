@@ -8,6 +8,8 @@ import math
 
 import keras
 
+from modern_tf2.fused import FusedRNN
+
 
 def build_model(config, *, dtype="float32"):
     """Builds the model for training.
@@ -21,8 +23,9 @@ def build_model(config, *, dtype="float32"):
     cells = [_cell(config, layer, dtype=dtype) for layer in range(config.layers)]
     # Named here: Keras would number it by the models that the process has made before.
     stack = keras.layers.StackedRNNCells(cells, name="cells", dtype=dtype)
+    layer = FusedRNN if config.kernel == "fused" else keras.layers.RNN
     # Unrolled: a step of these small cells costs less than one turn of a while loop (D3).
-    last = keras.layers.RNN(stack, unroll=True, dtype=dtype, name="rnn")(inputs)  # [B, H]
+    last = layer(stack, unroll=True, dtype=dtype, name="rnn")(inputs)  # [B, H]
 
     # 3. logits
     logits = keras.layers.Dense(config.classes, dtype=dtype, name="logits")(last)  # [B, C]
@@ -45,9 +48,7 @@ def layer_outputs(model):
     A model over the same cells and layers, from windows to a dict of outputs.
     """
     _, rnn, logits = model.layers
-    everything = keras.layers.RNN(
-        rnn.cell, return_sequences=True, return_state=True, dtype=rnn.dtype
-    )
+    everything = type(rnn)(rnn.cell, return_sequences=True, return_state=True, dtype=rnn.dtype)
     outputs, *states = keras.tree.flatten(everything(model.input))  # [B, T, H], layers x [B, H]
     tensors = {"rnn": outputs, "logits": logits(outputs[:, -1])}
     tensors.update((f"cell_{n}/state", state) for n, state in enumerate(states))

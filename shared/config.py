@@ -4,12 +4,16 @@ import abc
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Optional
+from typing import ClassVar, Optional, Tuple
 
 from shared import profiles
 from shared.errors import UserError
 
 MAX_STEPS = 10**8  # of a run: the records of all its steps take 0.8 GB
+LARGEST = {"units": 4096, "layers": 64}  # what the command line accepts
+
+# What computes a recurrent layer. Each model has some of them, its config's `kernels`.
+KERNELS = ("auto", "generic", "fused-cpu", "unrolled", "fused")
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Config(abc.ABC):
     model: ClassVar[str]  # its name on the command line
     split: ClassVar[str] = "full_train"  # the split of a Dataset that it is trained on
     optimizer: ClassVar[str] = "sgd"  # "adam" or "sgd"
+    kernels: ClassVar[Tuple[str, ...]] = ()  # what can compute its recurrent layer, default first
     float32_horizon: ClassVar[int] = 200  # steps that two float32 trainings stay together (SGD)
     digits_epochs: ClassVar[int] = 60  # on scikit-learn's digits, 40 times fewer than MNIST's
 
@@ -43,6 +48,13 @@ class Config(abc.ABC):
         check_positive(self, "epochs", "batch_size", "learning_rate")
         if self.steps is not None:
             check_positive(self, "steps")
+        for name, largest in LARGEST.items():
+            if hasattr(self, name):
+                check_range("--" + name, getattr(self, name), 1, largest)
+        kernel = getattr(self, "kernel", None)
+        if kernel is not None and kernel not in self.kernels:
+            choice = ", ".join(self.kernels)
+            raise UserError("--kernel is %s: choose one of %s" % (kernel, choice))
         check_range("--seed", self.seed, 0, 2**32 - 1)
         check_range("--batch-size", self.batch_size, 1, self.train_examples)
         if self.total_steps > MAX_STEPS:
@@ -98,6 +110,7 @@ class WindowRNNConfig(Config):
     model: ClassVar[str] = "window-rnn"
     split: ClassVar[str] = "train"
     optimizer: ClassVar[str] = "adam"
+    kernels: ClassVar[Tuple[str, ...]] = ("auto", "fused")
 
     batch_size: int = 128
     learning_rate: float = 1e-3  # Adam's alpha
@@ -106,6 +119,7 @@ class WindowRNNConfig(Config):
     window: int = 19  # consecutive rows that the model sees, 1..rows
     units: int = 31  # per cell
     layers: int = 3  # stacked cells
+    kernel: str = "auto"  # what computes the cells in modern_tf2: one of `kernels`
     beta_1: float = 0.9  # Adam's decay of the first moment
     beta_2: float = 0.999  # Adam's decay of the second moment
     epsilon: float = 1e-8  # TF1's default; Keras has 1e-7
@@ -150,25 +164,21 @@ class WindowRNNConfig(Config):
         return shapes
 
 
-KERNELS = ("auto", "generic", "fused-cpu")
-
-
 @dataclass(frozen=True)
 class RowLSTMConfig(Config):
     """One LSTM over all rows of an image, then batch normalization and a dense layer."""
 
     model: ClassVar[str] = "row-lstm"
+    kernels: ClassVar[Tuple[str, ...]] = ("auto", "generic", "fused-cpu", "unrolled")
 
     units: int = 64
-    kernel: str = "auto"  # what computes the LSTM: one of KERNELS
+    kernel: str = "auto"  # what computes the LSTM: one of `kernels`
     forget_bias: float = 1.0  # TF1 adds it in the graph, Keras starts the bias with it
     momentum: float = 0.99  # of the moving mean and variance
     epsilon: float = 1e-3  # added to the variance
 
     def __post_init__(self):
         super().__post_init__()
-        if self.kernel not in KERNELS:
-            raise UserError("--kernel is %s: choose one of %s" % (self.kernel, ", ".join(KERNELS)))
         if self.forget_bias not in (0.0, 1.0):
             raise UserError("forget_bias is %s: Keras starts it at 0 or 1" % self.forget_bias)
 

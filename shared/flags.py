@@ -75,8 +75,10 @@ _CONFIG_FLAGS = {
     "steps": (int, "STEPS", "stop after so many training steps in all"),
     "batch_size": (int, "EXAMPLES", "examples per step"),
     "window": (int, "ROWS", "rows that the model sees"),
+    "units": (int, "UNITS", "of a recurrent cell or hidden layer"),
+    "layers": (int, "LAYERS", "stacked cells of window-rnn"),
     "learning_rate": (float, "RATE", "the optimizer's step size"),
     "seed": (int, "SEED", "of initial weights and batch order"),
-    "kernel": (str, "KERNEL", "what computes the LSTM: " + ", ".join(KERNELS)),
+    "kernel": (str, "KERNEL", "what computes the recurrent layer: " + ", ".join(KERNELS)),
     "data_format": (str, "FORMAT", "layout of the batches of conv: " + ", ".join(FORMATS)),
 }

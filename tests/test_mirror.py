@@ -26,6 +26,7 @@ EXEMPT = {
     ("__main__.py", "only legacy", "serve"): "D21",
     ("__main__.py", "only modern", "mirror"): "D21",
     ("kernels.py", "only modern", ""): "D14",
+    ("fused.py", "only modern", ""): "D24",
     ("__main__.py", "only modern", "kernel"): "D14",
 }
 

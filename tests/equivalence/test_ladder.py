@@ -1,5 +1,7 @@
 """The ladder passes for the right port; every known mistake fails at the check named for it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,17 @@ def test_right_port_passes_every_check(config, weights, batches, dtype):
     assert ("losses of 200 steps, TF1's powers" in quantities) is (dtype == "float64")
     assert len(quantities) == {"float32": 14, "float64": 15}[dtype]
     assert {result.dtype for result in results} == {dtype}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_fused_kernel_passes_every_check_but_that_of_lengths(config, weights, batches, dtype):
+    config = dataclasses.replace(config, kernel="fused")
+    exact = ModernSide(config, weights, dtype=dtype, powers="tf1") if dtype == "float64" else None
+    legacy, modern = (side(config, weights, dtype=dtype) for side in (LegacySide, ModernSide))
+    results = list(ladder.run(legacy, modern, batches, dtype=dtype, exact=exact))
+    assert [result for result in results if not result.passed] == []
+    assert len(results) == {"float32": 13, "float64": 14}[dtype]
 
 
 # The quantity that shows a mistake first: within a check there may be several.

@@ -9,7 +9,7 @@ from equivalence.legacy_side import LegacySide
 from equivalence.modern_side import ModernSide
 from legacy_tf1 import row_lstm as legacy_lstm
 from modern_tf2 import row_lstm as modern_lstm
-from shared.config import KERNELS, RowLSTMConfig
+from shared.config import RowLSTMConfig
 from tests.support.ladders import assert_all_pass, first_failure
 from tf1port.comparison.controls.wrong_sides import StatesExchanged
 from tf1port.comparison.controls.wrong_trainings import StatisticsFrozen
@@ -37,7 +37,14 @@ def run_ladder(config, weights, batches, *, dtype, modern=ModernSide):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kernel", "dtype"),
-    [("auto", "float32"), ("auto", "float64"), ("generic", "float64"), ("fused-cpu", "float32")],
+    [
+        ("auto", "float32"),
+        ("auto", "float64"),
+        ("generic", "float64"),
+        ("fused-cpu", "float32"),
+        ("unrolled", "float32"),
+        ("unrolled", "float64"),
+    ],
 )
 def test_right_port_passes_every_check(config, weights, batches, kernel, dtype):
     config = dataclasses.replace(config, kernel=kernel)
@@ -46,7 +53,7 @@ def test_right_port_passes_every_check(config, weights, batches, kernel, dtype):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("legacy", ["generic", "fused-cpu"])
-@pytest.mark.parametrize("modern", KERNELS)
+@pytest.mark.parametrize("modern", RowLSTMConfig.kernels)
 def test_kernels_of_both_sides_agree_from_the_same_weights(
     config, weights, batches, legacy, modern
 ):

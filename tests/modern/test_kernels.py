@@ -498,7 +498,7 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, tmp_path):
         (tmp_path / f"{name}.keras").write_bytes(content)
     wrong = {
         "row-lstm --kernel fast": "--kernel is fast: choose one of",
-        "window-rnn --kernel auto": "window-rnn has no --kernel: leave it out",
+        "nested-rnn --kernel auto": "nested-rnn has no --kernel: leave it out",
         "row-lstm --kernel auto --file x.keras": "--file holds its own kernel: leave out --kernel",
         f"row-lstm --file {tmp_path}/none.keras": "none.keras cannot be loaded",
         f"row-lstm --file {tmp_path}/text.keras": "text.keras cannot be loaded",

@@ -1,4 +1,4 @@
-"""The Keras row LSTM: three kernels with the same weights, and what its files hold."""
+"""The Keras row LSTM: four kernels with the same weights, and what its files hold."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from modern_tf2 import row_lstm
-from shared.config import KERNELS, RowLSTMConfig
+from shared.config import RowLSTMConfig
 
 CONFIG = RowLSTMConfig(units=8)
 
@@ -22,7 +22,7 @@ def images():
     return np.random.RandomState(0).uniform(size=(5, 28, 28)).astype("float32")
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", RowLSTMConfig.kernels)
 def test_shapes(kernel, images):
     model = model_of(kernel)
     outputs = row_lstm.layer_outputs(model)(images)
@@ -45,17 +45,19 @@ def test_shapes(kernel, images):
 
 
 def test_kernels_are_what_they_say():
-    layers = [model_of(kernel).get_layer("lstm") for kernel in KERNELS]
+    layers = [model_of(kernel).get_layer("lstm") for kernel in RowLSTMConfig.kernels]
     assert [type(layer) for layer in layers] == [
         keras.layers.LSTM,
         keras.layers.RNN,
         row_lstm.FusedLSTM,
+        keras.layers.LSTM,
     ]
+    assert [getattr(layer, "unroll", False) for layer in layers] == [False, False, False, True]
     assert isinstance(layers[1].cell, keras.layers.LSTMCell)
 
 
-@pytest.mark.parametrize("first", KERNELS)
-@pytest.mark.parametrize("second", KERNELS)
+@pytest.mark.parametrize("first", RowLSTMConfig.kernels)
+@pytest.mark.parametrize("second", RowLSTMConfig.kernels)
 def test_set_weights_gives_the_same_predictions(first, second, images):
     keras.utils.set_random_seed(3)
     one, other = model_of(first), model_of(second)
@@ -65,7 +67,7 @@ def test_set_weights_gives_the_same_predictions(first, second, images):
 
 
 def test_fresh_starts_have_the_same_distribution():
-    for kernel in KERNELS:
+    for kernel in RowLSTMConfig.kernels:
         kernels = dict(
             zip(("x", "h", "b"), model_of(kernel).get_layer("lstm").get_weights(), strict=True)
         )
@@ -74,7 +76,7 @@ def test_fresh_starts_have_the_same_distribution():
         np.testing.assert_array_equal(kernels["b"], np.repeat([0, 1, 0, 0], 8))
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", RowLSTMConfig.kernels)
 def test_file_gives_the_model_back(kernel, images, tmp_path):
     model = model_of(kernel)
     model.save(tmp_path / "model.keras")

@@ -52,6 +52,10 @@ def test_steps_shorten_a_run_but_never_lengthen_it(steps, total):
         ({"learning_rate": math.inf}, "--learning-rate is inf: give a finite value above 0"),
         ({"seed": -1}, "--seed is -1: give a value from 0 to 4294967295"),
         ({"seed": 2**32}, "--seed is 4294967296: give a value from 0 to 4294967295"),
+        ({"units": 0}, "--units is 0: give a value from 1 to 4096"),
+        ({"units": 4097}, "--units is 4097: give a value from 1 to 4096"),
+        ({"layers": 0}, "--layers is 0: give a value from 1 to 64"),
+        ({"kernel": "unrolled"}, "--kernel is unrolled: choose one of auto, fused"),
         ({"epochs": 10**9}, "4296000000000 steps are too many: give fewer --epochs or --steps"),
     ],
 )

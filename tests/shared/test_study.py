@@ -362,7 +362,10 @@ def test_without_matplotlib_there_is_no_figure(capsys, words, name, record):
 
 @pytest.mark.parametrize(
     ("side", "kernels"),
-    [("legacy", ["generic", "fused-cpu"]), ("modern", ["auto", "generic", "fused-cpu"])],
+    [
+        ("legacy", ["generic", "fused-cpu"]),
+        ("modern", ["auto", "generic", "fused-cpu", "unrolled"]),
+    ],
 )
 def test_each_kernel_is_trained_from_the_same_weights(capsys, side, kernels):
     calls = finished(TIME, side=side)

@@ -177,7 +177,9 @@ def end_to_end(
             except UserError as reason:
                 unproved.append(f"{QUANTITY}, {label}: {reason}")
     if keras_side.branches.untaken:
-        further = itertools.product(_SIGNS, usable_sizes)
+        sizes, shortest = usable_sizes[0]
+        empty = (sizes._replace(empty=True), 0)
+        further = itertools.product(_SIGNS, [*usable_sizes, empty])
         yield from _other_branches(conversion, graph, keras_side, upcast, further, stream, given)
     if untaken is not None:
         untaken += [

@@ -31,7 +31,8 @@ class BatchSizes(NamedTuple):
 
     rows, steps, rest: of the first two axes and of all others. time_first: the first two axes are
     swapped. apart: each input has a different number of steps. ended: all rows with lengths end
-    before the last step. as_fed: sizes that the graph fixes and the model leaves open are kept.
+    before the last step; empty: they have no step at all. as_fed: sizes that the graph fixes and
+    the model leaves open are kept.
     """
 
     rows: int
@@ -41,9 +42,11 @@ class BatchSizes(NamedTuple):
     apart: bool = True
     ended: bool = False
     as_fed: bool = True
+    empty: bool = False
 
     def __str__(self) -> str:
         ended = ", all rows ended before the last one" if self.ended else ""
+        ended = ", all rows of no length" if self.empty else ended
         return f"{self.rows} rows, {self.steps} steps{ended}"
 
 
@@ -147,7 +150,7 @@ def batch(
             arrays[tensor] = _state(value, chosen.rows, stream)
             continue
         shape = _shape(value, chosen, steps[tensor])
-        longest = max(min(steps.values()) - chosen.ended, 1)
+        longest = 0 if chosen.empty else max(min(steps.values()) - chosen.ended, 1)
         role = _role(value, roles)
         if role[0] == "sizes":
             arrays[tensor] = np.asarray(_factor(chosen.rows, role[1]), value.dtype)

@@ -33,7 +33,8 @@ def matrix(config, weights, batches, *, progress=None):
     """Runs the ladder with every control that applies to the model, up to the first check to fail.
 
     Args:
-        config: the model's config; wrong sides are float64, and so never of a fused kernel.
+        config: the model's config; wrong sides are never of a fused kernel, which has no float64 or
+            no lengths.
         weights: named weights to start from; noise is added to equal values first.
         batches: the first 200 batches of a training.
         progress: called with each row once it is known.
@@ -42,7 +43,7 @@ def matrix(config, weights, batches, *, progress=None):
         A row per control (tf1port.comparison.ladder.entries.Control), "caught" where its own check
         fails and none before.
     """
-    if "float64" not in proof.dtypes(config):
+    if getattr(config, "kernel", "auto").startswith("fused"):
         config = dataclasses.replace(config, kernel="auto")
     varied = proof.without_constants(weights, seed=0)
     # Changes in float32 would be rounded, which shows in float64.

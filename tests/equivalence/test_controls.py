@@ -169,12 +169,13 @@ def test_progress_sees_every_row(dense, monkeypatch):
     assert len(seen) == 2
 
 
-def test_fused_kernels_are_tried_by_way_of_another(monkeypatch):
-    """They have no float64; a ladder for them would need other wrong ports."""
+@pytest.mark.parametrize(("model", "kernel"), [("row-lstm", "fused-cpu"), ("window-rnn", "fused")])
+def test_fused_kernels_are_tried_by_way_of_another(monkeypatch, model, kernel):
+    """They have no float64 or no lengths; a ladder for them would need other wrong ports."""
     used = []
     monkeypatch.setattr(controls, "Bench", lambda legacy, *rest: used.append(legacy.args[0]))
     monkeypatch.setattr(controls, "CONTROLS", ())
-    config = CONFIGS["row-lstm"](kernel="fused-cpu")
+    config = CONFIGS[model](kernel=kernel)
     assert controls.matrix(config, {}, []) == []
     assert [config.kernel for config in used] == ["auto"]
 

@@ -36,6 +36,7 @@ REFUSED = {
     stateful.both_directions: "reads backwards",
     stateful.rows_of_an_image: "an op fixes the number of steps",
     stateful.no_cell: "no output depends on a state",
+    stateful.characters_of_words: "has other rows than what is fed",
     sequences.encoder_decoder: "which is neither zeros nor fed",
     sequences.learned_state: "starts from Tile:0, which is neither zeros nor fed",
     decoders.attention_decoder: "which is neither zeros nor fed",

@@ -10,7 +10,7 @@ from itertools import takewhile
 
 _GENERIC = re.compile(
     r"(multi_rnn_cell|rnn|while|cell(_\d+)?|bidirectional_rnn"
-    r"|(basic_|cudnn_compatible_)?(rnn|lstm|gru)(_block)?_cell(_\d+)?"
+    r"|(basic_|cudnn_compatible_|layer_norm_basic_)?(rnn|lstm|gru)(_block)?_cell(_\d+)?"
     r"|basic_(rnn|lstm)|tensordot|matmul|biasadd|add|kernel|bias|weights?|embedding_lookup"
     r"|read|readvariableop|gates|candidate|(input_|hidden_)?projection|dynamic_rnn|embeddings?_matrix)(_\d+)?$"
 )

@@ -113,7 +113,7 @@ class Body:
 
     def _is_dynamic(self, op: Op | Choice) -> bool:
         """Whether an op needs a size that is known only when the model runs, or has branches."""
-        if isinstance(op, Choice) or _takes_numbers(op):
+        if isinstance(op, Choice) or takes_numbers(op):
             return True
         probe = Body(self.source, [], functional=False)
         for value in leaves(op):
@@ -364,7 +364,7 @@ class Body:
         self.statements.append(Statement(", ".join(names), call))
 
 
-def _takes_numbers(op: Op) -> bool:
+def takes_numbers(op: Op) -> bool:
     """Whether the sizes that an op takes are numbers which are fed or computed."""
     vectors = [v.producer for v in op.inputs if isinstance(v.producer, Sizes)]
     sizes = [size for vector in vectors for size in vector.sizes]

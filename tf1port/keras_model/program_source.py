@@ -21,7 +21,7 @@ from tf1port.keras_model.program import (
     in_order,
 )
 from tf1port.keras_model.program_blocks import arguments, sparse_to_keras, starts, users_of
-from tf1port.keras_model.program_body import Body
+from tf1port.keras_model.program_body import Body, takes_numbers
 from tf1port.keras_model.program_conditions import Choice
 from tf1port.keras_model.program_scan import repeated, scan
 from tf1port.keras_model.statements import commented, folded, wrapped
@@ -201,6 +201,7 @@ class ProgramSource:
             "",
             *_call(parameters),
             *lines,
+            *_output_spec(ops, [body.typed(_spec(value)) for value in results], results),
         ]
         self.classes.append(self._registered("\n".join(source), inputs))
         return name, inputs, results
@@ -210,6 +211,24 @@ def _call(parameters: Sequence[str]) -> list[str]:
     """The lines that begin the call of a layer."""
     lines = folded(f"def call(self, {', '.join(parameters)})", 4)
     return [*lines[:-1], f"{lines[-1]}:"]
+
+
+def _output_spec(
+    ops: Sequence[Op | Choice], specs: Sequence[str], results: Sequence[Value]
+) -> list[str]:
+    """The lines of a method that says the shapes of a layer whose sizes are numbers it is given.
+
+    Keras finds shapes by a call with sizes of its own, which fit no such number on some backends.
+    """
+    are_known = all(value.shape is not None for value in results)
+    if not are_known or not any(isinstance(op, Op) and takes_numbers(op) for op in ops):
+        return []
+    returned = folded(f"return {', '.join(specs)}", 8)
+    return ["", "    def compute_output_spec(self, *_):", *returned]
+
+
+def _spec(value: Value) -> str:
+    return f'keras.KerasTensor({value.shape}, dtype="{value.dtype}")'
 
 
 def _with_mask(order: Sequence[Producer]) -> set[int]:

@@ -93,10 +93,10 @@ def running(build, folder, *, steps: int = 2, optimizer=None, control_flow=first
         session.close()
 
 
-def converted(prefix: str) -> str:
+def converted(prefix: str, *flags: str) -> str:
     """The model's file, which convert writes beside a checkpoint."""
     target = os.path.join(os.path.dirname(prefix), "model.keras")
-    assert main(["convert", prefix, "--to", target]) == 0
+    assert main(["convert", prefix, "--to", target, *flags]) == 0
     return target
 
 

@@ -116,3 +116,14 @@ def rows_of_an_image():
 def no_cell():
     x, array = floats("x", 3)
     return {x: array}, squares(tf1.layers.dense(x, 2, name="logits"))
+
+
+def characters_of_words():
+    """A layer reads the characters of each word: it has as many rows as all rows have words."""
+    words, array = ids("words", T)
+    characters = tf1.reshape(embedded(words), [-1, 2, E // 2])
+    cell = tf1.nn.rnn_cell.GRUCell(U)
+    _, last = tf1.nn.dynamic_rnn(cell, characters, dtype=tf1.float32, scope="word")
+    of_words = tf1.reshape(last, [-1, tf1.shape(words)[1], U])
+    steps, _ = tf1.nn.dynamic_rnn(lstm(), of_words, dtype=tf1.float32, scope="sentence")
+    return {words: array}, squares(tf1.layers.dense(steps, 2, name="logits"))

@@ -14,6 +14,7 @@ from tf1port.errors import UserError
 from tf1port.keras_model.program import (
     FED,
     ZEROS,
+    Arithmetic,
     Constant,
     Dim,
     Input,
@@ -105,6 +106,11 @@ def _start(reader, tensor: str, value: Value, scope: str) -> Value:
         raise UserError(
             f"{scope} starts from {tensor}, which is neither zeros nor fed: a caller has no state "
             "to hand on in its place, so drop --stateful"
+        )
+    if value.axes and isinstance(value.size(0), Arithmetic):
+        raise UserError(
+            f"{scope} has other rows than what is fed, as it reads several sequences of each: a "
+            "caller has no state of these to hand on, so drop --stateful"
         )
     shape = (None, *value.axes[1:]) if value.axes else ()
     start = Input(tensor, tensor.rpartition(":")[0], state=ZEROS if zeros else FED)

@@ -226,6 +226,8 @@ def _plain_name(kind: str) -> str:
 def _named_by(layer: Layer) -> list[str]:
     """What a layer is named after: its variables, of a normalization their scope."""
     names = [*layer.variables.values()]
+    if len(layer.cells) == 1:
+        return [f"{layer.cells[0].scope}/kernel"]  # not after a normalization within the cell
     if layer.kind.endswith("Normalization"):
         return [name.rpartition("/")[0] for name in names if "/" in name]
     return names

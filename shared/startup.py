@@ -1,4 +1,4 @@
-"""What TensorFlow's libraries write to standard error as they load, held back."""
+"""Importing TensorFlow and Keras: without what they write, and without what they need not load."""
 
 import os
 import re
@@ -37,6 +37,22 @@ def quiet():
             file.seek(0)
             lines = file.read().splitlines(True)
             os.write(2, b"".join(line for line in lines if failed or not _HARMLESS.match(line)))
+
+
+@contextmanager
+def without(name):
+    """While entered, the module cannot be imported, unless it has been; afterwards it can.
+
+    For an optional import of a library: Keras loads scikit-learn, with SciPy, for its wrappers.
+    """
+    hidden = name not in sys.modules
+    if hidden:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules[name]
 
 
 def _redirect(descriptor):

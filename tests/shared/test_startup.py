@@ -56,3 +56,16 @@ def test_a_closed_standard_error_is_left_alone():
 @pytest.mark.slow
 def test_the_start_of_the_legacy_side_leaves_no_line():
     assert start_of("legacy_tf1") == (0, b"", b"")
+
+
+def test_an_optional_module_is_hidden_only_while_it_should_be():
+    sys.modules.pop("sched", None)
+    with startup.without("json"), startup.without("sched"):
+        import json  # loaded before: stays
+
+        assert json is sys.modules["json"]
+        with pytest.raises(ImportError):
+            import sched
+    import sched
+
+    assert sched.scheduler

@@ -22,7 +22,10 @@ BUILDS = {
     "tagger": stacks.tagger,
     "own_cell": loops.own_cell,
     "translator": sequences.translator,
+    "episodes": stacks.episodes,
+    "sampled": sequences.char_rnn,
 }
+FLAGS = {"sampled": ["--stateful"]}
 PROGRAM = """
 import runpy, sys
 import keras
@@ -56,7 +59,7 @@ def test_a_program_computes_the_same_on_another_backend(name, backend, tmp_path)
     if subprocess.run([PYTHON, "-c", f"import {backend}, h5py"], capture_output=True).returncode:
         pytest.skip(f"{PYTHON} has no {backend}, which the project does not install")
     with running(BUILDS[name], tmp_path) as program:
-        target = converted(program.prefix)
+        target = converted(program.prefix, *FLAGS.get(name, []))
         inputs = program.fed(target)
     model = loaded(target)
     expected = model(inputs if len(inputs) > 1 else inputs[0], training=False)

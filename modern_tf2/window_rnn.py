@@ -23,7 +23,7 @@ def build_model(config, *, dtype="float32"):
     cells = [_cell(config, layer, dtype=dtype) for layer in range(config.layers)]
     # Named here: Keras would number it by the models that the process has made before.
     stack = keras.layers.StackedRNNCells(cells, name="cells", dtype=dtype)
-    layer = FusedRNN if config.kernel == "fused" else keras.layers.RNN
+    layer = FusedRNN if config.kernel == "fused" else keras.layers.RNN  # D24
     # Unrolled: a step of these small cells costs less than one turn of a while loop (D3).
     last = layer(stack, unroll=True, dtype=dtype, name="rnn")(inputs)  # [B, H]
 

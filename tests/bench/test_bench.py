@@ -99,7 +99,7 @@ def test_a_measurement_has_all_parts(monkeypatch, tmp_path, capfd):
     """Two sides and the plain port, a whole run of each side, a sweep."""
     monkeypatch.setitem(sweeps.SIZES, "layers", (1, 2))
     words = ["window-rnn", "--data", "digits", "--steps", "20", "--starts", "1", "--rounds", "2"]
-    words += ["--variants", "legacy,plain Keras,modern", "--sweep", "layers"]
+    words += ["--variants", "legacy,plain Keras,modern auto", "--sweep", "layers"]
     out = tmp_path / "out"
     assert bench.main([*words, "--out", str(out)]) == 0
     content = json.loads((out / "bench.json").read_text())

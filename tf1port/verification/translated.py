@@ -84,6 +84,7 @@ def checks(
     weights: Weights,
     unproved: list[str],
     learned: list[str],
+    notes: list[str],
     *,
     steps: int = 0,
     seed: int = 0,
@@ -92,13 +93,14 @@ def checks(
     """The comparisons by group.
 
     Args:
-        unproved: lines are appended on outputs that were not compared; `learned`: on the training.
+        unproved: lines are appended on outputs that were not compared; `learned`: on the training;
+            `notes`: on what cannot be.
     """
     options: dict[str, Any] = {"steps": steps, "seed": seed, "given": given}
     return {
         "weights": _weights(conversion, weights),
         "outputs": end_to_end(
-            conversion, model, weights, unproved, seed=seed, given=given, untaken=unproved
+            conversion, model, weights, unproved, seed=seed, given=given, untaken=(unproved, notes)
         ),
         "states": _states(conversion, model, weights, unproved, seed),
         "layers": _layers(conversion, model),

@@ -130,7 +130,7 @@ def _translated(path, keras_file, *, steps, seed, data, feed, trust=False, outpu
     unproved = translated.source_changed(conversion, str(keras_file))
     learned = unproved if steps and _learns(conversion) else notes
     groups = translated.checks(
-        conversion, model, weights, unproved, learned, steps=steps, seed=seed, given=given
+        conversion, model, weights, unproved, learned, notes, steps=steps, seed=seed, given=given
     )
     parts = (guarded(group, name, unproved) for name, group in groups.items())
     checks = itertools.chain.from_iterable(parts)

@@ -7,6 +7,7 @@ states, would hide an op that the model lacks.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -62,7 +63,7 @@ class GraphSide:
             remaining = [name for name in self._variables() if name not in values]
             for name, value in self._session.read(remaining).items():
                 if np.issubdtype(value.dtype, np.floating):
-                    values[name] = perturbed(value, stream)
+                    values[name] = perturbed(value, stream, role=name)
         self._session.assign(values)
 
     def __call__(self, inputs: Arrays) -> dict[str, np.ndarray]:
@@ -97,6 +98,7 @@ class KerasSide:
     def __init__(self, conversion: Translated, model: keras.Model, upcast, dtype: str) -> None:
         self.conversion, self.dtype, self._upcast = conversion, dtype, upcast
         self.branches = TakenBranches(conversion.source)
+        self._refused = TakenBranches(conversion.source)  # of batches that the graph refuses
         self._model = upcast if dtype == "float64" else type(model).from_config(model.get_config())
 
     def set_weights(self, weights: Weights) -> None:
@@ -116,10 +118,28 @@ class KerasSide:
         bound = ROUNDINGS * difference(upcast, exact).max_abs
         return check._replace(bound=bound, reason=_OWN_REASON) if bound > check.bound else check
 
-    def _outputs(self, model, inputs: Arrays, dtype: str) -> dict[str, np.ndarray]:
+    def follow(self, inputs: Arrays) -> None:
+        """Notes which branches the model takes on a batch on which the graph does not run."""
+        with contextlib.suppress(UserError):
+            self._outputs(self._model, inputs, self.dtype, branches=self._refused)
+
+    def untaken(self) -> tuple[list[str], list[str]]:
+        """A line for each branch that no batch took, and that only refused batches took."""
+        unproved, notes = [], []
+        for line, branch in self.branches.untaken:
+            where = f"the branch {branch} of ops.cond in line {line} of the source"
+            if self._refused.took(line, branch):
+                notes.append(f"the graph does not run on batches that take {where}")
+            else:
+                unproved.append(f"{QUANTITY}: no batch takes {where}: give one with --data")
+        return unproved, notes
+
+    def _outputs(
+        self, model, inputs: Arrays, dtype: str, branches: TakenBranches | None = None
+    ) -> dict[str, np.ndarray]:
         names = [source["tensor"] for source in self.conversion.inputs.values()]
         model_inputs = [_cast(inputs[name], dtype) for name in names]
-        with floatx(dtype), self.branches:
+        with floatx(dtype), branches or self.branches:
             try:
                 outputs = model(
                     model_inputs if len(model_inputs) > 1 else model_inputs[0], training=False
@@ -141,7 +161,7 @@ def end_to_end(
     *,
     seed: int = 0,
     given: Given = NOTHING,
-    untaken: list[str] | None = None,
+    untaken: tuple[list[str], list[str]] | None = None,
 ) -> Iterator[comparison.Check]:
     """Yields a comparison per size and set of variables, and those that take another branch.
 
@@ -150,7 +170,8 @@ def end_to_end(
         unproved: a line is appended for each comparison that was not possible.
         seed: of the random inputs and variables.
         given: values of placeholders in place of random ones.
-        untaken: a line is appended for each branch that no batch took.
+        untaken: a line is appended to the first for each branch that no batch took, to the second
+            for each one that only batches take on which the graph does not run.
     """
     stream = np.random.default_rng(seed)
     try:
@@ -177,16 +198,21 @@ def end_to_end(
             except UserError as reason:
                 unproved.append(f"{QUANTITY}, {label}: {reason}")
     if keras_side.branches.untaken:
-        sizes, shortest = usable_sizes[0]
-        empty = (sizes._replace(empty=True), 0)
-        further = itertools.product(_SIGNS, [*usable_sizes, empty])
+        rare = _rare_sizes(conversion, *usable_sizes[0])
+        further = itertools.product(_SIGNS, [*usable_sizes, *rare])
         yield from _other_branches(conversion, graph, keras_side, upcast, further, stream, given)
-    if untaken is not None:
-        untaken += [
-            f"{QUANTITY}: no batch takes the branch {branch} of ops.cond in line {line} of the "
-            "source: give one with --data"
-            for line, branch in keras_side.branches.untaken
-        ]
+    for lines, found in zip(untaken or (), keras_side.untaken(), strict=False):
+        lines += found
+
+
+def _rare_sizes(
+    conversion: Translated, sizes: feeds.BatchSizes, shortest: int
+) -> list[tuple[feeds.BatchSizes, int]]:
+    """Batches on which what is said of all rows is true more often: of no length, of one row."""
+    lengths = feeds.with_lengths(conversion.program)
+    empty = [sizes._replace(empty=(tensor,)) for tensor in lengths]
+    empty += [sizes._replace(empty=tuple(lengths))] if len(lengths) > 1 else []
+    return [*((one, 0) for one in empty), *[(sizes._replace(rows=1), shortest)] * 3]
 
 
 def _other_branches(
@@ -200,8 +226,8 @@ def _other_branches(
 ) -> Iterator[comparison.Check]:
     """Yields the comparisons of further batches that take a branch that no other one took.
 
-    Each has variables of its own, half of them of the other sign: a condition on a sum is then as
-    often false as true.
+    Each has variables of its own, their numbers shuffled and half of them of the other sign: a
+    condition on a sum is then as often false as true, and any class as often the largest.
     """
     for sign, (sizes, shortest) in further:
         if not keras_side.branches.untaken:
@@ -214,17 +240,19 @@ def _other_branches(
         before = keras_side.branches.count
         try:
             expected = graph(inputs)
-            if not all(np.isfinite(value).all() for value in expected.values()):
-                continue
-            check = keras_side.compare(inputs, expected, f"{sizes}, another branch")
         except UserError:
-            continue  # the graph does not take them
+            keras_side.follow(inputs)
+            continue
+        if not all(np.isfinite(value).all() for value in expected.values()):
+            continue
+        check = keras_side.compare(inputs, expected, f"{sizes}, another branch")
         if keras_side.branches.count > before or not check.passed:
             yield check
 
 
 def _signed(arrays: Mapping[str, np.ndarray], sign: int, stream) -> dict[str, np.ndarray]:
-    drawn = {role: perturbed(value, stream, role=role) for role, value in arrays.items()}
+    shuffled = {role: stream.permuted(v.ravel()).reshape(v.shape) for role, v in arrays.items()}
+    drawn = {role: perturbed(value, stream, role=role) for role, value in shuffled.items()}
     return {role: v if role.endswith(POSITIVE) else sign * v for role, v in drawn.items()}
 
 

@@ -31,8 +31,8 @@ class BatchSizes(NamedTuple):
 
     rows, steps, rest: of the first two axes and of all others. time_first: the first two axes are
     swapped. apart: each input has a different number of steps. ended: all rows with lengths end
-    before the last step; empty: they have no step at all. as_fed: sizes that the graph fixes and
-    the model leaves open are kept.
+    before the last step; empty: the tensors of lengths that are all zero. as_fed: sizes that the
+    graph fixes and the model leaves open are kept.
     """
 
     rows: int
@@ -42,11 +42,11 @@ class BatchSizes(NamedTuple):
     apart: bool = True
     ended: bool = False
     as_fed: bool = True
-    empty: bool = False
+    empty: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         ended = ", all rows ended before the last one" if self.ended else ""
-        ended = ", all rows of no length" if self.empty else ended
+        ended = ", rows of no length" if self.empty else ended
         return f"{self.rows} rows, {self.steps} steps{ended}"
 
 
@@ -122,9 +122,11 @@ def _kind(producer, value: Value) -> tuple[str, int] | None:
     return None
 
 
-def with_lengths(program: Program) -> bool:
-    """Whether an input has the lengths of rows."""
-    return any(_role(value, kinds(program))[0] == "lengths" for value in program.inputs)
+def with_lengths(program: Program) -> list[str]:
+    """The tensors of the inputs that have the lengths of rows."""
+    roles = kinds(program)
+    inputs = [value for value in program.inputs if _role(value, roles)[0] == "lengths"]
+    return [value.producer.tensor for value in inputs]  # type: ignore[attr-defined]
 
 
 def roles(program: Program) -> dict[str, tuple[str, int]]:
@@ -150,7 +152,7 @@ def batch(
             arrays[tensor] = _state(value, chosen.rows, stream)
             continue
         shape = _shape(value, chosen, steps[tensor])
-        longest = 0 if chosen.empty else max(min(steps.values()) - chosen.ended, 1)
+        longest = 0 if tensor in chosen.empty else max(min(steps.values()) - chosen.ended, 1)
         role = _role(value, roles)
         if role[0] == "sizes":
             arrays[tensor] = np.asarray(_factor(chosen.rows, role[1]), value.dtype)

@@ -49,6 +49,10 @@ class TakenBranches:
         missing = {n: names.get(frozenset(taken)) for n, taken in self._taken.items()}
         return [(line, name) for line, name in missing.items() if name is not None]
 
+    def took(self, line: int, branch: str) -> bool:
+        """Whether a branch, as `untaken` names it, was taken."""
+        return branch != "either" and (branch == "True") in self._taken.get(line, set())
+
     def _cond(self, pred, true_fn, false_fn):
         result = self._original(pred, true_fn, false_fn)
         line = sys._getframe(1).f_lineno

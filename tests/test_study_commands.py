@@ -13,7 +13,10 @@ pytestmark = pytest.mark.slow
 SIDES = {"legacy": "legacy_tf1", "modern": "modern_tf2"}
 both_sides = pytest.mark.parametrize("side", SIDES)
 FLAGS = ("--data", "digits", "--steps", "30", "--out")
-KERNELS = {"legacy": ["generic", "fused-cpu"], "modern": ["auto", "generic", "fused-cpu", "unrolled"]}
+KERNELS = {
+    "legacy": ["generic", "fused-cpu"],
+    "modern": ["auto", "generic", "fused-cpu", "unrolled"],
+}
 
 
 class Terminal(io.StringIO):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.tf1port.programs.program import BOUND, converted, gap, loaded, map_of, running, verified
-from tests.tf1port.programs.sequences import T, U, V, floats, ids, lengths
+from tests.tf1port.programs.sequences import B, T, U, V, floats, ids, lengths
 from tests.tf1port.programs.stacks import squares
 from tf1port.__main__ import main
 
@@ -45,7 +45,14 @@ def test_what_a_state_depends_on_by_value_is_in_the_model(kind, tmp_path, capsys
         _, state = tf1.nn.dynamic_rnn(ByValue(kind), x, dtype=tf1.float32)
         return {x: array}, squares(tf1.layers.dense(state, 2, name="logits"))
 
-    _proved(build, tmp_path, capsys)
+    flags = []
+    if kind == "chosen":  # a branch that only such a batch takes
+        stream = np.random.RandomState(0)
+        array = stream.normal(size=(B, T, 3)).astype("float32")
+        array[:, 1:3] = 60.0
+        np.savez(tmp_path / "batch.npz", x=array)
+        flags = ["--data", str(tmp_path / "batch.npz")]
+    _proved(build, tmp_path, capsys, *flags)
 
 
 def test_states_of_steps_in_python_that_a_value_keeps(tmp_path, capsys):

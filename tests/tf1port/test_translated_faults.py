@@ -181,3 +181,24 @@ def test_a_table_that_is_multiplied_as_well_has_one_gradient(tmp_path, capsys):
         return {numbers: array}, squares(tf1.layers.dense(scores, 2, name="logits"))
 
     _proved(build, tmp_path, capsys, "--steps", "2")
+
+
+@pytest.mark.slow
+def test_a_loss_is_no_whole_program(tmp_path):
+    """Where nothing but the loss comes out, what it is computed from is said to be left out."""
+
+    def build():
+        x, array = floats("x", T, 3)
+        lower, _ = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.GRUCell(U), x, dtype=tf1.float32, scope="a")
+        scaled = lower * 0.5
+        _, state = tf1.nn.dynamic_rnn(
+            tf1.nn.rnn_cell.GRUCell(U), scaled, dtype=tf1.float32, scope="b"
+        )
+        chances = tf1.nn.softmax(tf1.layers.dense(state, V, name="logits"))
+        return {x: array}, -tf1.reduce_mean(tf1.log(chances[:, 0]))
+
+    with running(build, tmp_path) as run:
+        model_map = map_of(converted(run.prefix))
+    assert not model_map["complete"]
+    (line,) = model_map["left_out"]
+    assert line == f"what the loss {run.loss.name} is computed from: name it with --outputs"

@@ -23,6 +23,7 @@ from tf1port.tf1.graph.importing import check_needed
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.pruning import behind
 from tf1port.tf1.graph.searching import searching
+from tf1port.tf1.graph.training_ops import losses_of
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,12 @@ def _translated(
     computed = set(behind(graph.nodes, tensors))
     lines = [f"the variable {name}" for name in unused]
     lines += [f"the op {name}, which uses the outputs" for name in left_out(graph, computed)]
+    losses = {graph.full(name) for name in losses_of(graph.graph_def)}
+    lines += [
+        f"what the loss {tensor} is computed from: name it with --outputs"
+        for tensor in tensors
+        if tensor in losses
+    ]
     dropped = sorted(computed & graph.inference.always) if graph.inference else []
     lines += [f"the dropout of {name}, which has one rate always" for name in dropped]
     custom_gradients = sorted(n for n in computed if "_gradient_op_type" in graph.nodes[n].attr)

@@ -67,13 +67,13 @@ BOUNDS = {
     1e-07: {
         "slots": SINGLE,
     },
-    2e-7: {
-        "weights of 100 steps of shards": SINGLE,
-    },
     2.4e-07: {
         "weights with forget bias": SINGLE,
         "momentum, round trip": SINGLE,
         "cell states of a step": SINGLE,
+    },
+    4e-7: {
+        "weights of 100 steps of shards": SINGLE,
     },
     1e-06: {
         "cell outputs": SINGLE,

@@ -120,7 +120,9 @@ TABLE = {
     ("known mistake, measured again", "float32"): Tolerance(
         0.01, 0.005, "relative: three digits are recorded"
     ),
-    ("weights of 100 steps of shards", "float32"): Tolerance(2e-7, 1.5e-7, _ORDER.format("2 to 4")),
+    ("weights of 100 steps of shards", "float32"): Tolerance(
+        4e-7, 2.1e-7, "gradients of workers are summed in the order in which they arrive"
+    ),
     ("final accuracy", "float32"): Tolerance(0.015, 0.0, "two chaotic runs of one distribution"),
 }
 

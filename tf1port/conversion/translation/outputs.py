@@ -11,6 +11,7 @@ from tf1port.conversion.translation.recurrences import RunOutput
 from tf1port.errors import UserError
 from tf1port.tf1.graph.dependencies import PLACEHOLDERS, behind, is_fed
 from tf1port.tf1.graph.index import PASSING, VARIABLES, Graph
+from tf1port.tf1.graph.inference import left_to_training
 from tf1port.tf1.graph.losses import is_loss
 from tf1port.tf1.graph.training_ops import NoTraining, find_loss, losses_of
 
@@ -218,6 +219,8 @@ def _is_result(graph: Graph, name: str) -> bool:
     if node.op in _ASIDE or _UPDATE.match(node.op):
         return False
     users = [user for tensor in graph.outputs(node) for user in graph.consumers(tensor)]
+    if name in graph.once(left_to_training):
+        return False
     return all(user.op in _ASIDE - _FLOW for user in users)
 
 

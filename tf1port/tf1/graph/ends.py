@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tf1port.tf1.graph.dependencies import Entry, behind, entry, is_fed
 from tf1port.tf1.graph.index import ADD, PASSING, Graph
+from tf1port.tf1.graph.inference import left_to_training
 from tf1port.tf1.graph.layer_ops import products
 from tf1port.tf1.graph.losses import ASIDE, is_loss
 from tf1port.tf1.graph.surroundings import layers_over
@@ -131,7 +132,9 @@ def _is_size(graph, tensor):
 def _other_uses(graph, network, outputs, inside):
     """The names of the nodes that use the outputs for anything but a loss; whether a loss does."""
     same = {*outputs, *_computed_tensors(graph, network, inside)}
-    known = inside | graph.inference.scaling if graph.inference else inside
+    known = inside | graph.once(left_to_training)
+    if graph.inference:
+        known |= graph.inference.scaling | graph.inference.aside
     queue, seen, uses, feeds_loss = deque(same), set(), [], False
     while queue:
         for node in graph.consumers(queue.popleft()):

@@ -119,6 +119,27 @@ def _replacements(graph, flags, averages):
     return same
 
 
+def left_to_training(graph):
+    """The names of the nodes that lead to nothing in inference, but do as the graph stands.
+
+    Such are the moments of a batch, where inference uses the moving averages.
+    """
+    taken = {name.rpartition(":")[0] for n in graph.given.values() for name in graph.inputs(n)}
+    users = {
+        name: {user.name for tensor in graph.outputs(node) for user in graph.consumers(tensor)}
+        for name, node in graph.nodes.items()
+    }
+    unused = {name for name, of_node in users.items() if not of_node and name in taken}
+    queue = list(unused)
+    while queue:
+        for tensor in graph.inputs(graph.nodes[queue.pop()]):
+            name = tensor.rpartition(":")[0]
+            if name in users and name not in unused and users[name] <= unused:
+                unused.add(name)
+                queue.append(name)
+    return unused
+
+
 def conditions(graph):
     """Every Merge of a tf.cond: the node, its predicate, the tensors of (false, true)."""
     merges = []

@@ -82,7 +82,7 @@ class OriginalGraph:
             remaining = [name for name in self._variables if name not in values]
             for name, value in self._session.read(remaining).items():
                 if np.issubdtype(value.dtype, np.floating):
-                    values[name] = perturbed(value, stream)
+                    values[name] = perturbed(value, stream, role=name)
         present = {
             name: value for name, value in values.items() if name in self._session.graph.nodes
         }
@@ -206,7 +206,7 @@ def _is_any_of(array, candidates):
     )
 
 
-def perturbed(value, stream, *, role=""):
+def perturbed(value, stream, *, role):
     """Random values of about the same scale, all different from the given ones and from zero.
 
     Noise beyond the scale of a large kernel would make its cell chaotic.
@@ -214,6 +214,11 @@ def perturbed(value, stream, *, role=""):
     noise = stream.normal(0, _noise(value), value.shape)
     noise = np.abs(noise) if role.endswith(POSITIVE) else noise
     return value * stream.uniform(0.5, 1.5, value.shape) + noise
+
+
+def perturbed_by_role(arrays, stream):
+    """Random values of all weights of a layer, by role."""
+    return {role: perturbed(value, stream, role=role) for role, value in arrays.items()}
 
 
 def _noise(value):

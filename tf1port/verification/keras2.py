@@ -97,15 +97,14 @@ def _checks(
 def _weights(model: keras.Model, conversion: Keras2Conversion) -> dict[str, np.ndarray]:
     """The weights by layer, place and role."""
     result = {}
+    own = {layer.name: layer for layer in model.layers}
     for layer in conversion.network.layers:
-        try:
-            found = model.get_layer(keras_name(layer))
-        except ValueError:
+        if keras_name(layer) not in own:
             raise UserError(
                 f"the model has no layer {layer.name}: it is of another file than "
                 f"{conversion.file.path}"
-            ) from None
-        for number, variable in enumerate(found.weights):
+            )
+        for number, variable in enumerate(own[keras_name(layer)].weights):
             role = variable.path.rpartition("/")[2]
             result[f"{layer.name}/{number}/{role}"] = np.array(variable)
     return result
@@ -115,24 +114,24 @@ def _options_check(conversion: Keras2Conversion, model: keras.Model) -> comparis
     """The options of all layers as data: tf_keras' reading of the file against the model's."""
     original = Original(conversion.file, conversion.file.path, "float32").options()
     lines: list[str] = []
+    own = {layer.name: layer for layer in model.layers}
     for layer in conversion.network.layers:
-        found, expected = model.get_layer(keras_name(layer)).get_config(), original[layer.name]
+        found, expected = own[keras_name(layer)].get_config(), original[layer.name]
         if "layer" in expected and "layer" not in found:  # it works on the last axis alone
             expected = expected["layer"]["config"]
         lines += _differences(expected, found, layer.name)
     names = {keras_name(layer) for layer in conversion.network.layers}
     # Ops that compute a mask are none of keras.layers.
-    further = [layer.name for layer in model.layers if layer.name not in names]
-    lines += [f"{name}, which is not in the file" for name in further if _is_layer(model, name)]
+    further = [layer for name, layer in own.items() if name not in names and _is_layer(layer)]
+    lines += [f"{layer.name}, which is not in the file" for layer in further]
     allowed = tolerance(_OPTIONS, "float32")
     place = "; ".join(lines[:_SHOWN]) or f"{len(names)} layers"
     gap = np.inf if lines else 0.0
     return comparison.Check(_OPTIONS, "float32", gap, place, allowed.bound, allowed.reason)
 
 
-def _is_layer(model: keras.Model, name: str) -> bool:
+def _is_layer(layer: Any) -> bool:
     """Whether a layer of a model computes something: no input, and no op that computes a mask."""
-    layer = model.get_layer(name)
     return isinstance(layer, keras.Layer) and not isinstance(layer, keras.layers.InputLayer)
 
 

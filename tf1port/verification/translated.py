@@ -11,8 +11,9 @@ import keras
 import numpy as np
 
 from tf1port.conversion.given import NOTHING, Given
-from tf1port.conversion.translation.checks import Weights, end_to_end
+from tf1port.conversion.translation.checks import end_to_end
 from tf1port.conversion.translation.in_parts import QUANTITY, in_parts
+from tf1port.conversion.translation.sides import Weights
 from tf1port.conversion.translation.translated import Translated, read_translated
 from tf1port.errors import UserError
 from tf1port.keras_model import program_build

@@ -19,6 +19,7 @@ from tf1port.conversion.keras2.source import source
 from tf1port.conversion.keras2.weights import Weight, assign, weights
 from tf1port.errors import UserError
 from tf1port.keras_model import program_build
+from tf1port.keras_model.layer_weights import layers_of
 
 _CUDNN = ("CuDNNLSTM", "CuDNNGRU")
 
@@ -61,16 +62,20 @@ class Keras2Conversion:
                 f"({type(error).__name__}: {line})"
             ) from error
         _check_steps(model, self.file.path)
-        for layer in self.network.layers:
-            assign(model.get_layer(keras_name(layer)), self.weights[layer.name])
+        for layer, found in zip(self.network.layers, self._layers(model), strict=True):
+            assign(found, self.weights[layer.name])
         if self.compiled is not None:
             self.compiled.restore(model, self.trainable(model))
         return model
 
     def trainable(self, model: keras.Model) -> list[keras.Variable]:
         """The trainable variables in the order of the file's layers."""
-        layers = [model.get_layer(keras_name(layer)) for layer in self.network.layers]
+        layers = self._layers(model)
         return [variable for layer in layers for variable in layer.trainable_variables]
+
+    def _layers(self, model: keras.Model) -> list[keras.Layer]:
+        names = [keras_name(layer) for layer in self.network.layers]
+        return [*layers_of(model, names).values()]
 
 
 @contextlib.contextmanager

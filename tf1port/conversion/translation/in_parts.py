@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf1port.conversion.original_graph import perturbed
+from tf1port.conversion.original_graph import perturbed_by_role
 from tf1port.conversion.translation import feeds
 from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
@@ -62,12 +62,8 @@ def in_parts(
         gap = difference(whole, joined(whole, apart, parts, side.program.states))
         if gap.max_abs <= check.bound:
             raise UserError("its states make no difference to the outputs that were compared")
-        drawn = {
-            name: {role: perturbed(value, stream, role=role) for role, value in arrays.items()}
-            for name, arrays in upcast.items()
-        }
-        for name, arrays in drawn.items():
-            layer_weights.set_weights(side.model.get_layer(name), arrays)
+        drawn = {name: perturbed_by_role(arrays, stream) for name, arrays in upcast.items()}
+        layer_weights.set_weights_of(side.model, drawn)
 
 
 class _Side:

@@ -214,13 +214,14 @@ def left_out(graph: Graph, computed: set[str]) -> list[str]:
 
 
 def _is_result(graph: Graph, name: str) -> bool:
-    """Whether a node's outputs have no consumers, and it is neither an update nor in a loop."""
+    """Whether nothing computes with a node's outputs, and it is neither an update nor in a loop.
+
+    What leads nowhere in inference alone, as the moments of a batch, is no result.
+    """
     node = graph.nodes[name]
-    if node.op in _ASIDE or _UPDATE.match(node.op):
+    if node.op in _ASIDE or _UPDATE.match(node.op) or name in graph.once(left_to_training):
         return False
     users = [user for tensor in graph.outputs(node) for user in graph.consumers(tensor)]
-    if name in graph.once(left_to_training):
-        return False
     return all(user.op in _ASIDE - _FLOW for user in users)
 
 

@@ -51,6 +51,7 @@ FAULTS = {
 REFUSALS = ["raise UserError('no')", r"raise UserError('two\nlines \x1b[31m' * 999)"]
 
 
+@pytest.mark.slow
 def test_a_fault_is_seen_and_a_refusal_is_none(tmp_path):
     cases = [(body, False) for body in (*REFUSALS, *FAULTS)] + [("os.abort()", True)]
     command = [sys.executable, "-c", SCRIPT, str(tmp_path), json.dumps(cases)]

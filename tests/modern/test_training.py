@@ -185,5 +185,6 @@ def test_checkpoints_between_two_tests_change_no_number(tmp_path, monkeypatch, p
     assert same == [True, False, True, True, False]  # all but the names of the checkpoint before
 
 
+@pytest.mark.slow
 def test_the_start_leaves_no_line_of_tensorflows():
     assert start_of("modern_tf2") == (0, b"", b"")

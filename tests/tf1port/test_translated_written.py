@@ -3,7 +3,7 @@
 import pytest
 
 from tests.tf1port.graphs import second_control_flow
-from tests.tf1port.programs import loops, sources
+from tests.tf1port.programs import decoders, loops, sources
 
 SLOW = {*sources.BUILDS} - {"own_cell"}
 NAMES = [
@@ -35,3 +35,11 @@ def test_transpositions_around_a_softmax_are_folded_away():
     source = sources.source_of_program(loops.attention_over_steps)
     assert "weights = ops.softmax(score, axis=1)" in source
     assert "transpose" not in source
+
+
+@pytest.mark.slow
+def test_steps_in_python_are_one_layer_unless_they_take_their_own_outputs():
+    source = sources.source_of_program(decoders.forecaster)
+    assert source.count('name="past"') == 1
+    assert "past_layer(" not in source  # it is called once
+    assert source.count(" = future_0_layer(") == 3

@@ -144,7 +144,8 @@ def translator(*, impute_finished, greedy=False):
 @program("encoder and decoder", "unrolled, each output is the next input")
 def forecaster():
     (x, array), (first, start) = floats("x", T, 3), floats("first", 3)
-    _, state = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.LSTMCell(U), x, dtype=tf1.float32, scope="past")
+    steps, past = tf1.unstack(x, axis=1), tf1.nn.rnn_cell.LSTMCell(U)
+    _, state = tf1.nn.static_rnn(past, steps, dtype=tf1.float32, scope="past")
     cells = [tf1.nn.rnn_cell.LSTMCell(U), tf1.nn.rnn_cell.GRUCell(U)]
     value, states, values = first, [state, state.h], []
     for _ in range(3):

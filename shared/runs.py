@@ -71,8 +71,12 @@ class Run:
     def __exit__(self, kind, error, traceback):
         """Lets go of the folder. Raises UserError where a training failed because of the disk."""
         lock, self._lock = self._lock, None
+        # Whatever wrote at that moment, TensorFlow or NumPy, names the loss in its own words.
+        removed = bool(lock) and not lock.holds
         if lock:
             lock.release()
+        if removed and isinstance(error, Exception) and not isinstance(error, UserError):
+            raise self._removed() from error
         reason = disk_reason(error)
         if reason:
             raise self._stopped(reason) from error
@@ -174,7 +178,7 @@ class Run:
         if self._lock and not self._lock.holds:
             if checkpoint is not None:
                 checkpoints.remove_strays(self.path, checkpoint)
-            raise UserError("%s was removed during the training: train again" % self.path)
+            raise self._removed()
         with replacing(self.file(_STEPS)) as beside, open(beside, "wb") as file:
             np.savez(file, loss=log.losses[: log.step], accuracy=log.accuracies[: log.step])
         result = dict(self._description(), seed=self.config.seed, **log.summary())
@@ -213,6 +217,9 @@ class Run:
             step = self.checkpoints[0].step
             advice = "the checkpoint of step %d is kept: go on with --resume" % step
         return UserError("cannot write to %s: %s; %s" % (self.path, reason, advice))
+
+    def _removed(self):
+        return UserError("%s was removed during the training: train again" % self.path)
 
     def _description(self):
         return {

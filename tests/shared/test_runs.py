@@ -175,6 +175,25 @@ class OfTensorFlow(Exception):
 
 
 @pytest.mark.parametrize(
+    "error",
+    [
+        OfTensorFlow("Failed to rename: x.tempstate; No such file or directory"),
+        ValueError("Parent directory of x doesn't exist, can't save."),
+        OSError(errno.ENOENT, "No such file or directory"),
+    ],
+)
+def test_whatever_writes_to_a_folder_that_disappeared_ends_so(tmp_path, error):
+    path = tmp_path / "run"
+
+    def write(path, run):
+        with run:
+            shutil.rmtree(str(path))
+            raise error
+
+    assert refusal(write, path, create(path)) == "RUN was removed during the training: train again"
+
+
+@pytest.mark.parametrize(
     ("error", "words"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),

@@ -48,10 +48,7 @@ def test_what_convert_makes_is_a_right_port(name, tmp_path):
     model.compile(optimizer=model.optimizer, loss=to_one)
     found = ports.prove(ports.load(prefix, model, str(path), steps=60))
     failed = [entry for entry in found["checks"] if entry["applies"] and not entry["passed"]]
-    if name.startswith("CudnnCompatibleGRUCell"):  # Keras trains two biases there (D18)
-        assert {entry["number"] for entry in failed} == {5, 6, 7}
-    else:
-        assert failed == []
+    assert failed == []
 
 
 @pytest.mark.slow

@@ -145,7 +145,7 @@ def verify(
         UserError: a file is missing or damaged, or the model is of another checkpoint.
     """
     from tf1port.conversion.keras2 import hdf5
-    from tf1port.progress import progress
+    from tf1port.progress import reached
     from tf1port.verification import keras2, verdict
     from tf1port.verification import verify as verification
 
@@ -153,7 +153,9 @@ def verify(
     options |= {"steps": steps, "seed": seed, "data": data, "feed": feed}
     verifying = keras2.verify if hdf5.is_hdf5(checkpoint) else verification.verify
     run = verifying(checkpoint, keras_file, **options)
-    checks = verdict.counted(list(progress(run.checks, "verify", unit=" checks")))
+    groups = run.checks
+    bar = {"unit": " groups", "total": groups.total, "place": lambda _: groups.done}
+    checks = verdict.counted(list(reached(groups, "verify", **bar)))
     return Verification(
         outcome=verdict.outcome(checks, run.unproved),
         verdict=verdict.verdict(checks, run.unproved, run.claim),

@@ -137,6 +137,9 @@ SYMPTOMS = [
         "P120",
     ),
     ("mask is lost after Concatenate of word and char embeddings", "P126"),
+    ("decoder LSTM with initial_state ignores the mask of its embedding", "P127"),
+    ("TimeDistributed with None timesteps gives different outputs in predict", "P128"),
+    ("BatchNormalization after Masking has other batch statistics than TF1", "P129"),
     # of several devices
     ("batch norm under MirroredStrategy: accuracy drops on multi gpu", "P125"),
 ]

@@ -10,6 +10,7 @@ import pytest
 from tf1port import progress, terminal
 from tf1port.comparison.report.terminal import check_lines
 from tf1port.results import Verification
+from tf1port.verification.groups import Groups
 
 FAILED = {
     "quantity": "losses of 200 steps, TF1's powers",
@@ -122,3 +123,15 @@ def test_a_bar_knows_its_end(monkeypatch):
     items = progress.reached([1, 1, 3], "ladder", unit=" checks", total=4, place=lambda n: n - 1)
     assert list(items) == [1, 1, 3]
     assert "4/4" in sys.stderr.getvalue()
+
+
+def test_the_groups_of_checks_that_are_done_are_counted():
+    def failing():
+        yield 2
+        raise ValueError("no\nmore")
+
+    unproved = []
+    groups = Groups({"a": iter([1]), "b": failing(), "c": iter([])}, unproved)
+    assert [(check, groups.done) for check in groups] == [(1, 0), (2, 1)]
+    assert (groups.total, groups.done) == (3, 3)
+    assert unproved == ["b: raised ValueError: no"]

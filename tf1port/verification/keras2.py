@@ -27,8 +27,9 @@ from tf1port.keras_model import loading, program_build
 from tf1port.numerics import comparison
 from tf1port.numerics.tolerances import tolerance
 from tf1port.verification import cudnn_numpy
+from tf1port.verification.groups import Groups
 from tf1port.verification.keras2_training import training_checks
-from tf1port.verification.verify import Verification, guarded
+from tf1port.verification.verify import Verification
 
 AGAINST = "Keras 2 (tf_keras)"
 _OPTIONS = "options of layers"
@@ -81,17 +82,20 @@ def verify(
 
 def _checks(
     conversion: Keras2Conversion, model: keras.Model, unproved: list[str], *, steps: int, seed: int
-) -> Iterator[comparison.Check]:
-    expected = _weights(conversion.model(), conversion)
-    yield comparison.check("weights", expected, _weights(model, conversion), dtype="float32")
-    yield _options_check(conversion, model)
+) -> Groups:
     groups = {
+        "weights": _weights_check(conversion, model),
+        _OPTIONS: _options_check(conversion, model),
         "outputs": end_to_end(conversion, model, unproved, seed=seed),
         "cuDNN's equations": _cudnn_checks(conversion, model, seed=seed),
         "training": training_checks(conversion, model, unproved, steps=steps, seed=seed),
     }
-    for name, group in groups.items():
-        yield from guarded(group, name, unproved)
+    return Groups(groups, unproved)
+
+
+def _weights_check(conversion: Keras2Conversion, model: keras.Model) -> Iterator[comparison.Check]:
+    expected = _weights(conversion.model(), conversion)
+    yield comparison.check("weights", expected, _weights(model, conversion), dtype="float32")
 
 
 def _weights(model: keras.Model, conversion: Keras2Conversion) -> dict[str, np.ndarray]:
@@ -110,7 +114,7 @@ def _weights(model: keras.Model, conversion: Keras2Conversion) -> dict[str, np.n
     return result
 
 
-def _options_check(conversion: Keras2Conversion, model: keras.Model) -> comparison.Check:
+def _options_check(conversion: Keras2Conversion, model: keras.Model) -> Iterator[comparison.Check]:
     """The options of all layers as data: tf_keras' reading of the file against the model's."""
     original = Original(conversion.file, conversion.file.path, "float32").options()
     lines: list[str] = []
@@ -127,7 +131,7 @@ def _options_check(conversion: Keras2Conversion, model: keras.Model) -> comparis
     allowed = tolerance(_OPTIONS, "float32")
     place = "; ".join(lines[:_SHOWN]) or f"{len(names)} layers"
     gap = np.inf if lines else 0.0
-    return comparison.Check(_OPTIONS, "float32", gap, place, allowed.bound, allowed.reason)
+    yield comparison.Check(_OPTIONS, "float32", gap, place, allowed.bound, allowed.reason)
 
 
 def _is_layer(layer: Any) -> bool:

@@ -9,8 +9,6 @@ computations diverge. So whole sequences are compared in float64, with the graph
 checkpoint's own dtype single steps are compared, each from the states of the graph's own run.
 """
 
-import itertools
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from tf1port.conversion import given as given_
@@ -19,11 +17,11 @@ from tf1port.conversion.given import NOTHING
 from tf1port.conversion.plan import read
 from tf1port.errors import UserError
 from tf1port.keras_model.loading import check_map, is_translated, load
-from tf1port.numerics import comparison
 from tf1port.tf1.graph.optimizers import trains
 from tf1port.tf1.graph.training_ops import NoTraining
 from tf1port.verification import translated
 from tf1port.verification.cell_by_cell import cast_all, cell_checks, weights_check
+from tf1port.verification.groups import Groups
 from tf1port.verification.layers import layers_checks
 from tf1port.verification.optimizer import optimizer_checks
 from tf1port.verification.references import references
@@ -33,13 +31,13 @@ from tf1port.verification.training import training_checks
 class Verification(NamedTuple):
     """The result of a comparison.
 
-    checks: a generator of Check. against: the reference that single cells are compared with.
-    notes: lines on what was not compared and is not claimed. unproved: lines on what was not
-    compared and is claimed: the outputs, and with steps the training. Both lists are complete once
-    the checks are exhausted. claim: what a pass claims to be equal.
+    checks: of Check, made one after the other. against: the reference that single cells are
+    compared with. notes: lines on what was not compared and is not claimed. unproved: lines on
+    what was not compared and is claimed: the outputs, and with steps the training. Both lists are
+    complete once the checks are exhausted. claim: what a pass claims to be equal.
     """
 
-    checks: Iterator[comparison.Check]
+    checks: Groups
     against: str
     notes: list[str]
     unproved: list[str]
@@ -75,7 +73,9 @@ def verify(path, keras_file, *, steps=0, seed=0, data=None, feed=None, **options
     if differing:
         check = weights_check(conversion.blueprint, weights)
         note = f"nothing more is compared: the model has other weights in {', '.join(differing)}"
-        return Verification(iter([check]), "the checkpoint", [note], [], "weights")
+        return Verification(
+            Groups({"weights": iter([check])}, []), "the checkpoint", [note], [], "weights"
+        )
     given = _given(conversion, data, feed)
     reference = references(conversion)
     missing = conversion.ends and conversion.left_out
@@ -91,8 +91,7 @@ def verify(path, keras_file, *, steps=0, seed=0, data=None, feed=None, **options
             conversion, model, weights, reference, learned, steps=steps, seed=seed, given=given
         ),
     }
-    parts = (guarded(group, name, unproved) for name, group in groups.items())
-    checks = itertools.chain.from_iterable(parts)
+    checks = Groups(groups, unproved)
     return Verification(checks, reference.against, notes, unproved, _claim(conversion, steps))
 
 
@@ -132,8 +131,7 @@ def _translated(path, keras_file, *, steps, seed, data, feed, trust=False, outpu
     groups = translated.checks(
         conversion, model, weights, unproved, learned, notes, steps=steps, seed=seed, given=given
     )
-    parts = (guarded(group, name, unproved) for name, group in groups.items())
-    checks = itertools.chain.from_iterable(parts)
+    checks = Groups(groups, unproved)
     return Verification(checks, translated.AGAINST, notes, unproved, _claim(conversion, steps))
 
 
@@ -151,17 +149,6 @@ def _claim(conversion, steps):
     if not _learns(conversion):
         return "; ".join([*named, "the graph trains nothing"])
     return " and ".join([*named, f"{steps} steps of training"] if steps else named)
-
-
-def guarded(checks, name, unproved):
-    """Checks up to an unexpected error, which is reported and does not stop the other groups."""
-    try:
-        yield from checks
-    except UserError:
-        raise
-    except Exception as error:
-        line = str(error).strip().partition("\n")[0]
-        unproved.append(f"{name}: raised {type(error).__name__}: {line}")
 
 
 def _learning(conversion, model, weights, reference, notes, *, steps, seed, given):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import libcst as cst
 
-from tf1port.scanning.fixing.rules import DYNAMIC_RNN, RULES, Rule
+from tf1port.scanning.fixing import sequences
+from tf1port.scanning.fixing.rules import DYNAMIC_RNN, OPS, PLACEHOLDER, RULES, Rule
+from tf1port.scanning.fixing.sequences import Given
+from tf1port.scanning.fixing.source import NotRewritten, arguments, text_of
 
-LENGTHS = "sequence_length"
-
-
-class NotRewritten(Exception):
-    """A call has something that its rule does not know; the message says what."""
+_OTHER_DTYPES = ("float16", "float64", "double", "half")
+_DTYPE = "P5: Keras computes in float32, unless keras.config.set_floatx or dtype= says otherwise"
 
 
 def rewritten(name: str, call: cst.Call) -> tuple[cst.Call, list[str]]:
@@ -23,25 +25,30 @@ def rewritten(name: str, call: cst.Call) -> tuple[cst.Call, list[str]]:
         NotRewritten: it has an argument, or the value of one, that the rule does not know.
     """
     rule = RULES[name]
-    given = _bound(rule, call)
+    given = bound(rule, call)
     notes = [rule.note] if rule.note else []
-    mask = _mask(given) if name == DYNAMIC_RNN else None
-    if mask:
-        notes.append("P32: beyond a sequence's end Keras repeats the last output, TF1 gives zeros")
+    if "dtype" in given and text_of(given["dtype"]).strip("\"'").endswith(_OTHER_DTYPES):
+        notes.append(_DTYPE)
+    if name == DYNAMIC_RNN:
+        return _recurrent(rule, given, notes)
+    if name == PLACEHOLDER:
+        given["shape"] = _of_one(given.get("shape"))
     _check(rule, given)
-    words = {rule.takes[key]: given[key] for key in given if key in rule.takes}
-    for key, value in rule.defaults.items():
-        words.setdefault(key, cst.parse_expression(value))
-    keras_call = cst.Call(cst.parse_expression(rule.to), _arguments(words))
+    keras_call = cst.Call(cst.parse_expression(rule.to), arguments(_words(rule, given)))
+    if rule.to.startswith(OPS):
+        return keras_call.with_changes(args=_first_by_position(keras_call.args)), notes
     if rule.inputs:
-        inputs = [cst.Arg(given[key]) for key in rule.inputs]
-        keras_call = cst.Call(keras_call, [*inputs, *_arguments({"mask": mask} if mask else {})])
+        keras_call = cst.Call(keras_call, [cst.Arg(given[key]) for key in rule.inputs])
     return keras_call, notes
 
 
-def _bound(rule: Rule, call: cst.Call) -> dict[str, cst.BaseExpression]:
-    """The values of a call's arguments by their names."""
-    given: dict[str, cst.BaseExpression] = {}
+def bound(rule: Rule, call: cst.Call) -> Given:
+    """The values of a call's arguments by their names; without those that are None.
+
+    Raises:
+        NotRewritten: they are not all there to be seen.
+    """
+    given: Given = {}
     for position, argument in enumerate(call.args):
         if argument.star:
             raise NotRewritten("its arguments are in a list")
@@ -54,36 +61,56 @@ def _bound(rule: Rule, call: cst.Call) -> dict[str, cst.BaseExpression]:
     return given
 
 
-def _check(rule: Rule, given: dict[str, cst.BaseExpression]) -> None:
+def _recurrent(rule: Rule, given: Given, notes: list[str]) -> tuple[cst.Call, list[str]]:
+    """dynamic_rnn as `RNN(cell)(inputs, mask=mask)`; its outputs are batch-major."""
+    if sequences.LENGTHS in given and text_of(given[sequences.LENGTHS]) == "None":
+        del given[sequences.LENGTHS]
+    own = {key: given[key] for key in given if key not in (sequences.LENGTHS, sequences.TIME_MAJOR)}
+    _check(rule, own)
+    inputs = [cst.Arg(cst.parse_expression(sequences.batch_major(given)))]
+    words = _words(rule, own)
+    if sequences.time_major(given):
+        notes = [*notes, sequences.TIME_MAJOR_NOTE]
+    if sequences.LENGTHS in given:
+        words["zero_output_for_mask"] = cst.Name("True")
+        inputs += arguments({"mask": cst.parse_expression(sequences.mask(given))})
+        notes = [*notes, sequences.LENGTHS_NOTE]
+    layer = cst.Call(cst.parse_expression(rule.to), arguments(words))
+    return cst.Call(layer, inputs), notes
+
+
+def _of_one(shape: cst.BaseExpression | None) -> cst.BaseExpression:
+    """The shape of one example, of `[None, …]`."""
+    if not isinstance(shape, cst.List | cst.Tuple) or not shape.elements:
+        raise NotRewritten("its shape is not written out")
+    first, *rest = shape.elements
+    if text_of(first.value) != "None" or any(isinstance(one, cst.StarredElement) for one in rest):
+        raise NotRewritten("its shape does not begin with None, for the batch")
+    return cst.List([cst.Element(one.value) for one in rest])
+
+
+def _check(rule: Rule, given: Given) -> None:
     """Leaves out what has no meaning or TF1's own default; raises where something is not known."""
-    for key in rule.inputs:
+    for key in rule.needs:
         if key not in given:
             raise NotRewritten(f"{key} is not given")
     for key, value in rule.only_as.items():
-        if key in given and _text(given[key]) != value:
-            raise NotRewritten(f"{key} is {_text(given[key])}")
+        if key in given and text_of(given[key]) != value:
+            raise NotRewritten(f"{key} is {text_of(given[key])}")
         given.pop(key, None)
     for key in given:
         if key not in {*rule.takes, *rule.inputs, *rule.drops}:
             raise NotRewritten(f"{key} is given")
 
 
-def _mask(given: dict[str, cst.BaseExpression]) -> cst.BaseExpression | None:
-    """What the lengths of sequences are as a mask [batch, time]; the lengths are taken out."""
-    lengths = given.pop(LENGTHS, None)
-    if lengths is None or _text(lengths) == "None":
-        return None
-    inputs = given.get("inputs")
-    if not isinstance(inputs, cst.Name | cst.Attribute):
-        raise NotRewritten("the inputs of a mask must have a name")
-    steps = f"keras.ops.arange(keras.ops.shape({_text(inputs)})[1])"
-    return cst.parse_expression(f"{steps} < keras.ops.reshape({_text(lengths)}, [-1, 1])")
+def _words(rule: Rule, given: Given) -> Given:
+    """The keywords of the new call."""
+    words = {new: given[key] for key, new in rule.takes.items() if key in given}
+    for key, value in rule.defaults.items():
+        words.setdefault(key, cst.parse_expression(value))
+    return words
 
 
-def _arguments(words: dict[str, cst.BaseExpression]) -> list[cst.Arg]:
-    equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-    return [cst.Arg(value, cst.Name(key), equal) for key, value in words.items()]
-
-
-def _text(node: cst.BaseExpression) -> str:
-    return cst.Module([]).code_for_node(node)
+def _first_by_position(args: Sequence[cst.Arg]) -> list[cst.Arg]:
+    first, *others = args
+    return [cst.Arg(first.value), *others]

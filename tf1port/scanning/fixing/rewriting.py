@@ -5,6 +5,7 @@ libcst keeps every comment and blank of what is not touched.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,14 +15,23 @@ from libcst.codemod import CodemodContext
 from libcst.codemod.visitors import AddImportsVisitor
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
-from tf1port.scanning.fixing.calls import NotRewritten, rewritten
-from tf1port.scanning.fixing.rules import DYNAMIC_RNN, OBJECTS, RULES, WITHOUT_CELLS, Rule
+from tf1port.scanning.fixing import lengths, sequences
+from tf1port.scanning.fixing.calls import bound, rewritten
+from tf1port.scanning.fixing.marks import Marks, Position
+from tf1port.scanning.fixing.rules import (
+    DYNAMIC_RNN,
+    OBJECTS,
+    PLACEHOLDER,
+    RULES,
+    WITH_CELLS,
+    WITHOUT_CELLS,
+    Rule,
+)
+from tf1port.scanning.fixing.source import NotRewritten, is_named, text_of
 from tf1port.scanning.report.form import Place
 
-MARK = "# TODO tf1port"
 
-
-def rewrite(text: str, findings: Iterable[Place], called: Mapping[tuple[int, int], str]) -> str:
+def rewrite(text: str, findings: Iterable[Place], called: Mapping[Position, str]) -> str:
     """The program after all that can be done.
 
     Args:
@@ -31,11 +41,15 @@ def rewrite(text: str, findings: Iterable[Place], called: Mapping[tuple[int, int
     wrapper = MetadataWrapper(cst.parse_module(text))
     rewriter = _Rewriter(findings, called, RULES)
     module = wrapper.visit(rewriter)
-    if rewriter.keeps_recurrent:
-        # A cell of Keras in a loop of TF1 would be neither.
-        rewriter = _Rewriter(findings, called, WITHOUT_CELLS)
-        module = wrapper.visit(rewriter)
-    if rewriter.uses_keras:
+    if rewriter.marks.keeps_recurrent or not rewriter.is_model:
+        # A cell of Keras in a loop of TF1 would be neither, a tensor of Keras in no layer nothing.
+        rules = WITHOUT_CELLS if rewriter.marks.keeps_recurrent else WITH_CELLS
+        again = _Rewriter(findings, called, rules)
+        for line, name, note in rewriter.stays:
+            if name in RULES and name not in rules:
+                again.marks.note(line, note)
+        rewriter, module = again, wrapper.visit(again)
+    if rewriter.written:
         context = CodemodContext()
         AddImportsVisitor.add_needed_import(context, "keras")
         module = AddImportsVisitor(context).transform_module(module)
@@ -50,43 +64,55 @@ class _Rewriter(cst.CSTTransformer):
     def __init__(
         self,
         findings: Iterable[Place],
-        called: Mapping[tuple[int, int], str],
+        called: Mapping[Position, str],
         rules: Mapping[str, Rule],
     ) -> None:
         super().__init__()
-        self.uses_keras = False
-        self.keeps_recurrent = False
+        self.marks = Marks(findings)
+        self.written: set[str] = set()  # what was called where Keras is now
+        self.stays: list[tuple[int, str, str]] = []  # line, name and why
         self._called = called
         self._rules = rules
         self._in_strings = 0
-        self._open: dict[tuple[int, int], list[Place]] = {}
-        for one in findings:
-            self._open.setdefault((one["line"], one["column"]), []).append(one)
-        self._found = set(self._open)
-        self._notes: list[tuple[int, str]] = []
-        self._pairs: set[cst.Call] = set()
+        self._numbers: dict[cst.CSTNode, cst.BaseExpression] = {}
+        self._pairs: dict[cst.BaseExpression, cst.BaseExpression] = {}
         self._around: list[bool] = []  # of each call of TF1 around: whether it is rewritten
 
-    def visit_Assign(self, node: cst.Assign) -> None:
-        """`outputs, state = …` can take what a Keras layer returns as `outputs, *state = …`."""
-        pair = m.Assign(
-            targets=[m.AssignTarget(m.Tuple([m.Element(), m.Element()]))], value=m.Call()
-        )
-        if m.matches(node, pair):
-            self._pairs.add(cst.ensure_type(node.value, cst.Call))
+    @property
+    def is_model(self) -> bool:
+        """Whether a placeholder has become an input, and there is a layer for it."""
+        layers = any(self._rules[one].to.startswith("keras.layers.") for one in self.written)
+        return PLACEHOLDER in self.written and layers
 
-    def leave_Assign(self, original_node: cst.Assign, updated_node: cst.Assign) -> cst.Assign:
-        call = original_node.value
-        if call not in self._pairs or updated_node.value is call:
-            return updated_node
-        if self._name(call) != DYNAMIC_RNN or not m.matches(updated_node.value, _OF_LAYER):
-            return updated_node
-        target = cst.ensure_type(updated_node.targets[0].target, cst.Tuple)
-        first, second = target.elements
-        starred = target.with_changes(elements=[first, cst.StarredElement(second.value)])
-        return updated_node.with_changes(
-            targets=[updated_node.targets[0].with_changes(target=starred)]
-        )
+    def visit_Module(self, node: cst.Module) -> None:
+        self._numbers = lengths.of_one_number(node, self._name)
+
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> None:
+        """`outputs, state = …` can take what a Keras layer returns as `outputs, *state = …`."""
+        if m.matches(node, _PAIR):
+            assign = cst.ensure_type(node.body[0], cst.Assign)
+            outputs, _ = cst.ensure_type(assign.targets[0].target, cst.Tuple).elements
+            self._pairs[assign.value] = outputs.value
+
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> Any:
+        more = []
+        if m.matches(original_node, _PAIR):
+            assign = cst.ensure_type(updated_node.body[0], cst.Assign)
+            call = cst.ensure_type(original_node.body[0], cst.Assign).value
+            if self._name(call) == DYNAMIC_RNN and m.matches(assign.value, _OF_LAYER):
+                updated_node = updated_node.with_changes(body=[_starred(assign)])
+                more = self._exchanged(cst.ensure_type(call, cst.Call))
+        marked = self._marked(original_node, updated_node, original_node)
+        return cst.FlattenSentinel([marked, *more])
+
+    def _exchanged(self, call: cst.Call) -> list[cst.SimpleStatementLine]:
+        """The statement that gives time-major outputs again."""
+        when = sequences.time_major(bound(self._rules[DYNAMIC_RNN], call))
+        outputs = text_of(self._pairs[call])
+        line = f"{outputs} = {sequences.exchanged(outputs, when)}"
+        return [cst.ensure_type(cst.parse_statement(line), cst.SimpleStatementLine)] if when else []
 
     def visit_FormattedString(self, node: cst.FormattedString) -> None:
         self._in_strings += 1
@@ -97,31 +123,48 @@ class _Rewriter(cst.CSTTransformer):
         self._in_strings -= 1
         return updated_node
 
-    def visit_Call(self, node: cst.Call) -> None:
+    def visit_Call(self, node: cst.Call) -> bool:
         around = _is_dotted(node) and (self._around[-1] if self._around else True)
         of_tf = self._name(node).startswith("tf.")
         self._around.append(not self._obstacle(node) if of_tf else around)
+        return not self._is_number(node)
 
-    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.Call:
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         self._around.pop()
-        name, place = self._name(original_node), self._place(original_node)
-        if name not in self._rules or place not in self._found:
+        name, line = self._name(original_node), self._place(original_node)[0]
+        if self._is_number(original_node):
+            return self._numbers[original_node]
+        if not self._is_of_interest(original_node):
             return updated_node
-        line = place[0]
         if obstacle := self._obstacle(original_node) or self._receiver(name):
-            self._notes.append((line, f"{name} stays: {obstacle}"))
+            self.stays.append((line, name, f"{name} stays: {obstacle}"))
+            self.marks.note(line, self.stays[-1][-1])
             return updated_node
         keras_call, notes = rewritten(name, updated_node)
-        self.uses_keras = True
-        self._close(original_node)
-        self._notes += [(line, note) for note in notes]
+        self.written.add(name)
+        span = self._span(original_node)
+        end = span.end.line, span.end.column + 1
+        self.marks.close(self._place(original_node), end, name)
+        self.marks.note(line, *notes)
         return keras_call
+
+    def _is_number(self, node: cst.Call) -> bool:
+        """Whether one number takes the place of a call."""
+        return node in self._numbers and DYNAMIC_RNN in self._rules
+
+    def _is_of_interest(self, node: cst.Call) -> bool:
+        """Whether a call is to be rewritten, or it is to be said why not."""
+        name = self._name(node)
+        is_found = self._place(node) in self.marks.found
+        if PLACEHOLDER in self._rules and not is_found and _TENSOR_FUNCTION.fullmatch(name):
+            return True
+        return name in self._rules and is_found
 
     def _obstacle(self, node: cst.Call) -> str:
         """Why a call is not rewritten; "" where it is."""
         name = self._name(node)
         if name not in self._rules:
-            return "it has no rule"
+            return "P114: it takes no tensor of Keras; keras.ops, or a layer of one's own"
         if name == DYNAMIC_RNN and node not in self._pairs:
             return "its outputs and states are not taken as a pair"
         if self._in_strings:
@@ -130,19 +173,21 @@ class _Rewriter(cst.CSTTransformer):
             return "there are comments in the call"
         try:
             rewritten(name, node)
+            if name == DYNAMIC_RNN:
+                self._check_outputs(node)
         except NotRewritten as reason:
             return str(reason)
         return ""
+
+    def _check_outputs(self, node: cst.Call) -> None:
+        is_time_major = sequences.time_major(bound(self._rules[DYNAMIC_RNN], node))
+        if is_time_major and not is_named(self._pairs[node]):
+            raise NotRewritten("its outputs are time-major and have no name")
 
     def _receiver(self, name: str) -> str:
         """Why an object may not be of Keras."""
         handed_over = name.rpartition(".")[2] in OBJECTS and self._around
         return "it is given to a call that stays" if handed_over and not self._around[-1] else ""
-
-    def leave_SimpleStatementLine(
-        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
-    ) -> cst.SimpleStatementLine:
-        return self._marked(original_node, updated_node, original_node)
 
     def on_leave(self, original_node: Any, updated_node: Any) -> Any:
         """Compound statements have their marks above their first line."""
@@ -157,35 +202,15 @@ class _Rewriter(cst.CSTTransformer):
         """The statement with what is to be thought of in the lines before `until` ends."""
         span = self._span(original)
         last = span.end.line if until is original else self._span(until).start.line
-        lines = [
-            f"{one['id']}: {one['replacement']}"
-            for place in sorted(self._open)
-            if span.start.line <= place[0] <= last
-            for one in self._open.pop(place)
-        ]
-        self.keeps_recurrent |= any(map(_is_recurrent, lines))
-        lines += [note for line, note in self._notes if span.start.line <= line <= last]
-        self._notes = [pair for pair in self._notes if not span.start.line <= pair[0] <= last]
-        marks = [_line(f"{MARK}: {line}") for line in dict.fromkeys(lines)]
-        return updated.with_changes(leading_lines=[*updated.leading_lines, *marks])
-
-    def _close(self, call: cst.Call) -> None:
-        """The idioms of a call and of its arguments are done."""
-        span = self._span(call)
-        first, last = (span.start.line, span.start.column), (span.end.line, span.end.column)
-        name = self._name(call)
-        for place, findings in list(self._open.items()):
-            if first <= (place[0], place[1] - 1) <= last:
-                others = [one for one in findings if one["name"] != name]
-                self._open[place] = others
-                if not others:
-                    del self._open[place]
+        comments = [cst.Comment(line) for line in self.marks.pop(span.start.line, last)]
+        lines = [cst.EmptyLine(comment=comment) for comment in comments]
+        return updated.with_changes(leading_lines=[*updated.leading_lines, *lines])
 
     def _name(self, node: cst.BaseExpression) -> str:
         """The full name of what a call calls; "" of `f(x).method(y)`, which begins as f(x) does."""
         return self._called.get(self._place(node), "") if _is_dotted(node) else ""
 
-    def _place(self, node: cst.CSTNode) -> tuple[int, int]:
+    def _place(self, node: cst.CSTNode) -> Position:
         start = self._span(node).start
         return start.line, start.column + 1
 
@@ -193,18 +218,24 @@ class _Rewriter(cst.CSTTransformer):
         return self.get_metadata(PositionProvider, node)
 
 
-def _is_recurrent(mark: str) -> bool:
-    """Of a cell, of what is around it, or of what runs it over time."""
-    return "S101" <= mark[:4] <= "S149" or mark.startswith("S159")
-
-
 def _is_dotted(node: cst.BaseExpression) -> bool:
     """Whether it is a call of a name with dots, in which nothing is called or indexed."""
     return isinstance(node, cst.Call) and not m.findall(node.func, m.Call() | m.Subscript())
 
 
+_PAIR = m.SimpleStatementLine(
+    body=[m.Assign(targets=[m.AssignTarget(m.Tuple([m.Element(), m.Element()]))], value=m.Call())]
+)
 _OF_LAYER = m.Call(func=m.Call())
+# Of TensorFlow, and takes tensors; what has an idiom is marked as such.
+_TENSOR_FUNCTION = re.compile(
+    r"tf\.((nn|math|linalg)\.)?(?!(constant|function|range|placeholder)$)[a-z]\w*", re.ASCII
+)
 
 
-def _line(comment: str) -> cst.EmptyLine:
-    return cst.EmptyLine(comment=cst.Comment(comment))
+def _starred(assign: cst.Assign) -> cst.Assign:
+    """`outputs, *state = …`."""
+    target = assign.targets[0]
+    first, second = cst.ensure_type(target.target, cst.Tuple).elements
+    pair = target.target.with_changes(elements=[first, cst.StarredElement(second.value)])
+    return assign.with_changes(targets=[target.with_changes(target=pair)])

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+OPS = "keras.ops."  # what begins so is called with its first argument by position
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -32,6 +34,12 @@ class Rule:
     drops: frozenset[str] = frozenset()
     only_as: dict[str, str] = field(default_factory=dict)
     note: str = ""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The arguments without which nothing is written."""
+        first = tuple(self.takes)[:1] if self.to.startswith(OPS) else ()
+        return self.inputs or first
 
 
 def _rule(
@@ -124,23 +132,26 @@ _LAYERS = {
     "tf.layers.flatten": _rule("inputs name", "layers.Flatten", "name", inputs="inputs"),
 }  # fmt: skip
 
+_COMPILED = "of a model it is model.compile(loss=…): it is not called on tensors of Keras"
 _LOSSES = {
     "tf.losses.sparse_softmax_cross_entropy": _rule(
         _LOSS, "losses.SparseCategoricalCrossentropy", "", inputs="labels logits",
         defaults="from_logits=True", drops="scope",
+        note=_COMPILED,
     ),
     "tf.losses.softmax_cross_entropy": _rule(
         "onehot_labels logits weights label_smoothing scope", "losses.CategoricalCrossentropy",
         "label_smoothing", inputs="onehot_labels logits", defaults="from_logits=True",
-        drops="scope",
+        drops="scope", note=_COMPILED,
     ),
     "tf.losses.sigmoid_cross_entropy": _rule(
         "multi_class_labels logits weights label_smoothing scope", "losses.BinaryCrossentropy",
         "", inputs="multi_class_labels logits", defaults="from_logits=True", drops="scope",
+        note=_COMPILED,
     ),
     "tf.losses.mean_squared_error": _rule(
         "labels predictions weights scope", "losses.MeanSquaredError", "",
-        inputs="labels predictions", drops="scope",
+        inputs="labels predictions", drops="scope", note=_COMPILED,
     ),
 }  # fmt: skip
 
@@ -205,21 +216,43 @@ _INITIALIZERS = {
 
 DYNAMIC_RNN = "tf.nn.dynamic_rnn"
 _RECURRENT = {
+    # Its sequence_length and time_major: tf1port/scanning/fixing/sequences.py.
     DYNAMIC_RNN: _rule(
         "cell inputs sequence_length initial_state dtype parallel_iterations swap_memory "
         "time_major scope",
         "layers.RNN", "cell", inputs="inputs", defaults="return_sequences=True return_state=True",
-        drops="dtype parallel_iterations swap_memory scope", only_as="time_major=False",
+        drops="dtype parallel_iterations swap_memory scope",
         note="the states are those of Keras: of an LSTM [h, c] (P26)",
     ),
 }  # fmt: skip
 
+PLACEHOLDER = "tf.placeholder"
+_TANH = _rule("x name", "ops.tanh", "x", drops="name")
+# What a tensor of Keras goes through, where TensorFlow's own functions take none (P114): only ops
+# whose dtype and defaults are the same.
+_OF_KERAS_TENSORS = {
+    PLACEHOLDER: _rule("dtype shape name", "Input", "shape dtype name"),
+    "tf.transpose": _rule("a perm name conjugate", "ops.transpose", "a=x perm=axes", drops="name"),
+    "tf.reshape": _rule(
+        "tensor shape name", "ops.reshape", "tensor=x shape=newshape", drops="name",
+    ),
+    "tf.concat": _rule("values axis name", "ops.concatenate", "values=xs axis", drops="name"),
+    "tf.expand_dims": _rule("input axis name", "ops.expand_dims", "input=x axis", drops="name"),
+    "tf.squeeze": _rule("input axis name", "ops.squeeze", "input=x axis", drops="name"),
+    "tf.tanh": _TANH,
+    "tf.nn.tanh": _TANH,
+    "tf.nn.relu": _rule("features name", "ops.relu", "features=x", drops="name"),
+}  # fmt: skip
+
+FILL = _rule("dims value name", "ops.full", "dims=shape value=fill_value", drops="name")
+
 # What is handed to another call: it must fit that.
 OBJECTS = {*_CELLS, *(name.rpartition(".")[2] for name in _INITIALIZERS)}
 WITHOUT_CELLS = {**_LAYERS, **_LOSSES, **_OPTIMIZERS, **_INITIALIZERS}
-RULES = {
+WITH_CELLS = {
     **{f"tf.nn.rnn_cell.{name}": rule for name, rule in _CELLS.items()},
     **{f"tf.contrib.rnn.{name}": rule for name, rule in _CELLS.items()},
     **_RECURRENT,
     **WITHOUT_CELLS,
 }
+RULES = {**WITH_CELLS, **_OF_KERAS_TENSORS}

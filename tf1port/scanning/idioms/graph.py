@@ -128,8 +128,8 @@ GRAPH = [
         324, "device or replica by hand",
         "tf.{device,Graph().device} tf.train.{replica_device_setter,SyncReplicasOptimizer,"
         "ClusterSpec,Server}",
-        BY_HAND, "keras.distribution.DataParallel, or tf.distribute around fit", "P47 P52",
-        MEDIUM,
+        BY_HAND, "tf.distribute: MirroredStrategy or MultiWorkerMirroredStrategy, then fit",
+        "P47 P52 P125", MEDIUM,
     ),
     idiom(
         325, "TF1's behaviour asked for",

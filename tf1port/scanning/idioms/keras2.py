@@ -116,7 +116,8 @@ ALL = [
     ),
     idiom(
         720, "replicas of Keras 2", "keras.utils.{multi_gpu_model,multi_gpu_utils.**}", BY_HAND,
-        "keras.distribution.DataParallel", "P47 P52", MEDIUM,
+        "tf.distribute.MirroredStrategy around build and compile; fit", "P47 P52 P125",
+        MEDIUM,
     ),
     idiom(
         721, "one-hot by np_utils", "keras.utils.np_utils.**", REWRITTEN,

@@ -93,7 +93,7 @@ CELLS = [
     ),
     idiom(
         117, "device of a cell", "tf.{nn.rnn_cell,contrib.rnn}.DeviceWrapper", REWRITTEN,
-        "leave it out; keras.distribution places weights",
+        "leave it out: TensorFlow places weights and ops by itself",
     ),
     idiom(
         118, "layer in a cell's wrapper",

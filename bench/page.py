@@ -78,8 +78,8 @@ def page(text: str, content: dict[str, Any] | None) -> str:
 
 def figures(content: dict[str, Any]) -> Iterator[str]:
     """Two Markdown tables: ms per training step, and per prediction of one image."""
-    first = "Milliseconds per training step, medians"
-    yield from _table(content, TRAIN, f"{first} ({_conditions(content)}):")
+    yield "Milliseconds per training step, medians"
+    yield from _table(content, TRAIN, f"({_conditions(content)}):")
     yield ""
     yield from _table(content, MEDIAN, "One image, in milliseconds, medians of single calls:")
 

@@ -72,8 +72,8 @@ class Run:
         """Lets go of the folder. Raises UserError where a training failed because of the disk."""
         lock, self._lock = self._lock, None
         # Whatever wrote at that moment, TensorFlow or NumPy, names the loss in its own words.
-        removed = bool(lock) and not lock.holds
-        if lock:
+        removed = lock is not None and not lock.holds
+        if lock is not None:
             lock.release()
         if removed and isinstance(error, Exception) and not isinstance(error, UserError):
             raise self._removed() from error

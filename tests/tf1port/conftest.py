@@ -2,14 +2,14 @@
 
 import pytest
 
-from tf1port.conversion import convert
+from tf1port.conversion import planning
 from tf1port.errors import UserError
 
 
 @pytest.fixture
 def unchecked(monkeypatch):
     """convert writes what it read without comparing it with the graph first: verify has to see."""
-    monkeypatch.setattr(convert, "_checked", lambda conversion, model: conversion)
+    monkeypatch.setattr(planning, "_checked", lambda conversion, model: conversion)
 
 
 @pytest.fixture
@@ -19,4 +19,4 @@ def untranslated(monkeypatch):
     def refuse(path, options):
         raise UserError("it is not translated")
 
-    monkeypatch.setattr(convert, "_translated", refuse)
+    monkeypatch.setattr(planning, "_translated", refuse)

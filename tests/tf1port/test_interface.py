@@ -19,7 +19,8 @@ def interface(make, *, producer=None):
     graph_def = graph.as_graph_def()
     if producer is not None:
         graph_def.versions.producer = producer
-    return find_interface(Graph(graph_def), Graph(graph_def, backward=True))
+    graph = Graph(graph_def)
+    return find_interface(graph, graph.whole)
 
 
 def of_program(**options):

@@ -196,8 +196,40 @@ def test_fit_goes_on_with_the_losses_of_the_graph(build, tmp_path):
 def test_another_loss_is_not_taken_for_one_of_kerass(build, tmp_path):
     with running(build, tmp_path) as run:
         target = converted(run.prefix)
-    assert "loss" not in map_of(target)["optimizer"]
+    optimizer = map_of(target)["optimizer"]
+    assert "loss" not in optimizer
+    assert optimizer["notes"][-1].endswith(
+        "is no loss that Keras has: compile the model with yours"
+    )
     assert loaded(target).loss is None
+
+
+def of_sequences():
+    """CTC, whose blank is the last class."""
+    logits, feed = steps_of()
+    stream = np.random.RandomState(7)
+    letters = tf1.SparseTensorValue(
+        [[row, column] for row in range(B) for column in range(2)],
+        stream.randint(CLASSES - 1, size=2 * B),
+        [B, 2],
+    )
+    y, lengths = tf1.sparse_placeholder(tf1.int32, name="y"), tf1.placeholder(tf1.int32, [None])
+    loss = tf1.reduce_mean(tf1.nn.ctc_loss(y, logits, lengths, time_major=False))
+    return {**feed, y: letters, lengths: np.arange(B) % 2 + T - 1}, loss
+
+
+def test_what_to_compile_for_ctc_is_said_and_computes_the_loss(tmp_path):
+    with running(of_sequences, tmp_path) as run:
+        target = converted(run.prefix)
+        expected = run.session.run(run.loss, run.feed)
+        inputs, letters, lengths = run.feed.values()
+    (note,) = map_of(target)["optimizer"]["notes"]
+    call = note.partition("train with ")[2]
+    assert call.endswith(f"mask_index={CLASSES - 1})")
+    names = {"labels": letters.values.reshape(B, 2), "label_lengths": np.full(B, 2)}
+    names |= {"outputs": loaded(target)(inputs), "lengths": lengths, "keras": keras}
+    actual = float(keras.ops.mean(eval(call, names)))
+    np.testing.assert_allclose(actual, expected, rtol=tolerance("loss", "float32").bound)
 
 
 def test_a_loss_that_computes_something_else_is_none(tmp_path, monkeypatch):

@@ -82,3 +82,12 @@ def test_training_goes_on_as_in_the_session(clipped, tmp_path):
     worst = float(np.abs(np.subtract(theirs, ours)).max())
     bound = tolerance("losses of 50 steps", "float32").bound * max(1.0, *theirs)
     assert (worst <= bound) == clipped, worst
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_a_state_of_unknown_cells_that_is_fed_is_given_back(flow, tmp_path):
+    with running(sequences.states_in_one, tmp_path, control_flow=FLOWS[flow]) as run:
+        tensors = map_of(converted(run.prefix))["outputs"].values()
+        last = [value for value in run.values(list(tensors)) if value.ndim == 2]
+        (init,) = [array for tensor, array in run.feed.items() if "init" in tensor.name]
+    assert [value.shape for value in last] == [init.shape]

@@ -205,7 +205,7 @@ def test_a_function_that_calls_itself_is_refused(plain):
     inner.node_def[0].op = "PartitionedCall"
     called(inner.node_def[0], "outer")
     with pytest.raises(UserError, match="function inner calls itself"):
-        WholeGraph(graph_def, upcast=False, targets=["evil"])
+        WholeGraph(Graph(graph_def, backward=True), upcast=False, targets=["evil"])
 
 
 def test_names_in_a_refusal_stay_on_one_line(plain):
@@ -213,7 +213,7 @@ def test_names_in_a_refusal_stay_on_one_line(plain):
     aborting(graph_def, "")
     graph_def.node[-1].name = "evil\n\x1b[2J"
     with pytest.raises(UserError, match=r"\(Abort evil\\n\\x1b\[2J\): pass --trust"):
-        WholeGraph(graph_def, upcast=False, targets=["evil\n\x1b[2J"])
+        WholeGraph(Graph(graph_def, backward=True), upcast=False, targets=["evil\n\x1b[2J"])
 
 
 def test_ops_that_compute_are_let_through():
@@ -237,7 +237,7 @@ def queued():
 
 
 def test_what_a_queue_gives_is_fed():
-    whole = WholeGraph(queued(), upcast=False)
+    whole = WholeGraph(Graph(queued(), backward=True), upcast=False)
     made = whole.tensor("made")
     fed = whole.tensor("taken")
     assert whole.run(made, {fed: [1.0, 2.0]}).tolist() == [2.0, 4.0]
@@ -253,7 +253,7 @@ def test_the_shape_of_what_a_queue_gives_is_as_the_graph_says():
 
 def test_a_run_has_a_limit_of_time(monkeypatch):
     monkeypatch.setattr(limits, "SECONDS", 0.2)
-    whole = WholeGraph(queued(), upcast=False, trust=True)
+    whole = WholeGraph(Graph(queued(), backward=True, trust=True), upcast=False)
     with pytest.raises(UserError, match=r"did not finish within 0\.2 s"):
         whole.run(whole.tensor("made"))
 
@@ -261,7 +261,7 @@ def test_a_run_has_a_limit_of_time(monkeypatch):
 def test_parts_that_are_asked_for_one_after_the_other_are_one_graph(plain):
     graph_def = load_graph(plain + ".meta")
     nodes = {node.name for node in graph_def.node if not node.name.startswith("save")}
-    whole = WholeGraph(graph_def, upcast=True)
+    whole = WholeGraph(Graph(graph_def, backward=True), upcast=True)
     for name in sorted(nodes, key=lambda name: name[::-1]):
         whole.operation(name)
     assert nodes <= whole.operations.keys()

@@ -367,7 +367,7 @@ def test_clipping_is_carried_or_said_not_to_be(clip, tmp_path):
     optimizer = conversion.read(saved.prefix).blueprint.optimizer
     options, words = CLIPPED[clip]
     assert {name: v for name, v in optimizer.options.items() if "clip" in name} == options
-    assert len(optimizer.notes) == len(words)
+    words = [*words, "is no loss that Keras has"]
     assert all(word in note for word, note in zip(words, optimizer.notes, strict=True))
 
 

@@ -24,6 +24,7 @@ from tf1port.numerics.precision import floatx
 ROUNDINGS = 8  # times Keras' own rounding, where the graph knows float32 alone
 _OWN_REASON = f"{ROUNDINGS} times the difference of Keras' float32 from its float64"
 QUANTITY = "outputs, end to end"
+_TRACED = 100  # steps from which tracing a model takes less time than calling it eagerly
 
 
 def end_to_end(
@@ -152,7 +153,9 @@ class _Sides:
         model_inputs = [inputs, steps < lengths[:, None]] if self.blueprint.masked else inputs
         with floatx(dtype):
             try:
-                return np.array(model(model_inputs, training=False))
+                # Eagerly each step costs as much as a call; a function is traced first.
+                run = model if len(steps) < _TRACED else tf.function(model, autograph=False)
+                return np.array(run(model_inputs, training=False))
             except (ValueError, tf.errors.OpError) as error:
                 line = str(error).strip().partition("\n")[0]
                 raise UserError(f"the model does not take {list(inputs.shape)}: {line}") from None

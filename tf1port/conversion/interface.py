@@ -97,8 +97,7 @@ def read_interface(meta: str, *, trust: bool = False) -> Interface:
     with searching(meta):
         graph_def = load_graph(meta)
         forward = Graph(graph_def, trust=trust)
-        whole = Graph(graph_def, backward=True, trust=trust)
-        return find_interface(forward, whole)
+        return find_interface(forward, forward.whole)
 
 
 def find_interface(forward: Graph, whole: Graph) -> Interface:

@@ -14,7 +14,7 @@ from tf1port.conversion.random_feeds import RandomFeeds
 from tf1port.errors import UserError
 from tf1port.tf1.checkpoint.partitions import axis
 from tf1port.tf1.graph.dependencies import behind
-from tf1port.tf1.graph.index import VARIABLES
+from tf1port.tf1.graph.index import VARIABLES, Graph
 from tf1port.tf1.session.recurrent_subgraph import run_outputs, run_tensors
 from tf1port.tf1.session.whole_graph import WholeGraph
 
@@ -59,7 +59,6 @@ class OriginalGraph:
             inference(conversion.graph),
             upcast=upcast,
             targets=targets,
-            trust=conversion.graph.trust,
             aliases=conversion.graph.aliases,
         )
         graph = self._session.graph
@@ -182,18 +181,20 @@ class OriginalGraph:
 
 
 def inference(graph):
-    """The GraphDef of a tf1port.tf1.graph.index.Graph without dropout, otherwise unmodified.
+    """A tf1port.tf1.graph.index.Graph without dropout, otherwise as it stands.
 
     A batch normalization that has no switch for inference uses its moving averages.
     """
     mode = graph.inference
     names = mode.nodes if mode.fixed else mode.dropped
+    if not names:
+        return graph.whole
     graph_def = tf1.GraphDef()
     graph_def.library.CopyFrom(graph.graph_def.library)
     graph_def.versions.CopyFrom(graph.graph_def.versions)
     replacements = {name: mode.nodes[name] for name in names}
     graph_def.node.extend(replacements.get(node.name, node) for node in graph.graph_def.node)
-    return graph_def
+    return Graph(graph_def, backward=True, trust=graph.trust)
 
 
 def _is_any_of(array, candidates):

@@ -6,6 +6,7 @@ from typing import Any
 
 from tf1port.conversion.cells_alone import network_of_cells
 from tf1port.conversion.head_map import check_layers, with_map
+from tf1port.conversion.opened import Opened
 from tf1port.conversion.stack import Conversion
 from tf1port.errors import UserError
 from tf1port.keras_model.blueprint import Blueprint, draw
@@ -14,10 +15,9 @@ from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.keras_model.optimizer_search import find_optimizer, why_not, with_trained
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.checkpoint.inventory import Inventory
-from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
+from tf1port.tf1.checkpoint.reader import Checkpoint
 from tf1port.tf1.graph.dependencies import is_fed
 from tf1port.tf1.graph.ends import Ends, find_ends
-from tf1port.tf1.graph.files import load_graph
 from tf1port.tf1.graph.importing import check_needed
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.layer import Layer
@@ -27,52 +27,60 @@ from tf1port.tf1.session.probing import with_observed_head
 from tf1port.tf1.session.recurrent_subgraph import network_tensors
 
 
-def read(
-    path: str,
+def read(path: str, *, trust: bool = False, **options: Any) -> Conversion:
+    """Reads a checkpoint and the graph beside it, and plans its Keras model.
+
+    Args:
+        path, trust: as for tf1port.conversion.opened.Opened.
+        options: those of `plan`.
+
+    Raises:
+        UserError: as `Opened` and `plan`.
+    """
+    return plan(Opened(path, trust=trust), **options)
+
+
+def plan(
+    opened: Opened,
     *,
-    trust: bool = False,
     averages: bool = False,
     forget_bias: float | None = None,
     activation: str | None = None,
     head_map: str | None = None,
 ) -> Conversion:
-    """Reads a checkpoint and the graph beside it, and plans its Keras model.
+    """Plans the Keras model of a checkpoint and the graph beside it.
 
     Args:
-        path: as for tf1port.tf1.checkpoint.reader.open_checkpoint.
-        trust: also take a graph whose ops run Python or touch files.
         averages: take the moving averages of variables in the place of these; no optimizer then.
         forget_bias, activation: of all cells, where there is no graph to read them off.
         head_map: a file that describes the layers after the cells, see tf1port.conversion.head_map.
 
     Raises:
-        UserError: the checkpoint or its `.meta` is damaged, its cells are unknown, or something is
-            missing that only a graph knows; the map is wrong, or not needed.
+        UserError: the `.meta` is damaged, the cells are unknown, or something is missing that only
+            a graph knows; the map is wrong, or not needed.
     """
-    checkpoint = open_checkpoint(path)
-    contents = inventory(checkpoint)
+    checkpoint, contents = opened.checkpoint, opened.contents
     cells = _without_buffers(contents.cells)
     if not cells:
-        raise UserError(_no_cell(path, contents))
+        raise UserError(_no_cell(opened.path, contents))
     if averages:
         checkpoint = _averaged(checkpoint, contents, cells)
     if checkpoint.meta is None:
-        network = network_of_cells(cells, forget_bias, activation, path=path)
-        planned: dict[str, Any] = {"notes": [], "head_map": head_map, "trust": trust}
+        network = network_of_cells(cells, forget_bias, activation, path=opened.path)
+        planned: dict[str, Any] = {"notes": [], "head_map": head_map, "trust": opened.trust}
         return _planned(checkpoint, contents, network, graph=None, **planned)
     if forget_bias is not None or activation is not None:
         raise UserError(
             f"{checkpoint.meta} knows the forget bias and the activation: leave them out"
         )
-    graph_def = load_graph(checkpoint.meta)
     with searching(checkpoint.meta):
-        graph = Graph(graph_def, trust=trust)
+        graph = opened.graph
         network = find_network(graph, cells)
         _check_same_model(checkpoint, graph, network)
         check_needed(graph, network_tensors(network))
         probed, fault = with_observed_head(graph, network, checkpoint.read)
         notes = _notes(graph, probed if head_map else network, probed, fault)
-        planned = {"notes": notes, "head_map": head_map, "trust": trust}
+        planned = {"notes": notes, "head_map": head_map, "trust": opened.trust}
         return _planned(checkpoint, contents, probed, graph=graph, **planned)
 
 

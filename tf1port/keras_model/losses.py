@@ -16,6 +16,7 @@ from tf1port.keras_model.expressions import Call
 from tf1port.numerics.precision import floatx
 from tf1port.numerics.tolerances import tolerance
 from tf1port.tf1.checkpoint.reader import Checkpoint
+from tf1port.tf1.graph.dependencies import behind
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.loss_forms import LossForm, find_form
 from tf1port.tf1.session.whole_graph import WholeGraph
@@ -79,6 +80,27 @@ def find_loss(
     return None
 
 
+def advice(graph: Graph, loss: str, outputs: Mapping[str, str]) -> str:
+    """A line on what to compile a model with where find_loss finds none.
+
+    Args:
+        graph, loss, outputs: as for find_loss.
+    """
+    cut = {tensor.rpartition(":")[0] for tensor in outputs.values()}
+    names, _ = behind(graph, [loss], cut=cut)
+    for name in sorted(names):
+        node = graph.nodes[name]
+        if node.op == "CTCLoss":
+            classes = (graph.shape(graph.inputs(node)[0]) or [None])[-1]
+            blank = "classes - 1" if classes is None else classes - 1
+            return (
+                f"the loss {name} is CTC with the last class as the blank, where keras.losses.CTC "
+                "has the first one, and takes no lengths: train with keras.ops.ctc_loss(labels, "
+                f"outputs, label_lengths, lengths, mask_index={blank})"
+            )
+    return f"{loss} is no loss that Keras has: compile the model with yours"
+
+
 class _Batch(NamedTuple):
     """Random outputs, labels and weights, and the graph's loss of them."""
 
@@ -91,9 +113,7 @@ class _Batch(NamedTuple):
 def _batches(graph: Graph, loss: str, form: LossForm, checkpoint: Checkpoint) -> list[_Batch]:
     """Raises UserError or ValueError where the graph needs more than these, or other sizes."""
     tensors = [form.predictions, form.labels, *([form.weights] if form.weights else [])]
-    whole = WholeGraph(
-        graph.graph_def, upcast=True, targets=[loss, *tensors], fed=tensors, trust=graph.trust
-    )
+    whole = WholeGraph(graph.whole, upcast=True, targets=[loss, *tensors], fed=tensors)
     whole.restore(checkpoint)
     stream, batches = np.random.default_rng(0), []
     for rows in _ROWS:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tf1port.keras_model.blueprint import Spec
-from tf1port.keras_model.losses import find_loss
+from tf1port.keras_model.losses import advice, find_loss
 from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.keras_model.penalties import add_penalties
 from tf1port.tf1.checkpoint.reader import Checkpoint
@@ -51,6 +51,8 @@ def with_objective(
             f"{found.output} is masked by: compile the model with yours"
         )
         found = None
+    elif found is None:
+        notes.append(advice(graph, loss, outputs))
     return optimizer._replace(
         loss=found,
         penalized=frozenset(penalized),

@@ -49,7 +49,7 @@ def computed_rate(graph: Graph, tensors: set[str], checkpoint: Checkpoint) -> Ra
     if graph.constant(tensor) is not None or graph.variable(tensor) is not None:
         return None
     try:
-        whole = WholeGraph(graph.graph_def, upcast=False, targets=[tensor], trust=graph.trust)
+        whole = WholeGraph(graph.whole, upcast=False, targets=[tensor])
         whole.restore(checkpoint)
         value = scalar(whole.run(whole.tensor(tensor)))
         schedule = find_schedule(whole.graph, tensor)

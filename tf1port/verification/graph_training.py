@@ -49,8 +49,8 @@ class GraphTraining:
             name = conversion.own_gradients[0]
             raise NoTraining(f"{name} has a gradient of its own, which the model has not")
         graph, upcast = conversion.graph, dtype != conversion.program.dtype
-        options = {"upcast": upcast, "trust": graph.trust, "aliases": graph.aliases}
-        self._session = graph_call(WholeGraph, graph.graph_def, **options)
+        options = {"upcast": upcast, "aliases": graph.aliases}
+        self._session = graph_call(WholeGraph, graph.whole, **options)
         graph_call(self._session.restore, conversion.checkpoint)
         graph_call(self._session.assign, {n: v for n, v in variables.items() if n in self._nodes})
         graph_loaded = self._session.graph

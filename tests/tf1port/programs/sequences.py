@@ -87,6 +87,16 @@ def char_rnn():
     return dict(fed + [one for pair in states for one in pair]), loss
 
 
+@program("language model", "the states of all cells as one tensor, which is fed and given back")
+def states_in_one():
+    fed = [floats("x", T, 3), floats("init_state", 4 * U, seed=1)]
+    (x, _), (init, _) = fed
+    cells = [tf1.nn.rnn_cell.BasicLSTMCell(U, state_is_tuple=False) for _ in range(2)]
+    cell = tf1.nn.rnn_cell.MultiRNNCell(cells, state_is_tuple=False)
+    steps, _ = tf1.nn.dynamic_rnn(cell, x, initial_state=init)
+    return dict(fed), tf1.reduce_mean(tf1.square(tf1.layers.dense(steps, 2, name="logits") - 1))
+
+
 @program("image captioner", "the state is computed of features")
 def captioner():
     fed = [floats("features", 7), ids("words", T), ids("next_words", T, 1)]

@@ -6,7 +6,6 @@ from typing import Any
 from tf1port.comparison.sides.program import Program
 from tf1port.conversion.interface import Interface, find_interface
 from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
-from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.searching import searching
 
 
@@ -36,8 +35,7 @@ class Opened:
         if self.checkpoint.meta is not None:
             with searching(self.checkpoint.meta):
                 self.program = Program(path, trust=trust)
-                graph_def = self.program.graph.graph_def
-                self.whole = Graph(graph_def, backward=True, trust=trust)
+                self.whole = self.program.graph.whole
                 self.interface = find_interface(self.program.graph, self.whole)
 
     @property

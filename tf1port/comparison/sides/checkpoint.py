@@ -29,6 +29,7 @@ from tf1port.comparison.sides.traits import traits
 from tf1port.comparison.sides.weight_map import WeightMap
 from tf1port.errors import UserError
 from tf1port.numerics import optimizers
+from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.pruning import full_name
 from tf1port.tf1.session.whole_graph import WholeGraph
 
@@ -72,11 +73,12 @@ class CheckpointSide(Side):
 
     def _graph(self, drawn):
         """A WholeGraph with the checkpoint's values."""
+        graph = self.program.graph
+        graph_def = dropout.drawn(graph.graph_def, drawn)
         whole = WholeGraph(
-            dropout.drawn(self.program.graph.graph_def, drawn),
+            Graph(graph_def, backward=True, trust=graph.trust),
             upcast=self.dtype != self.own_dtype,
             fed=feeding.names(self.map),
-            trust=self.program.graph.trust,
         )
         whole.restore(self.program.checkpoint)
         return whole

@@ -69,8 +69,7 @@ def _below_loss(graph: Graph, run_outputs: dict[str, RunOutput], dependent: set[
     further output: of logits and their softmax, the logits.
     """
     try:
-        backward_graph = Graph(graph.graph_def, backward=True, trust=graph.trust)
-        loss = find_loss(backward_graph)
+        loss = find_loss(graph.whole)
     except (NoTraining, UserError):
         return []
     upstream, _ = behind(graph, [loss], cut=())
@@ -290,14 +289,26 @@ def _last(graph: Graph, dependent: set[str]) -> list[str]:
 
 
 def _states(graph: Graph, run_outputs: dict[str, RunOutput]) -> list[str]:
-    """The final states of runs whose initial states are fed."""
+    """The final states of runs, and of loops of unknown cells, whose initial states are fed."""
     names = []
     for name, output in run_outputs.items():
-        run = output.recurrence.run
-        initial = [graph.node(graph.origin(state)) for state in run.initial]
-        if output.kind in "hc" and any(n is not None and n.op in PLACEHOLDERS for n in initial):
+        if output.kind in "hc" and _is_any_fed(graph, output.recurrence.run.initial):
             names.append(name)
+    exits = [f"{node.name}:0" for node in graph.nodes.values() if node.op == "Exit"]
+    names += [n for n in exits if n not in run_outputs and _is_any_fed(graph, _initial(graph, n))]
     return sorted(names)
+
+
+def _initial(graph: Graph, exit_tensor: str) -> list[str]:
+    """What a loop begins with where it ends with a tensor: Exit(Switch(Merge(Enter, …)))."""
+    switch = graph.node(graph.inputs(graph.nodes[_node(exit_tensor)])[0])
+    merge = graph.node(graph.inputs(switch)[0]) if switch is not None else None
+    return graph.inputs(merge)[:1] if merge is not None and merge.op == "Merge" else []
+
+
+def _is_any_fed(graph: Graph, tensors: Iterable[str]) -> bool:
+    sources = [graph.node(graph.origin(tensor)) for tensor in tensors]
+    return any(node is not None and node.op in PLACEHOLDERS for node in sources)
 
 
 def _node(tensor: str) -> str:

@@ -40,7 +40,6 @@ class GraphSide:
             inference(graph),
             upcast=upcast,
             targets=[*conversion.outputs.values()],
-            trust=graph.trust,
             aliases=graph.aliases,
         )
         self._flags = graph.inference.flags if graph.inference else {}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tf1port.conversion.opened import Opened
 from tf1port.conversion.translation.open_sizes import opened
 from tf1port.conversion.translation.outputs import left_out
 from tf1port.conversion.translation.translate import translate
@@ -17,8 +18,8 @@ from tf1port.keras_model.objective import with_objective
 from tf1port.keras_model.optimizer_search import find_optimizer, why_not
 from tf1port.keras_model.program import ZEROS, Input, Program, Use, Value
 from tf1port.tf1.checkpoint.inventory import Inventory
-from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
-from tf1port.tf1.graph.files import load_graph, signature_outputs
+from tf1port.tf1.checkpoint.reader import Checkpoint
+from tf1port.tf1.graph.files import signature_outputs
 from tf1port.tf1.graph.importing import check_needed
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.pruning import behind
@@ -68,33 +69,39 @@ class Translated:
 def read_translated(
     path: str, *, trust: bool = False, outputs: Sequence[str] = (), stateful: bool = False
 ) -> Translated:
-    """Reads a checkpoint with a graph, op by op.
+    """Reads a checkpoint with a graph, and plans its model op by op.
 
     Args:
-        path: as for tf1port.tf1.checkpoint.reader.open_checkpoint.
-        trust: also take a graph whose ops run Python or touch files.
+        path, trust: as for tf1port.conversion.opened.Opened.
+        outputs, stateful: as for `plan`.
+
+    Raises:
+        UserError: as `Opened` and `plan`.
+    """
+    return plan(Opened(path, trust=trust), outputs=outputs, stateful=stateful)
+
+
+def plan(source: Opened, *, outputs: Sequence[str] = (), stateful: bool = False) -> Translated:
+    """Plans the model of a checkpoint with a graph, op by op.
+
+    Args:
         outputs: the tensors that are the model's outputs.
         stateful: its states are inputs and outputs, and it takes any number of rows and steps.
 
     Raises:
         UserError: it has no graph, or one with an op that has no counterpart in Keras.
     """
-    checkpoint = open_checkpoint(path)
-    if checkpoint.meta is None:
-        raise UserError(f"{path} has no .meta beside it, whose graph would be translated")
-    with searching(checkpoint.meta):
-        options: dict[str, Any] = {"trust": trust, "outputs": outputs, "stateful": stateful}
-        return _translated(checkpoint, checkpoint.meta, **options)
+    meta = source.checkpoint.meta
+    if meta is None:
+        raise UserError(f"{source.path} has no .meta beside it, whose graph would be translated")
+    with searching(meta):
+        return _translated(source, meta, outputs=outputs, stateful=stateful)
 
 
-def _translated(
-    checkpoint: Checkpoint, meta: str, *, trust: bool, outputs: Sequence[str], stateful: bool
-) -> Translated:
-    contents = inventory(checkpoint)
-    graph_def = load_graph(meta)
-    graph = Graph(graph_def, trust=trust)
-    open_graph_def, fed_shapes = opened(graph_def) if stateful else (graph_def, {})
-    open_graph = Graph(open_graph_def, trust=trust) if fed_shapes else graph
+def _translated(source: Opened, meta: str, *, outputs: Sequence[str], stateful: bool) -> Translated:
+    checkpoint, contents, graph = source.checkpoint, source.contents, source.graph
+    open_graph_def, fed_shapes = opened(graph.graph_def) if stateful else (graph.graph_def, {})
+    open_graph = Graph(open_graph_def, trust=source.trust) if fed_shapes else graph
     shapes, read = checkpoint.shapes, checkpoint.read
     output_names = outputs or signature_outputs(meta)
     options: dict[str, Any] = {"stateful": stateful, "fed_shapes": fed_shapes}
@@ -110,7 +117,7 @@ def _translated(
     program = dataclasses.replace(program, optimizer=optimizer, unused=unused)
     name = os.path.basename(checkpoint.prefix)
     title = f"The Keras model of the TF1 checkpoint {name}."
-    source = program_build.source(program, name=name, title=title)
+    text = program_build.source(program, name=name, title=title)
     inputs = {key: {"tensor": tensor} for key, tensor in input_tensors.items()}
     output_tensors = {
         name: graph.aliases.get(tensor, tensor) for name, tensor in output_tensors.items()
@@ -129,7 +136,7 @@ def _translated(
     custom_gradients = sorted(n for n in computed if "_gradient_op_type" in graph.nodes[n].attr)
     lines += [f"the custom gradient of {name}" for name in custom_gradients]
     translated = Translated(
-        checkpoint, graph, program, inputs, output_tensors, contents.counters, notes, source, lines
+        checkpoint, graph, program, inputs, output_tensors, contents.counters, notes, text, lines
     )
     return dataclasses.replace(translated, own_gradients=tuple(custom_gradients))
 

@@ -7,6 +7,7 @@ as forward tensors are inputs of them: tf.gradients creates them in a scope `gra
 import re
 from collections import deque
 from collections.abc import Iterable
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,6 +36,7 @@ class Graph:
 
     Args:
         trust: it may be run, whatever its ops do.
+        nodes: those of graph_def by name, where they are known to have no cycle.
 
     Attributes:
         inference: tf1port.tf1.graph.inference.InferenceMode; None with `backward`.
@@ -47,30 +49,42 @@ class Graph:
         UserError: the graph has a cycle that is no loop.
     """
 
-    def __init__(self, graph_def, *, backward=False, trust=False):
+    def __init__(self, graph_def, *, backward=False, trust=False, nodes=None):
         self.graph_def, self.trust = graph_def, trust
+        self._all = _acyclic_nodes(graph_def) if nodes is None else nodes
         self.joined: list[str] = []
         self.aliases: dict[str, str] = {}
         self.replaced: dict[str, str] = {}
         self._imported = None
         self.nodes = {
-            node.name: node for node in graph_def.node if backward or not is_backward(node.name)
+            name: node for name, node in self._all.items() if backward or not is_backward(name)
         }
         self.given = self.nodes
-        check_acyclic(self.nodes)
-        if not backward:
-            self.nodes, self.aliases, self.replaced = lowered(self.nodes, graph_def.library)
-            check_acyclic(self.nodes)
-        self._before = dict(self.nodes)
         self._index()
+        if not backward:
+            nodes, self.aliases, self.replaced = lowered(self.nodes, graph_def.library)
+            self._take(nodes)
+        self._before = dict(self.nodes)
         self.inference = None if backward else inference_mode(self)
         self.dropped = self.inference.dropped if self.inference else []
         if self.inference:
-            self.nodes = unconditional({**self.nodes, **self.inference.nodes})
-            self._index()
+            self._take(unconditional({**self.nodes, **self.inference.nodes}))
             self.joined = [name for name in self.nodes if self._is_joined(name)]
-            self.nodes.update((name, _variable(self.nodes[name])) for name in self.joined)
-            check_acyclic(self.nodes)
+            variables = {name: _variable(self.nodes[name]) for name in self.joined}
+            self._take({**self.nodes, **variables})
+
+    @cached_property
+    def whole(self) -> "Graph":
+        """The same graph with the nodes of backpropagation, as it stands."""
+        if self.inference is None:
+            return self
+        return Graph(self.graph_def, backward=True, trust=self.trust, nodes=self._all)
+
+    def _take(self, nodes):
+        """Has other nodes in the place of its own. Raises UserError where they have a cycle."""
+        if nodes != self.nodes:
+            check_acyclic(nodes)
+            self.nodes = nodes
             self._index()
 
     def _index(self):
@@ -255,6 +269,15 @@ def _is(node, op):
     return node is not None and node.op == op
 
 
+def _acyclic_nodes(graph_def):
+    """The nodes by name. Raises UserError where they have a cycle that is no loop."""
+    nodes = {node.name: node for node in graph_def.node}
+    check_acyclic(nodes)
+    return nodes
+
+
 def is_backward(name):
     """Whether a node's name is in a scope of tf.gradients."""
-    return any(re.fullmatch(r"gradients(_\d+)?", component) for component in name.split("/"))
+    return "gradients" in name and any(
+        re.fullmatch(r"gradients(_\d+)?", component) for component in name.split("/")
+    )

@@ -9,6 +9,7 @@ import re
 
 from tf1port.tf1.graph.dependencies import SIZES, behind
 from tf1port.tf1.graph.index import ADD, VARIABLES
+from tf1port.tf1.graph.ranks import rank
 
 _CROSS_ENTROPIES = {"SparseSoftmaxCrossEntropyWithLogits", "SoftmaxCrossEntropyWithLogits"}
 _CROSS_ENTROPIES |= {"CTCLoss", "InTopK", "InTopKV2"}
@@ -43,8 +44,14 @@ def _averaged(graph, node):
     """Whether a node's outputs are used by means over all elements alone."""
     users = _users(graph, node)
     return bool(users) and all(
-        user.op in _MEANS and graph.shape(f"{user.name}:0") == [] for user in users
+        user.op in _MEANS and _is_number(graph, f"{user.name}:0") for user in users
     )
+
+
+def _is_number(graph, tensor):
+    """Whether a tensor has no axes."""
+    known = rank(graph, tensor)
+    return graph.shape(tensor) == [] if known is None else known == 0
 
 
 def _is_logistic(graph, node, inside):

@@ -42,6 +42,7 @@ _WAITING = re.compile(
 _SOURCE = re.compile(
     r"(QueueDequeue(Many|UpTo)?(V2)?|IteratorGetNext(Sync)?|ReaderRead(UpTo)?(V2)?)$"
 )
+_TURNING, _MERGING = {"NextIteration", "RefNextIteration"}, {"Merge", "RefMerge"}  # of loops
 _SHOWN = 3  # nodes that a refusal names
 _MOST_CALLS = 100_000  # of functions within a function
 _MOST_BYTES = 2**31  # of a constant: a file has no more, but may repeat one number
@@ -143,7 +144,7 @@ def check_acyclic(nodes):
     waiting: dict[str, int] = {}
     users: dict[str, list[str]] = {name: [] for name in nodes}
     for name, node in nodes.items():
-        before = [i for i in map(node_name, node.input) if _comes_first(nodes, i, node)]
+        before = _needed_first(nodes, node)
         waiting[name] = len(before)
         for source in before:
             users[source].append(name)
@@ -159,10 +160,12 @@ def check_acyclic(nodes):
         raise UserError(f"the graph goes in a circle at {printable(name)}: export it again")
 
 
-def _comes_first(nodes, name, node):
-    """Whether an input must be computed before a node: not the back edge of a loop."""
-    turns = {"NextIteration", "RefNextIteration"}, {"Merge", "RefMerge"}
-    return name in nodes and not (nodes[name].op in turns[0] and node.op in turns[1])
+def _needed_first(nodes, node):
+    """The nodes that are computed before one: its inputs, but for the back edge of a loop."""
+    inputs = [name for name in map(node_name, node.input) if name in nodes]
+    if node.op in _MERGING:
+        return [name for name in inputs if nodes[name].op not in _TURNING]
+    return inputs
 
 
 def _in_circle(nodes, left):
@@ -170,9 +173,7 @@ def _in_circle(nodes, left):
     name, seen = min(left), set()
     while name not in seen:
         seen.add(name)
-        inputs = map(node_name, nodes[name].input)
-        node = nodes[name]
-        name = next(i for i in inputs if i in left and _comes_first(nodes, i, node))
+        name = next(i for i in _needed_first(nodes, nodes[name]) if i in left)
     return name
 
 

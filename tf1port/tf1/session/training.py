@@ -73,9 +73,7 @@ class TrainingRun:
         """The WholeGraph with the checkpoint's values and the given variables."""
         graph, upcast = conversion.graph, self.dtype != conversion.blueprint.dtype
         try:
-            whole = WholeGraph(
-                graph.graph_def, upcast=upcast, trust=graph.trust, aliases=graph.aliases
-            )
+            whole = WholeGraph(graph.whole, upcast=upcast, aliases=graph.aliases)
             self._check(conversion, whole.graph)
             whole.restore(conversion.checkpoint)
             whole.assign(variables)

@@ -5,22 +5,21 @@ import tensorflow.compat.v1 as tf1
 
 from tf1port.tf1.graph import sessions
 from tf1port.tf1.graph.importing import Imported
-from tf1port.tf1.graph.index import VARIABLES, Graph, is_backward
+from tf1port.tf1.graph.index import VARIABLES, is_backward
 
 
 class WholeGraph:
     """A graph with its training ops, in one dtype; requested nodes run with their dependencies.
 
     Args:
-        graph_def: of a `.meta`.
+        graph: tf1port.tf1.graph.index.Graph, with the nodes of backpropagation.
         upcast: float32 is upcast to float64.
         targets: names of tensors and operations that are imported at once, rather than on request.
         fed: full names of tensors that are always fed: their dependencies are left out.
-        trust: its ops may run Python and touch files.
         aliases: other names of tensors, {alias: name}.
 
     Attributes:
-        graph: tf1port.tf1.graph.index.Graph, with the nodes of backpropagation.
+        graph: the one given.
         imported: the tf.Graph of the session.
 
     Raises:
@@ -28,8 +27,8 @@ class WholeGraph:
             `tensor`, `operation` and all methods with names as arguments.
     """
 
-    def __init__(self, graph_def, *, upcast, targets=None, fed=(), trust=False, aliases=None):
-        self.graph = Graph(graph_def, backward=True, trust=trust)
+    def __init__(self, graph, *, upcast, targets=None, fed=(), aliases=None):
+        self.graph = graph
         self._assignments, self._reads = {}, {}
         self._aliases = aliases or {}
         self._checkpoint = None

@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.session import Row
 from bench.variants import Variant
+from shared import parent
 
 WHOLE, MEMORY = "whole train run", "peak memory, whole train run"
 PACKAGES = {"legacy": "legacy_tf1", "modern": "modern_tf2"}
@@ -58,7 +59,11 @@ def _run(variant: Variant, changes: dict[str, Any], data: list[str]) -> tuple[fl
         package = PACKAGES[str(variant.side)]
         command = [sys.executable, "-m", package, "train", variant.config.model, "--out", out]
         start = time.perf_counter()
-        subprocess.run([*command, *flags, *data], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        command += [*flags, *data]
+        with parent.start(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+            code = process.wait()
         seconds = time.perf_counter() - start
+        if code:
+            raise subprocess.CalledProcessError(code, command)
         with open(os.path.join(out, "result.json"), encoding="utf-8") as file:
             return seconds, json.load(file)["peak_memory_bytes"]

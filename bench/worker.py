@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.runners import Runner, initial_weights
 from bench.variants import Variant
-from shared import datasets, startup, versions
+from shared import datasets, parent, startup, versions
 from shared.errors import line
 
 START_LIMIT = 300.0  # s until the first step is done
@@ -83,6 +83,7 @@ class Worker:
 
 def _work(connection: Connection, runner: str, config: Any, data: tuple[str, str | None]) -> None:
     """The process: builds the runner, takes one step, then answers until nobody asks."""
+    parent.end_with_parent()
     try:
         dataset = datasets.load(data[0], data_dir=data[1])
         with startup.quiet():

@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import signal
 import tempfile
-import threading
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from modern_tf2.__main__ import start
-from shared import runs
+from shared import parent, runs
 from shared.errors import UserError
 
 FINAL_TESTS = 7  # of which a training's final accuracy is the median
@@ -87,16 +86,8 @@ def _begin(config, dataset, store):
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")  # parallel trainings would compete for the cores
     _task.update(config=config, dataset=dataset, store=store, stopped=False)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    parent.end_with_parent()  # it would wait for work for ever
     start()
-
-
-def _end_with_parent():
-    """Ends a process of the pool whose parent was killed: it would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _train(side, seed):

@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from legacy_tf1 import training
 from shared import cluster as clusters
-from shared import runs, step_log
+from shared import reachable, runs, step_log
 from shared.config import MAX_STEPS, train_split
 from shared.errors import UserError
 from shared.interrupt import Interrupt
@@ -25,6 +25,7 @@ _LOST = (
     tf.errors.DeadlineExceededError,
     tf.errors.FailedPreconditionError,  # another parameter server, without values, in its place
     tf.errors.NotFoundError,
+    ConnectionError,
 )
 _STEP_SECONDS = 600  # s; the others' tests and checkpoints are waited for within a step
 _CLOSING_SECONDS = 3  # s; 1.15.5 waits for ever for a session's end on a server that is gone
@@ -62,6 +63,9 @@ def train(run, dataset, *, cluster, initial_weights=None):
             with _closing(worker.session(server.target, initial_weights)) as monitored:
                 # Without MonitoredSession's recovery: it would start from other values than ours.
                 session = monitored.run_step_fn(lambda step_context: step_context.session)
+                # 1.15.5 takes a server that was killed for one that has yet to start.
+                server_address = cluster.jobs[clusters.SERVER][0]
+                session.run = reachable.while_there(session.run, server_address)
                 worker.work(session, dataset, interrupt)
         except _LOST:
             if not worker.has_ended:  # else it is of the chief's thread, which waits for gradients
@@ -91,35 +95,44 @@ class _Worker(training.Trainer):
     Attributes:
         requested: whether a signal came to any of the workers.
         has_ended: whether all is done.
+        rejoins: whether it was killed in this training and started again.
+        sent_step: the last step whose gradients it had sent by then.
     """
 
     def __init__(self, run, model, log, *, cluster, digest):
         self.cluster, self.shard = cluster, cluster.shard
         self.interrupt, self.requested, self.has_ended = None, False, False
+        self.rejoins, self.sent_step = False, 0
         # What the workers share besides the model's variables; in no checkpoint
         self.digest = digest
         self.facts = _Facts(cluster.workers, digest)
         # The update: the chief applies the mean of all workers' gradients
-        self.row = tf.placeholder(tf.int32, [], name="row")
+        self.step = tf.placeholder(tf.int64, [], name="step")
         self.optimizer = tf.train.SyncReplicasOptimizer(
             model.optimizer, cluster.workers, total_num_replicas=cluster.workers
         )
         gradients = self.optimizer.compute_gradients(model.loss, model.variables)
-        noted = self.facts.note(self.row, self.shard[0], [model.loss, model.accuracy])
+        noted = self.facts.begin(self.step, self.shard[0], [model.loss, model.accuracy])
         with tf.control_dependencies([noted]):
             gradients = [(tf.identity(gradient), variable) for gradient, variable in gradients]
         self.train_op = self.optimizer.apply_gradients(gradients, tf.train.get_global_step())
-        self.results = tf.reduce_mean(self.facts.results[self.row], axis=0)  # [2]
+        with tf.control_dependencies(_sending(tf.get_default_graph())):
+            self.sent = self.facts.end(self.step, self.shard[0])
+        with tf.device(tf.train.get_global_step().device):
+            token = self.optimizer._sync_token_queue.dequeue()
+        self.next_token = tf.assign(self.optimizer._local_step, token)
+        self.results = tf.reduce_mean(self.facts.results[self.step % 2], axis=0)  # [2]
         self.asked = tf.placeholder(tf.int64, [], name="asked")
         self.ask = tf.assign(self.facts.last_step, self.asked).op
+        self.go_to = tf.assign(self.optimizer._local_step, self.asked).op
         super().__init__(run, model, log)
 
     def wait_for_chief(self, target):
         """Returns when the variables are there; ends a training that began without this process.
 
         Raises:
-            UserError: this process was there before, so its gradients may be there twice; or the
-                chief has other flags or data.
+            UserError: this process was killed while it sent its gradients, which would be there
+                twice; or the chief has other flags or data, or was there before.
         """
         facts, number = self.facts, self.shard[0]
         with _closing(tf.Session(target, config=_session_config(self.cluster))) as session:
@@ -129,8 +142,11 @@ class _Worker(training.Trainer):
                 return
             while not facts.are_initialized(session) or facts.state(session, number) == _CLOSED:
                 time.sleep(0.1)
-            if facts.state(session, number) == _STARTED:
-                self._abort(session, "worker %d was started again" % number)
+            self.rejoins = facts.state(session, number) == _STARTED
+            if self.rejoins:
+                begun, self.sent_step = facts.sent(session, number)
+                if begun > max(self.sent_step, session.run(self.global_step)):
+                    self._abort(session, "worker %d was killed while it sent gradients" % number)
             if session.run(facts.digest).decode() != self.digest:
                 self._abort(session, "worker %d has other flags or data than the chief" % number)
             session.run(facts.starting[number])
@@ -160,7 +176,7 @@ class _Worker(training.Trainer):
             if self.cluster.is_chief:
                 session.run(self.facts.opening)
             else:
-                self._join(int(session.run(self.global_step)))
+                self._join(session, int(session.run(self.global_step)))
             while not log.finished and not self.requested:
                 if log.test_due:
                     self.test(session, dataset.test)
@@ -178,11 +194,15 @@ class _Worker(training.Trainer):
 
     def _train_step(self, session, feed):
         step = self.log.step + 1
-        feed = {**feed, self.row: step % 2}
+        feed = {**feed, self.step: step}
         if self.interrupt.requested:
             session.run(self.ask, {self.asked: step})
         limit = tf.RunOptions(timeout_in_ms=1000 * _STEP_SECONDS)
-        session.run(self.train_op, feed, options=limit)
+        reached = step - 1
+        if step > self.sent_step:
+            reached, _ = session.run([self.train_op, self.sent], feed, options=limit)
+        while reached < step:  # the token is of a step after which a worker was killed
+            reached = session.run(self.next_token, options=limit)
         (loss, accuracy), last = session.run([self.results, self.facts.last_step], feed)
         self.log.add([loss], [accuracy])
         self.requested = step >= last
@@ -190,9 +210,12 @@ class _Worker(training.Trainer):
             values = {runs.LOSS: loss, runs.TRAIN_ACCURACY: accuracy}
             self._write_summary("train", values)
 
-    def _join(self, step):
-        """Another worker's start, at the step of the chief's checkpoint."""
-        if self.run.resumed:
+    def _join(self, session, step):
+        """Another worker's start, at the step of the chief's checkpoint or of the others."""
+        if self.rejoins:
+            session.run(self.go_to, {self.asked: step})
+            self.log.skip_to(step)
+        elif self.run.resumed:
             self.log.restore(self.run, step)
         if self.log.step != step:
             raise UserError(
@@ -233,6 +256,7 @@ class _Facts:
         with tf.variable_scope("facts"):
             self._states = _variable("states", np.full(workers, _CLOSED, np.int32))
             self.results = _variable("results", np.zeros([2, workers, 2], np.float32))
+            self._sent = _variable("sent", np.zeros([workers, 2], np.int64))
             self.last_step = _variable("last_step", np.int64(MAX_STEPS + 1))
             self.digest = _variable("digest", digest)
         variables = tf.get_collection("facts")
@@ -242,9 +266,19 @@ class _Facts:
         self.starting = [tf.scatter_update(self._states, n, _STARTED).op for n in range(workers)]
         self.ending = [_ended().enqueue(value) for value in (_DONE, _ABORT)]
 
-    def note(self, row, number, values):
-        """An op that notes loss and accuracy of a worker's shard."""
-        return tf.scatter_nd_update(self.results, [[row, number]], [tf.stack(values)])
+    def begin(self, step, number, values):
+        """An op that notes loss and accuracy of a worker's shard, whose gradients it will send."""
+        place = [[tf.cast(step % 2, tf.int32), number]]
+        noted = tf.scatter_nd_update(self.results, place, [tf.stack(values)])
+        return tf.group(noted, tf.scatter_nd_update(self._sent, [[number, 0]], [step]))
+
+    def end(self, step, number):
+        """An op that notes that a worker has sent the gradients of a step."""
+        return tf.scatter_nd_update(self._sent, [[number, 1]], [step]).op
+
+    def sent(self, session, number):
+        """The last step whose gradients a worker began to send, and that which it has sent."""
+        return map(int, session.run(self._sent)[number])
 
     def are_initialized(self, session):
         """Whether the chief has been here."""
@@ -268,6 +302,11 @@ def _closing(session):
             session.close()
         raise
     session.close()
+
+
+def _sending(graph):
+    """The ops of a graph that send gradients to the parameter server."""
+    return [op for op in graph.get_operations() if op.type.endswith("AccumulatorApplyGradient")]
 
 
 def _variable(name, value):

@@ -13,7 +13,7 @@ import sys
 from functools import partial
 from typing import Any, Callable
 
-from shared import datasets, distribution, kernel_times, pictures, runs, study, weights
+from shared import datasets, distribution, kernel_times, parent, pictures, runs, study, weights
 from shared.config import CONFIGS, MAX_STEPS, check_range
 from shared.errors import UserError
 from shared.flags import Parser, add_config_flags, add_data_flags, config_changes, new_config
@@ -37,6 +37,7 @@ def main(side, functions, argv=None, *, check, start, strategies=None):
         start: `start()`, which imports TensorFlow; it is called before any of these.
         strategies: shared.distribution.Strategy by name, for --strategy of `train`.
     """
+    parent.end_with_starter()
     functions = {name: _started(function, start) for name, function in functions.items()}
     functions["train"] = (functions["train"], _started(check, start))
     argv = sys.argv[1:] if argv is None else argv

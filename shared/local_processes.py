@@ -10,11 +10,11 @@ import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 
+from shared import parent
 from shared.cluster import VARIABLE
 from shared.interrupt import Interrupt
 
 GRACE = 2.0  # s that the others have to end by themselves after one has failed
-STOPPING = 60.0  # s that all have to end after a signal
 _POLL = 0.05  # s between two looks at the processes
 
 
@@ -22,19 +22,20 @@ def run(command, clusters):
     """Runs a command once for each task of a cluster; returns the exit code of the first fault.
 
     Only the chief writes to this terminal; what another one says is shown where it failed. A signal
-    is passed on to all of them, and none is left behind.
+    is passed on to all that train, and none is left behind, even where this process is killed.
 
     Args:
         command: the words of the command.
         clusters: shared.cluster.Cluster of each process.
     """
-    with _started(command, clusters) as processes, Interrupt() as interrupt:
+    with Interrupt() as interrupt, _started(command, clusters) as processes:
         while not interrupt.requested and not _over(processes):
             time.sleep(_POLL)
         if interrupt.requested:
-            for process, _ in processes:
+            trainers = [pair for pair, one in zip(processes, clusters) if not one.is_server]
+            for process, _ in trainers:
                 process.send_signal(signal.SIGTERM)
-            _wait(processes, STOPPING)
+            _wait(trainers, parent.STOPPING)
             return 128 + interrupt.signal
         if _failed(processes):
             _wait(processes, GRACE)
@@ -49,10 +50,10 @@ def _started(command, clusters):
         for cluster in clusters:
             chief = not cluster.is_server and cluster.is_chief
             errors = None if chief else stack.enter_context(tempfile.TemporaryFile())
-            process = subprocess.Popen(
+            process = parent.start(
                 command,
                 env=dict(os.environ, **{VARIABLE: cluster.config()}),
-                stdin=subprocess.DEVNULL,
+                first=0 if cluster.is_server else signal.SIGTERM,
                 stdout=None if chief else subprocess.DEVNULL,
                 stderr=errors,
                 start_new_session=True,  # Ctrl-C comes to us alone, and from us to each once
@@ -67,6 +68,7 @@ def _end(process):
     if process.poll() is None:
         process.kill()
     process.wait()
+    process.stdin.close()
 
 
 def _failed(processes):

@@ -59,6 +59,12 @@ class StepLog:
             raise UserError("%s is finished: give more --steps or --epochs to continue" % run.path)
         run.cut_log(len(self.lines) + len(self.tests))  # a killed run says more than it keeps
 
+    def skip_to(self, step):
+        """Begins after a step, where another process has the records of those before it."""
+        self.step = step
+        while self._line_end() <= step < self.config.total_steps:
+            self._line_start = self._line_end()
+
     @property
     def test_due(self):
         """Whether the steps done so far are to be tested and were not yet."""

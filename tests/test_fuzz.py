@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import damage, worker
+from tests.fuzz import damage, page, worker
+from tests.fuzz.rows import Row
 from tests.fuzz.worker import ENDED, FAULT, READ, REFUSED
 
 # Readers in a process without TensorFlow, whose threads would be forked as well.
@@ -21,6 +22,7 @@ from shared.errors import UserError
 from shared.reporting import reporting
 from tests.fuzz import worker
 from tests.fuzz.rows import row_of
+from tf1port import limits
 
 def row(number, body, isolated):
     def read(folder):
@@ -53,16 +55,20 @@ REFUSALS = ["raise UserError('no')", r"raise UserError('two\nlines \x1b[31m' * 9
 
 @pytest.mark.slow
 def test_a_fault_is_seen_and_a_refusal_is_none(tmp_path):
-    cases = [(body, False) for body in (*REFUSALS, *FAULTS)] + [("os.abort()", True)]
+    cases = [(body, False) for body in (*REFUSALS, *FAULTS)]
+    cases += [("os.abort()", True), ("with limits.step('x'): time.sleep(60)", True)]
+    cases += [("time.sleep(60)", True)]
     command = [sys.executable, "-c", SCRIPT, str(tmp_path), json.dumps(cases)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    first, second, *faults, ended = json.loads(done.stdout)
+    first, second, *faults, ended, limited, hung = json.loads(done.stdout)
     assert first == second == [{"read": 1, "refused": 2}]
     assert len(faults) == len(FAULTS)
     for words, (kinds, line) in zip(FAULTS.values(), faults, strict=True):
         assert kinds == {"read": 1, "fault": 2}
         assert f": 2 ×, input 1: {words}" in line
     assert ended == [{"read": 1, "ended": 2}, "a10: 2 × ended by SIGABRT"]
+    assert limited == [{"read": 1, "ended": 2}, "a11: 2 × ended by over 1 s"]
+    assert hung[0] == {"read": 1, "fault": 2}
 
 
 @pytest.mark.parametrize(
@@ -123,3 +129,14 @@ def test_every_reader_has_its_row():
     text = (Path(__file__).parents[1] / "docs" / "faults.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (.+?) \| [\d,]+ \| [\d,]+ \| [\d,]+ \| 0 \| 0 \|$", text, re.M)
     assert rows == [reader.name for reader in READERS]
+
+
+def test_the_page_keeps_the_largest_run_of_each_reader():
+    text = "before\n" + page.HEAD + "| a | 11 | 1 | 10 | 0 | 0 |\n| b | 5 | 0 | 5 | 0 | 0 |\n\nx\n"
+    more, fewer, new = (Row(name) for name in "bac")
+    for row, count in ((more, 1000), (fewer, 2), (new, 3)):
+        row.kinds[REFUSED] = count
+    found = page.written(text, [more, fewer, new], ["a", "c", "b"])
+    rows = "| a | 11 | 1 | 10 | 0 | 0 |\n| c | 3 | 0 | 3 | 0 | 0 |\n"
+    rows += "| b | 1,000 | 0 | 1,000 | 0 | 0 |\n"
+    assert found == "before\n" + page.HEAD + rows + "\nx\n"

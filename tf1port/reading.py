@@ -71,7 +71,11 @@ def read_npz(path: str) -> dict[str, np.ndarray]:
 
 def check_members(archive: zipfile.ZipFile, path: str) -> None:
     """Raises UserError where an archive unpacks to far more than it is."""
-    size = sum(member.file_size for member in archive.infolist())
+    check_unpacked(sum(member.file_size for member in archive.infolist()), path)
+
+
+def check_unpacked(size: int, path: str) -> None:
+    """Raises UserError where a file unpacks to a size, in bytes, that is far more than it is."""
     most = max(limits.UNPACKED, limits.UNPACKED_TIMES * os.path.getsize(path))
     if size > most:
         raise UserError(

@@ -49,6 +49,7 @@ def commands():
 def _parsers():
     sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
     import bench.__main__
+    import bench.communication
     import equivalence.__main__
     import legacy_tf1.__main__
     import modern_tf2.__main__
@@ -62,6 +63,7 @@ def _parsers():
     yield command_line.make_parser("modern", program.FUNCTIONS, program.STRATEGIES)
     yield equivalence.__main__.make_parser()
     yield bench.__main__.make_parser()
+    yield bench.communication.make_parser()
 
 
 def _program(parser):

@@ -15,7 +15,7 @@ from pathlib import Path
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
 
 from shared.tables import table
-from tests.fuzz import worker
+from tests.fuzz import page, worker
 from tests.fuzz.readers import READERS
 from tests.fuzz.rows import HEAD, row_of
 
@@ -24,10 +24,12 @@ def main(argv=None):
     """Reads the inputs; returns 1 if there was any fault."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, metavar="N", help="of each (default: by its speed)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="of each, at most")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--only", metavar="READER,…", help="readers by their names")
     parser.add_argument("--number", type=int, metavar="N", help="this input alone")
     parser.add_argument("--keep", metavar="DIR", help="with --number: where its files are left")
+    parser.add_argument("--page", action="store_true", help="write docs/faults.md, if it is more")
     parser.add_argument("--list", action="store_true", help="the names of the readers")
     arguments = parser.parse_args(argv)
     if arguments.list:
@@ -44,12 +46,17 @@ def main(argv=None):
             numbers = range(1 + (arguments.inputs or reader.inputs))
             if arguments.number is not None:
                 numbers = range(arguments.number, arguments.number + 1)
-            rows.append(row_of(reader, Path(root), seed=arguments.seed, numbers=numbers))
+            options = {"seed": arguments.seed, "seconds": arguments.seconds}
+            rows.append(row_of(reader, Path(root), numbers=numbers, **options))
             seconds = time.monotonic() - start
             line = f"{' '.join(rows[-1].cells()[:6])} ({seconds:.0f} s in all)"
             print(line, file=sys.stderr, flush=True)
             if arguments.keep:
                 _keep(reader, Path(root), arguments)
+            if arguments.page:
+                every = [one.name for one in READERS]
+                text = page.written(page.PAGE.read_text(encoding="utf-8"), rows, every)
+                page.PAGE.write_text(text, encoding="utf-8")
     print("\n".join(table([HEAD, *(row.cells() for row in rows)], "<>>>>>>>")))
     for row in rows:
         print("\n".join(row.lines()), end="\n" if row.faults or row.ends else "")

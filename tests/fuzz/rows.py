@@ -2,6 +2,7 @@
 
 import collections
 import re
+import time
 
 from tests.fuzz import worker
 
@@ -46,11 +47,16 @@ class Row:
             yield f"{self.name}: {count} × ended by {words}"
 
 
-def row_of(reader, root, *, seed, numbers):
-    """Makes the intact input of a reader and reads those of some numbers; a Row."""
+def row_of(reader, root, *, seed, numbers, seconds=None):
+    """Makes the intact input of a reader and reads those of some numbers; a Row.
+
+    seconds: after which no further one is read; None: all are.
+    """
     root = root / re.sub(r"\W+", "-", reader.name)
     worker.made(reader, root / "intact")
-    row = Row(reader.name)
+    row, start = Row(reader.name), time.monotonic()
     for outcome in worker.outcomes(reader, root, seed=seed, numbers=numbers):
         row.add(outcome)
+        if seconds is not None and time.monotonic() - start > seconds:
+            break
     return row

@@ -5,6 +5,7 @@ the next input.
 """
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -20,6 +21,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tf1port import limits
 
 SECONDS = 20.0  # that one input may take
 MEMORY = 1_000_000_000  # bytes that one input may take, beyond what the process has
@@ -38,8 +41,10 @@ class Reader:
         change: a damaged copy of the files in it: (random, {relative path: bytes}) to the same.
         read: reads the input in a folder, as a command does.
         reporting: what a command's `main` has around it (tf1port's or shared's).
-        isolated: the command that reads runs in a process of its own: what ends that is one line.
+        isolated: the command that reads runs in a process of its own, which its parent ends where a
+            step of tf1port.limits takes too long: what ends it is one line.
         writes: names of files that it may write. notes: a pattern of lines before its error.
+        imports: modules whose import is no part of what the first input takes.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Reader:
     isolated: bool = False
     writes: tuple[str, ...] = ()
     notes: str = ""
+    imports: tuple[str, ...] = ()
     inputs: int = 2000
 
 
@@ -141,7 +147,7 @@ class _Worker:
 
     def outcomes(self) -> Iterator[Outcome]:
         """Those that the process reports, and that of the input at which it ended."""
-        rest, number, since = b"", None, time.monotonic()
+        rest, number, since, step = b"", None, time.monotonic(), None
         try:
             while True:
                 ready, _, _ = select.select([self.pipe], [], [], POLL)
@@ -153,11 +159,13 @@ class _Worker:
                 *lines, rest = (rest + content).split(b"\n")
                 for line in map(json.loads, lines):
                     if isinstance(line, int):
-                        number, since = line, time.monotonic()
+                        number, since, step = line, time.monotonic(), None
+                    elif isinstance(line, dict):
+                        step = line["step"]
                     else:
                         number = None
                         yield Outcome(*line)
-                ended = self._limit(number, time.monotonic() - since)
+                ended = self._limit(number, time.monotonic() - since, step)
                 if ended:
                     yield ended
                     return
@@ -174,14 +182,16 @@ class _Worker:
         words = signal.Signals(-code).name if code < 0 else f"the process ended, exit code {code}"
         return Outcome(number, ENDED if self.reader.isolated else FAULT, words, seconds)
 
-    def _limit(self, number: int | None, seconds: float) -> Outcome | None:
+    def _limit(self, number: int | None, seconds: float, step: str | None) -> Outcome | None:
         if number is None:
             return None
         if seconds > SECONDS:
-            return Outcome(number, FAULT, f"over {SECONDS:g} s", seconds)
+            kind = ENDED if self.reader.isolated and step else FAULT
+            return Outcome(number, kind, f"over {SECONDS:g} s", seconds)
         taken = _resident(self.process) - self.base
         if taken > 4 * MEMORY:
-            return Outcome(number, FAULT, f"over {4 * MEMORY / 1e9:g} GB", seconds, taken)
+            kind = ENDED if self.reader.isolated else FAULT
+            return Outcome(number, kind, f"over {4 * MEMORY / 1e9:g} GB", seconds, taken)
         return None
 
 
@@ -202,7 +212,10 @@ def _work(
         os.dup2(log, 2)
         os.chdir(root)
         _without_core_file()
+        for name in reader.imports:
+            importlib.import_module(name)
         with os.fdopen(pipe, "w", buffering=1) as file:
+            limits.configure(SECONDS, lambda step: print(json.dumps({"step": step}), file=file))
             for number in numbers:
                 file.write(f"{number}\n")
                 outcome = _outcome(reader, files, root / "input", seed=seed, number=number)

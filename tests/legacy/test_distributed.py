@@ -73,8 +73,9 @@ def test_a_mistake_is_seen_in_the_weights(tmp_path, mistake):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("position", [0, 1, 2], ids=["server", "chief", "worker"])
+@pytest.mark.parametrize("position", [0, 1], ids=["server", "chief"])
 def test_a_killed_process_costs_nothing(tmp_path, position):
+    """That of the server is noticed by all others."""
     side = trainings(tmp_path, 400)
     whole = side.workers(2)
     resumed, lines = side.killed(position, at_step=20, every=10)
@@ -88,4 +89,59 @@ def test_a_signal_to_one_worker_stops_all(tmp_path):
     side = trainings(tmp_path, 5000)
     codes, result = side.stopped(2, at_step=20, every=10)
     assert codes == [130, 143]
+    assert 20 <= result["steps"] == result["checkpoints"][0]["step"] < 5000
+
+
+# A worker that is killed in its 21st step, once.
+KILLED = """
+import os, signal, time
+import tensorflow.compat.v1 as tf
+from legacy_tf1 import distributed
+train_step = distributed._Worker._train_step
+
+def step_of_one_that_is_killed(self, session, feed):
+    if self.shard[0] == 1 and self.log.step == 20 and not os.path.exists("killed"):
+        open("killed", "w").close()
+        feed = {**feed, self.step: 21}
+        %s
+        os.kill(os.getpid(), signal.SIGKILL)
+    train_step(self, session, feed)
+
+distributed._Worker._train_step = step_of_one_that_is_killed
+"""
+MOMENTS = {
+    "before it sends gradients": "",
+    "before the update": "session.run(self.sent, feed)",
+    "before it takes its token": """session.run(self.sent, feed)
+        while session.run(self.global_step) < 21:
+            time.sleep(0.02)""",
+    "after the step": "session.run([self.train_op, self.sent], feed)",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", sorted(MOMENTS))
+def test_a_worker_that_is_started_again_rejoins(tmp_path, moment):
+    """And the training ends with the very weights of one that nothing happened to."""
+    side = trainings(tmp_path, 60)
+    whole = side.workers(2)
+    codes, lines = side.restarted(KILLED % MOMENTS[moment])
+    assert codes == [0, 0, 0], lines
+    rejoined = side.variables(tmp_path / "restarted")
+    assert {name for name in whole if not np.array_equal(whole[name], rejoined[name])} == set()
+
+
+@pytest.mark.slow
+def test_a_worker_that_was_killed_between_two_gradients_does_not_rejoin(tmp_path):
+    """Some of them would count twice."""
+    first = "session.run(distributed._sending(session.graph)[0], feed)"
+    codes, lines = trainings(tmp_path, 60).restarted(KILLED % first)
+    assert codes == [0, 2, 2]
+    assert "worker 1 was killed while it sent gradients: start all processes" in lines[2]
+
+
+@pytest.mark.slow
+def test_without_their_launcher_all_stop(tmp_path):
+    """After the same step, with a checkpoint, as after a signal."""
+    result = trainings(tmp_path, steps=5000).abandoned(at_step=20, every=10)
     assert 20 <= result["steps"] == result["checkpoints"][0]["step"] < 5000

@@ -59,6 +59,13 @@ def test_a_signal_to_one_worker_stops_all(tmp_path):
 
 
 @pytest.mark.slow
+def test_without_their_launcher_all_stop(tmp_path):
+    """After the same step, with a checkpoint, as after a signal."""
+    result = trainings(tmp_path, steps=5000).abandoned(at_step=20, every=10)
+    assert 20 <= result["steps"] == result["checkpoints"][0]["step"] < 5000
+
+
+@pytest.mark.slow
 def test_a_run_of_one_process_goes_on_as_many(tmp_path):
     """What was saved without a strategy is synchronized under one, and the other way round."""
     side = trainings(tmp_path, model="row-lstm")

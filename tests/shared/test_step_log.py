@@ -382,3 +382,16 @@ def test_what_a_resumed_run_had_done_takes_no_time(monkeypatch):
     with log.showing(False):
         log.start()
         assert (log._bar.initial, log._bar.n) == (7, 7)
+
+
+@given(configs, st.integers(0, 80))
+def test_a_log_that_begins_later_has_the_same_lines_and_tests(config, step):
+    step = min(step, config.total_steps - 1)
+    whole = go_on(StepLog(config, lambda line: None))
+    later = StepLog(config, lambda line: None)
+    later.skip_to(step)
+    go_on(later)
+    ends = [line["step"] for line in whole.lines]
+    assert [line["step"] for line in later.lines] == [end for end in ends if end > step]
+    tests = [test["step"] for test in whole.tests]
+    assert [test["step"] for test in later.tests] == [test for test in tests if test >= step]

@@ -9,8 +9,10 @@ import time
 from contextlib import ExitStack, contextmanager
 
 from shared import cluster
+from tests.support.alive import children_of, is_alive, wait_for
 
 LIMIT = 240  # s, for everything that a test waits for
+NOTICED = 60  # s in which the others see that a process is gone, and end
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -124,9 +126,7 @@ class Trainings:
 
     def broken(self, code):
         """The variables that two workers end with whose program is broken by `code`."""
-        package, *words = self.distributed[1:]
-        program = code + "\nimport sys\nfrom %s.__main__ import main\nsys.exit(main())" % package
-        words = ["-c", program, *words, "--out", str(self.folder / "broken")]
+        words = self._broken(code, "broken")
         with started(cluster.local(2, servers=self.servers), words, self.folder) as processes:
             codes = [process.wait() for process in processes]
         assert not any(codes), processes[0].log.read_text()
@@ -160,9 +160,46 @@ class Trainings:
                 again = Process(clusters[position], [*words, "--resume"], self.folder, position)
                 assert again.wait() == 2, again.log.read_text()
             others = [one for one in processes if one is not processes[position]]
-            codes = {one.wait() for one in others if not one.one.is_server}
+            codes = {one.wait(NOTICED) for one in others if not one.one.is_server}
             lines = [one.last_line() for one in others if not one.one.is_server]
         assert codes == {2}, lines
         assert json.loads((self.folder / "killed" / "result.json").read_text())["steps"] < 400
         run([*words, "--workers", "2", "--resume"], self.folder)
         return self.variables(self.folder / "killed"), lines
+
+    def abandoned(self, *, at_step, every):
+        """The records of a training whose launcher is killed; none of its processes is left."""
+        words = [*self.distributed, "--workers", "2", "--checkpoint-every", str(every)]
+        launcher = Process(None, [*words, "--out", "abandoned"], self.folder, 0)
+        try:
+            wait_for_step(self.folder / "abandoned", at_step, [launcher])
+            numbers = children_of(launcher.popen.pid)
+        finally:
+            launcher.popen.kill()
+            launcher.popen.wait()
+        assert len(numbers) == 2 + self.servers
+        wait_for(lambda: not any(map(is_alive, numbers)), seconds=NOTICED)
+        return json.loads((self.folder / "abandoned" / "result.json").read_text())
+
+    def restarted(self, code):
+        """The exit codes and last lines of two workers and their server, broken by `code`.
+
+        It kills the last one, which is then started again.
+        """
+        words = self._broken(code, "restarted")
+        clusters = cluster.local(2, servers=self.servers)
+        with started(clusters, words, self.folder) as processes:
+            assert processes[-1].wait() == -signal.SIGKILL, processes[-1].log.read_text()
+            again = Process(clusters[-1], words, self.folder, len(clusters) - 1)
+            processes = [*processes[:-1], again]
+            try:
+                codes = [process.wait() for process in processes]
+            finally:
+                again.popen.kill()
+        return codes, [process.last_line() for process in processes]
+
+    def _broken(self, code, out):
+        """The command line of a process whose program is broken by `code`."""
+        package, *words = self.distributed[1:]
+        program = code + "\nimport sys\nfrom %s.__main__ import main\nsys.exit(main())" % package
+        return ["-c", program, *words, "--out", str(self.folder / out)]

@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf1
 
 from tests import goldens
 from tf1port.__main__ import main
+from tf1port.conversion import reverse
 
 MODEL = "window-rnn"  # MultiRNNCell, Adam, written by TensorFlow 1.15.5
 CHECKPOINT = goldens.checkpoint(MODEL, goldens.STEPS)
@@ -134,3 +135,12 @@ def test_a_folder_that_is_not_there_is_one_line(converted, tmp_path, capsys):
     prefix = str(tmp_path / "nowhere" / "back.ckpt")
     assert main(["convert", str(converted / "window.keras"), "--reverse", "--to", prefix]) == 2
     assert "cannot write" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("beta", [0.9, 0.999, 1.0, 0.0])
+def test_powers_are_multiplied_up_in_float32_by_parts(monkeypatch, beta):
+    monkeypatch.setattr(reverse, "_PRODUCTS", 7)
+    for count in (1, 7, 8, 500):
+        expected = np.cumprod(np.full(count, beta, np.float32))[-1]
+        assert reverse._power(beta, count) == expected
+    assert reverse._power(beta, 2**62) <= expected  # of any number of steps, at once

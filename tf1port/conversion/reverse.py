@@ -25,6 +25,7 @@ from tf1port.tf1.checkpoint.reader import open_checkpoint
 _MISFIT = (
     ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError,
 )  # fmt: skip
+_PRODUCTS = 1_000_000  # that are computed at a time: a file may say any number of steps
 
 
 def reverse(keras_file, prefix, *, rest=None, trust=False):
@@ -143,12 +144,27 @@ def _counters(optimizer_map, optimizer):
         if key == "global_step":
             counters[name] = np.array(steps, dtype)
         elif key in ("beta1_power", "beta2_power"):
-            beta = np.float32(
-                optimizer_map["options"][{"beta1_power": "beta_1", "beta2_power": "beta_2"}[key]]
-            )
-            power = np.cumprod(np.full(steps + 1, beta), dtype=np.float32)[-1]
-            counters[name] = power.astype(dtype)
+            beta = optimizer_map["options"]["beta_1" if key == "beta1_power" else "beta_2"]
+            counters[name] = _power(beta, steps + 1).astype(dtype)
     return counters
+
+
+def _power(beta, count):
+    """Beta multiplied up in float32, one product after the other, until they change no more.
+
+    Raises:
+        ValueError: beta is none.
+    """
+    if not 0 <= beta <= 1:
+        raise ValueError(f"beta is {beta}: expected a value from 0 to 1")
+    beta, power, before = np.float32(beta), np.float32(1), None
+    for start in range(0, count, _PRODUCTS):
+        if power == before:
+            break
+        factors = np.full(1 + min(_PRODUCTS, count - start), beta)
+        factors[0], before = power, power
+        power = np.multiply.accumulate(factors)[-1]
+    return power
 
 
 def _save(variables, prefix):

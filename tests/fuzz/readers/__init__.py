@@ -1,6 +1,14 @@
 """The readers of the product, each with an intact input and the damage to it."""
 
-from tests.fuzz.readers import checkpoints, demonstration, graphs, keras_files, ports, texts
+from tests.fuzz.readers import (
+    checkpoints,
+    demonstration,
+    graphs,
+    keras2,
+    keras_files,
+    ports,
+    texts,
+)
 
 READERS = (
     *demonstration.READERS,
@@ -8,5 +16,6 @@ READERS = (
     *ports.READERS,
     *checkpoints.READERS,
     *keras_files.READERS,
+    *keras2.READERS,
     *graphs.READERS,
 )

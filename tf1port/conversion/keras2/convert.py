@@ -18,7 +18,7 @@ from tf1port.conversion.keras2.optimizer import Compiled, compiled
 from tf1port.conversion.keras2.source import source
 from tf1port.conversion.keras2.weights import Weight, assign, weights
 from tf1port.errors import UserError
-from tf1port.keras_model import program_build
+from tf1port.keras_model import program_build, sizes
 from tf1port.keras_model.layer_weights import layers_of
 
 _CUDNN = ("CuDNNLSTM", "CuDNNGRU")
@@ -52,21 +52,41 @@ class Keras2Conversion:
         Raises:
             UserError: Keras does not build it, or the weights are not those of its layers.
         """
-        try:
-            with without_mask_warnings():
-                model = program_build.load_source(self.source).build_model()
-        except Exception as error:  # any layer of Keras may raise
-            line = " ".join(str(error).split())[:200]
-            raise UserError(
-                f"Keras 3 does not build the model of {self.file.path} "
-                f"({type(error).__name__}: {line})"
-            ) from error
+        with sizes.without_values():
+            plain = self._built(source(self.network, None, name=""))
+        self._check_size(plain)
+        model = self._built(self.source)
         _check_steps(model, self.file.path)
         for layer, found in zip(self.network.layers, self._layers(model), strict=True):
             assign(found, self.weights[layer.name])
         if self.compiled is not None:
             self.compiled.restore(model, self.trainable(model))
         return model
+
+    def _built(self, text: str) -> keras.Model:
+        """The model of a source."""
+        try:
+            with without_mask_warnings():
+                return program_build.load_source(text).build_model()
+        except Exception as error:  # any layer of Keras may raise
+            line = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"Keras 3 does not build the model of {self.file.path} "
+                f"({type(error).__name__}: {line})"
+            ) from error
+
+    def _check_size(self, model: keras.Model) -> None:
+        """Raises UserError where the layers are larger than the arrays of the file."""
+        own, read = (
+            sizes.numbers(model),
+            sum(weight.value.size for group in self.weights.values() for weight in group),
+        )
+        if own > read:
+            raise UserError(
+                f"the layers of {self.file.path} have weights of {own:.4g} numbers, its arrays "
+                f"{read}: they are not of the same model"
+            )
+        sizes.check_outputs(model, self.file.path)
 
     def trainable(self, model: keras.Model) -> list[keras.Variable]:
         """The trainable variables in the order of the file's layers."""
@@ -87,12 +107,13 @@ def without_mask_warnings() -> Iterator[None]:
 
 
 def read_conversion(path: str) -> Keras2Conversion:
-    """Reads a file and plans its model.
+    """Reads a file and plans its model. Raises UserError as `read` and `of_file`."""
+    return of_file(read(path))
 
-    Raises:
-        UserError: it is damaged, or Keras 3 has no counterpart of something in it.
-    """
-    file = read(path)
+
+def of_file(file: Keras2File) -> Keras2Conversion:
+    """Plans the model of a file. Raises UserError where Keras 3 has no counterpart of a part."""
+    path = file.path
     try:
         found = network(file)
         converted = {
@@ -104,8 +125,10 @@ def read_conversion(path: str) -> Keras2Conversion:
         embedded = any(layer.class_name == "Embedding" for layer in found.layers)
         training = compiled(file, shapes, cudnn=has_cudnn, embedded=embedded)
         text = source(found, training, name=os.path.basename(path))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        line = " ".join(str(error).split())[:100]
+    except UserError:
+        raise
+    except Exception as error:  # whatever a configuration of other types leads to
+        line = " ".join(str(error).split())[:100] or type(error).__name__
         raise UserError(f"{path} has a model_config that is not known: {line}") from error
     left_out = list(training.notes) if training is not None else []
     return Keras2Conversion(file, found, converted, training, text, _notes(file, text), left_out)

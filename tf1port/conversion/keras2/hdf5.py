@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import h5py  # type: ignore[import-untyped]
 import numpy as np
 
+from tf1port import limits
+from tf1port.conversion.keras2 import contents
 from tf1port.errors import UserError
+from tf1port.reading import parsed_json
 
 Arrays = list[tuple[str, np.ndarray]]
 
@@ -62,14 +64,16 @@ def read(path: str) -> Keras2File:
 
     Raises:
         UserError: it is damaged, holds weights alone, was written by another backend or by Keras 1,
-            or has data outside of itself.
+            has data outside of itself, or unpacks to too much.
     """
     try:
-        with h5py.File(path, "r") as file:
-            _check_self_contained(file, path)
+        with limits.step(f"reading {path}"), h5py.File(path, "r") as file:
+            contents.check(file, path)
             return _read(file, path)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-        line = " ".join(str(error).split())[:100]
+    except UserError:
+        raise
+    except Exception as error:  # the readers of HDF5 and NumPy raise nearly anything
+        line = " ".join(str(error).split())[:100] or type(error).__name__
         raise UserError(f"{path} is damaged or no file of Keras 2: {line}") from None
 
 
@@ -89,49 +93,35 @@ def _read(file: h5py.File, path: str) -> Keras2File:
             f"{path} was written with the backend {backend}, whose layers compute other things: "
             "load and save it with TensorFlow first"
         )
-    names = _names(group, "layer_names")
-    weights = {name: _arrays(group[name]) for name in names}
-    optimizer = _arrays(file["optimizer_weights"]) if "optimizer_weights" in file else []
+    if "layer_names" in file.attrs:  # where tf_keras would look for the weights instead
+        raise UserError(f"{path} has layers beside its model: it is no file of Keras'")
+    groups = {f"layer {name}": _datasets(group[name]) for name in _names(group, "layer_names")}
+    groups["optimizer"] = _datasets(file.get("optimizer_weights"))
+    found = contents.arrays(groups, path)
+    optimizer = found.pop("optimizer")
+    weights = {key.removeprefix("layer "): arrays for key, arrays in found.items()}
     training = _json(file, "training_config")
     return Keras2File(path, version, backend, model, training, weights, optimizer)
 
 
-def _check_self_contained(file: h5py.File, path: str) -> None:
-    """Refuses links to other files and data that lie elsewhere: they would be read as its own."""
-    for name, link, item in _links(file, ""):
-        external = isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)
-        if not isinstance(link, h5py.HardLink) or external:
-            raise UserError(f"{path} has {name} in another place: it is no file of Keras'")
-
-
-def _links(group: h5py.Group, start: str) -> Iterator[tuple[str, Any, Any]]:
-    """Each link with its name and what it leads to, at any depth; None for what is not hard."""
-    for key in group:
-        link = group.get(key, getlink=True)
-        item = group[key] if isinstance(link, h5py.HardLink) else None
-        yield start + key, link, item
-        if isinstance(item, h5py.Group):
-            yield from _links(item, f"{start}{key}/")
-
-
 def _json(file: h5py.File, key: str) -> Any:
     """A configuration; None: the file has none."""
-    value = file.attrs.get(key)
-    if isinstance(value, bytes):
-        value = value.decode("utf-8")
-    return None if value is None else json.loads(value)
+    value = contents.attribute(file, key)
+    return None if value is None else parsed_json(value)
 
 
 def _text(group: h5py.Group, file: h5py.File, key: str) -> str:
-    value = group.attrs.get(key, file.attrs.get(key, ""))
+    value = contents.attribute(group if key in group.attrs else file, key)
+    if value is None:
+        return ""
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 
 def _names(group: h5py.Group, key: str) -> list[str]:
     """A list of names; Keras cuts one that is too long for an attribute into several."""
-    parts = [group.attrs[key]] if key in group.attrs else []
+    parts = [contents.attribute(group, key)] if key in group.attrs else []
     while f"{key}{len(parts)}" in group.attrs:
-        parts.append(group.attrs[f"{key}{len(parts)}"])
+        parts.append(contents.attribute(group, f"{key}{len(parts)}"))
     return [
         name.decode("utf-8") if isinstance(name, bytes) else str(name)
         for part in parts
@@ -139,5 +129,6 @@ def _names(group: h5py.Group, key: str) -> list[str]:
     ]
 
 
-def _arrays(group: h5py.Group) -> Arrays:
-    return [(name, np.asarray(group[name])) for name in _names(group, "weight_names")]
+def _datasets(group: h5py.Group | None) -> list[tuple[str, h5py.Dataset]]:
+    """The datasets of a layer or of the optimizer, with their names; none where there is none."""
+    return [(name, group[name]) for name in _names(group, "weight_names")] if group else []

@@ -19,12 +19,12 @@ _CELLS = {
 
 def report(path: str) -> dict[str, Any]:
     """The fields of tf1port.results.Inspection. Raises UserError as `read`."""
-    from tf1port.conversion.keras2.convert import read_conversion
+    from tf1port.conversion.keras2.convert import of_file
 
     file = read(path)
     conversion = fault = None
     try:
-        conversion = read_conversion(path)
+        conversion = of_file(file)
     except UserError as error:
         fault = str(error)
     arrays = [value for group in file.weights.values() for _, value in group]
@@ -37,7 +37,7 @@ def report(path: str) -> dict[str, Any]:
         kind = by_name[name].class_name if name in by_name else "not known"
         inner_kind = str(inner.get("class_name", kind))
         entry = {"kind": kind, "scope": name, "variables": variables}
-        if inner_kind in _CELLS and name in by_name:
+        if name in by_name and _is_cell(inner_kind, inner["config"], group):
             cells.append(_cell(inner_kind, name, group, inner["config"], by_name[name], variables))
         elif group:
             layers.append(entry)
@@ -59,6 +59,12 @@ def report(path: str) -> dict[str, Any]:
         "others": [],
         "unexplained": [],
     }
+
+
+def _is_cell(kind, config, group) -> bool:
+    """Whether a layer is a cell whose sizes the file has."""
+    sized = isinstance(config, dict) and isinstance(config.get("units"), int)
+    return kind in _CELLS and sized and bool(group) and group[0][1].ndim == 2
 
 
 def _cell(kind, name, group, config, layer, variables) -> dict[str, Any]:
@@ -99,10 +105,13 @@ def _inputs(conversion) -> list[dict[str, Any]]:
 
 
 def _optimizer(file: Keras2File) -> dict[str, Any]:
-    config = (file.training or {}).get("optimizer_config") or {}
-    guess = str(config.get("class_name", "")).removeprefix("Custom>") or None
+    training = file.training if isinstance(file.training, dict) else {}
+    config = training.get("optimizer_config")
+    name = config.get("class_name", "") if isinstance(config, dict) else ""
+    guess = str(name).removeprefix("Custom>") or None
     counters = {}
     if file.optimizer:
         name, value = file.optimizer[0]
-        counters = {"global_step": {"name": name, "value": int(value)}}
+        if value.dtype.kind in "iu" and value.shape == ():
+            counters = {"global_step": {"name": name, "value": int(value)}}
     return {"guess": guess, "slots": {}, "counters": counters}

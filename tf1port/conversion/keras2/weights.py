@@ -43,7 +43,8 @@ def weights(
     if class_name == "Bidirectional":
         kind = str(config["layer"]["class_name"])
     same = [Weight(name, _role(name), value, "") for name, value in arrays]
-    return [_of_cudnn(weight, _GATES[kind]) for weight in same] if kind in _GATES else same
+    with np.errstate(all="ignore"):  # what is not finite stays so
+        return [_of_cudnn(weight, _GATES[kind]) for weight in same] if kind in _GATES else same
 
 
 def assign(layer: keras.Layer, new: Sequence[Weight]) -> None:

@@ -1,0 +1,53 @@
+"""How large a Keras model is, before it takes any memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+from keras.src.backend.common import global_state  # no public name forgets variables
+
+from tf1port import limits
+from tf1port.errors import UserError
+
+_ROWS, _STEPS = 4, 9  # where a model does not fix them
+_WAITING = "uninitialized_variables"  # Keras would give them values after the next model
+
+
+@contextmanager
+def without_values() -> Iterator[None]:
+    """While entered, what is built has variables with shapes alone."""
+    before = global_state.get_global_attribute(_WAITING)
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(_WAITING, before or [])
+
+
+def numbers(model: keras.Model) -> int:
+    """How many numbers the weights of a model have."""
+    return sum(math.prod(variable.shape) for variable in model.weights)
+
+
+def check_outputs(model: keras.Model, path: str) -> None:
+    """Raises UserError where the layers of a model give too much for a few short sequences."""
+    sizes = {
+        operation.name: math.prod(_sizes(tensor.shape))
+        for operation in model.operations
+        for node in operation._inbound_nodes
+        for tensor in node.output_tensors
+    }
+    largest = max(sizes, key=sizes.__getitem__)
+    if 8 * sum(sizes.values()) > limits.UNPACKED:
+        raise UserError(
+            f"the model of {path} has a layer, {largest}, that gives {sizes[largest]:.2g} numbers "
+            f"for {_ROWS} rows of {_STEPS} steps: more than can be compared"
+        )
+
+
+def _sizes(shape: tuple[int | None, ...]) -> list[int]:
+    free = [_STEPS if axis else _ROWS for axis in range(len(shape))]
+    return [size or other for size, other in zip(shape, free, strict=True)]

@@ -49,7 +49,7 @@ golden: .venv-tf1/.made ## record the golden traces again under TensorFlow 1.15.
 test: .venv/.made ## run the fast tests, offline
 	$(PY) -m pytest -n 2 -m "not slow" $(ARGS)
 
-test-slow: .venv/.made ## run the tests that really train; MNIST_DIR=… adds those on MNIST
+test-slow: .venv/.made .venv-jax/.made ## run the tests that really train; MNIST_DIR=… adds those on MNIST
 	$(PY) -m pytest -n 2 -m slow $(ARGS)
 
 test-faults: .venv/.made ## kill, starve and damage trainings, and print what became of them
@@ -77,7 +77,7 @@ format: .venv/.made ## format the code and fix what ruff can fix
 # TensorFlow 1.15.5 has advisories that nobody will mend: it is there to be compared with.
 audit: .venv-audit/.made ## look the locked packages up among known advisories (asks osv.dev)
 	@errors=.venv-audit/errors; code=0; \
-	for lock in requirements.lock requirements-docs.lock requirements-audit.lock; do \
+	for lock in requirements.lock requirements-jax.lock requirements-docs.lock requirements-audit.lock; do \
 	  echo "$$lock"; \
 	  $(PYA) -m pip_audit --vulnerability-service osv --no-deps --disable-pip \
 	    --progress-spinner off --requirement $$lock $(ARGS) 2>$$errors && continue; code=1; \
@@ -95,10 +95,13 @@ python37: ## print the Python 3.7 that golden and test-tf1 build on
 
 # The environments. The stamp comes last, so that an interrupted installation is redone.
 
-.venv .venv-tf1 .venv-docs .venv-audit: %: %/.made
+.venv .venv-jax .venv-tf1 .venv-docs .venv-audit: %: %/.made
 
 .venv/.made: requirements.lock
 	@$(find_python); $(call install,.venv,2.6 GB)
+
+.venv-jax/.made: requirements-jax.lock
+	@$(find_python); $(call install,.venv-jax,0.7 GB)
 
 .venv-tf1/.made: requirements-tf1.lock
 	@$(find_python37); $(call install,.venv-tf1,0.8 GB)

@@ -1,12 +1,14 @@
 """FILE.py and FILE.keras run with Keras alone on JAX and on PyTorch, and compute the same there.
 
-The backends are those of the interpreter BACKENDS_PYTHON, by default of this one: pip install keras
-jax, or torch, for a processor alone. One that it has not is skipped.
+JAX is in an environment without TensorFlow, which make test-slow makes. PyTorch is skipped unless
+BACKENDS_PYTHON is an interpreter that has Keras and torch.
 """
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +17,11 @@ from tests.tf1port.programs import loops, sequences, stacks
 from tests.tf1port.programs.program import converted, loaded, running
 from tf1port.numerics.tolerances import tolerance
 
-PYTHON = os.environ.get("BACKENDS_PYTHON", sys.executable)
+ROOT = Path(__file__).parents[2]
+PYTHONS = {
+    "jax": os.environ.get("BACKENDS_PYTHON", str(ROOT / ".venv-jax" / "bin" / "python")),
+    "torch": os.environ.get("BACKENDS_PYTHON", sys.executable),
+}
 BOUND = tolerance("exported logits", "float32").bound
 BUILDS = {
     "char_rnn": sequences.char_rnn,
@@ -45,19 +51,27 @@ np.savez(keras.backend.backend() + ".npz", **found)
 def run(backend, stem, folder):
     """The outputs of a program on a backend."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": ""}
-    words = [PYTHON, "-c", PROGRAM, stem]
+    words = [PYTHONS[backend], "-c", PROGRAM, stem]
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     with np.load(folder / f"{backend}.npz") as arrays:
         return dict(arrays)
 
 
+def has(backend):
+    """Whether there is an interpreter with a backend."""
+    words = [PYTHONS[backend], "-c", f"import {backend}, h5py"]
+    return (
+        bool(shutil.which(words[0])) and not subprocess.run(words, capture_output=True).returncode
+    )
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("backend", PYTHONS)
 @pytest.mark.parametrize("name", BUILDS)
 def test_a_program_computes_the_same_on_another_backend(name, backend, tmp_path):
-    if subprocess.run([PYTHON, "-c", f"import {backend}, h5py"], capture_output=True).returncode:
-        pytest.skip(f"{PYTHON} has no {backend}, which the project does not install")
+    if not has(backend):
+        pytest.skip(f"{PYTHONS[backend]} has no {backend}")
     with running(BUILDS[name], tmp_path) as program:
         target = converted(program.prefix, *FLAGS.get(name, []))
         inputs = program.fed(target)

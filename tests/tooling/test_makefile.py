@@ -58,7 +58,7 @@ def tree(tmp_path):
     folder.mkdir()
     for name in (
         "Makefile",
-        *(f"requirements{kind}.lock" for kind in ("", "-tf1", "-docs", "-audit")),
+        *(f"requirements{kind}.lock" for kind in ("", "-jax", "-tf1", "-docs", "-audit")),
     ):
         shutil.copy(ROOT / name, folder)
     return folder
@@ -199,6 +199,7 @@ def pins(lock):
             + PYPROJECT["dependency-groups"]["demo"]
             + PYPROJECT["dependency-groups"]["dev"],
         ),
+        ("requirements-jax.lock", ["keras", "jax"]),
         ("requirements-tf1.lock", PYPROJECT["dependency-groups"]["tf1"]),
         ("requirements-docs.lock", PYPROJECT["dependency-groups"]["docs"]),
         ("requirements-audit.lock", ["pip-audit"]),

@@ -60,10 +60,9 @@ def run(backend, stem, folder):
 
 def has(backend):
     """Whether there is an interpreter with a backend."""
-    words = [PYTHONS[backend], "-c", f"import {backend}, h5py"]
-    return (
-        bool(shutil.which(words[0])) and not subprocess.run(words, capture_output=True).returncode
-    )
+    python = shutil.which(PYTHONS[backend])
+    words = [python, "-c", f"import {backend}, h5py"]
+    return python is not None and subprocess.run(words, capture_output=True).returncode == 0
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """python -m bench: its flags, and a tiny measurement of each part."""
 
 import json
+import multiprocessing
 
 import pytest
 
@@ -10,8 +11,6 @@ from bench.session import TRAIN, Effort
 from bench.variants import Variant
 from shared import datasets
 from shared.config import CONFIGS, DenseConfig, RowLSTMConfig, WindowRNNConfig, for_dataset
-from tests.support import clusters
-from tests.support.alive import children_of, is_alive, wait_for
 
 DATA = ("digits", None)
 
@@ -127,27 +126,11 @@ def test_each_model_can_be_measured(model):
     assert {row.quantity for row in rows} == set(session.QUANTITIES)
 
 
-ENDLESS = """
-from bench import variants, worker
-from shared import datasets
-from shared.config import DenseConfig, for_dataset
-config = for_dataset(DenseConfig(), datasets.load("digits"))
-variant = next(one for one in variants.of_model(config) if one.side == "modern")
-process = worker.Worker(variant, data=("digits", None))
-print("at work", flush=True)
-process.ask("train", 10**9)
-"""
-
-
-@pytest.mark.slow
-def test_its_processes_end_with_it(tmp_path):
-    """Those that multiprocessing started stay otherwise, as long as they have work."""
-    process = clusters.Process(None, ["-c", ENDLESS], tmp_path, 0)
-    try:
-        wait_for(lambda: process.last_line() == "at work")
-        numbers = children_of(process.popen.pid)
-    finally:
-        process.popen.terminate()
-        process.popen.wait()
-    assert numbers
-    wait_for(lambda: not any(map(is_alive, numbers)), seconds=20)
+def test_a_process_ends_with_the_one_that_started_it(monkeypatch):
+    """Else it stays, as long as it has work."""
+    asked = []
+    monkeypatch.setattr(worker.parent, "end_with_parent", lambda: asked.append(1))
+    ours, other = multiprocessing.Pipe()
+    worker._work(other, "none", DenseConfig(), DATA)
+    ours.close()
+    assert asked

@@ -52,3 +52,23 @@ def test_one_that_does_not_stop_is_ended(tmp_path):
     deaf = "parent.STOPPING = 0.1; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
     end_launcher(tmp_path, CHILD.format(first=deaf), signal.SIGKILL)
     assert not [name for name in os.listdir(str(tmp_path)) if name.startswith("asked-")]
+
+
+SPAWNING = """
+import multiprocessing, sys
+from tests.support.alive import sleep_with_parent
+context = multiprocessing.get_context("spawn")
+process = context.Process(target=sleep_with_parent, args=("child",), daemon=True)
+process.start()
+process.join()
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 8), reason="the processes are of the modern side")
+def test_a_process_of_multiprocessing_ends_with_its_parent(tmp_path):
+    """Though it is at work, and that was ended before it could end it."""
+    words, child = [sys.executable, "-W", "ignore", "-c", SPAWNING], tmp_path / "child"
+    with subprocess.Popen(words, cwd=str(tmp_path), env=environment()) as process:
+        wait_for(lambda: child.exists() and child.read_text())
+        process.terminate()
+    wait_for(lambda: not is_alive(int(child.read_text())), seconds=10)

@@ -1,6 +1,9 @@
 """Which processes there are, by their numbers (Linux)."""
 
+import os
 import time
+
+from shared import parent
 
 
 def wait_for(condition, seconds=120):
@@ -27,3 +30,11 @@ def children_of(number):
             return list(map(int, file.read().split()))
     except OSError:
         return []
+
+
+def sleep_with_parent(path):
+    """A process of multiprocessing that ends with its parent: writes its number, and sleeps."""
+    parent.end_with_parent()
+    with open(path, "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(60)

@@ -6,6 +6,8 @@ otherwise than modern_tf2.kernels says fails here.
 
 import importlib
 import itertools
+import json
+import zipfile
 
 import keras
 import numpy as np
@@ -512,3 +514,16 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, tmp_path):
         assert (code, lines, len(errors)) == (2, [], 1), errors
         assert errors[0].startswith("error: ")
         assert message in errors[0]
+
+
+def test_a_file_is_looked_into_without_the_memory_that_its_layers_take(capsys, tmp_path):
+    model = sequential(layers.LSTM(1, name="a"))
+    config = keras.saving.serialize_keras_object(model)
+    config["config"]["layers"][-1]["config"]["units"] = 10**9
+    config["config"]["layers"][-1].pop("build_config", None)
+    with zipfile.ZipFile(tmp_path / "large.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+    code, lines, _ = command(capsys, "row-lstm", "--file", tmp_path / "large.keras")
+    assert code == 0
+    assert lines[1].startswith("a      LSTM  yes ")
+    sequential(layers.Dense(1))  # no variable is left for Keras to draw after it

@@ -10,7 +10,7 @@ import pytest
 
 from tests.tf1port import two_sides
 from tests.tf1port.two_sides import UNITS, Program, compiled
-from tf1port.comparison.diagnosis import diagnose
+from tf1port.comparison.diagnosis import diagnose, masks
 from tf1port.comparison.diagnosis.cause import Cause
 from tf1port.comparison.port import port as ports
 from tf1port.conversion import plan
@@ -484,6 +484,16 @@ def test_a_mistake_that_the_model_cannot_have_is_not_named():
     assert [one["pitfalls"] for one in found] == [["P1"]]
     found = diagnose._explaining(attempts, {"normalization", "gru", "bias"}, 0.0)
     assert [one["pitfalls"] for one in found] == [["P42"], ["P1", "P7"], ["P1"]]
+
+
+def test_ids_of_padding_are_moved_to_the_ends():
+    words = np.array([[3, 0, 2], [1, 2, 3]])
+    chars = np.array([[[0, 1], [2, 2], [1, 0]], [[1, 1], [1, 0], [0, 2]]])
+    moved = masks._padded({"x": np.zeros([2, 3], "float32"), "words": words, "chars": chars})
+    assert moved["words"].tolist() == [[3, 2, 0], [1, 2, 3]]
+    assert moved["chars"].tolist() == [[[1, 0], [2, 2], [0, 0]], [[1, 1], [1, 0], [2, 0]]]
+    assert masks._padded(moved) is None
+    assert masks._padded(np.zeros([2, 3], int)) is None
 
 
 def test_a_clip_of_an_embeddings_gradient_is_one_of_the_models_own(tmp_path):

@@ -1,5 +1,6 @@
 """The two migrations of the guide: the TF1 programs train, their ports are proved and used."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -59,6 +60,45 @@ def test_the_port_is_proved(example, monkeypatch):
     monkeypatch.chdir(folder)
     found = tf1port.compare("trained", "own.keras", "map.toml", load_weights=True, **options(name))
     assert found.outcome == tf1port.Outcome.EQUAL, found.verdict
+
+
+# Mistakes of the tagger's guide: what is changed in the port, and what the comparison is given.
+COMPUTES_MASK = '''
+    def compute_mask(self, inputs, mask=None):
+        """A word is one that has characters: without this, Concatenate loses the words' mask."""
+        return ops.any(mask, axis=-1)
+'''
+MISTAKES = {
+    "P86": ("", "", None),
+    "P89": ('name="scores")(x)', 'name="scores")(ops.copy(x))', "examples.npz"),
+    "P126": (COMPUTES_MASK, "", "examples.npz"),
+}
+
+
+@pytest.mark.parametrize("example", ["tagger"], indirect=True)
+@pytest.mark.parametrize("id_", MISTAKES)
+def test_a_mistake_with_masks_is_diagnosed(id_, example, tmp_path, monkeypatch):
+    _, folder = example
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    right, wrong, data = MISTAKES[id_]
+    source = (tmp_path / "modern_tagger.py").read_text(encoding="utf-8")
+    assert right in source
+    (tmp_path / "modern_tagger.py").write_text(source.replace(right, wrong, 1), encoding="utf-8")
+    run(tmp_path, "prepare.py", ".")
+    # Each in a process of its own: a class of Keras is registered under its name.
+    found = json.loads(run(tmp_path, "-c", COMPARED, str(data or "")))
+    assert [one["pitfalls"] for one in found] == [[id_]]
+
+
+COMPARED = """
+import json, sys, tf1port
+found = tf1port.compare(
+    "trained", "own.keras", "map.toml", load_weights=True, imports=["modern_tagger.py"],
+    data=sys.argv[1] or None, only=("float64", "variables", "outputs", "loss"),
+)
+print(json.dumps(found.report["breaks"]["diagnosis"]))
+"""
 
 
 def test_the_loaded_port_is_used(example, monkeypatch):

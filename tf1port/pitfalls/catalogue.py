@@ -329,6 +329,30 @@ LAST_REPEATED = _pitfall(
     "recurrent lengths",
     "sequences:last_repeated",
 )
+ZEROS_MASKED = _pitfall(
+    86,
+    "rows of zeros taken for padding",
+    "Masking and mask_zero skip each step that is all zeros, and each id 0, also those that are "
+    "data.",
+    "outputs",
+    "recurrent",
+)
+PADDING_COUNTS = _pitfall(
+    89,
+    "masked loss divided by the padded size",
+    "TF1's weighted losses divide by the number of weights that are not 0, sequence_loss by their "
+    "sum; Keras divides by all steps.",
+    "loss",
+    "lengths",
+)
+MASK_JOINED = _pitfall(
+    126,
+    "mask lost in a concatenation",
+    "Concatenate takes a missing mask for one of steps that all count, and a step counts if it "
+    "does in any of its inputs.",
+    "outputs, loss",
+    "lengths",
+)
 HEAD = _pitfall(
     81,
     "another output of the recurrent layer used",

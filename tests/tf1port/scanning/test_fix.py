@@ -109,6 +109,8 @@ def mask(x, lengths="n"):
          "y = tf.layers.flatten(tf.transpose(tf.tanh(x), [0, 2, 1]))",
          "x = keras.Input(shape=[4, n], dtype=tf.float32, name='x')\n"
          "y = keras.layers.Flatten()(keras.ops.transpose(keras.ops.tanh(x), axes=[0, 2, 1]))"),
+        ("x = tf.placeholder(tf.float32, [None, *shape, 3])\ny = tf.layers.flatten(x)",
+         "x = keras.Input(shape=[*shape, 3], dtype=tf.float32)\ny = keras.layers.Flatten()(x)"),
         ("x = tf.placeholder('int64', (None,))\ny = tf.layers.flatten(x)",
          "x = keras.Input(shape=[], dtype='int64')\ny = keras.layers.Flatten()(x)"),
         ("cell = tf.nn.rnn_cell.MultiRNNCell([tf.contrib.rnn.BasicLSTMCell(n) for n in sizes])\n"
@@ -172,8 +174,8 @@ LAYERS = "y = tf.layers.flatten(x)"
          "S301: "),
         ("x = tf.placeholder(tf.float32, [8, 3])", "x = tf.placeholder(tf.float32, [8, 3])",
          "S301: "),
-        ("x = tf.placeholder(tf.float32, [None, *shape])",
-         "x = tf.placeholder(tf.float32, [None, *shape])", "S301: "),
+        ("x = tf.placeholder(tf.float32, [*shape, 3])",
+         "x = tf.placeholder(tf.float32, [*shape, 3])", "S301: "),
         ("x = tf.placeholder(tf.float32, [None, 3])\nz = tf.cumsum(x, axis=1)",
          "z = tf.cumsum(x, axis=1)", "tf.cumsum stays: P114: "),
         ("x = tf.placeholder(tf.float32, [None, 3])\nz = tf.squeeze(x, squeeze_dims=[1])",

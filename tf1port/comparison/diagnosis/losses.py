@@ -71,18 +71,18 @@ def _cross_entropy(logits, labels):
 
 def _keras_losses(evidence):
     """Options of a Keras loss, corrected in the live model; the gradients are compared too."""
-    own = _description(evidence.live)
+    own = description(evidence.live)
     if own is None:
         return
-    options, expected = own["config"], _both(evidence, evidence.legacy)
+    options, expected = own["config"], both(evidence, evidence.legacy)
     if "from_logits" in options:
         from_logits = options["from_logits"]
         pitfall = catalogue.SOFTMAX_TWICE if from_logits else catalogue.LOGITS_UNSCALED
         loss = _changed(own, evidence.dtype, from_logits=not from_logits)
-        yield Cause(pitfall), expected, _with_loss(evidence, loss)
+        yield Cause(pitfall), expected, with_loss(evidence, loss)
     for cause, loss in _smoothings(evidence, own, np.mean(expected["loss"])):
-        actual = _with_loss(evidence, loss)
-        gap = difference(expected, _both(evidence, evidence.live)).max_abs
+        actual = with_loss(evidence, loss)
+        gap = difference(expected, both(evidence, evidence.live)).max_abs
         yield cause._replace(rounding=_ROUNDED * gap), expected, actual
 
 
@@ -96,7 +96,7 @@ def _smoothings(evidence, own, right):
     if own["class_name"] != "SparseCategoricalCrossentropy" and "label_smoothing" not in options:
         return
     extremes = [_smoothed(own, share, evidence.dtype) for share in (0.0, 1.0)]
-    none, all_ = (np.mean(_with_loss(evidence, loss)["loss"]) for loss in extremes)
+    none, all_ = (np.mean(with_loss(evidence, loss)["loss"]) for loss in extremes)
     share = float((right - none) / (all_ - none)) if all_ != none else 0.0
     if 0 < share < 1:
         words = f"labels are not smoothed by {share:.4g}"
@@ -110,7 +110,7 @@ def _smoothed(own, share, dtype):
     return repairs.Smoothed(own["config"], share, dtype=dtype)
 
 
-def _description(side):
+def description(side):
     """The serialized Keras loss of a side's model; None where it has none."""
     if not is_keras(side):
         return None
@@ -129,20 +129,21 @@ def _changed(description, dtype, **options):
         return keras.losses.deserialize({**description, "config": options})
 
 
-def _with_loss(evidence, loss):
+def with_loss(evidence, loss):
     """The loss and gradients of the live model, compiled with another loss."""
     with repairs.loss(evidence.live, loss):
-        return _both(evidence, evidence.live)
+        return both(evidence, evidence.live)
 
 
-def _both(evidence, side):
+def both(evidence, side):
+    """The loss and gradients of a side."""
     loss, gradients = side.gradients(evidence.images, evidence.labels)
     return {"loss": loss, **gradients}
 
 
 def _penalties(evidence):
     """An L2 penalty of some weights that only one of the losses has."""
-    expected, actual = (_both(evidence, side) for side in (evidence.legacy, evidence.modern))
+    expected, actual = (both(evidence, side) for side in (evidence.legacy, evidence.modern))
     for weights in (evidence.linear_weights, evidence.weights):  # of the graph's, of the port's
         yield from _penalty(expected, actual, weights)
 

@@ -106,6 +106,25 @@ class Smoothed(keras.losses.Loss):
         )
 
 
+class Weighted(keras.losses.Loss):
+    """The sum of the sparse cross-entropies of all steps, each with a weight; of no mask.
+
+    Args:
+        options: of keras.losses.SparseCategoricalCrossentropy.
+        weights: [B, T], of the one batch that it is called with.
+    """
+
+    def __init__(self, options, weights, *, dtype):
+        super().__init__(dtype=dtype)
+        self.from_logits, self.weights = options["from_logits"], weights.astype(dtype)
+
+    def __call__(self, labels, predictions, sample_weight=None):
+        losses = keras.losses.sparse_categorical_crossentropy(
+            labels, predictions, from_logits=self.from_logits
+        )
+        return keras.ops.sum(losses * self.weights)
+
+
 def _set(pairs):
     for layer, values in pairs:
         for name, value in values.items():

@@ -76,4 +76,6 @@ def _kind(layer):
         return "lstm"
     if isinstance(layer, keras.layers.GRU | keras.layers.GRUCell):
         return "gru"
+    if isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False):
+        return "lengths"
     return "pooling" if type(layer).__name__.startswith(_POOLS) else None

@@ -84,9 +84,9 @@ def _of_one(shape: cst.BaseExpression | None) -> cst.BaseExpression:
     if not isinstance(shape, cst.List | cst.Tuple) or not shape.elements:
         raise NotRewritten("its shape is not written out")
     first, *rest = shape.elements
-    if text_of(first.value) != "None" or any(isinstance(one, cst.StarredElement) for one in rest):
+    if isinstance(first, cst.StarredElement) or text_of(first.value) != "None":
         raise NotRewritten("its shape does not begin with None, for the batch")
-    return cst.List([cst.Element(one.value) for one in rest])
+    return cst.List([one.with_changes(comma=cst.MaybeSentinel.DEFAULT) for one in rest])
 
 
 def _check(rule: Rule, given: Given) -> None:

@@ -26,7 +26,7 @@ LAYERS = [
     idiom(
         504, "batch normalization", "tf.layers.{batch_normalization,BatchNormalization}",
         REWRITTEN, "keras.layers.BatchNormalization(momentum=0.99, epsilon=1e-3)",
-        "P2 P29 P42 P60 P61 P75",
+        "P2 P29 P42 P60 P61 P75 P129",
     ),
     idiom(
         505, "dropout layer", "tf.layers.{dropout,Dropout}", REWRITTEN,

@@ -146,12 +146,12 @@ LOOPS = [
     ),
     idiom(
         141, "lengths of the sequences", DYNAMIC, CONVERTED,
-        "mask=: then Keras repeats the last output where TF1 gives zeros",
+        "mask= in the call, and zero_output_for_mask=True: TF1's zeros beyond the end",
         "P30 P31 P32", argument="sequence_length:2",
     ),
     idiom(
         142, "initial state", DYNAMIC, CONVERTED,
-        "initial_state=[h, c] in the call of the layer", "P26 P33 P34",
+        "initial_state=[h, c] in the call of the layer", "P26 P33 P34 P127",
         argument="initial_state:3",
     ),
     idiom(
@@ -241,19 +241,19 @@ LOOPS = [
     ),
     idiom(
         161, "lengths of a list of steps", "tf.{nn,contrib.rnn}.static_rnn", CONVERTED,
-        "mask=: then Keras repeats the last output where TF1 gives zeros",
+        "mask= in the call, and zero_output_for_mask=True: TF1's zeros beyond the end",
         "P30 P31 P32", argument="sequence_length:4",
     ),
     idiom(
         162, "initial state of a list of steps", "tf.{nn,contrib.rnn}.static_rnn tf.nn.rnn",
-        CONVERTED, "initial_state=[h, c] in the call of the layer", "P26 P33 P34",
+        CONVERTED, "initial_state=[h, c] in the call of the layer", "P26 P33 P34 P127",
         argument="initial_state:2",
     ),
     idiom(
         163, "initial states of both directions",
         "tf.nn.{bidirectional_dynamic_rnn,static_bidirectional_rnn} "
         "tf.contrib.rnn.static_bidirectional_rnn",
-        CONVERTED, "initial_state=[h, c, h, c] in the call of Bidirectional", "P26 P34",
+        CONVERTED, "initial_state=[h, c, h, c] in the call of Bidirectional", "P26 P34 P127",
         argument="{initial_state_fw,initial_state_bw}",
     ),
     idiom(

@@ -190,7 +190,7 @@ class Trainer:
     def _save_initial_weights(self, session):
         values = dict(zip([v.op.name for v in self.variables], session.run(self.variables)))
         named = MODELS[self.config.model].from_variables(values, self.config)
-        weights.save(self.run.file("initial_weights.npz"), named)
+        weights.save(self.run.file(runs.INITIAL_WEIGHTS), named)
 
 
 def _unrecorded(run):

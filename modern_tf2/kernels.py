@@ -8,12 +8,12 @@ with or without input dropout.
 
 import json
 import zipfile
+from concurrent import futures
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.backend.common import global_state  # no public name forgets variables
 
 from modern_tf2 import training
 from modern_tf2.row_lstm import FusedLSTM
@@ -189,14 +189,18 @@ def _load(path):
                 raise ValueError("it is no configuration of a model")
             config = json.loads(archive.read("config.json"))
         config.pop("compile_config", None)
-        with keras.StatelessScope(initialize_variables=False):
-            return keras.saving.deserialize_keras_object(config)
+        # Keras gives them values after the next model of this thread.
+        with futures.ThreadPoolExecutor(1) as thread:
+            return thread.submit(_without_values, config).result()
     except Exception:  # Keras and what it reads with raise nearly anything at a damaged file
         raise UserError(
             f"{path} cannot be loaded: give an intact .keras file without custom layers"
         ) from None
-    finally:  # Keras would give them values after the next model
-        global_state.set_global_attribute("uninitialized_variables", [])
+
+
+def _without_values(config):
+    with keras.StatelessScope(initialize_variables=False):
+        return keras.saving.deserialize_keras_object(config)
 
 
 def _kind(layer):

@@ -248,7 +248,7 @@ class Trainer:
         if not self.run.has_checkpoint(name):  # a test changes no weight
             with replacing(self.run.file(name)) as beside:
                 self.model.save(beside)
-            link(self.run.file(name), self.run.file("model.keras"))
+            link(self.run.file(name), self.run.file(runs.FINAL_MODEL))
         for writer in self.writers.values():
             writer.flush()
         self.run.save_records(
@@ -262,7 +262,7 @@ class Trainer:
     def _save_initial_weights(self, variables):
         values = {variable.path: variable.numpy() for variable in variables}
         named = self._side.from_variables(values, self.config)
-        weights.save(self.run.file("initial_weights.npz"), named)
+        weights.save(self.run.file(runs.INITIAL_WEIGHTS), named)
 
     @property
     def _side(self):
@@ -292,7 +292,7 @@ def _replicas():
 
 def _unrecorded(run):
     """The last checkpoint in a folder whose records name none."""
-    path = run.file("model.keras")
+    path = run.file(runs.FINAL_MODEL)
     if not tf.io.gfile.exists(path):
         raise UserError(f"{run.path} has no checkpoint: train a run first")
     return path

@@ -15,6 +15,7 @@ at any moment.
 import dataclasses
 import os
 import shlex
+from contextlib import suppress
 
 import numpy as np
 from tqdm import tqdm
@@ -35,6 +36,8 @@ _CONFIG, _RESULT, _STEPS, _LOG, _EVENTS = (
     "log.txt",
     "events",
 )
+
+INITIAL_WEIGHTS, FINAL_MODEL = "initial_weights.npz", "model.keras"
 
 
 class Run:
@@ -63,6 +66,7 @@ class Run:
         self.pace = checkpoints.Pace()
         self.signal = None
         self._lock = None
+        self._begun = None  # the name of the checkpoint that was written last, or is being written
 
     def __enter__(self):
         self.lock()
@@ -75,6 +79,8 @@ class Run:
         removed = lock is not None and not lock.holds
         if lock is not None:
             lock.release()
+        if removed:
+            _remove_remains(self.path, self._begun)
         if removed and isinstance(error, Exception) and not isinstance(error, UserError):
             raise self._removed() from error
         reason = disk_reason(error)
@@ -157,6 +163,7 @@ class Run:
 
     def has_checkpoint(self, name):
         """Whether the records name a checkpoint already."""
+        self._begun = name
         return name in [checkpoint.name for checkpoint in self.checkpoints]
 
     def save_config(self):
@@ -357,6 +364,22 @@ def _check_unused(run):
             content = "a run that stopped after step %d" % result["steps"]
             advice = "pass --resume to go on, --overwrite to train anew"
         raise UserError("%s holds %s: %s, or choose another --out" % (run.path, content, advice))
+
+
+def _remove_remains(path, checkpoint):
+    """Removes what a training wrote in the place of its folder, which was removed.
+
+    TensorFlow makes the folders of its events and checkpoints, also where a run's was.
+    """
+    own = {_EVENTS, _RESULT, _STEPS, _LOG, INITIAL_WEIGHTS, FINAL_MODEL, "checkpoint", checkpoint}
+    with suppress(OSError):
+        names = os.listdir(path)
+        if not {_CONFIG, locks.NAME} & {*names}:  # else it is the folder of another run
+            for name in names:
+                of_checkpoint = checkpoint and name.startswith(checkpoint + ".")
+                if name in own or of_checkpoint or checkpoints.is_unfinished(name):
+                    remove(os.path.join(path, name))
+            os.rmdir(path)
 
 
 def _clear(path):

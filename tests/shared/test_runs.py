@@ -166,6 +166,27 @@ def test_a_folder_that_disappears_ends_the_training(tmp_path, replaced):
     assert not replaced or os.listdir(str(path)) == ["model.ckpt-20.index"]
 
 
+@pytest.mark.parametrize("other", [None, "config.json"])
+def test_what_was_written_after_it_disappeared_is_no_hindrance(tmp_path, other):
+    """Unless the folder is another run's by now."""
+    path = tmp_path / "run"
+
+    def write(path, run):
+        with run:
+            shutil.rmtree(str(path))
+            (path / "events").mkdir(parents=True)  # as TensorFlow does
+            assert not run.has_checkpoint("model.ckpt-2")
+            for name in ("initial_weights.npz", "model.keras", "model.ckpt-2.meta"):
+                (path / name).write_text("")
+            if other:
+                (path / other).write_text("{}")
+            raise OSError(errno.ENOENT, "No such file or directory")
+
+    assert "was removed during the training" in refusal(write, path, create(path))
+    assert path.exists() == bool(other)
+    assert not other or len(os.listdir(str(path))) == 5
+
+
 def save_records(path, run):
     run.save_records(LOG, "model.ckpt-2")
 

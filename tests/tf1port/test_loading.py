@@ -15,6 +15,7 @@ from tests.tf1port.graphs import tf1
 from tests.tf1port.ported import Program, U
 from tf1port.__main__ import main
 from tf1port.comparison.port import port as ports
+from tf1port.errors import UserError
 from tf1port.keras_model import saving
 from tf1port.keras_model.loading import open_model
 
@@ -312,3 +313,15 @@ def test_what_was_there_stays_where_writing_fails(files, tmp_path, capsys, monke
     assert capsys.readouterr().err == f"error: cannot write {target}: No space left on device\n"
     assert target.read_bytes() == b"mine"
     assert [path.name for path in tmp_path.iterdir()] == ["loaded.keras"]
+
+
+def test_layers_that_are_larger_than_their_weights_take_no_memory(tmp_path):
+    path, large = tmp_path / "small.keras", tmp_path / "large.keras"
+    keras.Sequential([keras.Input((2, 3)), keras.layers.LSTM(2)]).save(path)
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(large, "w") as new:
+        for name in old.namelist():
+            content = old.read(name).replace(b'"units": 2', b'"units": 1000000000')
+            new.writestr(name, content)
+    with pytest.raises(UserError, match=r"its layers have weights of 4e\+18 numbers, it has \d+"):
+        open_model(str(large))
+    open_model(str(path))

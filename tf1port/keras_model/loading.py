@@ -1,5 +1,6 @@
 """Reads `.keras` files."""
 
+import contextlib
 import importlib
 import os
 import re
@@ -12,7 +13,7 @@ import keras
 
 import tf1port.cells.keras  # noqa: F401  (a file may name them)
 from tf1port.errors import UserError
-from tf1port.keras_model import layer_weights
+from tf1port.keras_model import layer_weights, sizes
 from tf1port.keras_model.program import STATEFUL, TRANSLATED
 from tf1port.keras_model.trusted_layers import configurations, foreign_classes
 from tf1port.reading import check_members, parsed_json, read_json
@@ -148,6 +149,13 @@ def _is_sound(path):
         return False
 
 
+def _stored(path):
+    """The bytes that the weights of a `.keras` file unpack to; 0 where there are none."""
+    with contextlib.suppress(Exception), zipfile.ZipFile(path) as archive:
+        return archive.getinfo("model.weights.h5").file_size
+    return 0
+
+
 def _config(path):
     """The configuration in a `.keras` file.
 
@@ -165,7 +173,7 @@ def _config(path):
 
 
 def _check_trusted(path):
-    """Refuses a file whose model has layers that run code or read other files.
+    """Refuses a file whose model has layers that run code, read other files or are too large.
 
     Raises:
         UserError: it has, or it is no `.keras` file; an older format may hold code unseen.
@@ -182,6 +190,7 @@ def _check_trusted(path):
             f"{path} has layers that run code or read files ({', '.join(untrusted)}): "
             "pass --trust if you know where it comes from"
         )
+    sizes.check_file(config, _stored(path), path)
 
 
 def _line(error):

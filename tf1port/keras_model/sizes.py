@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 from keras.src.backend.common import global_state  # no public name forgets variables
@@ -13,6 +14,8 @@ from tf1port import limits
 from tf1port.errors import UserError
 
 _ROWS, _STEPS = 4, 9  # where a model does not fix them
+_SMALL = 1_000_000  # numbers that a model may have in any case
+_LARGE = 1000  # units, of which a matrix has some of these
 _WAITING = "uninitialized_variables"  # Keras would give them values after the next model
 
 
@@ -25,6 +28,46 @@ def without_values() -> Iterator[None]:
             yield
     finally:
         global_state.set_global_attribute(_WAITING, before or [])
+
+
+def check_file(config: Any, stored: int, path: str) -> None:
+    """Refuses a `.keras` file whose layers are larger than the weights in it.
+
+    Args:
+        config: of the model. stored: bytes of its weights, unpacked.
+
+    Raises:
+        UserError: they are.
+    """
+    if not _may_be_large(config):
+        return
+    try:
+        with without_values():
+            plain = {key: value for key, value in config.items() if key != "compile_config"}
+            count = numbers(keras.saving.deserialize_keras_object(plain))
+    except Exception:  # what Keras does not build is reported by what loads it
+        return
+    if count > max(stored, _SMALL):
+        raise UserError(
+            f"{path} is damaged: its layers have weights of {count:.4g} numbers, it has {stored} "
+            "bytes of them"
+        )
+
+
+def _may_be_large(config: Any) -> bool:
+    """Whether a number of a configuration, or a layer whose weights have many axes, is large."""
+    queue = [config]
+    while queue:
+        item = queue.pop()
+        if isinstance(item, dict):
+            if "Conv" in str(item.get("class_name")):
+                return True
+            queue += item.values()
+        elif isinstance(item, list):
+            queue += item
+        elif isinstance(item, (int, float)) and item > _LARGE:
+            return True
+    return False
 
 
 def numbers(model: keras.Model) -> int:

@@ -52,8 +52,10 @@ class Keras2Conversion:
         Raises:
             UserError: Keras does not build it, or the weights are not those of its layers.
         """
+        # A state is no array of the file, and Keras makes it of a value at once.
+        text = source(self.network, None, name="").replace("stateful=True", "stateful=False")
         with sizes.without_values():
-            plain = self._built(source(self.network, None, name=""))
+            plain = self._built(text)
         self._check_size(plain)
         model = self._built(self.source)
         _check_steps(model, self.file.path)

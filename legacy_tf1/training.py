@@ -44,12 +44,12 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
             the config.
     """
     config, log = run.config, step_log.StepLog(run.config, run.write_line, final_tests)
-    with run, log.showing(run.quiet), tf.Graph().as_default() as graph:
+    with run, log.showing(run.quiet), Interrupt() as interrupt, tf.Graph().as_default() as graph:
         tf.set_random_seed(config.seed)
         model = MODELS[config.model].build_model(config)
         trainer = Trainer(run, model, log)
         graph.finalize()
-        with tf.Session(config=session_config()) as session, Interrupt() as interrupt:
+        with tf.Session(config=session_config()) as session:
             trainer.start(session, initial_weights)
             while not log.finished and not interrupt.requested:
                 if log.test_due:

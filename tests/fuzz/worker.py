@@ -45,6 +45,7 @@ class Reader:
             step of tf1port.limits takes too long: what ends it is one line.
         writes: names of files that it may write. notes: a pattern of lines before its error.
         imports: modules whose import is no part of what the first input takes.
+        seconds: that one input may take; None: SECONDS.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Reader:
     writes: tuple[str, ...] = ()
     notes: str = ""
     imports: tuple[str, ...] = ()
+    seconds: float | None = None
     inputs: int = 2000
 
 
@@ -185,9 +187,10 @@ class _Worker:
     def _limit(self, number: int | None, seconds: float, step: str | None) -> Outcome | None:
         if number is None:
             return None
-        if seconds > SECONDS:
+        most = self.reader.seconds or SECONDS
+        if seconds > most:
             kind = ENDED if self.reader.isolated and step else FAULT
-            return Outcome(number, kind, f"over {SECONDS:g} s", seconds)
+            return Outcome(number, kind, f"over {most:g} s", seconds)
         taken = _resident(self.process) - self.base
         if taken > 4 * MEMORY:
             kind = ENDED if self.reader.isolated else FAULT

@@ -264,7 +264,12 @@ def converted_case(request, tmp_path_factory):
     assert main(["convert", saved.prefix, "--to", target]) == 0
     model_map = json.loads((folder / "model.json").read_text())
     return SimpleNamespace(
-        saved=saved, target=target, model_map=model_map, kinds=kinds, options=options
+        saved=saved,
+        target=target,
+        model_map=model_map,
+        kinds=kinds,
+        options=options,
+        always="in training alone" in request.param,
     )
 
 
@@ -276,6 +281,7 @@ def test_the_layers_are_found(converted_case):
                 name: norm["options"][name] for name in converted_case.options
             } == converted_case.options
     assert converted_case.model_map["unused"] == []
+    assert converted_case.model_map["complete"] != converted_case.always
 
 
 @pytest.mark.parametrize("converted_case", TESTED, indirect=True)
@@ -301,9 +307,11 @@ def test_verify_agrees(converted_case, capsys):
     before = (
         converted_case.kinds[0] != "SimpleRNN"
     )  # which the graph's own stand in for in training
-    assert (code, "the graph's own are used" in report["verdict"]) == (
-        (3, True) if before else (0, False)
-    )
+    assert code == (3 if before or converted_case.always else 0)
+    assert ("the graph's own are used" in report["verdict"]) == before
+    assert (
+        "by the moments of each batch, which norm" in report["verdict"]
+    ) == converted_case.always
     quantities = {check["quantity"] for check in report["checks"]}
     assert {"gradients of a batch", "losses of resumed steps"} <= quantities, report["notes"]
     assert ("layers before the cells" in quantities) == before

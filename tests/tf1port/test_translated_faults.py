@@ -202,3 +202,49 @@ def test_a_loss_is_no_whole_program(tmp_path):
     assert not model_map["complete"]
     (line,) = model_map["left_out"]
     assert line == f"what the loss {run.loss.name} is computed from: name it with --outputs"
+
+
+@pytest.mark.slow
+def test_variables_in_parts(tmp_path, capsys):
+    def build():
+        x, array = floats("x", T, 3)
+        halves, drawn = tf1.fixed_size_partitioner(2), tf1.random_normal_initializer(seed=1)
+        with tf1.variable_scope("", initializer=drawn, partitioner=halves, use_resource=False):
+            cell = tf1.nn.rnn_cell.GRUCell(U)
+            steps, state = tf1.nn.dynamic_rnn(cell, x, dtype=tf1.float32)
+        both = tf1.concat([steps[:, 0] * 2.0, state], 1)
+        return {x: array}, squares(tf1.layers.dense(both, 2, name="logits"))
+
+    _proved(build, tmp_path, capsys)
+
+
+@pytest.mark.slow
+def test_tf_print_prints_and_is_passed(tmp_path, capsys):
+    def build():
+        x, array = floats("x", T, 3)
+        _, state = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.GRUCell(U), x, dtype=tf1.float32)
+        shown = tf1.Print(state, [tf1.reduce_mean(state)], "the mean: ", first_n=1)
+        return {x: array}, squares(tf1.layers.dense(shown * state, 2, name="logits"))
+
+    _proved(build, tmp_path, capsys, "--steps", "2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_loss_of_random_numbers_is_not_compared(behind, tmp_path, capsys):
+    """Words that the graph itself drops, and noise behind the outputs."""
+
+    def build():
+        numbers, array = ids("ids", T)
+        drawn = tf1.random_uniform(tf1.shape(numbers)) < 0.3
+        words = numbers if behind else tf1.where(drawn, tf1.ones_like(numbers), numbers)
+        taken = tf1.nn.embedding_lookup(tf1.get_variable("table", [V, U]), words)
+        _, state = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.GRUCell(U), taken, dtype=tf1.float32)
+        logits = tf1.layers.dense(state, 2, name="logits")
+        noise = tf1.random_normal(tf1.shape(logits)) if behind else 0.0
+        return {numbers: array}, squares(logits + noise)
+
+    with running(build, tmp_path) as run:
+        code, report = verified(run.prefix, converted(run.prefix), capsys, "--steps", "2")
+    assert code == 3
+    assert "its loss differs from run to run" in report["verdict"]

@@ -6,6 +6,8 @@ run twice: with the checkpoint's values, and with random values of all variables
 biases of zero or untrained states would hide an op that the model lacks.
 """
 
+from functools import partial
+
 import numpy as np
 import tensorflow as tf
 
@@ -19,6 +21,7 @@ from tf1port.keras_model.blueprint import to_variables
 from tf1port.keras_model.runner import upcast_model
 from tf1port.numerics import comparison
 from tf1port.numerics.differences import difference
+from tf1port.numerics.draws import finite
 from tf1port.numerics.precision import floatx
 
 ROUNDINGS = 8  # times Keras' own rounding, where the graph knows float32 alone
@@ -57,7 +60,8 @@ def end_to_end(
         for batch, steps in sizes[: 1 if start else None]:
             label = f"{batch} rows, {steps} steps{start}"
             try:
-                result = run(stream, batch, steps)
+                draw = partial(run, stream, batch, steps)
+                result, _ = finite(draw, lambda result: result.outputs, "its outputs are")
             except UserError as reason:  # a graph may be of one size
                 if start or (batch, steps) == sizes[0]:
                     unproved.append(f"{QUANTITY}, {label}: {reason}")

@@ -76,7 +76,7 @@ class OriginalGraph:
         """Sets the network's variables; with a stream also perturbs all other float variables."""
         values = {}
         for name, value in variables.items():
-            values.update(_by_stored_name(self._session.graph, name, value))
+            values.update(by_stored_name(self._session.graph, name, value))
         if stream is not None:
             remaining = [name for name in self._variables if name not in values]
             for name, value in self._session.read(remaining).items():
@@ -228,7 +228,7 @@ def _noise(value):
     return min(size, 0.1) if np.isfinite(size) and size > 0 else 0.1
 
 
-def _by_stored_name(graph, name, value):
+def by_stored_name(graph, name, value):
     """A variable's value by the names of its variables in a graph: its partitions, or itself."""
     names: list[str] = []
     while f"{name}/part_{len(names)}" in graph.nodes:

@@ -72,7 +72,15 @@ class Conversion(NamedTuple):
         again = {layer.cell.scope: layer.other_runs for layer in layers}
         lines += [f"the other runs of {scope}, {n} of them" for scope, n in again.items()]
         lines += [f"the dropout of {name}, which has one rate always" for name in self.ends.random]
+        if self.graph is not None and self.graph.inference is not None:
+            scopes = self.graph.inference.always_by_batch(self.network.variables)
+            lines += map(by_batch, scopes)
         return lines + [f"the op {name}, which uses the outputs" for name in self.ends.other_uses]
+
+
+def by_batch(scope: str) -> str:
+    """The line on a normalization that is in training always."""
+    return f"the moments of each batch, which {scope} always uses: it has their moving averages"
 
 
 def _is_unused(graph: Graph, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,16 @@ from tf1port.conversion.translation import feeds
 from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
 from tf1port.numerics.differences import difference
+from tf1port.numerics.draws import finite
 from tf1port.tf1.graph.dependencies import behind
 from tf1port.tf1.graph.optimizers import find_applied
-from tf1port.tf1.graph.training_ops import NoTraining, clipping_of, find_loss, find_train_op
+from tf1port.tf1.graph.training_ops import (
+    NoTraining,
+    check_repeatable,
+    clipping_of,
+    find_loss,
+    find_train_op,
+)
 from tf1port.tf1.session.copying import copied
 from tf1port.tf1.session.sparse_labels import sparse_labels
 from tf1port.tf1.session.whole_graph import WholeGraph, row_gradients
@@ -57,7 +65,9 @@ class GraphTraining:
         self._applied = find_applied(graph_loaded)
         counters = conversion.counters.items()
         self._powers = [name for key, name in counters if key.startswith("beta") and "power" in key]
-        self._loss = self._tensor(find_loss(graph_loaded))
+        loss = find_loss(graph_loaded)
+        check_repeatable(graph, loss)
+        self._loss = self._tensor(loss)
         self._outputs = {name: self._tensor(tensor) for name, tensor in conversion.outputs.items()}
         self._output_gradients = self._find_output_gradients()
         self._train = graph_call(
@@ -87,7 +97,7 @@ class GraphTraining:
         for sizes, flat, scalar in itertools.product(candidates, (False, True), (1.0, 0.0)):
             self._sizes = sizes, flat, scalar
             try:
-                batch = self.batch(stream)
+                batch = self._drawn(stream)
                 loss, outputs = self._run([self._loss, self._outputs], batch)
                 if np.ndim(loss) or not np.isfinite(loss):
                     raise NoTraining("its loss is no finite number")
@@ -105,7 +115,15 @@ class GraphTraining:
         raise fault
 
     def batch(self, stream: np.random.Generator) -> dict[Any, np.ndarray]:
-        """A feed of random numbers for one step."""
+        """A feed of random numbers for one step, with a finite loss.
+
+        Raises:
+            NoTraining: none of some has one.
+        """
+        return graph_call(finite, partial(self._drawn, stream), self.loss, "its loss is")[0]
+
+    def _drawn(self, stream: np.random.Generator) -> dict[Any, np.ndarray]:
+        """A feed of random numbers."""
         sizes, flat, scalar = self._sizes
         program = self.conversion.program
         inputs = feeds.batch(program, sizes, stream, shortest=1)

@@ -5,8 +5,8 @@ respect to them, which is then backpropagated through the model's layers. Layers
 optimizer are those of the `.keras` file.
 """
 
-import functools
 from contextlib import contextmanager
+from functools import cache, partial
 
 import keras
 import numpy as np
@@ -16,11 +16,13 @@ from tf1port.keras_model import layer_weights
 from tf1port.keras_model.blueprint import to_variables
 from tf1port.keras_model.runner import from_cells, in_dtype
 from tf1port.numerics import comparison, optimizers
+from tf1port.numerics.draws import finite
 from tf1port.numerics.precision import floatx
 from tf1port.tf1.graph.optimizers import AVERAGES
 from tf1port.tf1.graph.training_ops import NoTraining
 from tf1port.tf1.session.probing import row_order
 from tf1port.tf1.session.training import TrainingRun
+from tf1port.verification.graph_training import graph_call
 from tf1port.verification.optimizer import slots_as_tf1
 
 
@@ -45,8 +47,8 @@ def training_checks(conversion, weights, *, model, dtype, steps=0, seed=0, given
     run = TrainingRun(conversion, variables, dtype=dtype, given=given)
     slots = slots_as_tf1(conversion, model)
     model = _ModelTraining(conversion, model, dtype=dtype)
-    feed = run.batch(stream)
-    expected = run.gradients(feed)
+    draw = partial(run.batch, stream)
+    feed, expected = graph_call(finite, draw, run.gradients, "its gradients are")
     actual, _ = model.gradients(run, feed)
     names = expected.keys() & actual.keys()
     if not names:
@@ -97,7 +99,7 @@ class _ModelTraining:
         self.ids = self._takes_ids()
         self.model, self.cells = copy, from_cells(copy, self.blueprint, ids=self.ids)
         self._time_first: bool | None = None
-        self._row_order = functools.cache(functools.partial(row_order, conversion))
+        self._row_order = cache(partial(row_order, conversion))
 
     def _takes_ids(self):
         """Whether the graph is fed ids, which the model looks up in its own embedding."""

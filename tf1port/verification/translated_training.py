@@ -7,6 +7,7 @@ respect to them, which is then backpropagated through the model. The optimizer i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import keras
 import numpy as np
@@ -15,8 +16,9 @@ from tf1port.conversion.given import NOTHING, Given
 from tf1port.conversion.translation.translated import Translated
 from tf1port.keras_model.blueprint import to_variables
 from tf1port.numerics import comparison
+from tf1port.numerics.draws import finite
 from tf1port.tf1.graph.training_ops import NoTraining
-from tf1port.verification.graph_training import GraphTraining
+from tf1port.verification.graph_training import GraphTraining, graph_call
 from tf1port.verification.keras_training import KerasTraining, Weights
 from tf1port.verification.optimizer import slots_as_tf1
 
@@ -42,8 +44,8 @@ def training_checks(
     """
     stream = np.random.default_rng(seed)
     graph, learner = _start(conversion, model, weights, stream, given)
-    batch = graph.batch(stream)
-    expected = graph.gradients(batch)
+    draw = partial(graph.batch, stream)
+    batch, expected = graph_call(finite, draw, graph.gradients, "its gradients are")
     actual, _ = learner.gradients(graph, batch)
     names = sorted(expected.keys() & actual.keys())
     if not names:

@@ -81,7 +81,7 @@ def verify(path, keras_file, *, steps=0, seed=0, data=None, feed=None, **options
     missing = conversion.ends and conversion.left_out
     notes = [f"INCOMPLETE, the model does not have {line}" for line in missing or []]
     notes += given.notes
-    unproved: list[str] = []
+    unproved = _in_training(conversion)
     learned = unproved if steps and _learns(conversion) else notes
     groups = {
         "single cells": cell_checks(conversion, weights, notes, reference=reference, seed=seed),
@@ -93,6 +93,18 @@ def verify(path, keras_file, *, steps=0, seed=0, data=None, feed=None, **options
     }
     checks = Groups(groups, unproved)
     return Verification(checks, reference.against, notes, unproved, _claim(conversion, steps))
+
+
+def _in_training(conversion):
+    """A line for each part of a graph that is always in training: its outputs differ from those."""
+    if conversion.graph is None or conversion.graph.inference is None:
+        return []
+    names = {name for spec in conversion.blueprint.specs for name in spec.sources.values()}
+    return [
+        f"outputs by the moments of each batch, which {scope} always uses: moving averages were "
+        "in their place"
+        for scope in conversion.graph.inference.always_by_batch(names)
+    ]
 
 
 def _given(conversion, data, feed):
@@ -127,6 +139,7 @@ def _translated(path, keras_file, *, steps, seed, data, feed, trust=False, outpu
     notes = [f"INCOMPLETE, the model does not have {line}" for line in conversion.left_out]
     notes += given.notes
     unproved = translated.source_changed(conversion, str(keras_file))
+    unproved += _in_training(conversion)
     learned = unproved if steps and _learns(conversion) else notes
     groups = translated.checks(
         conversion, model, weights, unproved, learned, notes, steps=steps, seed=seed, given=given

@@ -130,3 +130,14 @@ def masked_mean():
     mask = tf1.expand_dims(tf1.sequence_mask(count, tf1.shape(x)[1], tf1.float32), -1)
     mean = tf1.reduce_sum(steps * mask, 1) / tf1.cast(count, tf1.float32)[:, None]
     return dict(fed), squares(tf1.layers.dense(mean, 2, name="logits"))
+
+
+@program("classifier over time", "the mean of the steps that a fed mask keeps: of none, no number")
+def fed_mask():
+    x, array = floats("x", T, 3)
+    mask = tf1.placeholder(tf1.bool, [None, T], name="mask")
+    kept = tf1.cast(mask, tf1.float32)
+    steps, _ = tf1.nn.dynamic_rnn(lstm(), x, dtype=tf1.float32)
+    summed = tf1.reduce_sum(steps * kept[:, :, None], 1)
+    made = tf1.layers.dense(summed / tf1.reduce_sum(kept, 1, keepdims=True), 2, name="logits")
+    return {x: array, mask: np.arange(T) < np.array([[T], [1], [4]])}, squares(made)

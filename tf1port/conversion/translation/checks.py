@@ -8,6 +8,7 @@ states, would hide an op that the model lacks.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import keras
 import numpy as np
@@ -30,6 +31,7 @@ from tf1port.errors import UserError
 from tf1port.keras_model.blueprint import to_variables
 from tf1port.keras_model.runner import upcast_model
 from tf1port.numerics import comparison
+from tf1port.numerics.draws import finite, is_finite
 
 
 def end_to_end(
@@ -65,11 +67,14 @@ def end_to_end(
         graph.assign(to_variables(values, conversion.program), stream if start else None)
         keras_side.set_weights(values)
         for number, (sizes, shortest) in enumerate(usable_sizes[:1] if start else usable_sizes):
-            inputs = batch(conversion, (sizes, shortest), stream, given, graph.dtype)
-            fed = "" if not number and not start else _draw_states(conversion, inputs, stream)
+            draws_states = bool(conversion.zero_states) and bool(number or start)
+            fed = ", from states drawn at random" if draws_states else ""
             label = f"{given.path or sizes}{start}{fed}"
+            draw = partial(
+                _inputs, conversion, (sizes, shortest), stream, given, graph.dtype, draws_states
+            )
             try:
-                yield keras_side.compare(inputs, graph(inputs), label)
+                yield keras_side.compare(*finite(draw, graph, "its outputs are"), label)
             except UserError as reason:
                 unproved.append(f"{QUANTITY}, {label}: {reason}")
     if keras_side.branches.untaken:
@@ -80,12 +85,15 @@ def end_to_end(
         lines += found
 
 
-def _draw_states(conversion: Translated, inputs: dict[str, np.ndarray], stream) -> str:
-    """Draws the states that are zeros in the graph, whose tensors can be fed; returns a label."""
-    for name in conversion.zero_states:
+def _inputs(
+    conversion: Translated, sizes: Sizes, stream, given: Given, dtype: str, draws_states: bool
+) -> dict[str, np.ndarray]:
+    """The inputs of a batch; with states at random that are zeros in the graph, which are fed."""
+    inputs = batch(conversion, sizes, stream, given, dtype)
+    for name in conversion.zero_states if draws_states else ():
         value = inputs[name]
         inputs[name] = stream.normal(0, 0.5, value.shape).astype(value.dtype)
-    return ", from states drawn at random" if conversion.zero_states else ""
+    return inputs
 
 
 def _fitting(conversion: Translated, stream, given: Given):
@@ -116,7 +124,7 @@ def _usable_sizes(conversion: Translated, graph: GraphSide, stream, given: Given
             except UserError as error:
                 fault = error
                 continue
-            if all(np.isfinite(value).all() for value in outputs.values()):
+            if is_finite(outputs):
                 usable.append((sizes, shortest))
                 break
     if not usable:
@@ -134,7 +142,7 @@ def _ended(conversion: Translated, graph: GraphSide, stream, sizes: feeds.BatchS
         outputs = graph(inputs)
     except UserError:
         return []
-    return [(sizes, shortest)] if all(np.isfinite(v).all() for v in outputs.values()) else []
+    return [(sizes, shortest)] if is_finite(outputs) else []
 
 
 def _all_cast(arrays: Arrays, dtype: str) -> dict[str, np.ndarray]:

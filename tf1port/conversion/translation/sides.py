@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tf1port.conversion.end_to_end import QUANTITY, ROUNDINGS
 from tf1port.conversion.given import Given
-from tf1port.conversion.original_graph import inference, perturbed
+from tf1port.conversion.original_graph import by_stored_name, inference, perturbed
 from tf1port.conversion.translation import feeds
 from tf1port.conversion.translation.taken_branches import TakenBranches
 from tf1port.conversion.translation.translated import Translated
@@ -49,7 +49,10 @@ class GraphSide:
 
     def assign(self, variables: Arrays, stream: np.random.Generator | None = None) -> None:
         """Sets the model's variables; with a stream also perturbs all other float variables."""
-        values = {name: value for name, value in variables.items() if self._has(name)}
+        values: dict[str, np.ndarray] = {}
+        for name, value in variables.items():
+            values |= by_stored_name(self._session.graph, name, value)
+        values = {name: value for name, value in values.items() if self._has(name)}
         if stream is not None:
             remaining = [name for name in self._variables() if name not in values]
             for name, value in self._session.read(remaining).items():

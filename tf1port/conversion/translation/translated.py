@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tf1port.conversion.opened import Opened
+from tf1port.conversion.stack import by_batch
 from tf1port.conversion.translation.open_sizes import opened
 from tf1port.conversion.translation.outputs import left_out
 from tf1port.conversion.translation.translate import translate
@@ -131,6 +132,8 @@ def _translated(source: Opened, meta: str, *, outputs: Sequence[str], stateful: 
         for tensor in tensors
         if tensor in losses
     ]
+    if graph.inference:
+        lines += map(by_batch, graph.inference.always_by_batch(computed))
     dropped = sorted(computed & graph.inference.always) if graph.inference else []
     lines += [f"the dropout of {name}, which has one rate always" for name in dropped]
     custom_gradients = sorted(n for n in computed if "_gradient_op_type" in graph.nodes[n].attr)

@@ -168,5 +168,6 @@ class Checkpoint:
     def _refuse(self, shapes):
         if OBJECT_GRAPH in shapes:
             raise UserError(
-                f"{self.prefix} is a TF2 object checkpoint: give one that a TF1 Saver wrote"
+                f"{self.prefix} is a TF2 object checkpoint: give one that a TF1 Saver wrote, or "
+                "the Keras model as an .h5"
             )

@@ -13,6 +13,7 @@ from tf1port.errors import UserError
 from tf1port.tf1 import constants
 from tf1port.tf1.checkpoint.files import SAVED_MODEL
 from tf1port.tf1.checkpoint.frozen import ENDING, read_graph, thawed
+from tf1port.tf1.graph.defaults import fill_defaults
 
 _SERVING = "serve"  # the tag of the graph for prediction
 _DEFAULT = "serving_default"
@@ -22,13 +23,19 @@ def load_graph(path: str) -> Any:
     """The GraphDef of a file.
 
     Collections are left alone: they may name objects of contrib that no longer exist. In a frozen
-    graph, variables replace the constants that they were frozen to.
+    graph, variables replace the constants that they were frozen to. Attributes that a node leaves
+    out are filled in (tf1port.tf1.graph.defaults).
 
     Raises:
         UserError: there is no such file, or it has no TF1 graph.
     """
-    if _is_frozen(path):
-        return thawed(read_graph(path))
+    graph_def = thawed(read_graph(path)) if _is_frozen(path) else _graph_def(path)
+    fill_defaults(graph_def)
+    return graph_def
+
+
+def _graph_def(path: str) -> Any:
+    """That of a `.meta` or a SavedModel."""
     graph_def = _meta_graph(path).graph_def
     constants.check_size(graph_def, path)
     if not graph_def.node:

@@ -33,7 +33,8 @@ class InferenceMode(NamedTuple):
     flags: by tensor of a tf.cond's predicate, its value in inference.
     random: the flags of branches with random numbers.
     training: by a decided Merge's output, the tensor that it selects in training.
-    fixed: whether the graph uses moments of a batch without a tf.cond.
+    averaged: the moving averages in place of moments of a batch that the graph uses without a
+        tf.cond, by variable: those of a model that is always in training.
     always: the names of the nodes of dropout with a constant rate.
     scaling: the names of the nodes that scale up the inputs of dropout.
     aside: the names of the nodes that compute nothing in inference: those of branches for training,
@@ -45,10 +46,23 @@ class InferenceMode(NamedTuple):
     flags: dict[str, bool]
     random: set[str]
     training: dict[str, str]
-    fixed: bool
+    averaged: frozenset[str]
     always: set[str]
     scaling: set[str]
     aside: set[str]
+
+    @property
+    def fixed(self):
+        """Whether the graph uses moments of a batch without a tf.cond."""
+        return bool(self.averaged)
+
+    def always_by_batch(self, variables):
+        """The scopes of the normalizations by moments of their batch, without a switch, of a model.
+
+        Args:
+            variables: the names of the model's variables.
+        """
+        return sorted({name.rpartition("/")[0] for name in self.averaged & {*variables}})
 
 
 def inference_mode(graph):
@@ -74,7 +88,7 @@ def inference_mode(graph):
         flags,
         random,
         training,
-        fixed=bool(averages) and not flags,
+        averaged=frozenset(map(graph.variable, () if flags else averages.values())),
         always={dropout.name for dropout in dropouts if dropout.is_constant},
         scaling={dropout.scaling for dropout in dropouts if dropout.scaling is not None},
         aside=_in_training(graph, flags, training) | updates_of_averages(graph),

@@ -31,14 +31,21 @@ def output_type(node, port):
     definition = op_def(node.op)
     for argument in definition.output_arg if definition else ():
         if argument.type_list_attr:
-            types += _attr(node, argument.type_list_attr).list.type
+            types += _attr(node, definition, argument.type_list_attr).list.type
             continue
-        dtype = _attr(node, argument.type_attr).type if argument.type_attr else argument.type
-        count = _attr(node, argument.number_attr).i if argument.number_attr else 1
+        kind, number = argument.type_attr, argument.number_attr
+        dtype = _attr(node, definition, kind).type if kind else argument.type
+        count = _attr(node, definition, number).i if number else 1
         types += [dtype] * count
     return types[port] if port < len(types) else None
 
 
-def _attr(node, name):
-    # Reading a missing attribute of a node would add it.
-    return node.attr[name] if name in node.attr else tf1.AttrValue()
+def _attr(node, definition, name):
+    """An attribute of a node, or its default: an older graph lacks what an op was given since.
+
+    Reading a missing attribute of a node would add it.
+    """
+    if name in node.attr:
+        return node.attr[name]
+    defaults = {attribute.name: attribute.default_value for attribute in definition.attr}
+    return defaults.get(name, tf1.AttrValue())

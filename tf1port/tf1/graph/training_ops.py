@@ -3,7 +3,13 @@
 import re
 
 from tf1port.tf1.graph.clipping import find_clipping
+from tf1port.tf1.graph.dependencies import behind
 
+# Not the stateless ones, which draw the same numbers of the same seed.
+_RANDOM = re.compile(
+    r"Random\w+|TruncatedNormal|ParameterizedTruncatedNormal|Multinomial|SampleDistortedBoundingBox"
+    r"|Stateful(Random|Standard|Truncated|Uniform)\w+|\w+CandidateSampler"
+)
 _COUNTING = {"AssignAdd", "AssignAddVariableOp"}
 
 
@@ -17,6 +23,21 @@ def find_loss(whole):
     if loss is None:
         raise NoTraining("no loss is found that its gradients start from")
     return loss
+
+
+def check_repeatable(graph, loss):
+    """Refuses a loss that is another one in each run on the same batch.
+
+    Args:
+        graph: in inference mode, without dropout. loss: a tensor.
+
+    Raises:
+        NoTraining: an op upstream of it draws random numbers.
+    """
+    nodes, _ = behind(graph, [loss], cut=())
+    drawing = sorted(name for name in nodes if _RANDOM.match(graph.nodes[name].op))
+    if drawing:
+        raise NoTraining(f"its loss differs from run to run, as {drawing[0]} draws random numbers")
 
 
 class _Nodes:

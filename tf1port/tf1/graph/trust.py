@@ -2,7 +2,8 @@
 
 An op that TensorFlow defines as stateless computes its outputs from its inputs, but for the ones
 that are named here. Of the stateful ones only the families named here are allowed:
-variables and their updates, arrays and stacks of loops, tables, random numbers, control flow.
+variables and their updates, arrays and stacks of loops, tables, random numbers, control flow, and
+Print, which writes to standard error alone (PrintV2 may write to files).
 """
 
 import math
@@ -23,7 +24,7 @@ _STATE = re.compile(
     r"|ParameterizedTruncatedNormal|Multinomial|SampleDistortedBoundingBox(V2)?"
     r"|\w+CandidateSampler|AllCandidateSampler|Rng(ReadAnd)?Skip|StatelessRandomGetAlg"
     r"|If|While|Case|StatefulPartitionedCall|Assert|CheckNumerics(V2)?|CudnnRNN\w*|Empty"
-    r"|GuaranteeConst|DeepCopy|DeviceIndex)$"
+    r"|GuaranteeConst|DeepCopy|DeviceIndex|Print)$"
 )
 # Stateless by their definition or of such a family, but no computation: they end the process, read
 # or write files or its memory, run Python, or reach other devices. Datasets: all of them.

@@ -5,16 +5,24 @@ fetched: so the layers between need not be known.
 """
 
 import itertools
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf1
 
 from tf1port.errors import UserError
+from tf1port.numerics.draws import finite
 from tf1port.tf1.graph.dependencies import behind
 from tf1port.tf1.graph.layer_ops import products
 from tf1port.tf1.graph.optimizers import find_applied
-from tf1port.tf1.graph.training_ops import NoTraining, clipping_of, find_loss, find_train_op
+from tf1port.tf1.graph.training_ops import (
+    NoTraining,
+    check_repeatable,
+    clipping_of,
+    find_loss,
+    find_train_op,
+)
 from tf1port.tf1.session.sparse_labels import sparse_labels
 from tf1port.tf1.session.whole_graph import WholeGraph, row_gradients
 
@@ -62,7 +70,9 @@ class TrainingRun:
         }
         rows = {name: row_gradients(whole, name) for name in self._tables(self.network.before)}
         self._rows = {name: pairs for name, pairs in rows.items() if pairs}
-        self._loss = self._tensor(find_loss(whole))
+        loss = find_loss(whole)
+        check_repeatable(conversion.graph, loss)
+        self._loss = self._tensor(loss)
         self._logits = self._tensor(self.network.after[-1].output)
         self._check_penalties()
         self._loss_gradient = self._differentiate()
@@ -109,8 +119,10 @@ class TrainingRun:
         return gradient
 
     def batch(self, stream):
-        """A feed of random numbers for one step."""
-        return self._feed(stream, self._sizes)
+        """A feed of random numbers for one step, with a finite loss."""
+        draw = partial(self._feed, stream, self._sizes)
+        batch, _ = self._known(finite, draw, partial(self._run, self._loss), "its loss is")
+        return batch
 
     def cell_inputs(self, feed):
         """The inputs of the cells for a batch, with the loss: CellInputs."""

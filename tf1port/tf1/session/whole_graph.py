@@ -139,9 +139,18 @@ def row_gradients(graph, variable):
         graph: tf1port.tf1.graph.index.Graph, with the nodes of backpropagation.
     """
     gathers = graph.uses(variable, {"Gather", "GatherV2", "ResourceGather"})
-    pairs = []
-    for name in graph.nodes:
-        for node in gathers:
-            if name.endswith(f"{node.name}_grad/Reshape") and is_backward(name):
-                pairs.append((f"{name}:0", f"{name}_1:0"))
-    return pairs
+    names = [f"/{node.name}_grad/Reshape" for node in gathers]
+    return [
+        (f"{name}:0", f"{name}_1:0")
+        for name in graph.nodes
+        if any(_is_gradient(name, of_gather) for of_gather in names)
+    ]
+
+
+def _is_gradient(name, of_node):
+    """Whether a name is that of a node's gradient: directly in a scope of tf.gradients.
+
+    Another node's name may end like this one: "dec/lookup" and "lookup".
+    """
+    scope = name.removesuffix(of_node)
+    return scope != name and is_backward(scope.rpartition("/")[2])

@@ -18,7 +18,7 @@ def written(text, rows, names):
     table, blank, after = rest.partition("\n\n")
     old = {match["name"]: match for match in _ROW.finditer(table + "\n")}
     lines = {name: match[0] for name, match in old.items()}
-    for row in rows:
+    for row in (row for row in rows if not row.faults):  # those are to be mended first
         if row.name not in old or row.kinds.total() > _number(old[row.name]["inputs"]):
             name, *counts = row.cells()[:6]
             lines[name] = f"| {name} | {' | '.join(f'{int(count):,}' for count in counts)} |\n"

@@ -1,10 +1,12 @@
 """`tf1port load`: a checkpoint in one's own model, what it leaves, and what compare says then."""
 
 import functools
+import io
 import json
 import re
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -325,3 +327,17 @@ def test_layers_that_are_larger_than_their_weights_take_no_memory(tmp_path):
     with pytest.raises(UserError, match=r"its layers have weights of 4e\+18 numbers, it has \d+"):
         open_model(str(large))
     open_model(str(path))
+
+
+def test_weights_in_very_many_pieces_take_no_memory(tmp_path):
+    path, cut = tmp_path / "whole.keras", tmp_path / "cut.keras"
+    keras.Sequential([keras.Input((2, 3)), keras.layers.LSTM(2)]).save(path)
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(cut, "w") as new:
+        for name in old.namelist():
+            content = io.BytesIO(old.read(name))
+            if name == "model.weights.h5":
+                with h5py.File(content, "r+") as file:
+                    file.create_dataset("large", (2**27,), "f4", chunks=(1,))
+            new.writestr(name, content.getvalue())
+    with pytest.raises(UserError, match=r"has large in 1\.3e\+08 pieces"):
+        open_model(str(cut))

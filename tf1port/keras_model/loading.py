@@ -18,6 +18,8 @@ from tf1port.keras_model.program import STATEFUL, TRANSLATED
 from tf1port.keras_model.trusted_layers import configurations, foreign_classes
 from tf1port.reading import check_members, parsed_json, read_json
 
+_LOOKED_AT = 50_000_000  # bytes of weights; what larger ones take is limited by the process alone
+
 
 def check_map(path, *, mapped):
     """Checks that a model is verified with a map if, and only if, it was converted with one.
@@ -94,6 +96,7 @@ def open_model(path, *, trust=False):
     try:
         with warnings.catch_warnings():  # of an optimizer that was saved before its first step
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            warnings.filterwarnings("ignore", "Casting complex values to real")  # of a damaged file
             # Weights would stay as they were drawn.
             warnings.filterwarnings("error", "Skipping nested container")
             return keras.models.load_model(path, safe_mode=not trust)
@@ -149,11 +152,12 @@ def _is_sound(path):
         return False
 
 
-def _stored(path):
-    """The bytes that the weights of a `.keras` file unpack to; 0 where there are none."""
+def _weights(path):
+    """The size in bytes of the weights in a `.keras` file, and these, where they are not large."""
     with contextlib.suppress(Exception), zipfile.ZipFile(path) as archive:
-        return archive.getinfo("model.weights.h5").file_size
-    return 0
+        member = archive.getinfo("model.weights.h5")
+        return member.file_size, archive.read(member) if member.file_size < _LOOKED_AT else b""
+    return 0, b""
 
 
 def _config(path):
@@ -190,7 +194,9 @@ def _check_trusted(path):
             f"{path} has layers that run code or read files ({', '.join(untrusted)}): "
             "pass --trust if you know where it comes from"
         )
-    sizes.check_file(config, _stored(path), path)
+    size, content = _weights(path)
+    sizes.check_file(config, size, path)
+    sizes.check_weights(content, path)
 
 
 def _line(error):

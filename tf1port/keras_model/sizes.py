@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import h5py  # type: ignore[import-untyped]
 import keras
 from keras.src.backend.common import global_state  # no public name forgets variables
 
 from tf1port import limits
 from tf1port.errors import UserError
 
+_PIECES = 10_000  # of an array: Keras writes none, other programs cut large arrays
 _ROWS, _STEPS = 4, 9  # where a model does not fix them
 _SMALL = 1_000_000  # numbers that a model may have in any case
 _LARGE = 1000  # units, of which a matrix has some of these
@@ -28,6 +31,31 @@ def without_values() -> Iterator[None]:
             yield
     finally:
         global_state.set_global_attribute(_WAITING, before or [])
+
+
+def check_pieces(name: str, item: Any, path: str) -> None:
+    """Raises UserError where an array of an HDF5 file is in very many: HDF5 takes memory for each.
+
+    Args:
+        name, item: of a dataset, or of another object.
+    """
+    if not isinstance(item, h5py.Dataset) or not item.chunks:
+        return
+    pairs = zip(item.shape, item.chunks, strict=True)
+    count = math.prod(-(-size // max(1, part)) for size, part in pairs)
+    if count > _PIECES:
+        raise UserError(f"{path} has {name} in {count:.2g} pieces: save it again")
+
+
+def check_weights(content: bytes, path: str) -> None:
+    """The same of all arrays of an HDF5 file, if it is one."""
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            file.visititems(lambda name, item: check_pieces(name, item, path))
+    except UserError:
+        raise
+    except Exception:  # what is damaged is reported by what loads it
+        return
 
 
 def check_file(config: Any, stored: int, path: str) -> None:

@@ -14,12 +14,12 @@ import numpy as np
 
 from tf1port import limits
 from tf1port.errors import UserError
+from tf1port.keras_model import sizes
 from tf1port.reading import check_unpacked
 
 _LINKS = 100_000  # Keras writes some ten for a layer
 _LEVELS = 100  # of groups; Keras has as many as there are parts in a name
 _NUMBERS = "fiub"  # kinds of NumPy's types
-_CHUNKS = 10_000  # of an array: Keras writes none, other programs cut large arrays
 
 
 def check(file: h5py.File, path: str) -> None:
@@ -53,12 +53,6 @@ def _objects(file: h5py.File) -> Iterator[tuple[str, Any, Any]]:
                 waiting.append((f"{start}{key}/", item))
 
 
-def _chunks(item: h5py.Dataset) -> int:
-    """Of how many pieces an array is."""
-    pairs = zip(item.shape, item.chunks or item.shape, strict=True)
-    return math.prod(-(-size // max(1, part)) for size, part in pairs)
-
-
 def _address(item: Any) -> Any:
     info = h5py.h5o.get_info(item.id)
     return info.fileno, info.addr
@@ -84,10 +78,8 @@ def arrays(groups: dict[str, list[tuple[str, Any]]], path: str) -> dict[str, lis
     for name, item in named:
         if not isinstance(item, h5py.Dataset) or item.dtype.kind not in _NUMBERS:
             raise UserError(f"{path} has no numbers at {name}: it is no file of Keras'")
-        if _chunks(item) > _CHUNKS:  # HDF5 takes memory for each
-            raise UserError(f"{path} has {name} in {_chunks(item):.2g} pieces: save it again")
-    sizes = [math.prod(item.shape) * item.dtype.itemsize for _, item in named]
-    check_unpacked(sum(sizes), path)
+        sizes.check_pieces(name, item, path)
+    check_unpacked(sum(math.prod(item.shape) * item.dtype.itemsize for _, item in named), path)
     return {
         key: [(name, np.asarray(item)) for name, item in group] for key, group in groups.items()
     }

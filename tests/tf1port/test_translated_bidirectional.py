@@ -67,6 +67,13 @@ def one_taken_alone():
     return {x: array}, squares(tf1.layers.dense(steps, 2, name="logits"))
 
 
+def different_sizes():
+    """A direction of its own size each: two layers."""
+    x, array = floats("x", T, 3)
+    outputs, _ = both([gru(U), gru(U + 1)], x * 0.5)
+    return {x: array}, squares(tf1.layers.dense(tf1.concat(outputs, -1), 2, name="logits"))
+
+
 def other_way_round():
     """The backward states come first."""
     x, array = floats("x", T, 3)
@@ -87,7 +94,7 @@ def another_sequence():
 
 
 MERGED = {final_states: 1, states_of_an_encoder: 1, two_levels: 2}
-APART = [one_taken_alone, other_way_round, another_sequence]
+APART = [one_taken_alone, other_way_round, another_sequence, different_sizes]
 FAST = [one_taken_alone]
 PARAMS = [
     pytest.param(build, marks=[] if build in FAST else pytest.mark.slow, id=build.__name__)

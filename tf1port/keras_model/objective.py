@@ -36,13 +36,16 @@ def with_objective(
     variables = {name for spec in specs for name in spec.sources.values()}
     penalties = find_penalties(graph, loss, list(outputs.values()), variables)
     penalized = add_penalties(specs, penalties.factors)
-    left_out = sorted({*penalties.factors, *penalties.others} - penalized)
     notes = list(optimizer.notes)
-    if left_out:
-        named = ", ".join([*left_out[:_NAMED], *(["…"] if len(left_out) > _NAMED else [])])
+    if terms := sorted(penalties.factors.keys() - penalized):
         notes.append(
-            f"the loss has a term of {named}, which no layer of Keras has: it is left out, "
+            f"the loss has a term of {_named(terms)}, which no layer of Keras has: it is left out, "
             "training goes on differently"
+        )
+    if others := sorted({*penalties.others} - penalized):
+        notes.append(
+            f"the loss depends on {_named(others)} in another way than by the outputs: that is "
+            "left out, training goes on differently"
         )
     found = find_loss(graph, loss, outputs, checkpoint)
     if found is not None and found.output in masked:
@@ -58,3 +61,8 @@ def with_objective(
         penalized=frozenset(penalized),
         notes=notes,
     )
+
+
+def _named(names: Sequence[str]) -> str:
+    """Some names, the first ones of many."""
+    return ", ".join([*names[:_NAMED], *(["…"] if len(names) > _NAMED else [])])

@@ -97,7 +97,7 @@ def _is_flip(op: Op) -> bool:
 
 
 def _are_alike(pair: _Pair) -> bool:
-    """Whether two uses are of the same kind of cell, over the same sequence and lengths."""
+    """Whether two uses are of the same kind of cell and size, over one sequence and its lengths."""
     forward, backward = pair.uses
     layers = forward.layer, backward.layer
     if not all(layer.cells for layer in layers):
@@ -105,11 +105,13 @@ def _are_alike(pair: _Pair) -> bool:
     ways = [layer.options["go_backwards"] for layer in layers]
     kinds = [(layer.cells[0].family, layer.options["constants"]) for layer in layers]
     same_keywords = forward.keywords.keys() == backward.keywords.keys()
+    widths = {value.shape[-1] for value in pair.op.inputs[:2] if value.shape is not None}
     masks = [_key(use.keywords["mask"]) for use in pair.uses if "mask" in use.keywords]
     return (
         ways == [False, True]
         and kinds[0] == kinds[1]
         and same_keywords
+        and len(widths) == 1
         and len(set(masks)) < 2
         and _key(forward.positional[0]) == _key(backward.positional[0])
     )

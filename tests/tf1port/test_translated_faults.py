@@ -248,3 +248,22 @@ def test_a_loss_of_random_numbers_is_not_compared(behind, tmp_path, capsys):
         code, report = verified(run.prefix, converted(run.prefix), capsys, "--steps", "2")
     assert code == 3
     assert "its loss differs from run to run" in report["verdict"]
+
+
+@pytest.mark.slow
+def test_text_is_said_to_be_what_is_not_compared(tmp_path, capsys):
+    def build():
+        words = tf1.placeholder(tf1.string, [None, T], name="words")
+        table = tf1.get_variable("table", [V, 3], use_resource=False)
+        taken = tf1.nn.embedding_lookup(table, tf1.strings.to_hash_bucket_fast(words, V))
+        _, state = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.GRUCell(U), taken, dtype=tf1.float32)
+        fed = {words: np.array([["a", "b", "c", "d", "e", "f"]] * 2)}
+        return fed, squares(tf1.layers.dense(state, 2, name="logits"))
+
+    with running(build, tmp_path) as run:
+        code, report = verified(run.prefix, converted(run.prefix), capsys, "--steps", "2")
+    assert code == 3
+    assert "gradients and steps are not compared: its input words is text" in report["verdict"]
+    assert (
+        "the layers before the cells are not compared: its input words is text" in report["notes"]
+    )

@@ -68,6 +68,8 @@ def _drawn(pair, node, stream):
     dtype = tf1.as_dtype(node.attr["dtype"].type).as_numpy_dtype
     if shape is None:
         raise UserError(f"its placeholder {node.name} has no shape")
+    if node.attr["dtype"].type == tf1.string.as_datatype_enum:
+        raise UserError(f"its input {node.name} is text")
     sizes = [size or ROWS for size in shape]
     if np.issubdtype(dtype, np.floating):
         return np.asarray(stream.normal(size=sizes) if sizes else 1, dtype)

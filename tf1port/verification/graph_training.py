@@ -229,6 +229,8 @@ class GraphTraining:
         """Random numbers for a placeholder that is no input of the model, such as labels."""
         if tensor.shape.rank is None:
             raise NoTraining(f"its placeholder {tensor.op.name} has no shape")
+        if tensor.dtype == tf1.string:
+            raise NoTraining(f"its input {tensor.op.name} is text")
         first, second = (sizes.steps, sizes.rows) if sizes.time_first else (sizes.rows, sizes.steps)
         defaults = [first, second, *[sizes.rest] * tensor.shape.rank]
         if tensor.shape.rank == 1:

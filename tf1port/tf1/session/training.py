@@ -243,6 +243,8 @@ class TrainingRun:
         for operation in self._whole.placeholders:
             if operation.outputs[0].shape.rank is None:
                 raise NoTraining(f"its placeholder {operation.name} has no shape")
+            if operation.outputs[0].dtype == tf1.string:
+                raise NoTraining(f"its input {operation.name} is text")
         steps = len(self._first.steps) if self._first.inputs is None else ROWS
         fault: NoTraining | None = None
         for flat, scalar in itertools.product((ROWS, ROWS * steps, 1), (1.0, 0.0)):

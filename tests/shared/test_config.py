@@ -105,3 +105,10 @@ def test_weight_shapes():
         "logits/kernel": (5, 10),
         "logits/bias": (10,),
     }
+
+
+@pytest.mark.parametrize("name", ["epochs", "steps"])
+def test_counts_are_whole_numbers(name):
+    """In the records of a run they may be anything."""
+    with pytest.raises(UserError, match="--%s is 0.5: give a whole number" % name):
+        WindowRNNConfig(**{name: 0.5})

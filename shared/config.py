@@ -48,10 +48,11 @@ class Config(abc.ABC):
         check_positive(self, "epochs", "batch_size", "learning_rate")
         if self.steps is not None:
             check_positive(self, "steps")
-        for name in ("epochs", "steps"):
+        for name in ("epochs", "steps", "batch_size", "train_examples", "test_examples"):
             value = getattr(self, name)
             if not isinstance(value, (int, type(None))):
-                raise UserError("--%s is %s: give a whole number" % (name, value))
+                flag = "--" + name.replace("_", "-")
+                raise UserError("%s is %s: give a whole number" % (flag, value))
         for name, largest in LARGEST.items():
             if hasattr(self, name):
                 check_range("--" + name, getattr(self, name), 1, largest)

@@ -107,8 +107,8 @@ def test_weight_shapes():
     }
 
 
-@pytest.mark.parametrize("name", ["epochs", "steps"])
+@pytest.mark.parametrize("name", ["epochs", "steps", "train_examples"])
 def test_counts_are_whole_numbers(name):
     """In the records of a run they may be anything."""
-    with pytest.raises(UserError, match="--%s is 0.5: give a whole number" % name):
+    with pytest.raises(UserError, match=r"is 0\.5: give a whole number"):
         WindowRNNConfig(**{name: 0.5})

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from shared.tables import table
 from tests.large import converting, cost
 
-SIZES = {"steps": (98, 196, 392, 784), "variables": (1250, 2500, 5000, 10000)}
+SIZES = {"steps": (196, 392, 784), "variables": (1250, 2500, 5000)}
 EMPTY = ("none", 0)
 UNITS, FEATURES, CLASSES = 8, 3, 4
 WRITING = """

@@ -3,6 +3,7 @@
 import shutil
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from tests.tf1port import keras2_files as files
 from tf1port.conversion.keras2 import hdf5
 from tf1port.conversion.keras2.convert import read_conversion
 from tf1port.errors import UserError
+from tf1port.keras_model import sizes
 
 BIAS = "model_weights/tags/tags/bias:0"
 
@@ -106,3 +108,12 @@ def test_layers_that_are_larger_than_their_arrays_take_no_memory(copied, tmp_pat
     files.rewrite(path, change)
     with pytest.raises(UserError, match="have weights of 7e"):
         read_conversion(path).model()
+
+
+def test_what_was_built_without_values_gets_none_later():
+    with keras.StatelessScope():  # on leaving it Keras makes its list of what waits
+        keras.layers.Dense(1).build((None, 1))
+    with sizes.without_values():
+        keras.layers.Dense(10**12).build((None, 6))
+    with keras.StatelessScope():
+        keras.layers.Dense(1).build((None, 1))

@@ -12,7 +12,7 @@ HARMFUL = {
     "TFRecordReader FixedLengthRecordReader IdentityReader ImmutableConst RecordInput",
     "reads and writes checkpoints": "Save SaveV2 SaveSlices Restore RestoreV2 RestoreSlice "
     "MergeV2Checkpoints",
-    "writes": "WriteFile DumpTensor Print PrintV2 SummaryWriter CreateSummaryFileWriter "
+    "writes": "WriteFile DumpTensor PrintV2 SummaryWriter CreateSummaryFileWriter "
     "WriteScalarSummary FlushSummaryWriter DebugIdentity DebugNumericSummary",
     "is a dataset": "TFRecordDataset TextLineDataset ParseExampleDataset",
     "fills a table from a file": "InitializeTableFromTextFile InitializeTableFromTextFileV2 "

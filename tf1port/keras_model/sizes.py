@@ -25,12 +25,12 @@ _WAITING = "uninitialized_variables"  # Keras would give them values after the n
 @contextmanager
 def without_values() -> Iterator[None]:
     """While entered, what is built has variables with shapes alone."""
-    before = global_state.get_global_attribute(_WAITING)
+    before = [*(global_state.get_global_attribute(_WAITING) or [])]  # Keras appends to its own
     try:
         with keras.StatelessScope(initialize_variables=False):
             yield
     finally:
-        global_state.set_global_attribute(_WAITING, before or [])
+        global_state.set_global_attribute(_WAITING, before)
 
 
 def check_pieces(name: str, item: Any, path: str) -> None:

@@ -22,9 +22,9 @@ def _batch_norm(op, **attrs):
     return make
 
 
-def _lrn(**attrs):
+def _lrn(channels=8, **attrs):
     def make(given):
-        return raw.LRN(input=given(normal(2, 3, 3, 8)), **attrs)
+        return raw.LRN(input=given(normal(2, 3, 3, channels)), **attrs)
 
     return make
 
@@ -49,6 +49,7 @@ CASES = [
     Case("FusedBatchNormV3-epsilon", _batch_norm("FusedBatchNormV3", epsilon=1e-3), SINGLE,
          rounds=True),
     Case("LRN", _lrn(), SINGLE, rounds=True),
+    Case("LRN-few-channels", _lrn(channels=3), SINGLE, rounds=True),
     Case("LRN-attributes", _lrn(depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75), SINGLE,
          rounds=True),
     _space_to_batch("rows", (2, 6, 3), [2], [[0, 0]]),

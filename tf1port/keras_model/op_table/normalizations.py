@@ -28,7 +28,7 @@ def _local_response(operation: Operation) -> str:
     x, channels = operation.operands[0], shape(operation)[-1]
     if channels is None:
         raise operation.refuse("of an unknown number of channels")
-    radius = operation.attrs.get("depth_radius", 5)
+    radius = min(operation.attrs.get("depth_radius", 5), channels - 1)
     bias, alpha, beta = (
         number(operation.attrs.get(key, default), x.dtype)
         for key, default in (("bias", 1.0), ("alpha", 1.0), ("beta", 0.5))

@@ -69,6 +69,12 @@ def find_frame(graph, exit_) -> Frame:
     )
 
 
+def initial_of(graph, exit_) -> str:
+    """The tensor of the initial value of the loop variable that an Exit node ends."""
+    merge = graph.node(graph.inputs(graph.node(graph.inputs(exit_)[0]))[0])
+    return graph.origin(graph.inputs(_enter(graph, merge))[0])
+
+
 def _variable(graph, switch) -> Variable:
     merge = graph.node(graph.inputs(switch)[0])
     enter = _enter(graph, merge)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from tf1port.conversion.translation.arrays import SCATTER
+from tf1port.conversion.translation.frames import initial_of
 from tf1port.conversion.translation.recurrences import RunOutput
 from tf1port.errors import UserError
 from tf1port.tf1.graph.dependencies import PLACEHOLDERS, behind, is_fed
@@ -294,16 +295,10 @@ def _states(graph: Graph, run_outputs: dict[str, RunOutput]) -> list[str]:
     for name, output in run_outputs.items():
         if output.kind in "hc" and _is_any_fed(graph, output.recurrence.run.initial):
             names.append(name)
-    exits = [f"{node.name}:0" for node in graph.nodes.values() if node.op == "Exit"]
-    names += [n for n in exits if n not in run_outputs and _is_any_fed(graph, _initial(graph, n))]
+    for node in graph.nodes.values():
+        if node.op.endswith("Exit") and f"{node.name}:0" not in run_outputs:
+            names += [f"{node.name}:0"] if _is_any_fed(graph, [initial_of(graph, node)]) else []
     return sorted(names)
-
-
-def _initial(graph: Graph, exit_tensor: str) -> list[str]:
-    """What a loop begins with where it ends with a tensor: Exit(Switch(Merge(Enter, …)))."""
-    switch = graph.node(graph.inputs(graph.nodes[_node(exit_tensor)])[0])
-    merge = graph.node(graph.inputs(switch)[0]) if switch is not None else None
-    return graph.inputs(merge)[:1] if merge is not None and merge.op == "Merge" else []
 
 
 def _is_any_fed(graph: Graph, tensors: Iterable[str]) -> bool:

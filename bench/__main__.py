@@ -41,7 +41,11 @@ def make_parser():
     parser.add_argument("--quick", action="store_true", help="one process, short turns, no runs")
     parser.add_argument("--variants", metavar="NAME,NAME", help="these rows alone (default: all)")
     parser.add_argument(
-        "--sweep", action="append", default=[], choices=sorted(sweeps.SIZES), help="several sizes"
+        "--sweep",
+        action="append",
+        default=[],
+        choices=sorted(sweeps.SIZES),
+        help="several sizes, of both sides",
     )
     parser.add_argument("--against", metavar="bench.json", help="exit 1 if slower than it was")
     parser.add_argument("--out", metavar="DIR", help="(default: runs/bench)")

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any, NamedTuple
 
 from bench import session
-from bench.variants import chosen, of_model
+from bench.variants import Variant, chosen, of_model
 from shared.config import Config
 from shared.errors import UserError
 
@@ -50,12 +50,17 @@ def configs(config: Config, sweep: str) -> dict[int, Config]:
 def measure(
     config: Config, sweep: str, *, names: str | None, data: tuple[str, str | None], rounds: int
 ) -> list[Point]:
-    """The points of a sweep; `names`: see variants.chosen."""
+    """The points of a sweep; `names`: see variants.chosen, but None means both sides' alone."""
     effort = session.Effort(starts=1, rounds=rounds, limit=LIMIT, only_training=True)
     return [
-        Point(size, _training(chosen(of_model(of_size), names), data=data, effort=effort))
+        Point(size, _training(_variants(of_size, names), data=data, effort=effort))
         for size, of_size in configs(config, sweep).items()
     ]
+
+
+def _variants(config: Config, names: str | None) -> list[Variant]:
+    found = chosen(of_model(config), names)
+    return found if names else [variant for variant in found if variant.side]
 
 
 def _training(variants: Any, *, data: tuple[str, str | None], effort: session.Effort) -> Any:

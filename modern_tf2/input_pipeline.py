@@ -26,7 +26,15 @@ def test_batches(split, config):
     return _batches(split, config, plan=batches.test_plan(config))
 
 
-def _batches(split, config, *, plan):
+def joined_test_batches(split, config, *, count):
+    """The same, `count` batches in each pair: images [count * B, T, F] and labels [count * B].
+
+    The last pair has those that are left.
+    """
+    return _batches(split, config, plan=batches.test_plan(config), joined=count)
+
+
+def _batches(split, config, *, plan, joined=1):
     rows, labels = _rows(split, config.features)
     profile = _profiles(split, config.features) if "profile" in config.input_shapes else None
     window = tf.range(config.window)
@@ -45,6 +53,10 @@ def _batches(split, config, *, plan):
     options = tf.data.Options()
     options.autotune.enabled = False
     dataset = tf.data.Dataset.from_tensor_slices(tuple(plan)).with_options(options)
+    if joined > 1:
+        dataset = dataset.batch(joined).map(
+            lambda *plan: tuple(tf.reshape(part, [-1]) for part in plan)
+        )
     return dataset.map(cut, num_parallel_calls=2, deterministic=True).prefetch(4)
 
 

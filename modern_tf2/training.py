@@ -23,6 +23,10 @@ MODELS = {
 # Steps between two returns to Python; a divisor of `log_every`, so that log lines are timed (D6).
 STEPS_PER_EXECUTION = 100
 
+# Examples at once in a test. The time of a small batch is that of its ops, not of its numbers; on a
+# CPU, those of a larger one leave the cache (D6).
+TEST_EXAMPLES = 1024
+
 
 def train(run, dataset, *, initial_weights=None, final_tests=1):
     """Trains and tests a model, from test to test, and keeps its checkpoints in the run's folder.
@@ -59,20 +63,24 @@ def train(run, dataset, *, initial_weights=None, final_tests=1):
 
 def evaluate(run, dataset):
     """Test loss and accuracy of a run's last checkpoint, as shared.step_log.statistics has them."""
-    model, recorder = recorded(restore(run), capacity=run.config.test_steps)
-    losses, accuracies = _test(model, recorder, run.config, split=dataset.test)
+    losses, accuracies = Tester(restore(run), run.config).test(dataset.test)
     return step_log.statistics(losses, accuracies)
 
 
-def recorded(model, *, capacity):
+def recorded(model, *, capacity, batch_size=None):
     """A model over the same layers and optimizer that keeps the numbers of up to `capacity` steps.
 
     The model itself is compiled with Keras' own classes, so that its `.keras` file loads anywhere.
 
+    Args:
+        batch_size: see StepRecorder.
+
     Returns:
         The compiled model and its StepRecorder.
     """
-    recorder = StepRecorder(capacity)
+    recorder = StepRecorder(capacity, batch_size)
+    # Else the first step would build the slots, and Keras would trace it a second time.
+    model.optimizer.build(model.trainable_variables)
     twin = keras.Model(model.input, model.output, name=model.name)
     twin.compile(
         optimizer=model.optimizer,
@@ -112,27 +120,32 @@ class StepRecorder(keras.metrics.Metric):
 
     Keras returns to Python every STEPS_PER_EXECUTION steps and with running means only: the results
     of single steps, above all the smallest batch accuracy, are recorded inside the graph (D6).
+
+    batch_size: examples of a step, of which an update has one or several; None: it has one.
     """
 
-    def __init__(self, capacity, name="accuracy"):
+    def __init__(self, capacity, batch_size=None, name="accuracy"):
         super().__init__(name=name)
+        self.batch_size = batch_size
         same = {"initializer": "zeros", "aggregation": "only_first_replica"}  # in all replicas
         self.count = self.add_variable((), dtype="int32", name="count", **same)
         self.losses = self.add_variable((capacity,), name="losses", **same)
         self.accuracies = self.add_variable((capacity,), name="accuracies", **same)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Records a batch: labels [B] or [B, 1] and logits [B, C]."""
+        """Records one or several batches: labels [N] or [N, 1] and logits [N, C]."""
         labels = keras.ops.reshape(y_true, (-1,))
         losses = keras.losses.sparse_categorical_crossentropy(labels, y_pred, from_logits=True)
         predicted = keras.ops.argmax(y_pred, axis=-1)
-        wrong = keras.ops.count_nonzero(predicted - keras.ops.cast(labels, predicted.dtype))
-        size = keras.ops.cast(keras.ops.shape(y_pred)[0], "float32")
-        accuracy = 1 - keras.ops.cast(wrong, "float32") / size
-        loss, accuracy = _of_whole_batch(keras.ops.mean(losses), accuracy, size=size)
-        self._note(self.losses, loss)
-        self._note(self.accuracies, accuracy)
-        self.count.assign_add(1)
+        wrong = predicted - keras.ops.cast(labels, predicted.dtype)
+        size = self.batch_size or keras.ops.shape(y_pred)[0]
+        losses, wrong = (keras.ops.reshape(value, (-1, size)) for value in (losses, wrong))
+        wrong = keras.ops.cast(keras.ops.count_nonzero(wrong, axis=1), "float32")  # [steps]
+        size = keras.ops.cast(size, "float32")
+        results = _of_whole_batch(keras.ops.mean(losses, axis=1), 1 - wrong / size, size=size)
+        for values, value in zip((self.losses, self.accuracies), results, strict=True):
+            self._note(values, value)
+        self.count.assign_add(keras.ops.shape(wrong)[0])
 
     def result(self):
         """Mean accuracy of the batches."""
@@ -144,10 +157,10 @@ class StepRecorder(keras.metrics.Metric):
         end = int(self.count.numpy())
         return self.losses.numpy()[step:end], self.accuracies.numpy()[step:end]
 
-    def _note(self, values, value):
-        index = keras.ops.reshape(self.count, (1, 1))
-        value = keras.ops.reshape(keras.ops.cast(value, values.dtype), (1,))
-        values.assign(keras.ops.scatter_update(values, index, value))
+    def _note(self, values, results):
+        indices = self.count + keras.ops.arange(keras.ops.shape(results)[0], dtype="int32")
+        results = keras.ops.cast(results, values.dtype)
+        values.assign(keras.ops.scatter_update(values, indices[:, None], results))
 
 
 class _Recording(keras.callbacks.Callback):
@@ -183,6 +196,25 @@ class _Graph(keras.callbacks.TensorBoard):
         super().on_epoch_end(epoch, logs=None)
 
 
+class Tester:
+    """Tests a model, as it is at that moment: many batches at once.
+
+    Under a strategy of several replicas it is one, of which each has its part.
+    """
+
+    def __init__(self, model, config):
+        self.config = config
+        size = config.test_batch_size if _replicas() == 1 else None
+        self.joined = max(1, TEST_EXAMPLES // size) if size else 1
+        self.model, self.recorder = recorded(model, capacity=config.test_steps, batch_size=size)
+
+    def test(self, split):
+        """Losses [n] and accuracies [n] of the test batches."""
+        pairs = input_pipeline.joined_test_batches(split, self.config, count=self.joined)
+        self.model.evaluate(pairs, verbose=0)
+        return self.recorder.since(0)
+
+
 class Trainer:
     """One training: its model, recorder, summary writers and log."""
 
@@ -192,8 +224,9 @@ class Trainer:
             self.model = restore(run)
         else:
             self.model = MODELS[self.config.model].build_model(self.config)
-        capacity = max(self.config.steps_per_epoch, self.config.test_steps)
-        self.recorded, self.recorder = recorded(self.model, capacity=capacity)
+        steps = self.config.steps_per_epoch
+        self.recorded, self.recorder = recorded(self.model, capacity=steps)
+        self.tester = Tester(self.model, self.config)
         self.writers = {
             split: tf.summary.create_file_writer(run.events(split)) for split in ("train", "test")
         }
@@ -207,7 +240,6 @@ class Trainer:
         if initial_weights is not None:
             assign(variables, self._side.to_variables(initial_weights, self.config))
         self._save_initial_weights(variables)
-        self.model.optimizer.build(self.model.trainable_variables)  # else the first step would
         self.save()
 
     def train_on(self, split, interrupt):
@@ -236,8 +268,7 @@ class Trainer:
 
     def test(self, split):
         """Tests the model in its present state and writes the summary."""
-        losses, accuracies = _test(self.recorded, self.recorder, self.config, split=split)
-        test = self.log.add_test(losses, accuracies)
+        test = self.log.add_test(*self.tester.test(split))
         with self.writers["test"].as_default(self.log.step):
             tf.summary.scalar(runs.LOSS, test["loss"])
             tf.summary.scalar(runs.TEST_ACCURACY, test["accuracy"])
@@ -296,9 +327,3 @@ def _unrecorded(run):
     if not tf.io.gfile.exists(path):
         raise UserError(f"{run.path} has no checkpoint: train a run first")
     return path
-
-
-def _test(model, recorder, config, *, split):
-    """Losses [n] and accuracies [n] of the test batches."""
-    model.evaluate(input_pipeline.test_batches(split, config), verbose=0)
-    return recorder.since(0)

@@ -140,3 +140,13 @@ def test_the_page_keeps_the_largest_run_of_each_reader():
     rows = "| a | 11 | 1 | 10 | 0 | 0 |\n| c | 3 | 0 | 3 | 0 | 0 |\n"
     rows += "| b | 1,000 | 0 | 1,000 | 0 | 0 |\n"
     assert found == "before\n" + page.HEAD + rows + "\nx\n"
+
+
+def test_the_page_adds_a_run_that_goes_on_where_it_ended():
+    text = page.HEAD + "| a | 1,011 | 1,001 | 10 | 0 | 0 |\n\nx\n"
+    assert (page.counted(text, "a"), page.counted(text, "b")) == (1011, 0)
+    more, apart = Row("a", first=1011), Row("a", first=5000)
+    for row in (more, apart):
+        row.kinds[READ] = 9
+    assert page.written(text, [more], ["a"]) == text.replace("1,011 | 1,001", "1,020 | 1,010")
+    assert page.written(text, [apart], ["a"]) == text

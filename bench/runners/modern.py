@@ -50,9 +50,9 @@ class Batches:
 
 class _Modern:
     def __init__(self, config, dataset, model):
-        self.config, self.dataset = config, dataset
-        capacity = max(CAPACITY, config.test_steps)
-        self.recorded, self.recorder = training.recorded(model, capacity=capacity)
+        self.dataset = dataset
+        self.recorded, self.recorder = training.recorded(model, capacity=CAPACITY)
+        self.tester = training.Tester(model, config)
         self.batches = Batches(config, dataset)
         self.inputs = self.batches.consume
         self.predictors = predictors(model, one_image(config, dataset))
@@ -62,6 +62,5 @@ class _Modern:
         return self.recorder.since(0)[0]
 
     def evaluate(self):
-        split = self.dataset.test
-        losses, _ = training._test(self.recorded, self.recorder, self.config, split=split)
+        losses, _ = self.tester.test(self.dataset.test)
         return float(losses.mean())

@@ -62,6 +62,13 @@ def test_models_without_twins_have_the_sides_alone():
     assert [v.name for v in variants.of_model(DenseConfig())] == ["legacy", "modern"]
 
 
+def test_a_sweep_is_of_both_sides_unless_rows_are_named():
+    config = WindowRNNConfig()
+    sides = {variant.side for variant in sweeps._variants(config, None)}
+    assert sides == {"legacy", "modern"}
+    assert [variant.name for variant in sweeps._variants(config, "JAX scanned")] == ["JAX scanned"]
+
+
 def test_a_sweep_has_the_sizes_that_the_dataset_allows():
     digits = for_dataset(WindowRNNConfig(), datasets.load_digits())
     assert list(sweeps.configs(digits, "batch")) == [32, 128]

@@ -30,6 +30,9 @@ def main(argv=None):
     parser.add_argument("--number", type=int, metavar="N", help="this input alone")
     parser.add_argument("--keep", metavar="DIR", help="with --number: where its files are left")
     parser.add_argument("--page", action="store_true", help="write docs/faults.md, if it is more")
+    parser.add_argument(
+        "--more", action="store_true", help="with --page: go on at the number where the page's end"
+    )
     parser.add_argument("--list", action="store_true", help="the names of the readers")
     arguments = parser.parse_args(argv)
     if arguments.list:
@@ -43,9 +46,7 @@ def main(argv=None):
     with tempfile.TemporaryDirectory(prefix="fuzz-") as root:
         for reader in (one for one in READERS if one.name in names):
             start = time.monotonic()
-            numbers = range(1 + (arguments.inputs or reader.inputs))
-            if arguments.number is not None:
-                numbers = range(arguments.number, arguments.number + 1)
+            numbers = _numbers(reader, arguments)
             options = {"seed": arguments.seed, "seconds": arguments.seconds}
             rows.append(row_of(reader, Path(root), numbers=numbers, **options))
             seconds = time.monotonic() - start
@@ -61,6 +62,16 @@ def main(argv=None):
     for row in rows:
         print("\n".join(row.lines()), end="\n" if row.faults or row.ends else "")
     return 1 if any(row.faults for row in rows) else 0
+
+
+def _numbers(reader, arguments):
+    """Those of the inputs to read, a range."""
+    if arguments.number is not None:
+        return range(arguments.number, arguments.number + 1)
+    first = 0
+    if arguments.more:
+        first = page.counted(page.PAGE.read_text(encoding="utf-8"), reader.name)
+    return range(first, 1 + (arguments.inputs or reader.inputs))
 
 
 def _keep(reader, root, arguments):

@@ -10,10 +10,10 @@ HEAD = ["reader", "inputs", "read", "refused", "ended", "faults", "s", "MB"]
 
 
 class Row:
-    """What became of the inputs of a reader."""
+    """What became of the inputs of a reader, from the number `first` on."""
 
-    def __init__(self, name):
-        self.name, self.kinds = name, collections.Counter()
+    def __init__(self, name, first=0):
+        self.name, self.first, self.kinds = name, first, collections.Counter()
         self.faults, self.ends = [], collections.Counter()
         self.seconds, self.memory = 0.0, 0
 
@@ -54,7 +54,7 @@ def row_of(reader, root, *, seed, numbers, seconds=None):
     """
     root = root / re.sub(r"\W+", "-", reader.name)
     worker.made(reader, root / "intact")
-    row, start = Row(reader.name), time.monotonic()
+    row, start = Row(reader.name, numbers.start), time.monotonic()
     for outcome in worker.outcomes(reader, root, seed=seed, numbers=numbers):
         row.add(outcome)
         if seconds is not None and time.monotonic() - start > seconds:

@@ -182,6 +182,17 @@ def test_recorder_starts_again_after_a_reset():
     assert recorder.since(0)[1].tolist() == [0.5]
 
 
+def test_recorder_tells_the_batches_of_an_update_apart():
+    recorder = training.StepRecorder(8, batch_size=2)
+    logits = np.eye(10, dtype="float32")[[3, 4, 5, 6, 7, 8]]
+    recorder.update_state(np.array([3, 4, 5, 0, 0, 0]), logits)
+    recorder.update_state(np.array([0, 4]), logits[:2])
+    losses, accuracies = recorder.since(0)
+    assert accuracies.tolist() == [1.0, 0.5, 0.0, 0.5]
+    assert losses[0] < losses[1] < losses[2]
+    assert losses[1] == losses[3]
+
+
 def same(pipeline, plan, split):
     """Whether a pipeline yields exactly the batches of a plan: bytes, shapes and dtypes."""
     found = [(images.numpy(), labels.numpy()) for images, labels in pipeline]
@@ -223,6 +234,39 @@ def test_pipeline_of_the_test(digits):
     plan = batches.test_plan(CONFIG)
     assert len(plan) == CONFIG.test_steps
     assert same(input_pipeline.test_batches(digits.test, CONFIG), plan, digits.test)
+
+
+def test_pipeline_of_several_test_batches_at_once(digits):
+    plan = batches.test_plan(CONFIG)
+    whole, rest = divmod(len(plan), 4)
+    assert rest  # the last pair is a smaller one
+    parts = [plan.skip(4 * n).take(4) for n in range(whole + 1)]
+    joined = batches.BatchPlan(*(part.reshape(1, -1) for part in parts[0])), parts[-1]
+    found = [*input_pipeline.joined_test_batches(digits.test, CONFIG, count=4)]
+    assert len(found) == len(parts)
+    assert same(found[:1], joined[0], digits.test)
+    last = batches.BatchPlan(*(part.reshape(1, -1) for part in joined[1]))
+    assert same(found[-1:], last, digits.test)
+    assert not same(found[1:2], joined[0], digits.test)
+
+
+@pytest.mark.slow
+def test_a_test_of_many_batches_at_once_has_the_numbers_of_each(digits):
+    model = ModernSide(CONFIG, WEIGHTS).model
+    tester = training.Tester(model, CONFIG)
+    assert CONFIG.test_steps % tester.joined  # the last ones are fewer
+    found = tester.test(digits.test)
+    expected = [
+        (oracles.cross_entropy(logits, labels), oracles.accuracy(logits, labels))
+        for images, labels in input_pipeline.test_batches(digits.test, CONFIG)
+        for logits in [np.array(model(images))]
+        for labels in [labels.numpy()]
+    ]
+    losses, accuracies = np.array(expected, "float32").T
+    assert closed("losses of 50 steps", losses, found[0])
+    assert closed("accuracy", accuracies, found[1])
+    assert not closed("losses of 50 steps", losses[::-1], found[0])
+    assert [same.tolist() for same in tester.test(digits.test)] == [same.tolist() for same in found]
 
 
 def test_epochs_share_the_images(monkeypatch):

@@ -102,6 +102,9 @@ FAULTS = {
         f"x is int64 [2, {T}, {F}], the graph takes float32 [?, {T}, {F}]",
     ),
     "no such placeholder": ({"z": np.zeros(2)}, "z: the graph has no tensor z"),
+    "no number of an output": ({"x:": np.zeros(2)}, "x:: the graph has no tensor x:"),
+    "a digit of another script": ({"x:²": np.zeros(2)}, "x:²: the graph has no tensor x:²"),
+    "a control input": ({"^x": np.zeros(2)}, "the graph has no tensor ^x"),
 }
 
 

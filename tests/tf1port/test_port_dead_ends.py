@@ -84,6 +84,8 @@ def test_a_loss_of_examples_is_no_loss(tmp_path):
             "the graph has no inputs:0: name one of its placeholders",
         ),
         (TEXT.replace('"y"', '"z"'), "the graph has no z:0: name one"),
+        (TEXT.replace('"x"', '"x:"'), "the graph has no x:: name one"),
+        (TEXT + 'loss = "loss:one"\n', "[graph] loss names loss:one: the graph has no such tensor"),
         (TEXT + "[feed]\nkeep = 1.0\n", "the graph has no keep:0: name one"),
         (TEXT + '[outputs]\nhidden = "x"\n', "[outputs] names hidden: the model has"),
         (TEXT.replace('= "scores"', '= "logits"'), "has no logits: python -m tf1port inspect"),

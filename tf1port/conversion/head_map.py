@@ -21,6 +21,7 @@ from tf1port.keras_model import layer_weights
 from tf1port.keras_model.trusted_layers import configurations, is_stock_option, runs_code
 from tf1port.reading import read_toml
 from tf1port.tf1.graph.layer import Layer
+from tf1port.tf1.graph.pruning import is_tensor, node_name
 
 _TAKES = ("steps", "last", "state")
 _KEYS = {"layer", "name", "options", "output", "weights"}
@@ -154,8 +155,7 @@ def with_map(network, path, *, graph, shapes, trust=False):
 
 
 def _has(graph, tensor):
-    name, _, port = tensor.partition(":")
-    return name in graph.nodes and port.isdigit()
+    return is_tensor(tensor) and node_name(tensor) in graph.nodes
 
 
 def check_layers(blueprint, path):

@@ -21,6 +21,7 @@ from tf1port.keras_model.value_names import of_state
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.levels import Level, RecurrentLayer
+from tf1port.tf1.graph.pruning import is_tensor
 
 Read = Callable[[str], np.ndarray]
 _TRIES = 8  # of finding out which variables are shared between layers
@@ -101,7 +102,7 @@ def _existing(graph: Graph, name: str) -> str:
     graph_names = {alias: original for original, alias in graph.aliases.items()}
     tensor = name if ":" in name else f"{name}:0"
     tensor = graph_names.get(tensor, tensor)
-    if graph.node(tensor) is None or not tensor.rpartition(":")[2].isdigit():
+    if graph.node(tensor) is None or not is_tensor(tensor):
         raise UserError(f"the graph has no tensor {name} that is computed forwards")
     return tensor
 

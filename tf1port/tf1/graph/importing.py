@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf1
 
 from tf1port.tf1.graph.functions import SHAPES
 from tf1port.tf1.graph.op_defs import output_type
-from tf1port.tf1.graph.pruning import behind, full_name, functions_of, node_name
+from tf1port.tf1.graph.pruning import behind, full_name, functions_of, is_tensor, node_name
 from tf1port.tf1.graph.sessions import import_subgraph
 from tf1port.tf1.graph.trust import check, is_source
 from tf1port.tf1.graph.upcasting import flows_of, subgraph_def, upcast_type
@@ -71,6 +71,8 @@ class Imported:
     def tensor(self, name):
         """A tensor by its full name or an op's first output; raises KeyError if there is none."""
         name = full_name(name)
+        if not is_tensor(name):
+            raise KeyError(name)
         if name in self._cut:
             return self._placeholder(name)
         self.add([name])

@@ -14,6 +14,12 @@ def full_name(name):
     return name if ":" in name or name.startswith("^") else f"{name}:0"
 
 
+def is_tensor(name):
+    """Whether a full name is one of a tensor, `node:number`: users and files write other words."""
+    node, _, port = name.rpartition(":")
+    return bool(node) and port.isascii() and port.isdigit()
+
+
 def behind(nodes, names, *, cut=(), controls=True):
     """The nodes that tensors or operations depend on, the nearest first: {name: NodeDef}.
 

@@ -100,10 +100,8 @@ def _measure(model, arguments, dataset, effort):
     least = floor.measure(config) if floor.layers(config) else None
     rows = session.measure(variants, data=data, effort=effort)
     if not arguments.quick:
-        steps = min(commands.STEPS, config.total_steps)
-        rows += commands.measure(
-            variants, changes, data=_data_flags(*data), steps=steps, rounds=effort.starts
-        )
+        flags_of_data = _data_flags(*data)
+        rows += commands.measure(variants, changes, data=flags_of_data, rounds=effort.starts)
     swept = {
         sweep: sweeps.measure(
             config, sweep, names=arguments.variants, data=data, rounds=effort.rounds

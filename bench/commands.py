@@ -1,4 +1,4 @@
-"""The command `train` of both sides as processes: a short run from start to end."""
+"""The command `train` of both sides as processes: a run from start to end."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from shared import parent
 
 WHOLE, MEMORY = "whole train run", "peak memory, whole train run"
 PACKAGES = {"legacy": "legacy_tf1", "modern": "modern_tf2"}
-STEPS = 1000  # of a run
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def measure(
-    variants: list[Variant], changes: dict[str, Any], *, data: list[str], steps: int, rounds: int
+    variants: list[Variant], changes: dict[str, Any], *, data: list[str], rounds: int
 ) -> list[Row]:
     """Wall-clock time, start-up and test included, and peak memory, the sides in turn.
 
@@ -29,7 +28,6 @@ def measure(
         variants: those with a command line are measured.
         changes: the hyper-parameters on the command line, by field name.
         data: the flags of the dataset.
-        steps: training steps of a run.
         rounds: runs of each.
     """
     sides = [v for v in variants if v.side is not None and v.missing is None]
@@ -37,7 +35,7 @@ def measure(
     notes: dict[str, str] = {}
     for _ in range(rounds):
         for variant in sides:
-            own = {**changes, "steps": steps}
+            own = {**changes}
             if hasattr(variant.config, "kernel"):
                 own["kernel"] = variant.config.kernel
             try:

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar, Optional, Tuple
 
 from shared import profiles
@@ -45,14 +45,10 @@ class Config(abc.ABC):
     summary_every: int = 100  # training steps between two TensorBoard points
 
     def __post_init__(self):
+        _check_types(self)
         check_positive(self, "epochs", "batch_size", "learning_rate")
         if self.steps is not None:
             check_positive(self, "steps")
-        for name in ("epochs", "steps", "batch_size", "train_examples", "test_examples"):
-            value = getattr(self, name)
-            if not isinstance(value, (int, type(None))):
-                flag = "--" + name.replace("_", "-")
-                raise UserError("%s is %s: give a whole number" % (flag, value))
         for name, largest in LARGEST.items():
             if hasattr(self, name):
                 check_range("--" + name, getattr(self, name), 1, largest)
@@ -130,6 +126,7 @@ class WindowRNNConfig(Config):
     epsilon: float = 1e-8  # TF1's default; Keras has 1e-7
 
     def __post_init__(self):
+        _check_types(self)  # before the others, as the number of steps follows from it
         check_range("--window", self.window, 1, self.rows)
         super().__post_init__()
         smallest = min(self.train_examples, self.test_examples)
@@ -349,6 +346,23 @@ def for_dataset(config, dataset):
         train_examples=len(train_split(config, dataset).images),
         test_examples=len(dataset.test.images),
     )
+
+
+def _check_types(config):
+    """Raises UserError unless all values are of their fields' types: a file may hold others."""
+    for field in fields(config):
+        value, kind = getattr(config, field.name), type(field.default)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        fits = {
+            int: whole,
+            float: whole or isinstance(value, float),
+            str: isinstance(value, str),
+            type(None): whole or value is None,
+        }
+        if not fits[kind]:
+            name = field.name.replace("_", "-")
+            wanted = {float: "number", str: "word"}.get(kind, "whole number")
+            raise UserError("--%s is %s: give a %s" % (name, value, wanted))
 
 
 def check_range(flag, value, low, high):

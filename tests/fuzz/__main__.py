@@ -51,7 +51,7 @@ def main(argv=None):
             rows.append(row_of(reader, Path(root), numbers=numbers, **options))
             seconds = time.monotonic() - start
             line = f"{' '.join(rows[-1].cells()[:6])} ({seconds:.0f} s in all)"
-            print(line, file=sys.stderr, flush=True)
+            print("\n".join([line, *rows[-1].lines()]), file=sys.stderr, flush=True)
             if arguments.keep:
                 _keep(reader, Path(root), arguments)
             if arguments.page:
@@ -59,8 +59,6 @@ def main(argv=None):
                 text = page.written(page.PAGE.read_text(encoding="utf-8"), rows, every)
                 page.PAGE.write_text(text, encoding="utf-8")
     print("\n".join(table([HEAD, *(row.cells() for row in rows)], "<>>>>>>>")))
-    for row in rows:
-        print("\n".join(row.lines()), end="\n" if row.faults or row.ends else "")
     return 1 if any(row.faults for row in rows) else 0
 
 

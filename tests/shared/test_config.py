@@ -112,3 +112,12 @@ def test_counts_are_whole_numbers(name):
     """In the records of a run they may be anything."""
     with pytest.raises(UserError, match=r"is 0\.5: give a whole number"):
         WindowRNNConfig(**{name: 0.5})
+
+
+@pytest.mark.parametrize("model", CONFIGS)
+@pytest.mark.parametrize("value", [True, [1], {}, b"1"], ids=str)
+def test_every_value_is_of_the_type_of_its_field(model, value):
+    """In the records of a run they may be anything."""
+    for field in dataclasses.fields(CONFIGS[model]):
+        with pytest.raises(UserError, match="--%s is " % field.name.replace("_", "-")):
+            CONFIGS[model](**{field.name: value})

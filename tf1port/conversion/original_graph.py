@@ -186,13 +186,12 @@ def inference(graph):
     A batch normalization that has no switch for inference uses its moving averages.
     """
     mode = graph.inference
-    names = mode.nodes if mode.fixed else mode.dropped
-    if not names:
+    replacements = mode.nodes if mode.fixed else mode.dropouts
+    if not replacements:
         return graph.whole
     graph_def = tf1.GraphDef()
     graph_def.library.CopyFrom(graph.graph_def.library)
     graph_def.versions.CopyFrom(graph.graph_def.versions)
-    replacements = {name: mode.nodes[name] for name in names}
     graph_def.node.extend(replacements.get(node.name, node) for node in graph.graph_def.node)
     return Graph(graph_def, backward=True, trust=graph.trust)
 

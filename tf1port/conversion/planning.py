@@ -42,10 +42,14 @@ class Planned(NamedTuple):
         """
         return isinstance(self.conversion, Conversion) and self.conversion.has_all_layers
 
-    @property
-    def missing(self) -> int:
-        """How much of the program the model lacks."""
-        return len(self.conversion.left_out)
+    def missing(self, slots: set[str]) -> tuple[int, int]:
+        """How much of the program the model lacks, first beside slots, the optimizer's variables.
+
+        A model without an optimizer is more than an optimizer without the model.
+        """
+        lines = self.conversion.left_out
+        of_optimizer = {f"the variable {name}" for name in slots}
+        return len([line for line in lines if line not in of_optimizer]), len(lines)
 
 
 def planned(path: str, options: Mapping[str, Any]) -> Planned:
@@ -73,7 +77,9 @@ def planned(path: str, options: Mapping[str, Any]) -> Planned:
         if isinstance(stack, Planned) and stack.is_whole:
             return stack
     program = _tried(path, _translated, opened, options)
-    if isinstance(stack, Planned) and not _is_better(program, stack):
+    slots = {*opened.contents.counters.values()}
+    slots |= {name for of in opened.contents.slots.values() for name in of.values()}
+    if isinstance(stack, Planned) and not _is_better(program, stack, slots):
         stack = _tried(path, _compared, stack)
     if isinstance(stack, UserError):
         if isinstance(program, UserError):
@@ -81,7 +87,7 @@ def planned(path: str, options: Mapping[str, Any]) -> Planned:
         return program
     if isinstance(program, UserError):
         return _noted(stack, f"the rest is not translated op by op: {program}")
-    return program if _is_better(program, stack) else stack
+    return program if _is_better(program, stack, slots) else stack
 
 
 def _tried(path: str, make: Callable[..., Planned], *arguments: Any) -> Planned | UserError:
@@ -93,8 +99,8 @@ def _tried(path: str, make: Callable[..., Planned], *arguments: Any) -> Planned 
         return error
 
 
-def _is_better(program: Planned | UserError, stack: Planned) -> bool:
-    return isinstance(program, Planned) and program.missing < stack.missing
+def _is_better(program: Planned | UserError, stack: Planned, slots: set[str]) -> bool:
+    return isinstance(program, Planned) and program.missing(slots) < stack.missing(slots)
 
 
 def _noted(stack: Planned, note: str) -> Planned:

@@ -75,12 +75,19 @@ class Conversion(NamedTuple):
         if self.graph is not None and self.graph.inference is not None:
             scopes = self.graph.inference.always_by_batch(self.network.variables)
             lines += map(by_batch, scopes)
+            lines += map(drawn, self.graph.inference.drawing)
         return lines + [f"the op {name}, which uses the outputs" for name in self.ends.other_uses]
 
 
 def by_batch(scope: str) -> str:
     """The line on a normalization that is in training always."""
     return f"the moments of each batch, which {scope} always uses: it has their moving averages"
+
+
+def drawn(flag: str) -> str:
+    """The line on a flag without which the graph draws random numbers."""
+    name = flag.removesuffix(":0")
+    return f"what the graph draws at random where {name} is false: it is that of {name} true"
 
 
 def _is_unused(graph: Graph, name: str) -> bool:

@@ -9,7 +9,7 @@ from tf1port.keras_model.one_bias import norm_of_two, with_one_bias
 from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.keras_model.schedules import computed_rate, schedule_of
 from tf1port.numerics.optimizers import count_of_power
-from tf1port.tf1.graph.clipping import clip_options, find_clipping, rows_of
+from tf1port.tf1.graph.clipping import clip_options, find_clipping, looked_up, rows_of
 from tf1port.tf1.graph.index import scalar
 from tf1port.tf1.graph.optimizers import (
     AVERAGES,
@@ -83,7 +83,7 @@ def find_optimizer(graph, specs, checkpoint, contents, *, schedules=True):
     if iterations is None and name == "Adam":  # the others' updates do not depend on it
         unknown["iterations"] = "are counted by nothing in the checkpoint"
     schedule = rate and schedule_of(rate, iterations, KINDS[name], options, notes, unknown)
-    options |= _of_layers(specs, name, options, notes, unknown)
+    options |= _of_layers(graph, specs, name, options, notes, unknown)
     return OptimizerSpec(
         KINDS[name].keras,
         options,
@@ -98,10 +98,15 @@ def find_optimizer(graph, specs, checkpoint, contents, *, schedules=True):
     )
 
 
-def _of_layers(specs, name, options, notes, unknown):
+def _of_layers(graph, specs, name, options, notes, unknown):
     """The options that the kinds of layers need; what goes on differently is noted."""
-    has_tables = any(spec.kind == "Embedding" and spec.is_trained for spec in specs)
-    return _of_rows(name, options, notes, unknown) if has_tables else {}
+    return _of_rows(name, options, notes, unknown) if _tables(graph, specs) else {}
+
+
+def _tables(graph, specs):
+    """The trained variables whose rows are looked up, in an Embedding or anywhere else."""
+    trained = [name for spec in specs if spec.is_trained for name in spec.sources.values()]
+    return looked_up(graph, trained)
 
 
 def _rates(graph, applied):
@@ -116,8 +121,7 @@ def _options(graph, applied, specs, checkpoint, notes, unknown, known):
     """
     options, constant_names = _constants(graph, applied, checkpoint, notes, unknown, known)
     recurrent = any(spec.cells for spec in specs)
-    embeddings = [spec for spec in specs if spec.kind == "Embedding"]
-    tables = [name for spec in embeddings for name in spec.sources.values()]
+    tables = _tables(graph, specs)
     options |= _clips(graph, applied, notes, unknown, recurrent=recurrent, tables=tables)
     if _dtype(specs) == "float32":  # the shortest number of that float32
         options = {name: _shortest(value) for name, value in options.items()}

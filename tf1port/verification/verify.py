@@ -100,10 +100,14 @@ def _in_training(conversion):
     if conversion.graph is None or conversion.graph.inference is None:
         return []
     names = {name for spec in conversion.blueprint.specs for name in spec.sources.values()}
+    mode = conversion.graph.inference
     return [
         f"outputs by the moments of each batch, which {scope} always uses: moving averages were "
         "in their place"
-        for scope in conversion.graph.inference.always_by_batch(names)
+        for scope in mode.always_by_batch(names)
+    ] + [
+        f"outputs where {flag.removesuffix(':0')} is false, which draw random numbers: it was true"
+        for flag in mode.drawing
     ]
 
 

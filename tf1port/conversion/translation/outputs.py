@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from tf1port.conversion.translation.arrays import SCATTER
 from tf1port.conversion.translation.frames import initial_of
@@ -12,7 +13,7 @@ from tf1port.conversion.translation.recurrences import RunOutput
 from tf1port.errors import UserError
 from tf1port.tf1.graph.dependencies import PLACEHOLDERS, behind, is_fed
 from tf1port.tf1.graph.index import PASSING, VARIABLES, Graph
-from tf1port.tf1.graph.inference import left_to_training
+from tf1port.tf1.graph.inference import after_training, left_to_training
 from tf1port.tf1.graph.losses import is_loss
 from tf1port.tf1.graph.training_ops import NoTraining, find_loss, losses_of
 
@@ -32,16 +33,23 @@ _ASIDE |= {
 }
 _ASIDE |= {"Assign", "AssignAdd", "AssignSub", "AssignVariableOp", "AssignAddVariableOp"}
 _PATTERNS = {"ZerosLike", "OnesLike"}  # they take nothing of a tensor but its sizes
-_UPDATE = re.compile("(Resource)?(Sparse)?Apply|TensorArray|(Resource)?Scatter|Stack|Enter$")
+_GATHERED = re.compile("TensorArray(Gather|Concat|Pack)")  # what a loop gives as one tensor
+_UPDATE = re.compile(
+    f"(?!{_GATHERED.pattern})((Resource)?(Sparse)?Apply|TensorArray|(Resource)?Scatter|Stack|Enter$)"
+)
 _FLOW = {"Switch", "Merge", "NextIteration", "Exit"}
 _ASIDE |= {"AssignSubVariableOp", "LoopCond", *_FLOW}
 
 
-def find_outputs(graph: Graph, run_outputs: dict[str, RunOutput]) -> list[str]:
+def find_outputs(
+    graph: Graph, run_outputs: dict[str, RunOutput], *, through_loops: bool = True
+) -> list[str]:
     """The inputs of a loss that depend on variables; without a loss, the graph's last tensors.
 
     Further outputs are what is computed from the same inputs, such as predictions, and the final
     states of cells whose initial states are fed, as a caller feeds them back.
+
+    through_loops: also those that are computed by further loops, as of a decoder.
     """
     dependent = _depending_on_variables(graph)
     losses = [node for node in graph.nodes.values() if _variable_inputs(graph, node, dependent)]
@@ -59,7 +67,8 @@ def find_outputs(graph: Graph, run_outputs: dict[str, RunOutput]) -> list[str]:
     if not names:
         return _below_loss(graph, run_outputs, dependent) or _last(graph, dependent)
     of_loss = downstream | {node.name for node in losses}
-    names |= dict.fromkeys(_beside(graph, run_outputs, dependent, of_loss, names))
+    following = _following(graph, behind(graph, names, cut=())[0] & dependent, through_loops)
+    names |= dict.fromkeys(_beside(graph, run_outputs, dependent, of_loss, names, following))
     return [*names, *(name for name in _states(graph, run_outputs) if name not in names)]
 
 
@@ -87,6 +96,8 @@ def _below_loss(graph: Graph, run_outputs: dict[str, RunOutput], dependent: set[
             source = _source(graph, tensor, dependent)
             if users & on_labels & upstream and graph.variable(source) is None:
                 candidates.add(source)
+    if not behind(graph, candidates, cut=())[1]:
+        return []  # what is fed leads to no known cell: nothing tells labels and inputs apart
     return sorted(name for name in candidates if not _follows(graph, name, candidates - {name}))
 
 
@@ -106,9 +117,12 @@ def _follows(graph: Graph, tensor: str, given: set[str]) -> bool:
 
 
 def _beside(
-    graph: Graph, run_outputs, dependent: set[str], of_loss: set[str], outputs
+    graph: Graph, run_outputs, dependent: set[str], of_loss: set[str], outputs, following: set[str]
 ) -> list[str]:
-    """Further tensors that are computed from the inputs of the outputs, and from no other feed."""
+    """Further tensors that are computed from the inputs of the outputs, and from no other feed.
+
+    following: the names of the nodes that are computed from what the outputs are.
+    """
     computed, sources = behind(graph, outputs, cut=())
     model_feeds = {_node(name) for name in sources}
     foreign = [
@@ -117,13 +131,13 @@ def _beside(
     excluded = _ahead(graph, [tensor for node in foreign for tensor in graph.outputs(node)])
     excluded |= _gradient_nodes(graph) | of_loss | computed | _penalty_nodes(graph)
     live = _behind(graph, [name for name in dependent if _is_result(graph, name)])
-    free = (_following(graph, computed & dependent) & dependent & live) - excluded
+    free = (following & dependent & live) - excluded
     outputs_moved = {_node(_source(graph, name, dependent)) for name in outputs} | {
         _node(n) for n in run_outputs
     }
     outputs_moved |= {_node(_before_moving(graph, name)) for name in outputs}
     tensors = []
-    for name in sorted(free):
+    for name in sorted(name for name in free if not _is_inner(graph, name)):
         node = graph.nodes[name]
         users = {user.name for tensor in graph.outputs(node) for user in graph.consumers(tensor)}
         is_moved = _node(_before_moving(graph, f"{name}:0")) in outputs_moved
@@ -144,15 +158,16 @@ def _is_pattern(graph: Graph, node) -> bool:
     return any(user.op == SCATTER for user in graph.consumers(sequence))
 
 
-def _following(graph: Graph, names: Iterable[str]) -> set[str]:
-    """The names of all nodes downstream of some, without those of loops and of updates."""
+def _following(graph: Graph, names: Iterable[str], through_loops: bool) -> set[str]:
+    """The names of all nodes downstream of some, without those of updates."""
     following: set[str] = set()
-    queue = deque(name for name in names if not _is_looped(name))
+    queue = deque(name for name in names if through_loops or not _is_looped(name))
     while queue:
         for tensor in graph.outputs(graph.nodes[queue.popleft()]):
             for user in graph.consumers(tensor):
-                aside = user.op in _ASIDE or _UPDATE.match(user.op) or _is_looped(user.name)
-                if user.name not in following and not aside:
+                looped = _is_looped(user.name)
+                aside = user.op in _ASIDE or _UPDATE.match(user.op)
+                if user.name not in following and (through_loops if looped else not aside):
                     following.add(user.name)
                     queue.append(user.name)
     return following
@@ -187,11 +202,21 @@ def _is_looped(name: str, scopes: tuple[str, ...] = ("while", "TensorArray")) ->
     return any(scope.startswith(scopes) for scope in name.split("/"))
 
 
-def left_out(graph: Graph, computed: set[str]) -> list[str]:
+def _is_inner(graph: Graph, name: str) -> bool:
+    """Whether a node is one of a loop, or of its TensorArrays but for what they give."""
+    return _is_looped(name) and not _GATHERED.match(graph.nodes[name].op)
+
+
+def left_out(
+    graph: Graph, computed: set[str], run_outputs: Callable[[], Iterable[str]]
+) -> list[str]:
     """The nodes that use what a model computes for something else than a loss.
+
+    Of a loop, its results are named, but the outputs of a cell that nothing computes with.
 
     Args:
         computed: the names of the nodes upstream of the model's outputs.
+        run_outputs: gives the outputs of known cells.
     """
     dependent = _depending_on_variables(graph)
     live = _behind(graph, [name for name in dependent if _is_result(graph, name)])
@@ -210,7 +235,18 @@ def left_out(graph: Graph, computed: set[str]) -> list[str]:
                 continue
             elif node.op not in _ASIDE and not is_loss(graph, node, dependent):
                 consumers.append(node.name)
-    return sorted(name for name in consumers if not _is_looped(name))
+    looped = [graph.nodes[name] for name in consumers if _is_looped(name)]
+    results = _results_of(graph, looped) & live - known
+    if results:
+        of_cells = {_node(name) for name in run_outputs()}
+        results = {n for n in results if _node(_before_moving(graph, f"{n}:0")) not in of_cells}
+    return sorted({name for name in consumers if not _is_looped(name)} | results)
+
+
+def _results_of(graph: Graph, nodes: Iterable[Any]) -> set[str]:
+    """The names of the last nodes, none of a loop, that depend on some of a loop."""
+    after = _ahead(graph, [tensor for node in nodes for tensor in graph.outputs(node)])
+    return {name for name in after if not _is_inner(graph, name) and _is_result(graph, name)}
 
 
 def _is_result(graph: Graph, name: str) -> bool:
@@ -264,6 +300,7 @@ def _depending_on_variables(graph: Graph) -> set[str]:
             if node.name not in names and (node.op not in _ASIDE or node.op in _FLOW):
                 names.add(node.name)
                 queue.extend(graph.outputs(node))
+    names -= graph.once(after_training)
     return names - (graph.inference.aside if graph.inference else set())
 
 

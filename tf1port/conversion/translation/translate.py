@@ -52,16 +52,9 @@ def translate(
         UserError: an op has no counterpart, or there is nothing to give.
     """
     cells = list(cells)
-    run_outputs = find_recurrences(graph, cells)
-    tensors = [_existing(graph, name) for name in outputs] or find_outputs(graph, run_outputs)
-    if not tensors:
-        raise UserError("no output is found: nothing that its variables make leads to a loss")
+    given = [_existing(graph, name) for name in outputs]
     options: dict[str, Any] = {"stateful": stateful, "fed_shapes": fed_shapes}
-    try:
-        reader, values = _read_outputs(graph, shapes, run_outputs, tensors, **options)
-    except CircularError:  # unrolled runs that take each other's outputs
-        run_outputs = find_recurrences(graph, cells, step_by_step=True)
-        reader, values = _read_outputs(graph, shapes, run_outputs, tensors, **options)
+    tensors, reader, values = _read(graph, cells, shapes, given, **options)
     bidirectional.merge(values)
     states = reader.states.used(values) if stateful else []
     starts = [state.start for state in states]
@@ -95,6 +88,33 @@ def translate(
     )
     named = zip(outputs_by_name, tensors, strict=True)
     return program, input_tensors, {name: tensor for name, tensor in named if tensor}
+
+
+def _read(graph, cells, shapes, given, **options):
+    """The outputs' tensors, the Reader and their values.
+
+    What a further loop computes, as a decoder for inference, is left out where it has no
+    counterpart.
+    """
+    run_outputs = find_recurrences(graph, cells)
+    tensors = given or find_outputs(graph, run_outputs)
+    if not tensors:
+        raise UserError("no output is found: nothing that its variables make leads to a loss")
+    try:
+        return tensors, *_read_runs(graph, cells, shapes, run_outputs, tensors, **options)
+    except UserError:
+        fewer = given or find_outputs(graph, run_outputs, through_loops=False)
+        if fewer == tensors:
+            raise
+    return fewer, *_read_runs(graph, cells, shapes, run_outputs, fewer, **options)
+
+
+def _read_runs(graph, cells, shapes, run_outputs, tensors, **options):
+    try:
+        return _read_outputs(graph, shapes, run_outputs, tensors, **options)
+    except CircularError:  # unrolled runs that take each other's outputs
+        run_outputs = find_recurrences(graph, cells, step_by_step=True)
+        return _read_outputs(graph, shapes, run_outputs, tensors, **options)
 
 
 def _existing(graph: Graph, name: str) -> str:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tf1port.conversion.opened import Opened
-from tf1port.conversion.stack import by_batch
+from tf1port.conversion.stack import by_batch, drawn
 from tf1port.conversion.translation.open_sizes import opened
 from tf1port.conversion.translation.outputs import left_out
+from tf1port.conversion.translation.recurrences import find_recurrences
 from tf1port.conversion.translation.translate import translate
 from tf1port.errors import UserError
 from tf1port.keras_model import program_build
@@ -125,7 +126,8 @@ def _translated(source: Opened, meta: str, *, outputs: Sequence[str], stateful: 
     }
     computed = set(behind(graph.nodes, tensors))
     lines = [f"the variable {name}" for name in unused]
-    lines += [f"the op {name}, which uses the outputs" for name in left_out(graph, computed)]
+    unused_ops = left_out(graph, computed, lambda: find_recurrences(graph, contents.cells))
+    lines += [f"the op {name}, which uses the outputs" for name in unused_ops]
     losses = {graph.full(name) for name in losses_of(graph.graph_def)}
     lines += [
         f"what the loss {tensor} is computed from: name it with --outputs"
@@ -134,14 +136,23 @@ def _translated(source: Opened, meta: str, *, outputs: Sequence[str], stateful: 
     ]
     if graph.inference:
         lines += map(by_batch, graph.inference.always_by_batch(computed))
+        lines += map(drawn, graph.inference.drawing)
     dropped = sorted(computed & graph.inference.always) if graph.inference else []
     lines += [f"the dropout of {name}, which has one rate always" for name in dropped]
+    notes += _dropout_notes(graph, computed)
     custom_gradients = sorted(n for n in computed if "_gradient_op_type" in graph.nodes[n].attr)
     lines += [f"the custom gradient of {name}" for name in custom_gradients]
     translated = Translated(
         checkpoint, graph, program, inputs, output_tensors, contents.counters, notes, text, lines
     )
     return dataclasses.replace(translated, own_gradients=tuple(custom_gradients))
+
+
+def _dropout_notes(graph: Graph, computed: set[str]) -> list[str]:
+    """A line on the dropout that training has and the model has not."""
+    always = graph.inference.always & computed if graph.inference else set()
+    names = sorted({*graph.dropped} - always)
+    return [f"dropout is left out: {', '.join(names)}"] if names else []
 
 
 def _optimizer(

@@ -41,6 +41,11 @@ def find_clipping(graph: Graph, tensor):
     return clipping
 
 
+def looked_up(graph: Graph, variables):
+    """Those of some variables, by name, of which the graph takes single rows."""
+    return [name for name in variables if graph.uses(name, _GATHERS)]
+
+
 def rows_of(graph: Graph, clippings, tables):
     """The gradients in a global norm that are rows of embedding tables of the model.
 

@@ -5,6 +5,7 @@ moving averages are replaced by these. The training branch is the one that compu
 or moments of a batch where the other one reads variables.
 """
 
+import re
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf1
@@ -23,13 +24,15 @@ from tf1port.tf1.graph.moments import (
 )
 
 _OF_SIZES = {"Shape", "ShapeN", "Size", "Rank"}
+_APPLY = re.compile("(Resource)?(Sparse)?Apply")
 _LOOPING = {"Enter", "RefEnter", "NextIteration", "RefNextIteration"}
 
 
 class InferenceMode(NamedTuple):
     """How a graph differs in inference from training.
 
-    nodes: by name, in place of those of the graph. dropped: the names of the nodes of dropout.
+    nodes: by name, in place of those of the graph.
+    dropouts: an Identity of what it is applied to, in place of each node of dropout, by name.
     flags: by tensor of a tf.cond's predicate, its value in inference.
     random: the flags of branches with random numbers.
     training: by a decided Merge's output, the tensor that it selects in training.
@@ -37,12 +40,13 @@ class InferenceMode(NamedTuple):
         tf.cond, by variable: those of a model that is always in training.
     always: the names of the nodes of dropout with a constant rate.
     scaling: the names of the nodes that scale up the inputs of dropout.
+    drawing: the flags that are taken as on, for off draws random numbers that are no dropout's.
     aside: the names of the nodes that compute nothing in inference: those of branches for training,
         and of the updates of moving averages.
     """
 
     nodes: dict[str, object]
-    dropped: list[str]
+    dropouts: dict[str, object]
     flags: dict[str, bool]
     random: set[str]
     training: dict[str, str]
@@ -50,6 +54,12 @@ class InferenceMode(NamedTuple):
     always: set[str]
     scaling: set[str]
     aside: set[str]
+    drawing: list[str]
+
+    @property
+    def dropped(self):
+        """The names of the nodes of dropout."""
+        return sorted(self.dropouts)
 
     @property
     def fixed(self):
@@ -68,10 +78,10 @@ class InferenceMode(NamedTuple):
 def inference_mode(graph):
     """The InferenceMode of a tf1port.tf1.graph.index.Graph."""
     merges = conditions(graph)
-    flags, random = _flags(graph, merges)
     dropouts = list(find_dropouts(graph))
+    flags, random, drawing = _flags(graph, merges, {dropout.name for dropout in dropouts})
     nodes = {dropout.name: dropout.identity for dropout in dropouts}
-    dropped = sorted(nodes)
+    identities = dict(nodes)  # as they stand in the graph, which its Switches lead to
     training: dict[str, str] = {}
     for merge, predicate, sides in merges:
         if predicate in flags:
@@ -84,7 +94,7 @@ def inference_mode(graph):
         _redirect(graph, node, nodes, replacements)
     return InferenceMode(
         nodes,
-        dropped,
+        identities,
         flags,
         random,
         training,
@@ -92,6 +102,7 @@ def inference_mode(graph):
         always={dropout.name for dropout in dropouts if dropout.is_constant},
         scaling={dropout.scaling for dropout in dropouts if dropout.scaling is not None},
         aside=_in_training(graph, flags, training) | updates_of_averages(graph),
+        drawing=sorted(drawing & flags.keys()),
     )
 
 
@@ -131,6 +142,24 @@ def _replacements(graph, flags, averages):
             same.update(dict.fromkeys((f"{node.name}:0", f"{node.name}:1"), graph.inputs(node)[0]))
     same.update({mean: average for mean, average in averages.items() if is_separate(graph, mean)})
     return same
+
+
+def after_training(graph):
+    """The names of the nodes that are computed after an optimizer's update, in the same run.
+
+    They are there for training, as the update of a moving average: to fetch one trains.
+    """
+    users: dict[str, list[str]] = {}
+    for node in graph.whole.nodes.values():
+        for name in node.input:
+            users.setdefault(name.removeprefix("^").partition(":")[0], []).append(node.name)
+    found = {node.name for node in graph.whole.nodes.values() if _APPLY.match(node.op)}
+    queue = list(found)
+    for name in queue:  # it grows
+        new = [user for user in users.get(name, ()) if user not in found]
+        found.update(new)
+        queue += new
+    return found
 
 
 def left_to_training(graph):
@@ -188,10 +217,13 @@ def _behind(graph, tensor):
     return switches, nodes
 
 
-def _flags(graph, merges):
-    """The training flags with their value in inference, and those of random numbers."""
+def _flags(graph, merges, dropouts):
+    """The training flags with their value in inference, those of random numbers, and of `drawing`.
+
+    dropouts: the names of the nodes of dropout.
+    """
     candidates: dict[str, set[bool]] = {}
-    random = set()
+    random, drawing = set(), set()
     for _, predicate, sides in merges:
         if _is_of_data(graph, predicate):
             continue
@@ -202,12 +234,14 @@ def _flags(graph, merges):
             if noisy[not outside] and not noisy[outside]:
                 candidates.setdefault(predicate, set()).add(outside)
                 random.add(predicate)
+                if outside and not any(node.name in dropouts for node in branches[False]):
+                    drawing.add(predicate)
             elif (fused[not outside], fused[outside]) == ({True}, {False}) or (
                 is_variable(graph, sides[outside]) and is_moment(graph, sides[not outside])
             ):
                 candidates.setdefault(predicate, set()).add(outside)
     flags = {name: values.pop() for name, values in candidates.items() if len(values) == 1}
-    return flags, random & flags.keys()
+    return flags, random & flags.keys(), drawing
 
 
 def _is_of_data(graph, tensor):

@@ -28,6 +28,9 @@ def copied(tensor: Any, replaced: Mapping[Any, Any]) -> Any:
         return None
     graph, nodes = tensor.graph, tf1.GraphDef()
     nodes.library.CopyFrom(graph.as_graph_def().library)
+    # Without them what is imported into the graph later is read as of TensorFlow's first version,
+    # where a placeholder of the shape [] has any.
+    nodes.versions.CopyFrom(graph.graph_def_versions)
     own = {op.name for op in order}
     outside = {}
     for op in order:

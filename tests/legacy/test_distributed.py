@@ -31,10 +31,10 @@ def trainings(folder, steps, model="window-rnn", *options):
 @pytest.mark.parametrize(
     ("words", "quantity"),
     [
-        (["dense"], "weights of 100 steps of shards"),
-        (["row-lstm", "--kernel", "generic"], "weights of 100 steps of shards"),
-        (["row-lstm", "--kernel", "fused-cpu"], "weights of 100 steps of shards"),
-        (["window-rnn"], "stepped weights"),
+        ("dense", "weights of 100 steps of shards"),
+        ("row-lstm --kernel generic", "weights of 100 steps of shards"),
+        ("row-lstm --kernel fused-cpu", "weights of 100 steps of shards"),
+        ("window-rnn", "stepped weights"),
     ],
 )
 def test_workers_end_with_the_weights_of_one_process(tmp_path, words, quantity):
@@ -42,7 +42,7 @@ def test_workers_end_with_the_weights_of_one_process(tmp_path, words, quantity):
 
     Adam, of the window RNN, may scale the rounding of the shards' sums up; SGD does not.
     """
-    side = trainings(tmp_path, 100, *words)
+    side = trainings(tmp_path, 100, *words.split())
     one = side.one_process()
     bound = tolerance(quantity, "float32").bound
     for number in (2, 4):

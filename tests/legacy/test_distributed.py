@@ -104,9 +104,10 @@ def test_a_killed_process_costs_nothing(tmp_path, position, model):
 
 
 @pytest.mark.slow
-def test_a_signal_to_one_worker_stops_all(tmp_path):
+@pytest.mark.parametrize("model", MODELS)
+def test_a_signal_to_one_worker_stops_all(tmp_path, model):
     """After the same step, with a checkpoint; else the others would wait for it."""
-    side = trainings(tmp_path, 5000)
+    side = trainings(tmp_path, 5000, model)
     codes, result = side.stopped(2, at_step=20, every=10)
     assert codes == [130, 143]
     assert 20 <= result["steps"] == result["checkpoints"][0]["step"] < 5000

@@ -70,7 +70,7 @@ def check(config):
 FUNCTIONS = {"train": train, "evaluate": evaluate, "predict": predict, "export": export}
 FUNCTIONS.update(study=train, time=train)
 STRATEGIES = {
-    "parameter-server": Strategy(work, is_cluster=True, synchronized=False, serve=serve),
+    "parameter-server": Strategy(work, is_cluster=True, serve=serve),
 }
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from legacy_tf1 import training
+from legacy_tf1 import synchronized, training
 from shared import cluster as clusters
 from shared import reachable, runs, step_log
 from shared.config import MAX_STEPS, train_split
@@ -29,6 +29,7 @@ _LOST = (
 )
 _STEP_SECONDS = 600  # s; the others' tests and checkpoints are waited for within a step
 _CLOSING_SECONDS = 3  # s; 1.15.5 waits for ever for a session's end on a server that is gone
+_SERVER_DEVICE = "/job:%s/task:0" % clusters.SERVER
 _ABANDONED = []  # sessions of a cluster that has lost a process
 _DONE, _ABORT = 0, 1  # what a worker tells the parameter server
 _CLOSED, _OPEN, _STARTED = -1, 0, 1  # whether a worker may start, and whether it has
@@ -49,15 +50,13 @@ def train(run, dataset, *, cluster, initial_weights=None):
     Raises:
         UserError: as training.train; a worker is gone, or the workers do not agree.
     """
-    clusters.check_shards(run.config, cluster.workers, synchronized=False)
+    clusters.check_shards(run.config, cluster.workers)
     log = step_log.StepLog(run.config, run.write_line)
     digest = clusters.digest(run.config, train_split(run.config, dataset))
     server = _server(cluster)
     with run, tf.Graph().as_default(), Interrupt() as interrupt:
-        tf.set_random_seed(run.config.seed)
         with tf.device(_devices(cluster)):
-            model = training.MODELS[run.config.model].build_model(run.config)
-            worker = _Worker(run, model, log, cluster=cluster, digest=digest)
+            worker = _Worker(run, log, cluster=cluster, digest=digest)
         try:
             worker.wait_for_chief(server.target)
             with _closing(worker.session(server.target, initial_weights)) as monitored:
@@ -99,21 +98,22 @@ class _Worker(training.Trainer):
         sent_step: the last step whose gradients it had sent by then.
     """
 
-    def __init__(self, run, model, log, *, cluster, digest):
+    def __init__(self, run, log, *, cluster, digest):
         self.cluster, self.shard = cluster, cluster.shard
         self.interrupt, self.requested, self.has_ended = None, False, False
         self.rejoins, self.sent_step = False, 0
         # What the workers share besides the model's variables; in no checkpoint
         self.digest = digest
         self.facts = _Facts(cluster.workers, digest)
+        self.step = tf.placeholder_with_default(np.int64(0), [], name="step")  # a test has none
+        model = self._model(run.config)
         # The update: the chief applies the mean of all workers' gradients
-        self.step = tf.placeholder(tf.int64, [], name="step")
         self.optimizer = tf.train.SyncReplicasOptimizer(
             model.optimizer, cluster.workers, total_num_replicas=cluster.workers
         )
-        gradients = self.optimizer.compute_gradients(model.loss, model.variables)
+        gradients = self.optimizer.compute_gradients(model.loss, tf.trainable_variables())
         noted = self.facts.begin(self.step, self.shard[0], [model.loss, model.accuracy])
-        with tf.control_dependencies([noted]):
+        with tf.control_dependencies([noted, *self._averages()]):
             gradients = [(tf.identity(gradient), variable) for gradient, variable in gradients]
         self.train_op = self.optimizer.apply_gradients(gradients, tf.train.get_global_step())
         with tf.control_dependencies(_sending(tf.get_default_graph())):
@@ -131,7 +131,7 @@ class _Worker(training.Trainer):
         """Returns when the variables are there; ends a training that began without this process.
 
         Raises:
-            UserError: this process was killed while it sent its gradients, which would be there
+            UserError: this process was killed while it sent what is of a step, which would be there
                 twice; or the chief has other flags or data, or was there before.
         """
         facts, number = self.facts, self.shard[0]
@@ -146,7 +146,7 @@ class _Worker(training.Trainer):
             if self.rejoins:
                 begun, self.sent_step = facts.sent(session, number)
                 if begun > max(self.sent_step, session.run(self.global_step)):
-                    self._abort(session, "worker %d was killed while it sent gradients" % number)
+                    self._abort(session, "worker %d was killed in the middle of a step" % number)
             if session.run(facts.digest).decode() != self.digest:
                 self._abort(session, "worker %d has other flags or data than the chief" % number)
             session.run(facts.starting[number])
@@ -192,6 +192,21 @@ class _Worker(training.Trainer):
         if self.cluster.is_chief:
             super().save(session)
 
+    def _model(self, config):
+        """The model of this worker's shard, whose normalization sees those of all."""
+        number = self.shard[0]
+        exchange = synchronized.Exchange(
+            self.shard,
+            device=_SERVER_DEVICE,
+            begin=lambda: self.facts.sending(self.step, number),
+        )
+        with synchronized.over_workers(exchange):
+            return training.MODELS[config.model].build_model(config)
+
+    def _averages(self):
+        """The ops that update moving averages: once for all workers, before any of them tests."""
+        return tf.get_collection(tf.GraphKeys.UPDATE_OPS) if self.cluster.is_chief else []
+
     def _train_step(self, session, feed):
         step = self.log.step + 1
         feed = {**feed, self.step: step}
@@ -226,6 +241,8 @@ class _Worker(training.Trainer):
     def _start(self, session, initial_weights):
         """The chief's start, while the others wait for it."""
         with self._aborting(session):
+            if initial_weights is None and not self.run.resumed:
+                initial_weights = _drawn(self.config)
             self.start(session, initial_weights)
 
     def _abort(self, session, reason):
@@ -270,14 +287,18 @@ class _Facts:
         """An op that notes loss and accuracy of a worker's shard, whose gradients it will send."""
         place = [[tf.cast(step % 2, tf.int32), number]]
         noted = tf.scatter_nd_update(self.results, place, [tf.stack(values)])
-        return tf.group(noted, tf.scatter_nd_update(self._sent, [[number, 0]], [step]))
+        return tf.group(noted, self.sending(step, number))
+
+    def sending(self, step, number):
+        """An op that notes that a worker will send its moments or gradients of a step."""
+        return tf.scatter_nd_update(self._sent, [[number, 0]], [step])
 
     def end(self, step, number):
         """An op that notes that a worker has sent the gradients of a step."""
         return tf.scatter_nd_update(self._sent, [[number, 1]], [step]).op
 
     def sent(self, session, number):
-        """The last step whose gradients a worker began to send, and that which it has sent."""
+        """The last step of which a worker began to send moments or gradients, and has sent all."""
         return map(int, session.run(self._sent)[number])
 
     def are_initialized(self, session):
@@ -287,6 +308,21 @@ class _Facts:
     def state(self, session, number):
         """Whether a worker may start, and whether it has: _CLOSED, _OPEN or _STARTED."""
         return session.run(self._states)[number]
+
+
+def _drawn(config):
+    """The named weights that one process draws.
+
+    From a graph of its own: TF1 seeds an op by the number of those before it, and here are others.
+    """
+    side = training.MODELS[config.model]
+    with tf.Graph().as_default():
+        tf.set_random_seed(config.seed)
+        variables = side.build_model(config).variables
+        with tf.Session(config=training.session_config()) as session:
+            session.run(tf.global_variables_initializer())
+            values = session.run({variable.op.name: variable for variable in variables})
+    return side.from_variables(values, config)
 
 
 @contextmanager
@@ -318,7 +354,7 @@ def _variable(name, value):
 
 def _ended():
     """The queue of the parameter server in which each worker says that it has ended, and how."""
-    with tf.device("/job:%s/task:0" % clusters.SERVER):
+    with tf.device(_SERVER_DEVICE):
         return tf.FIFOQueue(-1, tf.int32, [()], shared_name="ended")
 
 

@@ -7,6 +7,8 @@ Shapes: B batch, T = 28 rows, F = 28 pixels per row, H units, C = 10 classes.
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from legacy_tf1 import synchronized
+
 
 class RowLSTM:
     """The graph of the model, from placeholders to train op.
@@ -35,7 +37,8 @@ class RowLSTM:
         self.outputs, self.state = lstm(inputs, config)
 
         # 3. normalization and logits
-        self.normalized = tf.layers.batch_normalization(
+        batch_normalization = synchronized.batch_normalization()  # of tf.layers; on workers, D22
+        self.normalized = batch_normalization(
             self.outputs[:, -1],
             momentum=config.momentum,
             epsilon=config.epsilon,

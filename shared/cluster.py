@@ -108,21 +108,12 @@ def local(workers, *, servers):
     return [Cluster(jobs, job, index) for job in jobs for index in range(len(jobs[job]))]
 
 
-def check_shards(config, workers, *, synchronized=True):
-    """Raises UserError where workers on equal shards do not compute what one process does.
-
-    synchronized: whether batch normalization sees the whole batch.
-    """
+def check_shards(config, workers):
+    """Raises UserError where workers cannot have equal shards of a batch."""
     if config.batch_size % workers:
         raise UserError(
             "--batch-size is %d, of all workers together: give a multiple of the %d workers"
             % (config.batch_size, workers)
-        )
-    normalizes = any(name.startswith("normalization/") for name in config.weight_shapes())
-    if workers > 1 and normalizes and not synchronized:
-        raise UserError(
-            "%s normalizes each batch as a whole, which TF1 cannot do over workers (D22): "
-            "train it in one process, or with modern_tf2" % config.model
         )
 
 

@@ -148,7 +148,7 @@ def _train_distributed(side, strategies, arguments, argv):
     if not strategy.is_cluster:
         workers = arguments.workers
         train = partial(strategy.train, workers=workers)
-        check = partial(distribution.check_config, strategy=strategy, workers=workers)
+        check = partial(distribution.check_config, workers=workers)
         return _train(side, (train, check), arguments)
     cluster = distribution.find_cluster(strategy, arguments.workers)
     if cluster is None:
@@ -163,7 +163,7 @@ def _work(side, strategy, arguments, cluster):
     if cluster.is_server:
         return strategy.serve(cluster)
     train = partial(strategy.train, cluster=cluster)
-    check = partial(distribution.check_config, strategy=strategy, workers=cluster.workers)
+    check = partial(distribution.check_config, workers=cluster.workers)
     out = _folder(side, arguments, arguments.out)
     with distribution.process(out, cluster, resume=arguments.resume) as arguments.out:
         return _train(side, (train, check), arguments)

@@ -24,13 +24,11 @@ class Strategy(NamedTuple):
         train: `train(run, dataset, *, workers, initial_weights)` in one process, or
             `train(run, dataset, *, cluster, initial_weights)` in each process of a cluster.
         is_cluster: whether there are several processes, which TF_CONFIG describes.
-        synchronized: whether batch normalization sees the whole batch.
         serve: `serve(cluster)`, what a parameter server runs; None: there is none.
     """
 
     train: Callable[..., Any]
     is_cluster: bool
-    synchronized: bool = True
     serve: Optional[Callable[..., Any]] = None
 
 
@@ -84,9 +82,9 @@ def run_locally(package, argv, *, strategy, workers):
     return local_processes.run([sys.executable, "-m", package, *argv], clusters)
 
 
-def check_config(config, *, strategy, workers):
+def check_config(config, *, workers):
     """Raises UserError where workers cannot share the batches of a config."""
-    cluster.check_shards(config, workers or 1, synchronized=strategy.synchronized)
+    cluster.check_shards(config, workers or 1)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 from shared import cluster, distribution, local_processes
 from shared.batches import train_plan
 from shared.cluster import Cluster
-from shared.config import DenseConfig, RowLSTMConfig, WindowRNNConfig
+from shared.config import DenseConfig, WindowRNNConfig
 from shared.errors import UserError
 
 WORKERS = ["a:1", "b:2", "c:3"]
@@ -156,14 +156,6 @@ def test_only_the_chief_works_in_the_runs_folder(tmp_path, capsys, task):
     assert (path == str(tmp_path)) == (task == 0)
     assert os.path.exists(path) == (task == 0)
     assert capsys.readouterr().out == ("a line\n" if task == 0 else "")
-
-
-def test_batches_are_normalized_as_a_whole():
-    cluster.check_shards(RowLSTMConfig(), 2)
-    cluster.check_shards(RowLSTMConfig(), 1, synchronized=False)
-    cluster.check_shards(DenseConfig(), 2, synchronized=False)
-    with pytest.raises(UserError, match="row-lstm normalizes each batch as a whole"):
-        cluster.check_shards(RowLSTMConfig(), 2, synchronized=False)
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,14 @@ class Trainings:
                 again.popen.kill()
         return codes, [process.last_line() for process in processes]
 
+    def left_alone(self, code):
+        """The exit codes and last lines of two workers, broken by `code`, which kills the last."""
+        words = self._broken(code, "left-alone")
+        with started(cluster.local(2, servers=self.servers), words, self.folder) as processes:
+            workers = processes[self.servers :]
+            codes = [process.wait(NOTICED) for process in reversed(workers)][::-1]
+            return codes, [process.last_line() for process in workers]
+
     def _broken(self, code, out):
         """The command line of a process whose program is broken by `code`."""
         package, *words = self.distributed[1:]

@@ -71,6 +71,7 @@ def test_every_recurrent_idiom_of_the_tf1_side_is_found():
             ],
             *[("row_lstm.py", id) for id in ["S103", "S105", "S120", "S140"]],
             *[("nested_rnn.py", id) for id in ["S111", "S140"]],
+            *[("synchronized.py", id) for id in ["S154", "S157"]],
         ]
     )
 

@@ -278,7 +278,7 @@ def open_run(path, side, *, model):
         run.config = CONFIGS[stored["model"]](**_recorded_config(run) or stored["config"])
     except OSError:
         raise UserError("%s holds no run: train one with --out %s" % (path, path)) from None
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, UserError):  # the last of a value out of its range
         raise UserError("%s is broken: train again" % run.file(_CONFIG)) from None
     if kind != (side, model):
         raise UserError("%s holds a run of %s %s, not of %s %s" % (path, *kind, side, model))

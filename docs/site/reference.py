@@ -50,6 +50,7 @@ def _parsers():
     sys.path[:0] = [str(ROOT)] if str(ROOT) not in sys.path else []
     import bench.__main__
     import bench.communication
+    import bench.profile
     import equivalence.__main__
     import legacy_tf1.__main__
     import modern_tf2.__main__
@@ -64,6 +65,7 @@ def _parsers():
     yield equivalence.__main__.make_parser()
     yield bench.__main__.make_parser()
     yield bench.communication.make_parser()
+    yield bench.profile.make_parser()
 
 
 def _program(parser):

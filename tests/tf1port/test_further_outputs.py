@@ -6,6 +6,7 @@ import pytest
 from tests.tf1port.programs import decoders
 from tests.tf1port.programs.program import BOUND, converted, gap, loaded, map_of, running, verified
 from tests.tf1port.programs.sequences import V
+from tf1port.__main__ import main
 
 # isort: split
 import tensorflow.compat.v1 as tf1
@@ -210,3 +211,13 @@ def test_a_model_of_one_side_of_random_numbers_is_not_proved(tmp_path, capsys):
     assert f"{side}is_training true" in map_of(target)["left_out"]
     assert code == 3
     assert "outputs where is_training is false, which draw random numbers" in report["verdict"]
+
+
+def test_other_outputs_are_named_to_verify_by(tmp_path, capsys):
+    with running(mapped, tmp_path) as run:
+        target = str(tmp_path / "named.keras")
+        assert main(["convert", run.prefix, "--to", target, "--outputs", "logits/BiasAdd"]) == 0
+        capsys.readouterr()
+        assert main(["verify", run.prefix, target]) == 2
+        assert "give --outputs logits/BiasAdd:0 to verify as well" in capsys.readouterr().err
+        assert main(["verify", run.prefix, target, "--outputs", "logits/BiasAdd:0"]) == 0

@@ -37,6 +37,24 @@ def check_map(path, *, mapped):
         raise UserError(f"{path} was made without a map: leave --map out")
 
 
+def check_outputs(path, tensors):
+    """Checks that a model is verified with the outputs that it was converted with.
+
+    Raises:
+        UserError: it gives other tensors.
+    """
+    try:
+        given = [*read_json(os.path.splitext(path)[0] + ".json").get("outputs", {}).values()]
+        differ = bool(given) and set(given) != set(tensors)
+    except (OSError, ValueError, AttributeError, TypeError):
+        return  # nothing says so
+    names = ",".join(map(str, given))
+    if differ:
+        raise UserError(
+            f"{path} was made with other outputs: give --outputs {names} to verify as well"
+        )
+
+
 def is_translated(path):
     """Whether the model of a `.keras` file was translated op by op, by the name that it has."""
     try:

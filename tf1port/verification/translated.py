@@ -17,7 +17,7 @@ from tf1port.conversion.translation.sides import Weights
 from tf1port.conversion.translation.translated import Translated, read_translated
 from tf1port.errors import UserError
 from tf1port.keras_model import program_build
-from tf1port.keras_model.loading import is_stateful, load, registered_names
+from tf1port.keras_model.loading import check_outputs, is_stateful, load, registered_names
 from tf1port.numerics import comparison
 from tf1port.tf1.graph.training_ops import NoTraining
 from tf1port.verification.layers import layers_checks
@@ -41,6 +41,7 @@ def read_converted(
     stateful = is_stateful(keras_file)
     conversion = read_translated(path, trust=trust, outputs=outputs, stateful=stateful)
     conversion.checkpoint.check()
+    check_outputs(keras_file, conversion.outputs.values())
     module = program_build.load_source(conversion.source)
     _check_layers(keras_file, module, path)
     model, weights = load(keras_file, conversion.program, trust=trust)

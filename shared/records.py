@@ -33,7 +33,7 @@ def read_result(path):
         _check(line, _TIMED)
     for line in result["test"]:
         _check(line, _LINE)
-    if not isinstance(result.get("steps", 0), int):
+    if not _is(result.get("steps", 0), int):
         raise ValueError("steps is no number")
     _check_checkpoints(result.get("checkpoints", []))
     return result
@@ -67,5 +67,12 @@ def _check(fields, types):
     if not isinstance(fields, dict):
         raise ValueError("it has something else than fields")
     for name, type in types.items():
-        if name not in fields or not isinstance(fields[name], type):
+        if name not in fields or not _is(fields[name], type):
             raise ValueError("%s is missing or of another type" % name)
+
+
+def _is(value, type):
+    """Whether a value is of a type, or of one of several; what counts is not negative."""
+    if isinstance(value, bool):
+        return False  # an int to Python
+    return isinstance(value, type) and not (type is int and value < 0)

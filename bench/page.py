@@ -37,6 +37,9 @@ def make_parser() -> flags.Parser:
     parser = flags.Parser(prog="python -m bench.page", description=text)
     default = os.path.join("runs", "bench", "bench.json")
     parser.add_argument("file", nargs="?", default=default, help=f"(default: {default})")
+    parser.add_argument(
+        "--sweeps", metavar="FILE", help="another bench.json, whose sweeps are shown as well"
+    )
     parser.add_argument("--figures", action="store_true", help="print the README's figures alone")
     parser.add_argument("--docs", default=DOCS, metavar="DIR", help=argparse.SUPPRESS)
     return parser
@@ -46,6 +49,10 @@ def _run(argv: list[str] | None) -> int:
     arguments = make_parser().parse_args(argv)
     content = results.read(arguments.file)
     refuse_busy(content, arguments.file)
+    if arguments.sweeps:
+        further = results.read(arguments.sweeps)
+        refuse_busy(further, arguments.sweeps)
+        content = with_sweeps(content, further)
     if arguments.figures:
         print("\n".join(figures(content)))
         return 0
@@ -58,6 +65,24 @@ def _run(argv: list[str] | None) -> int:
         file.write(text)
     print(f"wrote {path}")
     return 0
+
+
+def with_sweeps(content: dict[str, Any], further: dict[str, Any]) -> dict[str, Any]:
+    """The content with the sweeps of another bench.json, of the same models and machine.
+
+    Raises:
+        UserError: it is of another machine or other versions.
+    """
+    for what in ("hardware", "versions"):
+        if content[what] != further[what]:
+            raise UserError(f"--sweeps has a file of other {what}: measure both anew")
+    swept = {model["model"]: model["sweeps"] for model in further["models"]}
+    models = [
+        {**model, "sweeps": model["sweeps"] | swept.get(model["model"], {})}
+        for model in content["models"]
+    ]
+    command = f"{content['command']}\n{further['command']}"
+    return {**content, "command": command, "models": models}
 
 
 def refuse_busy(content: dict[str, Any], path: str) -> None:
@@ -101,7 +126,8 @@ def _measured(content: dict[str, Any]) -> Iterator[str]:
 
 def _conditions(content: dict[str, Any]) -> str:
     hardware = content["hardware"]
-    return f"`{content['command']}`; {hardware['cores']}-core {hardware['machine']}, no GPU"
+    command, *_ = content["command"].split("\n")  # the next one is of sweeps
+    return f"`{command}`; {hardware['cores']}-core {hardware['machine']}, no GPU"
 
 
 def _table(content: dict[str, Any], quantity: str, title: str) -> Iterator[str]:

@@ -51,6 +51,21 @@ def test_a_model_without_a_row_has_an_empty_cell():
     assert any(line.startswith("| modern |") and line.endswith("| |") for line in lines)
 
 
+def test_the_sweeps_of_another_file_are_shown_as_well():
+    first, further = content(), content()
+    further["command"] = "python -m bench window-rnn --sweep units"
+    further["models"][0]["sweeps"] = {"units": first["models"][0]["sweeps"]["batch"]}
+    first["models"].append({**first["models"][0], "model": "row-lstm"})
+    made = page.with_sweeps(first, further)
+    assert [[*model["sweeps"]] for model in made["models"]] == [["batch", "units"], ["batch"]]
+    text = page.page(f"{page.BEGIN}{page.END}", made)
+    assert "`python -m bench window-rnn`; " in text
+    assert "\npython -m bench window-rnn\npython -m bench window-rnn --sweep units\n" in text
+    further["versions"] = {**further["versions"], "tensorflow": "1.15.5"}
+    with pytest.raises(UserError, match="other versions: measure both anew"):
+        page.with_sweeps(first, further)
+
+
 def test_figures_of_a_busy_machine_are_refused(tmp_path, capsys):
     path = tmp_path / "bench.json"
     path.write_text(json.dumps(content(load={"warnings": ["the load average was 7.00 before"]})))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import numpy as np
 
@@ -56,8 +57,10 @@ def _check_checkpoints(checkpoints):
         _check(checkpoint, _CHECKPOINT)
         files = checkpoint["files"]
         names = [checkpoint["name"], *files]
-        if not all(name and os.path.basename(name) == name and "\0" not in name for name in names):
+        if not all(name and os.path.basename(name) == name for name in names):
             raise ValueError("a checkpoint is outside of the folder")
+        if any(re.search("[^ -~]", name) for name in names):  # TensorFlow and Keras write ASCII
+            raise ValueError("a checkpoint has a name that is none of a file")
         if not all(isinstance(digest, str) for digest in files.values()):
             raise ValueError("a digest is no text")
 

@@ -52,6 +52,7 @@ def test_what_a_training_writes_is_read(tmp_path):
         dict(WHOLE, checkpoints=[dict(CHECKPOINT, files={"/etc/passwd": "digest"})]),
         dict(WHOLE, checkpoints=[dict(CHECKPOINT, files={"a": 1})]),
         dict(WHOLE, checkpoints=[dict(CHECKPOINT, files={"a\0": "digest"})]),
+        dict(WHOLE, checkpoints=[dict(CHECKPOINT, files={"a\ud800": "digest"})]),
     ],
 )
 def test_a_result_of_another_kind_is_refused(tmp_path, content):

@@ -224,8 +224,7 @@ class Trainer:
             self.model = restore(run)
         else:
             self.model = MODELS[self.config.model].build_model(self.config)
-        steps = self.config.steps_per_epoch
-        self.recorded, self.recorder = recorded(self.model, capacity=steps)
+        self.recorded, self.recorder = recorded(self.model, capacity=self.config.steps_per_epoch)
         self.tester = Tester(self.model, self.config)
         self.writers = {
             split: tf.summary.create_file_writer(run.events(split)) for split in ("train", "test")

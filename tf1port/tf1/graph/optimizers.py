@@ -190,11 +190,9 @@ def _unsupported_training(graph, name, targets, is_trained):
     if several:
         return f"{name} is trained by several ({', '.join(sorted(several[0]))})"
     if not is_trained:
-        trainers = _trainers(graph, name)
-        rows = (
-            f"{name} is trained by {trainers[0].op}, which is not a known one" if trainers else ""
-        )
-        return rows or f"it leaves {name} as it is"
+        ops = [node.op for node in _trainers(graph, name)]
+        by = f"{name} is changed by {ops[0]}, of no known optimizer" if ops else ""
+        return by or f"it leaves {name} as it is"
     writers = _writers(graph, name) if targets else []
     return f"{name} is changed by {writers[0].name} besides" if writers else None
 

@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf1
 from tf1port.errors import UserError
 from tf1port.reading import parsed_json, read_npz
 from tf1port.tf1.graph.op_defs import output_type
-from tf1port.tf1.graph.pruning import full_name, is_tensor
+from tf1port.tf1.graph.pruning import full_name
 
 
 class Given(NamedTuple):
@@ -100,7 +100,7 @@ def parsed(words: Iterable[str]) -> dict[str, Any]:
 
 def _check(place: str, value: np.ndarray, name: str, graph: Any) -> None:
     """Refuses a value that a tensor does not take."""
-    node = graph.node(name) if is_tensor(name) else None
+    node = graph.node(name)
     if node is None:
         raise UserError(f"{place}: the graph has no tensor {_short(name)}: give a placeholder's")
     dtype = tf1.as_dtype(output_type(node, int(name.rpartition(":")[2])) or 1).base_dtype

@@ -21,7 +21,6 @@ from tf1port.keras_model import layer_weights
 from tf1port.keras_model.trusted_layers import configurations, is_stock_option, runs_code
 from tf1port.reading import read_toml
 from tf1port.tf1.graph.layer import Layer
-from tf1port.tf1.graph.pruning import is_tensor, node_name
 
 _TAKES = ("steps", "last", "state")
 _KEYS = {"layer", "name", "options", "output", "weights"}
@@ -143,7 +142,7 @@ def with_map(network, path, *, graph, shapes, trust=False):
             axes = layer.permuted.get(role)
             if axes and len(axes) != len(shapes[name]):
                 raise UserError(f"{path}: {name} is {list(shapes[name])}, transpose {list(axes)}")
-        if layer.output and (graph is None or not _has(graph, layer.output)):
+        if layer.output and (graph is None or graph.node(layer.output) is None):
             raise UserError(f"{path}: the graph has no tensor {layer.output}")
     if network.after and set(names) <= set(network.variables):
         raise UserError(f"{path} is not needed: the layers after the cells are found without it")
@@ -152,10 +151,6 @@ def with_map(network, path, *, graph, shapes, trust=False):
     if repeated:
         raise UserError(f"{path}: {repeated[0]} is used already, by another layer or a cell")
     return network._replace(after=layers, takes=takes)
-
-
-def _has(graph, tensor):
-    return is_tensor(tensor) and node_name(tensor) in graph.nodes
 
 
 def check_layers(blueprint, path):

@@ -37,22 +37,29 @@ def check_map(path, *, mapped):
         raise UserError(f"{path} was made without a map: leave --map out")
 
 
-def check_outputs(path, tensors):
+def check_outputs(path, tensors, named):
     """Checks that a model is verified with the outputs that it was converted with.
+
+    Args:
+        named: the graph's tensor of a name; None if it has none.
 
     Raises:
         UserError: it gives other tensors.
     """
     try:
-        given = [*read_json(os.path.splitext(path)[0] + ".json").get("outputs", {}).values()]
-        differ = bool(given) and set(given) != set(tensors)
-    except (OSError, ValueError, AttributeError, TypeError):
+        outputs = read_json(os.path.splitext(path)[0] + ".json").get("outputs", {})
+        given = [str(name) for name in outputs.values()]
+    except (OSError, ValueError, AttributeError):
         return  # nothing says so
-    names = ",".join(map(str, given))
-    if differ:
+    if not given or set(given) == set(tensors):
+        return
+    missing = [name for name in given if named(name) is None]
+    if missing:
         raise UserError(
-            f"{path} was made with other outputs: give --outputs {names} to verify as well"
+            f"{path} is not of this checkpoint: the graph has no {missing[0]}, which it gives"
         )
+    names = ",".join(given)
+    raise UserError(f"{path} was made with other outputs: give --outputs {names} to verify as well")
 
 
 def is_translated(path):

@@ -41,7 +41,7 @@ def read_converted(
     stateful = is_stateful(keras_file)
     conversion = read_translated(path, trust=trust, outputs=outputs, stateful=stateful)
     conversion.checkpoint.check()
-    check_outputs(keras_file, conversion.outputs.values())
+    check_outputs(keras_file, conversion.outputs.values(), conversion.graph.named)
     module = program_build.load_source(conversion.source)
     _check_layers(keras_file, module, path)
     model, weights = load(keras_file, conversion.program, trust=trust)

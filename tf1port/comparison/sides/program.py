@@ -17,7 +17,7 @@ from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.levels import RecurrentLayer
 from tf1port.tf1.graph.op_defs import output_type
 from tf1port.tf1.graph.optimizers import trained_by_rows
-from tf1port.tf1.graph.pruning import full_name, is_tensor
+from tf1port.tf1.graph.pruning import full_name
 from tf1port.tf1.graph.runs import UnknownCell
 from tf1port.tf1.graph.wiring import find_wiring
 
@@ -91,7 +91,7 @@ class Program:
             UserError: the graph has none of that name.
         """
         name = full_name(f"{source.name}/values" if source.sparse else source.name)
-        node = self.graph.node(name) if is_tensor(name) else None
+        node = self.graph.node(name)
         if node is None:
             raise UserError(f"the graph has no {name}: name one of its placeholders or tensors")
         shape = self.graph.shape(name)

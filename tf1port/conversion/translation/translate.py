@@ -21,7 +21,7 @@ from tf1port.keras_model.value_names import of_state
 from tf1port.tf1.checkpoint.cell_names import Cell
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.levels import Level, RecurrentLayer
-from tf1port.tf1.graph.pruning import is_tensor
+from tf1port.tf1.graph.pruning import full_name
 
 Read = Callable[[str], np.ndarray]
 _TRIES = 8  # of finding out which variables are shared between layers
@@ -119,10 +119,8 @@ def _read_runs(graph, cells, shapes, run_outputs, tensors, **options):
 
 def _existing(graph: Graph, name: str) -> str:
     """The full name of a tensor. Raises UserError where the graph has none of it."""
-    graph_names = {alias: original for original, alias in graph.aliases.items()}
-    tensor = name if ":" in name else f"{name}:0"
-    tensor = graph_names.get(tensor, tensor)
-    if graph.node(tensor) is None or not is_tensor(tensor):
+    tensor = graph.named(full_name(name))
+    if tensor is None:
         raise UserError(f"the graph has no tensor {name} that is computed forwards")
     return tensor
 

@@ -20,6 +20,7 @@ from tf1port.tf1.checkpoint.partitions import whole_name
 from tf1port.tf1.graph.conditions import unconditional
 from tf1port.tf1.graph.inference import inference_mode
 from tf1port.tf1.graph.lowering import lowered
+from tf1port.tf1.graph.pruning import is_tensor
 from tf1port.tf1.graph.trust import check_acyclic, check_size
 
 ADD = {"Add", "AddV2"}
@@ -124,8 +125,16 @@ class Graph:
         return [self.full(name) for name in node.input if not name.startswith("^")]
 
     def node(self, tensor):
-        """The node that computes a tensor; None for one of backpropagation."""
-        return self.nodes.get(tensor.rpartition(":")[0])
+        """The node that computes a tensor; None for one of backpropagation, or no tensor's name."""
+        return self.nodes.get(tensor.rpartition(":")[0]) if is_tensor(tensor) else None
+
+    def named(self, name):
+        """The tensor that a file's graph has by a full name; None if it is not computed forwards.
+
+        A loop that was lowered has other names here: `aliases`.
+        """
+        tensor = next((new for new, old in self.aliases.items() if old == name), name)
+        return tensor if self.node(tensor) is not None else None
 
     def consumers(self, tensor, ops=None):
         """The forward nodes with a tensor as input, of the given ops, in the order of the graph."""

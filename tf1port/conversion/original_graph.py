@@ -185,8 +185,7 @@ def inference(graph):
 
     A batch normalization that has no switch for inference uses its moving averages.
     """
-    mode = graph.inference
-    replacements = mode.nodes if mode.fixed else mode.dropouts
+    replacements = graph.inference.always_replaced
     if not replacements:
         return graph.whole
     graph_def = tf1.GraphDef()

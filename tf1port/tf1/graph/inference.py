@@ -23,6 +23,7 @@ from tf1port.tf1.graph.moments import (
     updates_of_averages,
 )
 
+_COPIES = {"Identity", "StopGradient", "Squeeze", "Reshape"}
 _OF_SIZES = {"Shape", "ShapeN", "Size", "Rank"}
 _APPLY = re.compile("(Resource)?(Sparse)?Apply")
 _LOOPING = {"Enter", "RefEnter", "NextIteration", "RefNextIteration"}
@@ -32,12 +33,14 @@ class InferenceMode(NamedTuple):
     """How a graph differs in inference from training.
 
     nodes: by name, in place of those of the graph.
-    dropouts: an Identity of what it is applied to, in place of each node of dropout, by name.
+    always_replaced: those of `nodes` that no flag decides: an Identity in place of dropout, moving
+        averages in place of the moments that the graph uses without a tf.cond.
+    dropped: the names of the nodes of dropout.
     flags: by tensor of a tf.cond's predicate, its value in inference.
     random: the flags of branches with random numbers.
     training: by a decided Merge's output, the tensor that it selects in training.
-    averaged: the moving averages in place of moments of a batch that the graph uses without a
-        tf.cond, by variable: those of a model that is always in training.
+    averaged: the variables of the moving averages in place of moments of a batch that the graph
+        uses without a tf.cond: those of a model that is always in training.
     always: the names of the nodes of dropout with a constant rate.
     scaling: the names of the nodes that scale up the inputs of dropout.
     drawing: the flags that are taken as on, for off draws random numbers that are no dropout's.
@@ -46,7 +49,8 @@ class InferenceMode(NamedTuple):
     """
 
     nodes: dict[str, object]
-    dropouts: dict[str, object]
+    always_replaced: dict[str, object]
+    dropped: list[str]
     flags: dict[str, bool]
     random: set[str]
     training: dict[str, str]
@@ -55,11 +59,6 @@ class InferenceMode(NamedTuple):
     scaling: set[str]
     aside: set[str]
     drawing: list[str]
-
-    @property
-    def dropped(self):
-        """The names of the nodes of dropout."""
-        return sorted(self.dropouts)
 
     @property
     def fixed(self):
@@ -81,27 +80,32 @@ def inference_mode(graph):
     dropouts = list(find_dropouts(graph))
     flags, random, drawing = _flags(graph, merges, {dropout.name for dropout in dropouts})
     nodes = {dropout.name: dropout.identity for dropout in dropouts}
-    identities = dict(nodes)  # as they stand in the graph, which its Switches lead to
+    always_replaced = dict(nodes)
     training: dict[str, str] = {}
     for merge, predicate, sides in merges:
         if predicate in flags:
             nodes[merge.name] = identity(merge, sides[flags[predicate]])
             training[f"{merge.name}:0"] = sides[not flags[predicate]]
+    aside = _in_training(graph, flags, training) | updates_of_averages(graph)
     averages = moving_averages(graph)
-    nodes.update(normalizations_by_averages(graph, averages))
-    replacements = _replacements(graph, flags, averages)
-    for node in graph.nodes.values():
-        _redirect(graph, node, nodes, replacements)
+    _normalize(graph, nodes, averages, _decided(graph, flags))
+    unconditional = {
+        moment: average
+        for moment, average in averages.items()
+        if _is_used(graph, moment, flags, aside)
+    }
+    _normalize(graph, always_replaced, unconditional, {})
     return InferenceMode(
         nodes,
-        identities,
+        always_replaced,
+        sorted(dropout.name for dropout in dropouts),
         flags,
         random,
         training,
-        averaged=frozenset(map(graph.variable, () if flags else averages.values())),
+        averaged=frozenset(map(graph.variable, unconditional.values())),
         always={dropout.name for dropout in dropouts if dropout.is_constant},
         scaling={dropout.scaling for dropout in dropouts if dropout.scaling is not None},
-        aside=_in_training(graph, flags, training) | updates_of_averages(graph),
+        aside=aside,
         drawing=sorted(drawing & flags.keys()),
     )
 
@@ -134,14 +138,40 @@ def _in_training(graph, flags, decided):
     return names
 
 
-def _replacements(graph, flags, averages):
-    """The tensors that replace others: inputs of decided Switches, averages of plain moments."""
+def _normalize(graph, nodes, averages, same):
+    """Adds copies of the nodes that use moments of a batch, with moving averages, to `nodes`.
+
+    same: further tensors that others stand for.
+    """
+    nodes.update(normalizations_by_averages(graph, averages))
+    separate = {moment: name for moment, name in averages.items() if is_separate(graph, moment)}
+    for node in graph.nodes.values():
+        _redirect(graph, node, nodes, same | separate)
+
+
+def _decided(graph, flags):
+    """The inputs of the Switches on flags, by both outputs of each."""
     same: dict[str, str] = {}
     for node in graph.nodes.values():
         if node.op in SWITCHES and graph.origin(graph.inputs(node)[1]) in flags:
             same.update(dict.fromkeys((f"{node.name}:0", f"{node.name}:1"), graph.inputs(node)[0]))
-    same.update({mean: average for mean, average in averages.items() if is_separate(graph, mean)})
     return same
+
+
+def _is_used(graph, moment, flags, aside):
+    """Whether something but training uses a moment of a batch, of those with a moving average."""
+    maker = graph.node(moment)
+    if maker.name in aside:
+        return False
+    queue = [moment] if is_separate(graph, moment) else graph.outputs(maker)
+    for tensor in queue:  # it grows
+        for user in graph.consumers(tensor):
+            is_switched = user.op in SWITCHES and graph.origin(graph.inputs(user)[1]) in flags
+            if user.op in _COPIES:
+                queue.append(f"{user.name}:0")
+            elif not is_switched and user.name not in aside and "Summary" not in user.op:
+                return True
+    return False
 
 
 def after_training(graph):

@@ -10,8 +10,8 @@ from typing import Any
 
 from tf1port.conversion.opened import Opened
 from tf1port.conversion.stack import by_batch, drawn
+from tf1port.conversion.translation.left_out import left_out
 from tf1port.conversion.translation.open_sizes import opened
-from tf1port.conversion.translation.outputs import left_out
 from tf1port.conversion.translation.recurrences import find_recurrences
 from tf1port.conversion.translation.translate import translate
 from tf1port.errors import UserError

@@ -193,9 +193,10 @@ def write_study(folder):
 
 
 def read_study(folder):
-    """What `study` reads of the other side, and draws."""
-    studies = [STUDY, *study._other_side(STUDY, str(folder))]
-    study_report.draw(Figure(), studies)
+    """What `study` reads of the other side, and draws where there is something of it."""
+    others = study._other_side(STUDY, str(folder))
+    if others:
+        study_report.draw(Figure(), [STUDY, *others])
 
 
 READERS = (

@@ -270,6 +270,16 @@ def test_a_notebook_and_a_file_that_is_not_parsed_are_said(here, capsys):
     assert "+keras.layers.Flatten()(x)\n" in printed.out
 
 
+@pytest.mark.parametrize("line", ["[a for* b in c]\n", "with a as*b, c: pass\n"])
+def test_a_program_that_is_parsed_and_not_compiled_is_named(here, capsys, line):
+    Path("x.py").write_text(HEAD + line + "tf.layers.flatten(x)\n")
+    Path("y.py").write_text(HEAD + "tf.layers.flatten(x)\n")
+    assert main(["scan", "--fix", "x.py", "y.py"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err == "x.py: is not rewritten: libcst does not parse it\n"
+    assert "+keras.layers.Flatten()(x)\n" in printed.out
+
+
 def test_nothing_to_fix_is_nothing(here, capsys):
     Path("y.py").write_text("import keras\n")
     assert main(["scan", "--fix", "y.py"]) == 0

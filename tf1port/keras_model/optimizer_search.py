@@ -19,6 +19,7 @@ from tf1port.tf1.graph.optimizers import (
     slot_names,
     unsupported_reason,
 )
+from tf1port.tf1.graph.row_updates import gradients_of_rows, other_rows
 
 # Of what the graph computes or is fed: Keras' defaults, with the momentum that most choose.
 STAND_INS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
@@ -31,7 +32,16 @@ _WHOLE_TABLES = {"Adam", "Adagrad"}
 def why_not(graph, specs):
     """Why the graph's optimizer cannot train a model of some Specs; None: it can, or is none."""
     learning = {name for spec in specs if spec.is_trained for name in _learning(spec)}
-    return unsupported_reason(graph, learning) or norm_of_two(graph, specs)
+    return (
+        unsupported_reason(graph, learning)
+        or other_rows(graph, learning, _updates(graph, learning).values())
+        or norm_of_two(graph, specs)
+    )
+
+
+def _updates(graph, variables):
+    """The Applied of each of some variables that an optimizer updates as a whole, by name."""
+    return {name: update for name, update in find_applied(graph).items() if name in variables}
 
 
 def with_trained(graph, spec):
@@ -64,7 +74,7 @@ def find_optimizer(graph, specs, checkpoint, contents, *, schedules=True):
         schedules: a learning rate that the graph computes is a schedule, or constant from here on.
     """
     trained = {variable for spec in specs for variable in spec.sources.values()}
-    applied = {name: update for name, update in find_applied(graph).items() if name in trained}
+    applied = _updates(graph, trained)
     kinds = {update.kind for update in applied.values()}
     if len(kinds) != 1 or why_not(graph, specs):
         return None
@@ -76,6 +86,7 @@ def find_optimizer(graph, specs, checkpoint, contents, *, schedules=True):
     options, constant_names = _options(graph, applied, specs, checkpoint, notes, unknown, known)
     counters = contents.counters | ({"global_step": rate.variable} if rate and rate.call else {})
     names = slot_names(graph, applied, KINDS[name], contents)
+    never_read = _never_read(names, KINDS[name], options)
     sources = _sources(specs, names, KINDS[name], checkpoint, options)
     sources = _scalable(sources, KINDS[name], notes, unknown)
     powers = _by_powers(graph, applied, checkpoint, options, notes, unknown)
@@ -92,7 +103,7 @@ def find_optimizer(graph, specs, checkpoint, contents, *, schedules=True):
         checkpoint.read,
         iterations or 0,
         notes,
-        [*_slot_variables(sources, counters), *dict.fromkeys(constant_names)],
+        [*_slot_variables(sources, counters), *dict.fromkeys(constant_names), *never_read],
         unknown,
         schedule,
     )
@@ -170,7 +181,9 @@ def _constants(graph, applied, checkpoint, notes, unknown, known):
 
 def _clips(graph, applied, notes, unknown, *, recurrent, tables):
     """The clipping option of Keras' optimizer, if the graph clips its gradients."""
-    clippings = [find_clipping(graph, update.arguments["grad"]) for update in applied.values()]
+    gradients = [update.arguments["grad"] for update in applied.values()]
+    gradients += gradients_of_rows(graph, tables, next(iter(applied.values())).kind)
+    clippings = [find_clipping(graph, gradient) for gradient in gradients]
     rows = rows_of(graph, clippings, tables)
     options = clip_options(clippings, recurrent, rows=rows, notes=notes)
     if options is None:
@@ -241,13 +254,20 @@ def _sources(specs, names, kind, checkpoint, options):
     sources: dict[str, dict[str, dict[str, str]]] = {}
     for argument, slot in kind.slots.items():
         if options.get(slot) == 0:
-            continue  # at a momentum of 0 Keras has no slot, TF1 one that is never read
+            continue  # at a momentum of 0 Keras has no slot, TF1 one of _never_read
         for spec in specs:
             learning = {role: v for role, v in spec.sources.items() if role not in AVERAGES}
             by_role = {role: names.get(v, {}).get(argument) for role, v in learning.items()}
             if set(by_role.values()) <= checkpoint.shapes.keys():  # else not trained, or not saved
                 sources.setdefault(slot, {})[spec.name] = by_role
     return sources
+
+
+def _never_read(names, kind, options):
+    """The variables of slots that TF1 writes and never reads: those of a momentum of 0."""
+    arguments = [argument for argument, slot in kind.slots.items() if options.get(slot) == 0]
+    slots = [by_argument.get(argument) for by_argument in names.values() for argument in arguments]
+    return sorted({name for name in slots if name})
 
 
 def _iterations(checkpoint, counters, powers, notes):

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from tf1port.tf1.graph.index import ADD, Graph, is_backward, scalar
+from tf1port.tf1.graph.layer_ops import GATHERS
 
 # From a factor of tf.clip_by_global_norm back to the L2Losses of its norm.
 _NORM = ADD | {"Select", "SelectV2", "IsFinite", "Sub", "Mul", "Minimum", "RealDiv", "Sqrt", "Sum"}
 _NORM |= {"Pack", "Identity", "Div"}  # of 2016, which had no RealDiv
-_GATHERS = {"Gather", "GatherV2", "ResourceGather"}
 
 
 class Clipping(NamedTuple):
@@ -43,7 +43,7 @@ def find_clipping(graph: Graph, tensor):
 
 def looked_up(graph: Graph, variables):
     """Those of some variables, by name, of which the graph takes single rows."""
-    return [name for name in variables if graph.uses(name, _GATHERS)]
+    return [name for name in variables if graph.uses(name, GATHERS)]
 
 
 def rows_of(graph: Graph, clippings, tables):
@@ -52,7 +52,7 @@ def rows_of(graph: Graph, clippings, tables):
     Args:
         clippings: of the gradients of whole variables. tables: names of variables.
     """
-    gathers = [node.name for table in tables for node in graph.uses(table, _GATHERS)]
+    gathers = [node.name for table in tables for node in graph.uses(table, GATHERS)]
     ends = tuple(f"{name}_grad/Reshape:0" for name in gathers)
     tensors = set().union(*(clipping.norm_tensors for clipping in clippings if clipping))
     return {tensor for tensor in tensors if tensor.endswith(ends)}

@@ -14,7 +14,7 @@ from tf1port.tf1.graph.normalizations import decomposed, fused
 
 BIAS = ADD | {"BiasAdd"}
 RESHAPED = PASSING | {"Reshape"}
-_GATHERS = {"Gather", "GatherV2", "ResourceGather"}
+GATHERS = {"Gather", "GatherV2", "ResourceGather"}
 
 
 def read_layer(graph, node):
@@ -26,7 +26,7 @@ def read_layer(graph, node):
 def embedding(graph, tensor):
     """The embedding whose output a tensor is; None if there is none."""
     node = graph.node(tensor)
-    if node is None or node.op not in _GATHERS or not graph.variable(graph.inputs(node)[0]):
+    if node is None or node.op not in GATHERS or not graph.variable(graph.inputs(node)[0]):
         return None
     table, ids = graph.inputs(node)[:2]
     return Layer("embedding", {"embeddings": graph.variable(table)}, tensor, ids)

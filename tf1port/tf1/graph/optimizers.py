@@ -91,6 +91,7 @@ _APPLY = re.compile("(?:Resource)?Apply(" + "|".join(KINDS) + ")$")
 
 
 _ANY_APPLY = re.compile("(Resource)?(Sparse)?Apply")
+_ROWS_AT_ONCE = {f"{prefix}SparseApply{kind}" for kind in KINDS for prefix in ("", "Resource")}
 _SETTING = {"Assign", "AssignVariableOp"}
 _WRITING = _SETTING | {"AssignSub", "AssignAdd", "AssignSubVariableOp", "AssignAddVariableOp"}
 _WRITING |= {"ScatterSub", "ScatterAdd", "ScatterUpdate", "ResourceScatterSub"}
@@ -218,8 +219,17 @@ def _writers(graph, variable):
 
 
 def trained_by_rows(graph, variable):
-    """Whether an optimizer updates single rows of a table, by several plain ops."""
-    return any(_is_of_rows(node) for node in _writers(graph, variable))
+    """Whether a known optimizer updates single rows of a table."""
+    return bool(row_updates(graph, variable))
+
+
+def row_updates(graph, variable):
+    """The nodes by which an optimizer updates a table for the rows of a batch, of those known."""
+    by_one_op = graph.uses(variable, _ROWS_AT_ONCE)
+    by_plain_ops = [node for node in _writers(graph, variable) if _is_of_rows(node)]
+    return [node for node in by_one_op if graph.variable(graph.inputs(node)[0]) == variable] + (
+        by_plain_ops
+    )
 
 
 def _is_of_rows(node):

@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as tf1
 from tf1port.errors import UserError
 from tf1port.numerics.draws import finite
 from tf1port.tf1.graph.dependencies import behind
-from tf1port.tf1.graph.layer_ops import products
+from tf1port.tf1.graph.layer_ops import GATHERS, products
 from tf1port.tf1.graph.optimizers import find_applied
 from tf1port.tf1.graph.training_ops import (
     NoTraining,
@@ -75,6 +75,7 @@ class TrainingRun:
         self._loss = self._tensor(loss)
         self._logits = self._tensor(self.network.after[-1].output)
         self._check_penalties()
+        self._ids = self._find_ids(loss)
         self._loss_gradient = self._differentiate()
         self._train = self._known(self._whole.operation, find_train_op(whole, self._applied))
         self._sizes = self._find_sizes()
@@ -264,7 +265,7 @@ class TrainingRun:
         for operation in self._whole.placeholders:
             feed[operation.outputs[0]] = self._value(operation, stream, sizes)
         placeholders = self._whole.placeholders
-        feed |= sparse_labels(placeholders, rows=ROWS, classes=self._ids(), stream=stream)
+        feed |= sparse_labels(placeholders, rows=ROWS, classes=self._classes(), stream=stream)
         for name, value in self._inference.flags.items():
             feed[self._tensor(name)] = value != self.training
         runs = [layer.run for layer in self.network.recurrent]
@@ -293,14 +294,30 @@ class TrainingRun:
         if tensor.dtype in _FLOATS:
             value = stream.normal(size=shape) if shape else scalar  # a scalar: keep_prob
             return np.asarray(value, tensor.dtype.as_numpy_dtype)
-        return stream.integers(self._ids(), size=shape).astype(tensor.dtype.as_numpy_dtype)
+        count = self._rows_of_tables() if tensor.name in self._ids else self._classes()
+        return stream.integers(count, size=shape).astype(tensor.dtype.as_numpy_dtype)
 
-    def _ids(self):
+    def _find_ids(self, loss):
+        """The placeholders that a loss depends on by rows of tables, and by nothing else."""
+        graph = self._whole.graph
+        tables = self._tables(self.network.before[:1])
+        lookups = [node for table in tables for node in graph.uses(table, GATHERS)]
+        ids = behind(graph, [graph.inputs(node)[1] for node in lookups], cut=())[1]
+        return ids - behind(graph, [loss], cut={self._logits.op.name})[1]
+
+    def _rows_of_tables(self):
+        """The number of ids that are valid in every table."""
+        return min(self._table_sizes(), default=2)
+
+    def _classes(self):
         """The number of ids that are valid in every table and every row of logits."""
+        classes = self._logits.shape[-1]
+        return min(self._table_sizes() + [classes] * bool(classes), default=2)
+
+    def _table_sizes(self):
         tables = self._tables(self.network.before[:1])
         shapes = [self._whole.graph.shape_of(name) for name in tables]
-        sizes = [shape[0] for shape in shapes if shape]
-        return min([size for size in [*sizes, self._logits.shape[-1]] if size], default=2)
+        return [shape[0] for shape in shapes if shape and shape[0]]
 
 
 def _powers(conversion):

@@ -20,6 +20,26 @@ def normalized(state, training):
     return tf1.layers.batch_normalization(state, training=training, momentum=0.9, name="switched")
 
 
+def by_hand(state, training):
+    """Moments whose averages a flag switches to, and that are looked at by a summary."""
+    moments = tf1.nn.moments(state, [0])
+    with tf1.variable_scope("by_hand"):
+        averages = [
+            tf1.get_variable(
+                "moving_mean", [U], initializer=tf1.zeros_initializer(), trainable=False
+            ),
+            tf1.get_variable(
+                "moving_variance", [U], initializer=tf1.ones_initializer(), trainable=False
+            ),
+        ]
+        offset, scale = (tf1.get_variable(name, [U]) for name in ("beta", "gamma"))
+    for average, moment in zip(averages, moments, strict=True):
+        tf1.assign_sub(average, (average - moment) * 0.1)
+    tf1.summary.scalar("mean_of_the_batch", tf1.reduce_mean(moments[0]))
+    mean, variance = tf1.cond(training, lambda: list(moments), lambda: averages)
+    return tf1.nn.batch_normalization(state, mean, variance, offset, scale, 1e-3)
+
+
 def by_steps(x, name):
     return tf1.layers.batch_normalization(x, training=True, name=name)
 
@@ -56,7 +76,7 @@ def test_what_no_flag_switches_is_named(always, switched, tmp_path, capsys):
     assert any("unswitched" in line for line in map_of(target)["left_out"])
 
 
-@pytest.mark.parametrize("switched", [dropped, normalized], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("switched", [dropped, normalized, by_hand], ids=lambda one: one.__name__)
 def test_what_a_flag_switches_is_not(switched, tmp_path, capsys):
     with running(program(None, switched), tmp_path) as run:
         target = converted(run.prefix)

@@ -16,14 +16,21 @@ pytestmark = pytest.mark.slow
 T, F, U = 5, 3, 4
 
 
-def table():
-    """A table, rows of which a cell reads: some batches look one up twice, others not at all."""
+def table(*, use_resource=False, masked=False):
+    """A table, rows of which a cell reads: some batches look one up twice, others not at all.
+
+    masked: rows of the batch whose last word is 0 do not count, as padding does not.
+    """
     words = tf1.placeholder(tf1.int32, [None, T], name="words")
-    rows = tf1.nn.embedding_lookup(tf1.get_variable("table", [V, F]), words)
+    values = tf1.get_variable("table", [V, F], use_resource=use_resource)
+    rows = tf1.nn.embedding_lookup(values, words)
     _, state = tf1.nn.dynamic_rnn(tf1.nn.rnn_cell.GRUCell(U), rows, dtype=tf1.float32)
     logits = tf1.layers.dense(state, 2, name="logits")
     feed = {words: np.array([[1, 2, 1, 1, 3], [4, 4, 2, 0, 0], [V - 1, 1, 2, 2, 3]])}
-    return feed, tf1.reduce_mean(tf1.square(logits - 1), name="loss")
+    squares = tf1.square(logits - 1)
+    if masked:
+        squares *= tf1.cast(tf1.not_equal(words[:, -1:], 0), tf1.float32)
+    return feed, tf1.reduce_mean(squares, name="loss")
 
 
 class ByPart:
@@ -77,6 +84,37 @@ class Lazy(tf1.train.AdamOptimizer):
         return tf1.group(step, of_m, of_v)
 
 
+class LazyByMask(tf1.train.AdamOptimizer):
+    """The same by ops on the whole table, of which a mask leaves other rows as they are."""
+
+    def _apply_sparse_shared(self, grad, var, indices, scatter_add):
+        shape = tf1.shape(var)
+        mask = tf1.minimum(tf1.scatter_nd(indices[:, None], tf1.ones_like(grad), shape), 1)
+        whole = tf1.scatter_nd(indices[:, None], grad, shape)
+        m, v = self.get_slot(var, "m"), self.get_slot(var, "v")
+        m = tf1.assign_add(m, mask * (whole - m) * (1 - self._beta1_t))
+        v = tf1.assign_add(v, mask * (whole * whole - v) * (1 - self._beta2_t))
+        first, second = self._get_beta_accumulators()
+        rate = self._lr_t * tf1.sqrt(1 - second) / (1 - first)
+        return tf1.assign_sub(var, mask * (rate * m / (tf1.sqrt(v) + self._epsilon_t)))
+
+
+class AfterTheSum(tf1.train.AdamOptimizer):
+    """The gradients of rows are scaled once they are summed by row."""
+
+    def _apply_sparse_shared(self, grad, var, indices, scatter_add):
+        return super()._apply_sparse_shared(grad * 0.1, var, indices, scatter_add)
+
+
+class OwnConstant(tf1.train.GradientDescentOptimizer):
+    """TensorFlow 1.15 has the rate of a resource's rows as a constant of their own."""
+
+    def _resource_apply_sparse_duplicate_indices(self, grad, handle, indices):
+        return tf1.raw_ops.ResourceScatterAdd(
+            resource=handle.handle, indices=indices, updates=-grad * self._learning_rate
+        )
+
+
 class ClippedTogether(tf1.train.AdagradOptimizer):
     """All gradients are clipped by their global norm."""
 
@@ -86,20 +124,28 @@ class ClippedTogether(tf1.train.AdagradOptimizer):
         return super().apply_gradients(zip(clipped, variables, strict=True), **options)
 
 
+class ClippedByValue(tf1.train.AdamOptimizer):
+    """All gradients are clipped by value, rows before they are summed."""
+
+    def apply_gradients(self, gradients, **options):
+        clipped = [(tf1.clip_by_value(each, -0.01, 0.01), v) for each, v in gradients]
+        return super().apply_gradients(clipped, **options)
+
+
 BY_OP = ["--outputs", "logits/BiasAdd"]
 
 
-def compared(optimizer, folder, capsys, flags=()):
+def compared(optimizer, folder, capsys, flags=(), build=table):
     """The exit code and report of verify with steps, and what convert wrote and said."""
-    with running(table, folder, steps=4, optimizer=optimizer()) as run:
+    with running(build, folder, steps=4, optimizer=optimizer()) as run:
         target = converted(run.prefix, *flags)
         said = " ".join(capsys.readouterr().out.split())
         code, report = verified(run.prefix, target, capsys, "--steps", "10", *flags)
     return code, report, map_of(target), said
 
 
-def momentum():
-    return tf1.train.MomentumOptimizer(0.1, 0.9)
+def momentum(factor=0.9):
+    return tf1.train.MomentumOptimizer(0.1, factor)
 
 
 def adam(rate=0.01):
@@ -114,13 +160,20 @@ def adagrad(rate=0.1):
     return tf1.train.AdagradOptimizer(rate)
 
 
-@pytest.mark.parametrize(
-    "optimizer",
-    [adam, partial(plain, 0.1), adagrad, partial(ClippedTogether, 0.1)],
-    ids=["Adam", "SGD", "Adagrad", "Adagrad, clipped by the norm of all"],
-)
-def test_the_optimizer_of_rows_is_proved(optimizer, tmp_path, capsys):
-    code, report, contents, _ = compared(optimizer, tmp_path, capsys)
+SAME = {
+    "Adam": adam,
+    "SGD": partial(plain, 0.1),
+    "SGD, rows at a constant of their own": partial(OwnConstant, 0.1),
+    "Adagrad": adagrad,
+    "Adagrad, clipped by the norm of all": partial(ClippedTogether, 0.1),
+}
+
+
+@pytest.mark.parametrize("use_resource", [False, True], ids=["reference", "resource"])
+@pytest.mark.parametrize("name", SAME)
+def test_the_optimizer_of_rows_is_proved(name, use_resource, tmp_path, capsys):
+    build = partial(table, use_resource=use_resource)
+    code, report, contents, _ = compared(SAME[name], tmp_path, capsys, build=build)
     assert code == 0, report["verdict"]
     assert contents["complete"]
 
@@ -131,16 +184,22 @@ OTHERS = {
     "Adagrad at another rate": partial(ByPart, adagrad, partial(adagrad, 0.3)),
     "SGD beside Adam": partial(ByPart, adam, partial(plain, 0.3)),
     "Adam beside SGD": partial(ByPart, partial(plain, 0.3), adam),
+    "another SGD at the same rate": partial(ByPart, partial(plain, 0.1), partial(plain, 0.1)),
+    "another momentum": partial(ByPart, momentum, partial(momentum, 0.5)),
     "Adam of single rows": Lazy,
+    "Adam of single rows, by a mask": LazyByMask,
+    "Adam of scaled sums": AfterTheSum,
 }
 
 
+@pytest.mark.parametrize("use_resource", [False, True], ids=["reference", "resource"])
 @pytest.mark.parametrize("name", OTHERS)
-def test_another_optimizer_of_rows_is_left_out(name, tmp_path, capsys):
-    code, report, contents, said = compared(OTHERS[name], tmp_path, capsys)
+def test_another_optimizer_of_rows_is_left_out(name, use_resource, tmp_path, capsys):
+    build = partial(table, use_resource=use_resource)
+    code, report, contents, said = compared(OTHERS[name], tmp_path, capsys, build=build)
     assert code == 3, report["verdict"]
     assert not contents["complete"]
-    assert "trains table otherwise than" in said
+    assert "trains rows of table, and is no" in said
 
 
 OF_ROWS = {
@@ -176,10 +235,18 @@ def test_changed_gradients_of_rows_are_not_proved(name, tmp_path, capsys):
     assert "clipping or what else changes the gradients" in report["verdict"]
 
 
+def test_rows_that_are_clipped_before_they_are_summed_are_not_proved(tmp_path, capsys):
+    code, report, contents, _ = compared(ClippedByValue, tmp_path, capsys)
+    assert code == 3, report["verdict"]
+    assert contents["complete"]
+    assert "clipped before they are summed" in report["verdict"]
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["", "masked"])
 @pytest.mark.parametrize("flags", [[], BY_OP], ids=["stack", "by op"])
-def test_steps_look_up_rows_of_the_whole_table(flags, monkeypatch, tmp_path, capsys):
+def test_steps_look_up_rows_of_the_whole_table(masked, flags, monkeypatch, tmp_path, capsys):
     """Of a few rows, all of which are in each batch, Adam trains single rows as it trains all."""
     monkeypatch.setattr(optimizer_search, "other_rows", lambda *arguments: None)
-    code, report, _, _ = compared(Lazy, tmp_path, capsys, flags)
+    code, report, _, _ = compared(Lazy, tmp_path, capsys, flags, partial(table, masked=masked))
     assert code == 1
     assert "losses of resumed steps differ" in report["verdict"]

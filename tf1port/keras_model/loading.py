@@ -48,7 +48,7 @@ def check_outputs(path, tensors, named):
     """
     try:
         outputs = read_json(os.path.splitext(path)[0] + ".json").get("outputs", {})
-        given = [str(name) for name in outputs.values()]
+        given = [name for name in outputs.values() if isinstance(name, str)]
     except (OSError, ValueError, AttributeError):
         return  # nothing says so
     if not given or set(given) == set(tensors):

@@ -182,7 +182,7 @@ def _constants(graph, applied, checkpoint, notes, unknown, known):
 def _clips(graph, applied, notes, unknown, *, recurrent, tables):
     """The clipping option of Keras' optimizer, if the graph clips its gradients."""
     gradients = [update.arguments["grad"] for update in applied.values()]
-    gradients += gradients_of_rows(graph, tables, next(iter(applied.values())).kind)
+    gradients += gradients_of_rows(graph, tables, [*applied.values()])
     clippings = [find_clipping(graph, gradient) for gradient in gradients]
     rows = rows_of(graph, clippings, tables)
     options = clip_options(clippings, recurrent, rows=rows, notes=notes)
@@ -198,6 +198,10 @@ def _of_rows(name, options, notes, unknown):
     gradient that is clipped is a sum: this one never is as large as that (D20).
     """
     if not KINDS[name].slots:
+        return {}
+    if "clipvalue" in options:
+        unknown["embedding"] = "has gradients of rows that are clipped before they are summed"
+        notes.append("of an embedding TF1 clips the gradients of rows before it sums them by row")
         return {}
     if name in _WHOLE_TABLES:
         return {} if {"global_clipnorm", "clipnorm"} & options.keys() else {"global_clipnorm": 1e9}

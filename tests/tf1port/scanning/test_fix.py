@@ -276,7 +276,7 @@ def test_a_program_that_is_parsed_and_not_compiled_is_named(here, capsys, line):
     Path("y.py").write_text(HEAD + "tf.layers.flatten(x)\n")
     assert main(["scan", "--fix", "x.py", "y.py"]) == 2
     printed = capsys.readouterr()
-    assert printed.err == "x.py: is not rewritten: libcst does not parse it\n"
+    assert printed.err == "x.py: is not rewritten: libcst cannot read it\n"
     assert "+keras.layers.Flatten()(x)\n" in printed.out
 
 

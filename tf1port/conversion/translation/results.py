@@ -16,12 +16,12 @@ from tf1port.tf1.graph.training_ops import losses_of
 SAME = PASSING | {"Reshape", "Squeeze", "ExpandDims"}
 MOVING = {"Transpose", "ReverseV2", "ReverseSequence"}
 FLOW = {"Switch", "Merge", "NextIteration", "Exit"}
-_SUMMARIES = {"HistogramSummary", "ScalarSummary", "MergeSummary", "Print", "PrintV2", "Assert"}
-_SIZES = {"Shape", "ShapeN", "Size", "Rank", "ZerosLike"}
+_OBSERVING = {"HistogramSummary", "ScalarSummary", "MergeSummary", "Print", "PrintV2", "Assert"}
+_OF_SIZES = {"Shape", "ShapeN", "Size", "Rank", "ZerosLike"}
 _OF_VARIABLES = {"Save", "SaveV2", "IsVariableInitialized", "VarIsInitializedOp", "Assign"}
 _OF_VARIABLES |= {"AssignAdd", "AssignSub", "AssignVariableOp", "AssignAddVariableOp"}
 _OF_VARIABLES |= {"AssignSubVariableOp"}
-ASIDE = {"NoOp", "LoopCond"} | _SUMMARIES | _SIZES | _OF_VARIABLES | FLOW
+ASIDE = {"NoOp", "LoopCond"} | _OBSERVING | _OF_SIZES | _OF_VARIABLES | FLOW
 _PATTERNS = {"ZerosLike", "OnesLike"}  # they take nothing of a tensor but its sizes
 _GATHERED = re.compile("TensorArray(Gather|Concat|Pack)")  # what a loop gives as one tensor
 UPDATE = re.compile(

@@ -41,7 +41,7 @@ def _of_file(path: str, findings: Sequence[Place]) -> str:
         after = rewrite(before, findings, _called(source))
     except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError):
         # The second: of `[a for* b in c]`, which is parsed, and which Python does not compile.
-        raise NotRead(path, "is not rewritten: libcst does not parse it") from None
+        raise NotRead(path, "is not rewritten: libcst cannot read it") from None
     lines = difflib.unified_diff(_lines(before), _lines(after), printable(path), printable(path))
     return "".join(lines)
 

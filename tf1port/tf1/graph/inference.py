@@ -24,6 +24,7 @@ from tf1port.tf1.graph.moments import (
 )
 
 _COPIES = {"Identity", "StopGradient", "Squeeze", "Reshape"}
+_OBSERVING = re.compile("Summary|Assert|Print|^NoOp$")
 _OF_SIZES = {"Shape", "ShapeN", "Size", "Rank"}
 _APPLY = re.compile("(Resource)?(Sparse)?Apply")
 _LOOPING = {"Enter", "RefEnter", "NextIteration", "RefNextIteration"}
@@ -33,7 +34,7 @@ class InferenceMode(NamedTuple):
     """How a graph differs in inference from training.
 
     nodes: by name, in place of those of the graph.
-    always_replaced: those of `nodes` that no flag decides: an Identity in place of dropout, moving
+    always_replaced: likewise, without what flags decide: an Identity in place of dropout, moving
         averages in place of the moments that the graph uses without a tf.cond.
     dropped: the names of the nodes of dropout.
     flags: by tensor of a tf.cond's predicate, its value in inference.
@@ -59,11 +60,6 @@ class InferenceMode(NamedTuple):
     scaling: set[str]
     aside: set[str]
     drawing: list[str]
-
-    @property
-    def fixed(self):
-        """Whether the graph uses moments of a batch without a tf.cond."""
-        return bool(self.averaged)
 
     def always_by_batch(self, variables):
         """The scopes of the normalizations by moments of their batch, without a switch, of a model.
@@ -159,19 +155,38 @@ def _decided(graph, flags):
 
 
 def _is_used(graph, moment, flags, aside):
-    """Whether something but training uses a moment of a batch, of those with a moving average."""
+    """Whether something but training uses a moment of a batch, of those with a moving average.
+
+    To look at it, by a summary or an assertion, is no use.
+    """
     maker = graph.node(moment)
     if maker.name in aside:
         return False
     queue = [moment] if is_separate(graph, moment) else graph.outputs(maker)
+    differentiated = graph.once(_differentiated)
+    seen = set()
     for tensor in queue:  # it grows
         for user in graph.consumers(tensor):
             is_switched = user.op in SWITCHES and graph.origin(graph.inputs(user)[1]) in flags
-            if user.op in _COPIES:
-                queue.append(f"{user.name}:0")
-            elif not is_switched and user.name not in aside and "Summary" not in user.op:
+            if is_switched or user.name in aside or user.name in seen or _is_observing(user):
+                continue
+            seen.add(user.name)
+            users = [other for name in graph.outputs(user) for other in graph.consumers(name)]
+            if user.op not in _COPIES and (user.name in differentiated or not users):
                 return True
+            queue += graph.outputs(user)
     return False
+
+
+def _is_observing(node):
+    """Whether a node is a summary, or of an assertion."""
+    return bool(_OBSERVING.search(node.op)) or "AssertGuard/" in node.name
+
+
+def _differentiated(graph):
+    """The names of the forward nodes that backpropagation takes something of."""
+    backward = [node for node in graph.graph_def.node if node.name not in graph.nodes]
+    return {name.removeprefix("^").partition(":")[0] for node in backward for name in node.input}
 
 
 def after_training(graph):

@@ -225,11 +225,9 @@ def trained_by_rows(graph, variable):
 
 def row_updates(graph, variable):
     """The nodes by which an optimizer updates a table for the rows of a batch, of those known."""
-    by_one_op = graph.uses(variable, _ROWS_AT_ONCE)
-    by_plain_ops = [node for node in _writers(graph, variable) if _is_of_rows(node)]
-    return [node for node in by_one_op if graph.variable(graph.inputs(node)[0]) == variable] + (
-        by_plain_ops
-    )
+    at_once = graph.uses(variable, _ROWS_AT_ONCE)
+    at_once = [node for node in at_once if graph.variable(graph.inputs(node)[0]) == variable]
+    return at_once + [node for node in _writers(graph, variable) if _is_of_rows(node)]
 
 
 def _is_of_rows(node):

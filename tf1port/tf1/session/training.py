@@ -75,7 +75,7 @@ class TrainingRun:
         self._loss = self._tensor(loss)
         self._logits = self._tensor(self.network.after[-1].output)
         self._check_penalties()
-        self._ids = self._find_ids(loss)
+        self._ids = self._find_ids()
         self._loss_gradient = self._differentiate()
         self._train = self._known(self._whole.operation, find_train_op(whole, self._applied))
         self._sizes = self._find_sizes()
@@ -220,10 +220,11 @@ class TrainingRun:
         kinds = {layer.kind for layer in [*self.network.before, *self.network.after]}
         if "batch_normalization" not in kinds:
             return not self._inference.flags
-        if self._inference.fixed and self._inference.random:
+        always = bool(self._inference.always_by_batch(self.network.variables))
+        if always and self._inference.random:
             raise NoTraining("dropout and the moments of its batches are there in training alone")
         by_flag = bool(self._inference.flags) and not self._inference.random
-        return self._inference.fixed or by_flag
+        return always or by_flag
 
     def _tensor(self, name):
         return self._known(self._whole.tensor, name)
@@ -248,8 +249,9 @@ class TrainingRun:
                 raise NoTraining(f"its input {operation.name} is text")
         steps = len(self._first.steps) if self._first.inputs is None else ROWS
         fault: NoTraining | None = None
-        for flat, scalar in itertools.product((ROWS, ROWS * steps, 1), (1.0, 0.0)):
-            sizes = flat, scalar
+        # Ids may be labels as well, of fewer classes, or be shifted before they are looked up.
+        options = (True, False), (ROWS, ROWS * steps, 1), (1.0, 0.0)
+        for sizes in itertools.product(*options):
             try:
                 cell_inputs = self.cell_inputs(self._feed(np.random.default_rng(0), sizes))
             except NoTraining as error:
@@ -286,7 +288,7 @@ class TrainingRun:
 
     def _value(self, operation, stream, sizes):
         """Random numbers for a placeholder: floats about zero, ids within every table."""
-        tensor, (flat, scalar) = operation.outputs[0], sizes
+        tensor, (whole_table, flat, scalar) = operation.outputs[0], sizes
         open_ = flat if tensor.shape.rank == 1 else ROWS
         shape = [size or open_ for size in tensor.shape.as_list()] if tensor.shape.rank else []
         if tensor.dtype == tf1.bool:
@@ -294,16 +296,16 @@ class TrainingRun:
         if tensor.dtype in _FLOATS:
             value = stream.normal(size=shape) if shape else scalar  # a scalar: keep_prob
             return np.asarray(value, tensor.dtype.as_numpy_dtype)
-        count = self._rows_of_tables() if tensor.name in self._ids else self._classes()
+        whole_table = whole_table and tensor.name in self._ids
+        count = self._rows_of_tables() if whole_table else self._classes()
         return stream.integers(count, size=shape).astype(tensor.dtype.as_numpy_dtype)
 
-    def _find_ids(self, loss):
-        """The placeholders that a loss depends on by rows of tables, and by nothing else."""
+    def _find_ids(self):
+        """The placeholders whose values are looked up in a table."""
         graph = self._whole.graph
         tables = self._tables(self.network.before[:1])
         lookups = [node for table in tables for node in graph.uses(table, GATHERS)]
-        ids = behind(graph, [graph.inputs(node)[1] for node in lookups], cut=())[1]
-        return ids - behind(graph, [loss], cut={self._logits.op.name})[1]
+        return behind(graph, [graph.inputs(node)[1] for node in lookups], cut=())[1]
 
     def _rows_of_tables(self):
         """The number of ids that are valid in every table."""

@@ -6,6 +6,7 @@ import tensorflow.compat.v1 as tf1
 from tf1port.tf1.graph import sessions
 from tf1port.tf1.graph.importing import Imported
 from tf1port.tf1.graph.index import VARIABLES, is_backward
+from tf1port.tf1.graph.layer_ops import GATHERS
 
 
 class WholeGraph:
@@ -138,7 +139,7 @@ def row_gradients(graph, variable):
     Args:
         graph: tf1port.tf1.graph.index.Graph, with the nodes of backpropagation.
     """
-    gathers = graph.uses(variable, {"Gather", "GatherV2", "ResourceGather"})
+    gathers = graph.uses(variable, GATHERS)
     names = [f"/{node.name}_grad/Reshape" for node in gathers]
     return [
         (f"{name}:0", f"{name}_1:0")

@@ -41,6 +41,9 @@ def draw_steps(figure: Any, content: dict[str, Any]) -> None:
         axes.set(xlabel="ms per training step; dotted: the floor", title=model["model"])
 
 
+_TICKS = [digit * 10.0**power for power in range(-3, 6) for digit in (1, 2, 5)]
+
+
 def draw_sweep(figure: Any, model: dict[str, Any], name: str) -> None:
     """Time per step over the size, a line per variant, both axes logarithmic."""
     axes, points = figure.subplots(), model["sweeps"][name]
@@ -51,5 +54,10 @@ def draw_sweep(figure: Any, model: dict[str, Any], name: str) -> None:
         if pairs:
             axes.plot(*zip(*pairs, strict=True), marker="o", label=variant)
     axes.set(xscale="log", yscale="log", xlabel=sweeps.AXES[name], ylabel="ms per training step")
+    axes.set_xticks([point["size"] for point in points])
+    axes.minorticks_off()  # of a logarithmic axis they would be labelled 2 × 10⁰
+    axes.set_yticks([tick for tick in _TICKS if axes.get_ylim()[0] <= tick <= axes.get_ylim()[1]])
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
     axes.set_title(f"{model['model']} on {model['dataset']}")
     axes.legend()

@@ -9,7 +9,7 @@ from tf1port.keras_model.one_bias import norm_of_two, with_one_bias
 from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.keras_model.schedules import computed_rate, schedule_of
 from tf1port.numerics.optimizers import count_of_power
-from tf1port.tf1.graph.clipping import clip_options, find_clipping, looked_up, rows_of
+from tf1port.tf1.graph.clipping import clip_options, find_clipping, looked_up
 from tf1port.tf1.graph.index import scalar
 from tf1port.tf1.graph.optimizers import (
     AVERAGES,
@@ -122,7 +122,7 @@ def _tables(graph, specs):
 
 def _rates(graph, applied):
     """The tensors of the learning rate that the updates of several variables take."""
-    return {graph.origin(_uncast(graph, update.arguments["lr"])) for update in applied.values()}
+    return {graph.uncast(update.arguments["lr"]) for update in applied.values()}
 
 
 def _options(graph, applied, specs, checkpoint, notes, unknown, known):
@@ -172,7 +172,7 @@ def _constants(graph, applied, checkpoint, notes, unknown, known):
     for argument, option in kind.options.items():
         if option in known:
             continue
-        tensors = {graph.origin(_uncast(graph, o.arguments[argument])) for o in applied.values()}
+        tensors = {graph.uncast(o.arguments[argument]) for o in applied.values()}
         options[option] = _value(graph, tensors, checkpoint, option, notes, unknown)
         variables = {graph.variable(tensor) for tensor in tensors}
         names += sorted(variables & checkpoint.shapes.keys())
@@ -184,8 +184,7 @@ def _clips(graph, applied, notes, unknown, *, recurrent, tables):
     gradients = [update.arguments["grad"] for update in applied.values()]
     gradients += gradients_of_rows(graph, tables, [*applied.values()])
     clippings = [find_clipping(graph, gradient) for gradient in gradients]
-    rows = rows_of(graph, clippings, tables)
-    options = clip_options(clippings, recurrent, rows=rows, notes=notes)
+    options = clip_options(clippings, recurrent, notes=notes)
     if options is None:
         unknown["clipping"] = "or what else changes the gradients is none of Keras' optimizers'"
     return options or {}
@@ -247,12 +246,6 @@ def _single(graph, tensor, checkpoint, option, notes):
     return value
 
 
-def _uncast(graph, tensor):
-    """The input of a tensor's Cast: a graph in float64 casts its constants, which are float32."""
-    node = graph.node(graph.origin(tensor))
-    return graph.inputs(node)[0] if node is not None and node.op == "Cast" else tensor
-
-
 def _sources(specs, names, kind, checkpoint, options):
     """TF1's variables that become Keras' slots, by slot, layer and role."""
     sources: dict[str, dict[str, dict[str, str]]] = {}
@@ -306,7 +299,7 @@ def _by_powers(graph, applied, checkpoint, options, notes, unknown):
     arguments = next(iter(applied.values())).arguments
     found = []
     for beta, power in (("beta_1", "beta1_power"), ("beta_2", "beta2_power")):
-        variable = graph.variable(_uncast(graph, arguments[power])) if power in arguments else None
+        variable = graph.variable(graph.uncast(arguments[power])) if power in arguments else None
         if variable in checkpoint.shapes and beta not in unknown:
             found.append(count_of_power(options[beta], checkpoint.read(variable)))
     known = [count for count in found if count is not None]

@@ -46,24 +46,12 @@ def looked_up(graph: Graph, variables):
     return [name for name in variables if graph.uses(name, GATHERS)]
 
 
-def rows_of(graph: Graph, clippings, tables):
-    """The gradients in a global norm that are rows of embedding tables of the model.
-
-    Args:
-        clippings: of the gradients of whole variables. tables: names of variables.
-    """
-    gathers = [node.name for table in tables for node in graph.uses(table, GATHERS)]
-    ends = tuple(f"{name}_grad/Reshape:0" for name in gathers)
-    tensors = set().union(*(clipping.norm_tensors for clipping in clippings if clipping))
-    return {tensor for tensor in tensors if tensor.endswith(ends)}
-
-
-def clip_options(clippings, recurrent, *, rows=(), notes):
+def clip_options(clippings, recurrent, *, notes):
     """The option of a Keras optimizer that clips alike: {} for no clipping, None if there is none.
 
     Args:
-        clippings: of the gradients of a model's variables. recurrent: it has cells.
-        rows: gradients of the model's tables besides, as `rows_of` gives them.
+        clippings: of the gradients of a model's variables, or of rows of them.
+        recurrent: it has cells.
         notes: a list; lines on what Keras does differently are appended.
     """
     kinds = {None if clipping is None else clipping[1:] for clipping in clippings}
@@ -79,7 +67,7 @@ def clip_options(clippings, recurrent, *, rows=(), notes):
             f"each gradient is clipped by its own norm, {clipping.limit:g}: in Keras, kernel and "
             "recurrent kernel separately, which are one in TF1: training goes on a bit differently"
         )
-    own = {*rows, *(each.gradient for each in clippings)}
+    own = {each.gradient for each in clippings}
     if clipping.norm_tensors and clipping.norm_tensors != own:
         notes.append(
             f"gradients are clipped by their global norm, {clipping.limit:g}, among them those of "

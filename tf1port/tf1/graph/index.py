@@ -162,6 +162,14 @@ class Graph:
             name = tensor.rpartition(":")[0]
         return tensor
 
+    def uncast(self, tensor):
+        """The tensor that another one is a copy of, in another dtype or the same.
+
+        A graph in float64 casts the constants of its optimizer, which are float32.
+        """
+        node = self.node(self.origin(tensor))
+        return self.origin(self.inputs(node)[0] if _is(node, "Cast") else tensor)
+
     def constant(self, tensor):
         """The array of a Const, also behind an Identity or an Enter; else None."""
         node = self.node(self.origin(tensor))

@@ -5,6 +5,7 @@ TF1 updates a whole variable by one op, and the rows that a batch looked up by s
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -46,9 +47,11 @@ def gradients_of_rows(
 
     applied: its updates of whole variables, which `other_rows` found no other ones beside.
     """
-    nodes = [node for name in variables for node in row_updates(graph, name)]
-    found = [_gradient(graph, node, update) for node in nodes for update in applied]
-    return sorted({gradient for gradient in found if gradient is not None})
+    gradients: list[str] = []
+    for node in (node for name in variables for node in row_updates(graph, name)):
+        found = (_gradient(graph, node, update) for update in applied)
+        gradients += itertools.islice((each for each in found if each is not None), 1)
+    return gradients
 
 
 def _gradient(graph: Graph, node: Any, update: Applied) -> str | None:
@@ -78,23 +81,23 @@ class _Options:
         self._graph = graph
         names = {*KINDS[update.kind].options, "beta1_power", "beta2_power"}
         arguments = update.arguments
-        self._by_name = {n: _uncast(graph, arguments[n]) for n in names & arguments.keys()}
+        self._by_name = {n: graph.uncast(arguments[n]) for n in names & arguments.keys()}
         self.tensors = {*self._by_name.values()}
 
     def is_any(self, tensor: str) -> bool:
         """Whether a tensor is one of the options, or the 1 that others are subtracted from."""
         values = {1.0, *map(self._value, self.tensors)} - {None}
-        return _uncast(self._graph, tensor) in self.tensors or self._value(tensor) in values
+        return self._graph.uncast(tensor) in self.tensors or self._value(tensor) in values
 
     def are_among(self, tensors: Iterable[str], names: Iterable[str] | None = None) -> bool:
         """Whether the options (of some names) are among tensors, themselves or by their value."""
-        found = {_uncast(self._graph, tensor) for tensor in tensors}
+        found = {self._graph.uncast(tensor) for tensor in tensors}
         values = {self._value(tensor) for tensor in found} - {None}
         wanted = [self._by_name[name] for name in (names or self._by_name)]
         return all(one in found or self._value(one) in values for one in wanted)
 
     def _value(self, tensor: str) -> float | None:
-        return scalar(self._graph.constant(_uncast(self._graph, tensor)))
+        return scalar(self._graph.constant(self._graph.uncast(tensor)))
 
 
 def _by_descent(graph: Graph, node: Any, own: _Options) -> str | None:
@@ -183,7 +186,7 @@ def _leaves(graph: Graph, tensor: str, own: _Options) -> list[str]:
     leaves, queue, seen = [], [tensor], {tensor}
     for name in queue:  # it grows
         node = graph.node(name)
-        if node is None or node.op not in _ARITHMETIC or _uncast(graph, name) in own.tensors:
+        if node is None or node.op not in _ARITHMETIC or graph.uncast(name) in own.tensors:
             leaves.append(name)
             continue
         inputs = [other for other in graph.inputs(node) if other not in seen]
@@ -196,10 +199,3 @@ def _before_sum(graph: Graph, tensor: str) -> str | None:
     """The gradients of rows that a tensor is the sum of, by row; None: it is no such sum."""
     node = graph.node(graph.origin(tensor))
     return graph.inputs(node)[0] if node is not None and node.op == _SUM else None
-
-
-def _uncast(graph: Graph, tensor: str) -> str:
-    node = graph.node(graph.origin(tensor))
-    if node is not None and node.op == "Cast":
-        tensor = graph.inputs(node)[0]
-    return graph.origin(tensor)

@@ -1,7 +1,7 @@
 """Training on more than one machine: a parameter server, SyncReplicasOptimizer and its hook.
 
 The parameter server has the variables. Every worker reads them, trains on its shard of each batch
-and sends its gradients, whose mean the chief applies (D21).
+and sends its gradients in turn with the others; the chief applies their mean (D21).
 """
 
 import time
@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from legacy_tf1 import synchronized, training
+from legacy_tf1 import parameter_server, synchronized, training
 from shared import cluster as clusters
 from shared import reachable, runs, step_log
-from shared.config import MAX_STEPS, train_split
+from shared.config import train_split
 from shared.errors import UserError
 from shared.interrupt import Interrupt
 
@@ -29,10 +29,7 @@ _LOST = (
 )
 _STEP_SECONDS = 600  # s; the others' tests and checkpoints are waited for within a step
 _CLOSING_SECONDS = 3  # s; 1.15.5 waits for ever for a session's end on a server that is gone
-_SERVER_DEVICE = "/job:%s/task:0" % clusters.SERVER
 _ABANDONED = []  # sessions of a cluster that has lost a process
-_DONE, _ABORT = 0, 1  # what a worker tells the parameter server
-_CLOSED, _OPEN, _STARTED = -1, 0, 1  # whether a worker may start, and whether it has
 
 
 def train(run, dataset, *, cluster, initial_weights=None):
@@ -80,10 +77,10 @@ def serve(cluster):
     """Holds the variables until all workers are done, or one of them aborts the training."""
     server = _server(cluster)
     with tf.Graph().as_default():
-        ended = _ended().dequeue()
+        ended = parameter_server.ended().dequeue()
         with tf.Session(server.target, config=_session_config(cluster)) as session:
             for _ in range(cluster.workers):
-                if session.run(ended) == _ABORT:
+                if session.run(ended) == parameter_server.ABORT:
                     break
             time.sleep(_CLOSING_SECONDS)
 
@@ -104,7 +101,8 @@ class _Worker(training.Trainer):
         self.rejoins, self.sent_step = False, 0
         # What the workers share besides the model's variables; in no checkpoint
         self.digest = digest
-        self.facts = _Facts(cluster.workers, digest)
+        self.facts = parameter_server.Facts(cluster.workers, digest)
+        turns = parameter_server.Turns(cluster.workers)
         self.step = tf.placeholder_with_default(np.int64(0), [], name="step")  # a test has none
         model = self._model(run.config)
         # The update: the chief applies the mean of all workers' gradients
@@ -114,13 +112,18 @@ class _Worker(training.Trainer):
         gradients = self.optimizer.compute_gradients(model.loss, tf.trainable_variables())
         noted = self.facts.begin(self.step, self.shard[0], [model.loss, model.accuracy])
         with tf.control_dependencies([noted, *self._averages()]):
+            turn = turns.wait(self.shard[0])
+        with tf.control_dependencies([turn]):
             gradients = [(tf.identity(gradient), variable) for gradient, variable in gradients]
         self.train_op = self.optimizer.apply_gradients(gradients, tf.train.get_global_step())
         with tf.control_dependencies(_sending(tf.get_default_graph())):
+            passed_on = turns.end(self.shard[0])
+        with tf.control_dependencies([passed_on]):
             self.sent = self.facts.end(self.step, self.shard[0])
         with tf.device(tf.train.get_global_step().device):
             token = self.optimizer._sync_token_queue.dequeue()
         self.next_token = tf.assign(self.optimizer._local_step, token)
+        self.first_turn = turns.begin()
         self.results = tf.reduce_mean(self.facts.results[self.step % 2], axis=0)  # [2]
         self.asked = tf.placeholder(tf.int64, [], name="asked")
         self.ask = tf.assign(self.facts.last_step, self.asked).op
@@ -140,9 +143,9 @@ class _Worker(training.Trainer):
                 if facts.are_initialized(session):
                     self._abort(session, "a chief started while its former training was at work")
                 return
-            while not facts.are_initialized(session) or facts.state(session, number) == _CLOSED:
+            while not facts.are_initialized(session) or facts.is_closed(session, number):
                 time.sleep(0.1)
-            self.rejoins = facts.state(session, number) == _STARTED
+            self.rejoins = facts.has_started(session, number)
             if self.rejoins:
                 begun, self.sent_step = facts.sent(session, number)
                 if begun > max(self.sent_step, session.run(self.global_step)):
@@ -174,7 +177,7 @@ class _Worker(training.Trainer):
         self.interrupt, log = interrupt, self.log
         with self._aborting(session):
             if self.cluster.is_chief:
-                session.run(self.facts.opening)
+                session.run([self.facts.opening, self.first_turn])
             else:
                 self._join(session, int(session.run(self.global_step)))
             while not log.finished and not self.requested:
@@ -183,7 +186,7 @@ class _Worker(training.Trainer):
                 else:
                     self.train_on(session, train_split(self.config, dataset), self)
                 self.save(session)
-            session.run(self.facts.ending[_DONE])
+            session.run(self.facts.ending[parameter_server.DONE])
         self.has_ended = True
         session.close()  # before the coordinator's end: the chief's thread reports to it
 
@@ -197,7 +200,7 @@ class _Worker(training.Trainer):
         number = self.shard[0]
         exchange = synchronized.Exchange(
             self.shard,
-            device=_SERVER_DEVICE,
+            device=parameter_server.DEVICE,
             begin=lambda: self.facts.sending(self.step, number),
         )
         with synchronized.over_workers(exchange):
@@ -246,7 +249,7 @@ class _Worker(training.Trainer):
             self.start(session, initial_weights)
 
     def _abort(self, session, reason):
-        session.run(self.facts.ending[_ABORT])
+        session.run(self.facts.ending[parameter_server.ABORT])
         raise UserError("%s: start all processes of the cluster again, with --resume" % reason)
 
     @contextmanager
@@ -255,59 +258,9 @@ class _Worker(training.Trainer):
         try:
             yield
         except UserError:
-            session.run(self.facts.ending[_ABORT])
+            session.run(self.facts.ending[parameter_server.ABORT])
             session.close()  # as in `work`
             raise
-
-
-class _Facts:
-    """What the workers share on the parameter server besides the model's variables.
-
-    Attributes:
-        results: [2, workers, 2] float32, loss and accuracy of the shards of even and odd steps.
-        last_step: the step after which all stop.
-        digest: shared.cluster.digest of the chief.
-    """
-
-    def __init__(self, workers, digest):
-        with tf.variable_scope("facts"):
-            self._states = _variable("states", np.full(workers, _CLOSED, np.int32))
-            self.results = _variable("results", np.zeros([2, workers, 2], np.float32))
-            self._sent = _variable("sent", np.zeros([workers, 2], np.int64))
-            self.last_step = _variable("last_step", np.int64(MAX_STEPS + 1))
-            self.digest = _variable("digest", digest)
-        variables = tf.get_collection("facts")
-        self.initializer = tf.variables_initializer(variables)
-        self._uninitialized = tf.size(tf.report_uninitialized_variables(variables))
-        self.opening = tf.assign(self._states, np.full(workers, _OPEN, np.int32)).op
-        self.starting = [tf.scatter_update(self._states, n, _STARTED).op for n in range(workers)]
-        self.ending = [_ended().enqueue(value) for value in (_DONE, _ABORT)]
-
-    def begin(self, step, number, values):
-        """An op that notes loss and accuracy of a worker's shard, whose gradients it will send."""
-        place = [[tf.cast(step % 2, tf.int32), number]]
-        noted = tf.scatter_nd_update(self.results, place, [tf.stack(values)])
-        return tf.group(noted, self.sending(step, number))
-
-    def sending(self, step, number):
-        """An op that notes that a worker will send its moments or gradients of a step."""
-        return tf.scatter_nd_update(self._sent, [[number, 0]], [step])
-
-    def end(self, step, number):
-        """An op that notes that a worker has sent the gradients of a step."""
-        return tf.scatter_nd_update(self._sent, [[number, 1]], [step]).op
-
-    def sent(self, session, number):
-        """The last step of which a worker began to send moments or gradients, and has sent all."""
-        return map(int, session.run(self._sent)[number])
-
-    def are_initialized(self, session):
-        """Whether the chief has been here."""
-        return not session.run(self._uninitialized)
-
-    def state(self, session, number):
-        """Whether a worker may start, and whether it has: _CLOSED, _OPEN or _STARTED."""
-        return session.run(self._states)[number]
 
 
 def _drawn(config):
@@ -343,19 +296,6 @@ def _closing(session):
 def _sending(graph):
     """The ops of a graph that send gradients to the parameter server."""
     return [op for op in graph.get_operations() if op.type.endswith("AccumulatorApplyGradient")]
-
-
-def _variable(name, value):
-    """A variable that is in no checkpoint."""
-    return tf.get_variable(
-        name, initializer=tf.constant(value), trainable=False, collections=["facts"]
-    )
-
-
-def _ended():
-    """The queue of the parameter server in which each worker says that it has ended, and how."""
-    with tf.device(_SERVER_DEVICE):
-        return tf.FIFOQueue(-1, tf.int32, [()], shared_name="ended")
 
 
 def _server(cluster):

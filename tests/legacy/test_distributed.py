@@ -49,6 +49,23 @@ def test_workers_end_with_the_weights_of_one_process(tmp_path, words, quantity):
         assert difference(one, side.workers(number)).max_abs <= bound
 
 
+# The chief's gradients first, then those of the last worker, of the one before it, …
+IN_ANOTHER_ORDER = """
+from legacy_tf1 import parameter_server
+parameter_server.Turns.end = lambda self, number: self._queues[number - 1].enqueue(0)
+"""
+
+
+@pytest.mark.slow
+def test_four_workers_end_with_the_same_weights_each_time(tmp_path):
+    """To the last bit: their gradients are summed in one order, and another one is seen."""
+    side = trainings(tmp_path, 50, "dense")
+    first, again = side.workers(4), side.workers(4, out="again")
+    assert {name for name in first if not np.array_equal(first[name], again[name])} == set()
+    other = side.broken(IN_ANOTHER_ORDER, 4)
+    assert {name for name in first if not np.array_equal(first[name], other[name])} != set()
+
+
 BROKEN = {
     ("dense", "the same shard on all workers"): """
 from shared.batches import BatchPlan

@@ -118,16 +118,16 @@ class Trainings:
         run([*self.words, "--out", "one"], self.folder)
         return self.variables(self.folder / "one")
 
-    def workers(self, number, *words):
+    def workers(self, number, *words, out="workers"):
         """The variables that so many local processes end with."""
-        out = "workers-%d" % number
+        out = "%s-%d" % (out, number)
         run([*self.distributed, "--workers", str(number), "--out", out, *words], self.folder)
         return self.variables(self.folder / out)
 
-    def broken(self, code):
-        """The variables that two workers end with whose program is broken by `code`."""
+    def broken(self, code, number=2):
+        """The variables that so many workers end with whose program is broken by `code`."""
         words = self._broken(code, "broken")
-        with started(cluster.local(2, servers=self.servers), words, self.folder) as processes:
+        with started(cluster.local(number, servers=self.servers), words, self.folder) as processes:
             codes = [process.wait() for process in processes]
         assert not any(codes), processes[0].log.read_text()
         return self.variables(self.folder / "broken")

@@ -121,7 +121,7 @@ TABLE = {
         0.01, 0.005, "relative: three digits are recorded"
     ),
     ("weights of 100 steps of shards", "float32"): Tolerance(
-        4e-7, 2.1e-7, "gradients of workers are summed in the order in which they arrive"
+        4e-7, 2.1e-7, "a sum over shards is rounded otherwise than one over the batch, 100 times"
     ),
     ("final accuracy", "float32"): Tolerance(0.015, 0.0, "two chaotic runs of one distribution"),
 }

@@ -3,8 +3,8 @@
 from functools import cached_property
 
 from tf1port.tf1.checkpoint.inventory import Inventory
-from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
-from tf1port.tf1.graph.files import load_graph
+from tf1port.tf1.checkpoint.reader import inventory
+from tf1port.tf1.graph.files import load_graph, open_program
 from tf1port.tf1.graph.index import Graph
 
 
@@ -21,7 +21,17 @@ class Opened:
 
     def __init__(self, path: str, *, trust: bool = False) -> None:
         self.path, self.trust = path, trust
-        self.checkpoint = open_checkpoint(path)
+        self.checkpoint = open_program(path)
+
+    @property
+    def notes(self) -> list[str]:
+        """A line on variables that the graph's Saver stores under other names than their own."""
+        renamed = sorted(self.checkpoint.renamed.items())
+        if not renamed:
+            return []
+        name, stored = renamed[0]
+        more = f", and {len(renamed) - 1} more by other names" if renamed[1:] else ""
+        return [f"{name} is read from {stored}, as the graph's Saver does{more}"]
 
     @cached_property
     def contents(self) -> Inventory:

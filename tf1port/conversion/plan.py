@@ -79,7 +79,7 @@ def plan(
         _check_same_model(checkpoint, graph, network)
         check_needed(graph, network_tensors(network))
         probed, fault = with_observed_head(graph, network, checkpoint.read)
-        notes = _notes(graph, probed if head_map else network, probed, fault)
+        notes = [*opened.notes, *_notes(graph, probed if head_map else network, probed, fault)]
         planned = {"notes": notes, "head_map": head_map, "trust": opened.trust}
         return _planned(checkpoint, contents, probed, graph=graph, **planned)
 
@@ -185,7 +185,8 @@ def _planned(
     optimizer = None
     if graph is not None:
         blueprint = _with_trained(graph, blueprint)
-        if not checkpoint.substitutes:  # its state is not that of averages
+        # The state of an optimizer is not that of averages.
+        if not checkpoint.substitutes and not checkpoint.hidden:
             optimizer = find_optimizer(graph, blueprint.specs, checkpoint, contents)
             reason = why_not(graph, blueprint.specs)
             notes = [*notes, *([f"the optimizer is left out: {reason}"] if reason else [])]

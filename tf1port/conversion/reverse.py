@@ -54,11 +54,14 @@ def read(keras_file, *, rest=None, trust=False):
         with np.errstate(all="ignore"):  # a map may say any number
             variables = _variables(model_map, model)
         parts = model_map.get("parts", {})
-        if older is not None:
-            further = older.shapes.keys() - variables.keys()
-            variables.update((name, older.read(name)) for name in further)
-            parts = {**older.partitions, **parts}
-        return _as_stored(variables, parts)
+        if older is None:
+            return _as_stored(variables, parts)
+        parts = {**older.partitions, **parts}
+        stored = _as_stored(variables, parts)
+        renamed = {name for name, of in parts.items() if len(of) == 1 and name not in of}
+        further = older.shapes.keys() - (variables.keys() - renamed) - stored.keys()
+        rest_values = {name: older.read(name) for name in further}
+        return {**_as_stored(rest_values, older.partitions), **stored}
     except _MISFIT as error:
         raise UserError(f"{keras_file} is not the model of its map: {error}") from None
 

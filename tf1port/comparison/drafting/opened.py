@@ -5,7 +5,8 @@ from typing import Any
 
 from tf1port.comparison.sides.program import Program
 from tf1port.conversion.interface import Interface, find_interface
-from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
+from tf1port.tf1.checkpoint.reader import inventory
+from tf1port.tf1.graph.files import open_program
 from tf1port.tf1.graph.searching import searching
 
 
@@ -27,7 +28,7 @@ class Opened:
     """
 
     def __init__(self, path: str, *, trust: bool = False):
-        self.checkpoint = open_checkpoint(path)
+        self.checkpoint = open_program(path)
         self.inventory = inventory(self.checkpoint)
         self.program: Any = None
         self.whole: Any = None

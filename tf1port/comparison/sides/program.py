@@ -11,8 +11,8 @@ import tensorflow.compat.v1 as tf1
 
 from tf1port.comparison.sides.sources import Source
 from tf1port.errors import UserError
-from tf1port.tf1.checkpoint.reader import Checkpoint, inventory, open_checkpoint
-from tf1port.tf1.graph.files import load_graph
+from tf1port.tf1.checkpoint.reader import Checkpoint, inventory
+from tf1port.tf1.graph.files import load_graph, open_program
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.levels import RecurrentLayer
 from tf1port.tf1.graph.op_defs import output_type
@@ -42,7 +42,7 @@ class Program:
     """
 
     def __init__(self, path: Any, *, trust: bool = False):
-        self.checkpoint: Checkpoint = open_checkpoint(path)
+        self.checkpoint: Checkpoint = open_program(path)
         self.inventory = inventory(self.checkpoint)
         if self.checkpoint.meta is None:
             raise UserError(f"{path} has no .meta beside it: compare needs its graph")

@@ -139,7 +139,7 @@ def _translated(source: Opened, meta: str, *, outputs: Sequence[str], stateful: 
         lines += map(drawn, graph.inference.drawing)
     dropped = sorted(computed & graph.inference.always) if graph.inference else []
     lines += [f"the dropout of {name}, which has one rate always" for name in dropped]
-    notes += _dropout_notes(graph, computed)
+    notes += [*source.notes, *_dropout_notes(graph, computed)]
     custom_gradients = sorted(n for n in computed if "_gradient_op_type" in graph.nodes[n].attr)
     lines += [f"the custom gradient of {name}" for name in custom_gradients]
     translated = Translated(
@@ -163,6 +163,8 @@ def _optimizer(
     outputs: Mapping[str, str],
 ):
     """The optimizer with its state, and lines on what the graph does not say."""
+    if checkpoint.hidden:  # the state of an optimizer is not that of averages
+        return None, []
     reason = why_not(graph, program.specs)
     optimizer = find_optimizer(graph, program.specs, checkpoint, contents)
     masked = [name for name, value in program.outputs.items() if _is_masked(value)]

@@ -28,6 +28,8 @@ class FrozenGraph:
         self.prefix, self.meta, self.format = path, path, "frozen"
         self.partitions: dict[str, dict[str, tuple[int, ...]]] = {}
         self.substitutes: dict[str, str] = {}
+        self.renamed: dict[str, str] = {}
+        self.hidden: set[str] = set()
         self._nodes = {node.name: node for node in frozen_variables(read_graph(path))}
         if not self._nodes:
             raise UserError(f"{path} holds no weights: give the prefix of a TF1 checkpoint")

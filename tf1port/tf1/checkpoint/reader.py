@@ -58,8 +58,11 @@ class Checkpoint:
         format: "V1" or "V2".
         meta: path of the graph saved beside it, or of its SavedModel; or None.
         shapes, dtypes: by variable name: tuple, np.dtype.
-        partitions: of partitioned variables: {name: {stored name: shape}}, in order.
+        partitions: {name: {stored name: shape}} of variables that are stored in parts, in order, or
+            under another name.
         substitutes: {variable: the one whose value is read in its place}.
+        renamed: {variable: the name under which it is stored}, where this is another one.
+        hidden: variables whose own name in the files is that of other values, which are not read.
     """
 
     def __init__(self, prefix, files, *, format):
@@ -69,6 +72,8 @@ class Checkpoint:
         self.meta = graph_beside(prefix)
         self._files = files
         self.substitutes: dict[str, str] = {}
+        self.renamed: dict[str, str] = {}
+        self.hidden: set[str] = set()
         self._sound: set[str] = set()  # names of variables that were read
         self._guarded(self._check_sizes)
         self._reader = self._guarded(lambda: tf.compat.v1.train.NewCheckpointReader(files))
@@ -93,6 +98,28 @@ class Checkpoint:
         """A copy where some variables have the values of others: {name: name of the substitute}."""
         checkpoint = copy.copy(self)
         checkpoint.substitutes = substitutes
+        return checkpoint
+
+    def under_names(self, stored_as):
+        """A copy whose variables have other names than in the files.
+
+        Args:
+            stored_as: {variable: the name under which it is stored}; what the files lack is left
+                out. The other variables keep their names.
+        """
+        renamed = {name: stored for name, stored in stored_as.items() if stored in self.shapes}
+        checkpoint = copy.copy(self)
+        names = {name: name for name in self.shapes if name not in {*renamed, *renamed.values()}}
+        names |= renamed
+        for attribute in ("shapes", "dtypes", "_stored"):
+            values = getattr(self, attribute)
+            setattr(checkpoint, attribute, {name: values[of] for name, of in names.items()})
+        parts = {of: self.partitions.get(of, {of: self.shapes[of]}) for of in renamed.values()}
+        parts = {**self.partitions, **parts}
+        checkpoint.partitions = {name: parts[of] for name, of in names.items() if of in parts}
+        checkpoint.renamed = renamed
+        checkpoint.hidden = (renamed.keys() & self.shapes.keys()) - {*renamed.values()}
+        checkpoint._sound = set()
         return checkpoint
 
     def read(self, name):

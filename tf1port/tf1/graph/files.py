@@ -13,10 +13,26 @@ from tf1port.errors import UserError
 from tf1port.tf1 import constants
 from tf1port.tf1.checkpoint.files import SAVED_MODEL
 from tf1port.tf1.checkpoint.frozen import ENDING, read_graph, thawed
+from tf1port.tf1.checkpoint.reader import Checkpoint, open_checkpoint
+from tf1port.tf1.graph import savers
 from tf1port.tf1.graph.defaults import fill_defaults
 
 _SERVING = "serve"  # the tag of the graph for prediction
 _DEFAULT = "serving_default"
+
+
+def open_program(path: Any) -> Checkpoint:
+    """A checkpoint whose variables have the names of the graph beside it, if there is one.
+
+    A Saver may have stored them under others (tf1port.tf1.graph.savers).
+
+    Raises:
+        UserError: as tf1port.tf1.checkpoint.reader.open_checkpoint; the graph's file is damaged.
+    """
+    checkpoint = open_checkpoint(path)
+    if checkpoint.meta is None or _is_frozen(checkpoint.meta):
+        return checkpoint
+    return checkpoint.under_names(savers.saved_as(_meta_graph(checkpoint.meta)))
 
 
 def load_graph(path: str) -> Any:

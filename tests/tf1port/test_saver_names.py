@@ -76,6 +76,13 @@ def drawn():
     return {"bias_initializer": tf1.random_normal_initializer()}
 
 
+def slots(variables):
+    """Those of Adam, as zeros, and its powers after one step."""
+    named = {f"{name}/{slot}": v for name, v in variables.items() for slot in ("Adam", "Adam_1")}
+    result = {name: tf1.Variable(tf1.zeros(v.shape)) for name, v in named.items()}
+    return {**result, "beta1_power": tf1.Variable(0.9), "beta2_power": tf1.Variable(0.999)}
+
+
 def save(folder, mapping, **options):
     """A checkpoint with all values under all names, and the graph of the Saver that has `mapping`.
 
@@ -94,8 +101,8 @@ def save(folder, mapping, **options):
             for name, variable in names.items()
             if name not in own
         }
+        everything = {**own, **further, **slots(own)} if mapping is averaged else {**names}
         session.run(tf1.global_variables_initializer())
-        everything = {**own, **further} if mapping is averaged else {**names}
         tf1.train.Saver(everything).save(session, prefix, write_meta_graph=False)
     with tf1.Graph().as_default(), tf1.Session() as session:
         inputs, logits = program(**options)
@@ -128,6 +135,7 @@ def test_the_model_has_what_the_saver_restores(tmp_path, capsys, mapping, form):
     assert main(["convert", saved.prefix, "--to", target]) == 0
     said = capsys.readouterr()
     assert ", as the graph's Saver does" in said.out + said.err
+    assert ("the optimizer is left out: " in said.out + said.err) is (mapping is averaged)
     model = keras.models.load_model(target)
     assert np.abs(np.array(model(saved.inputs)) - saved.logits).max() <= TINY
     assert getattr(model, "optimizer", None) is None

@@ -25,13 +25,16 @@ class Opened:
 
     @property
     def notes(self) -> list[str]:
-        """A line on variables that the graph's Saver stores under other names than their own."""
+        """Lines on variables that the graph's Saver stores under other names than their own."""
         renamed = sorted(self.checkpoint.renamed.items())
         if not renamed:
             return []
         name, stored = renamed[0]
         more = f", and {len(renamed) - 1} more by other names" if renamed[1:] else ""
-        return [f"{name} is read from {stored}, as the graph's Saver does{more}"]
+        lines = [f"{name} is read from {stored}, as the graph's Saver does{more}"]
+        if self.checkpoint.hidden and self.contents.slots:
+            lines.append(f"the optimizer is left out: its state is not that of {stored}")
+        return lines
 
     @cached_property
     def contents(self) -> Inventory:

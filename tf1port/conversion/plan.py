@@ -22,6 +22,7 @@ from tf1port.tf1.graph.importing import check_needed
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.layer import Layer
 from tf1port.tf1.graph.network import Network, find_network
+from tf1port.tf1.graph.pruning import behind
 from tf1port.tf1.graph.searching import searching
 from tf1port.tf1.session.probing import with_observed_head
 from tf1port.tf1.session.recurrent_subgraph import network_tensors
@@ -78,6 +79,7 @@ def plan(
         network = find_network(graph, cells)
         _check_same_model(checkpoint, graph, network)
         check_needed(graph, network_tensors(network))
+        _check_gradients(graph, network_tensors(network))
         probed, fault = with_observed_head(graph, network, checkpoint.read)
         notes = [*opened.notes, *_notes(graph, probed if head_map else network, probed, fault)]
         planned = {"notes": notes, "head_map": head_map, "trust": opened.trust}
@@ -99,6 +101,16 @@ def _check_same_model(checkpoint: Checkpoint, graph: Graph, network: Network) ->
                 f"{checkpoint.meta} is of another model: its {name} is {list(shape)}, the "
                 f"checkpoint's {list(checkpoint.shapes[name])}, so give the .meta saved with it"
             )
+
+
+def _check_gradients(graph: Graph, tensors: Sequence[str]) -> None:
+    """Refuses a node with a gradient that is not its op's own."""
+    names = behind(graph.nodes, tensors)
+    custom = sorted(name for name in names if "_gradient_op_type" in graph.nodes[name].attr)
+    if custom:
+        raise UserError(
+            f"the gradient of {custom[0]} is a custom one, which no stack of layers has"
+        )
 
 
 def _averaged(checkpoint: Checkpoint, contents: Inventory, cells: Sequence[Cell]) -> Checkpoint:

@@ -296,12 +296,17 @@ def _by_powers(graph, applied, checkpoint, options, notes, unknown):
 
     The power of beta_1 is 0 in float32 after some hundreds of steps, that of beta_2 later.
     """
-    arguments = next(iter(applied.values())).arguments
     found = []
     for beta, power in (("beta_1", "beta1_power"), ("beta_2", "beta2_power")):
-        variable = graph.variable(graph.uncast(arguments[power])) if power in arguments else None
-        if variable in checkpoint.shapes and beta not in unknown:
-            found.append(count_of_power(options[beta], checkpoint.read(variable)))
+        tensors = [o.arguments[power] for o in applied.values() if power in o.arguments]
+        variables = {graph.variable(graph.uncast(tensor)) for tensor in tensors}
+        values = {v: float(checkpoint.read(v)) for v in variables if v in checkpoint.shapes}
+        if len({*values.values()}) > 1:
+            unknown["iterations"] = "differ between variables, by their optimizers' powers of beta"
+            notes.append(f"iterations {unknown['iterations']}: training goes on differently")
+            return None
+        if values and beta not in unknown:
+            found.append(count_of_power(options[beta], checkpoint.read(min(values))))
     known = [count for count in found if count is not None]
     exact = {count.steps for count in known if count.exact}
     steps = exact if len(exact) == 1 else {count.steps for count in known}

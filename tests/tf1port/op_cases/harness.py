@@ -20,6 +20,7 @@ class Case:
     make: Callable[["Given"], Any]
     dtypes: tuple[str, ...] = ("float32", "float64")  # that the op has a kernel of
     rounds: bool = False  # sums of another order, or factors of another
+    outputs: int | None = None  # that are compared; None: all
 
 
 @dataclass

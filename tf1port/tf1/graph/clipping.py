@@ -1,13 +1,19 @@
 """How a graph clips gradients before its optimizer applies them, as Keras' optimizers can."""
 
+import re
 from typing import NamedTuple
 
-from tf1port.tf1.graph.index import ADD, Graph, is_backward, scalar
+from tf1port.tf1.graph.index import ADD, Graph, scalar
 from tf1port.tf1.graph.layer_ops import GATHERS
 
 # From a factor of tf.clip_by_global_norm back to the L2Losses of its norm.
 _NORM = ADD | {"Select", "SelectV2", "IsFinite", "Sub", "Mul", "Minimum", "RealDiv", "Sqrt", "Sum"}
 _NORM |= {"Pack", "Identity", "Div"}  # of 2016, which had no RealDiv
+# From the norm of tf.clip_by_norm back to its sum of squares.
+_ROOT = {"Sqrt", "Select", "SelectV2", "Greater", "OnesLike", "Identity"}
+# What tf.gradients names itself: after the op it is of, or as a sum over several.
+_GRADIENT = re.compile(r".*_grad(_\d+)?/.*|AddN(_\d+)?|concat(_\d+)?")
+_SCOPE = re.compile(r"gradients(_\d+)?")
 
 
 class Clipping(NamedTuple):
@@ -102,10 +108,39 @@ def _by_norm(graph, node):
     if scaled is None or divisor is None or (scaled.op, divisor.op) != ("Mul", "Maximum"):
         return None
     gradient, limit = graph.inputs(scaled)
-    limits = {scalar(graph.constant(name)) for name in (limit, graph.inputs(divisor)[1])}
-    if len(limits) != 1 or None in limits:
+    gradient = _same(graph, gradient)
+    norm, least = graph.inputs(divisor)
+    limits = {scalar(graph.constant(name)) for name in (limit, least)}
+    if len(limits) != 1 or None in limits or not _is_norm(graph, norm, gradient):
         return None
-    return Clipping(_same(graph, gradient), "clipnorm", limits.pop())
+    return Clipping(gradient, "clipnorm", limits.pop())
+
+
+def _is_norm(graph, tensor, gradient):
+    """Whether a tensor is the root of the sum of all squares of a gradient."""
+    nodes = [node for node in map(graph.node, graph.behind(tensor, through=_ROOT)) if node]
+    sums = [node for node in nodes if node.op == "Sum"]
+    if len(sums) != 1 or not any(node.op == "Sqrt" for node in nodes):
+        return False
+    squares, axes = graph.inputs(sums[0])
+    square = graph.node(_same(graph, squares))
+    if square is None or square.op not in {"Square", "Mul"}:
+        return False
+    if {_same(graph, name) for name in graph.inputs(square)} != {gradient}:
+        return False
+    return _are_all(graph, axes, gradient)
+
+
+def _are_all(graph, axes, tensor):
+    """Whether these are all axes of a tensor: by their number, or a range over its rank."""
+    values = graph.constant(axes)
+    if values is None:
+        node = graph.node(axes)
+        return (
+            node is not None and node.op == "Range" and _op(graph, graph.inputs(node)[1]) == "Rank"
+        )
+    shape = graph.whole.shape(tensor)
+    return shape is not None and len({int(axis) for axis in values.reshape(-1)}) == len(shape)
 
 
 def _by_value(graph, node):
@@ -145,4 +180,8 @@ def _op(graph, tensor):
 
 
 def _is_gradient(tensor):
-    return is_backward(tensor.rpartition(":")[0])
+    """Whether tf.gradients made a tensor, and not a program in a scope of that name."""
+    name = tensor.rpartition(":")[0]
+    components = name.split("/")
+    scopes = [n for n, component in enumerate(components) if _SCOPE.fullmatch(component)]
+    return bool(scopes) and bool(_GRADIENT.fullmatch("/".join(components[scopes[-1] + 1 :])))

@@ -183,9 +183,13 @@ class Graph:
         node = self.node(self.origin(tensor))
         if node is None or node.op not in VARIABLES:
             return None
-        whole = whole_name(node.name)
-        of_joined = any(whole == name or whole.startswith(name + "/") for name in self.joined)
-        return whole if of_joined else node.name
+        return self.joined_name(node.name)
+
+    def joined_name(self, name):
+        """The name of a variable, or of the partitioned one that it is a part of."""
+        whole = whole_name(name)
+        of_joined = any(whole == each or whole.startswith(each + "/") for each in self.joined)
+        return whole if of_joined else name
 
     def shape_of(self, variable):
         """The shape of a variable, where the graph has it in full; else None."""

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from tf1port.tf1.graph.dependencies import behind
-from tf1port.tf1.graph.index import PASSING, Graph
+from tf1port.tf1.graph.index import PASSING, VARIABLES, Graph
 
 _RESHAPING = PASSING | {"Reshape", "Squeeze", "ExpandDims"}
 _CASTING = _RESHAPING | {"Cast"}
@@ -14,6 +14,11 @@ _KINDS = {
     "SquaredDifference": "squares",
 }
 _LOGISTIC = "logistic"
+# What leaves most values as they are: a comparison of a few values would not see it.
+_PIECEWISE = {"Minimum", "Maximum", "ClipByValue", "Relu", "Relu6", "Abs", "Sign", "Round"}
+_PIECEWISE |= {"Floor", "Ceil", "TopK", "TopKV2", "Merge", "RefMerge", "If", "StatelessIf"}
+_CHOICES = {"Select", "SelectV2"}
+_FACTORS = _CHOICES | {"Mul", "RealDiv", "Div", "DivNoNan", "Pow"}
 
 
 class LossForm(NamedTuple):
@@ -39,7 +44,42 @@ def find_form(graph: Graph, loss: str, outputs: set[str]) -> LossForm | None:
     cut = {tensor.rpartition(":")[0] for tensor in outputs}
     names, _ = behind(graph, [loss], cut=cut)
     forms = [form for name in sorted(names - cut) if (form := _form(graph, name, outputs))]
-    return forms[0] if len(forms) == 1 else None
+    if len(forms) != 1:
+        return None
+    (name,) = [name for name in names - cut if _form(graph, name, outputs)]
+    return forms[0] if _is_everywhere(graph, name, names) else None
+
+
+def _is_everywhere(graph: Graph, name: str, names: set[str]) -> bool:
+    """Whether a loss has one form for all values of a comparison, and at every step.
+
+    A loss that is cut off above a number, or has a weight that is a variable, is not.
+
+    Args:
+        name: the node that compares. names: those that the loss depends on.
+    """
+    own = name.rpartition("/")[0] + "/"
+    after, waiting = {name}, [name]
+    while waiting:
+        for tensor in graph.outputs(graph.nodes[waiting.pop()]):
+            users = {user.name for user in graph.consumers(tensor)} & names - after
+            after |= users
+            waiting += users
+    for node in (graph.nodes[other] for other in after if other != name):
+        if node.op in _PIECEWISE and not node.name.startswith(own):
+            return False
+        aside = [tensor for tensor in graph.inputs(node) if tensor.rpartition(":")[0] not in after]
+        if node.op in _CHOICES and graph.inputs(node)[0] not in aside:
+            if not node.name.startswith(own):
+                return False
+        elif node.op in _FACTORS and any(_is_of_variables(graph, tensor) for tensor in aside):
+            return False
+    return True
+
+
+def _is_of_variables(graph: Graph, tensor: str) -> bool:
+    names, _ = behind(graph, [tensor], cut=())
+    return any(graph.nodes[name].op in VARIABLES for name in names)
 
 
 def _form(graph: Graph, name: str, outputs: set[str]) -> LossForm | None:

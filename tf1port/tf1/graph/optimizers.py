@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from tf1port.tf1.graph.further_writes import APPLY, SETTING, WRITING, further_writes, trained
 from tf1port.tf1.graph.index import is_backward
 
 
@@ -90,12 +91,7 @@ AVERAGES = ("moving_mean", "moving_variance")  # which no optimizer trains
 _APPLY = re.compile("(?:Resource)?Apply(" + "|".join(KINDS) + ")$")
 
 
-_ANY_APPLY = re.compile("(Resource)?(Sparse)?Apply")
 _ROWS_AT_ONCE = {f"{prefix}SparseApply{kind}" for kind in KINDS for prefix in ("", "Resource")}
-_SETTING = {"Assign", "AssignVariableOp"}
-_WRITING = _SETTING | {"AssignSub", "AssignAdd", "AssignSubVariableOp", "AssignAddVariableOp"}
-_WRITING |= {"ScatterSub", "ScatterAdd", "ScatterUpdate", "ResourceScatterSub"}
-_WRITING |= {"ResourceScatterAdd", "ResourceScatterUpdate"}
 
 
 class Applied(NamedTuple):
@@ -108,7 +104,7 @@ class Applied(NamedTuple):
 
 def trains(graph_def):
     """Whether a GraphDef has an op of any optimizer, or gradients."""
-    return any(_ANY_APPLY.match(node.op) or is_backward(node.name) for node in graph_def.node)
+    return any(APPLY.match(node.op) or is_backward(node.name) for node in graph_def.node)
 
 
 def find_applied(graph):
@@ -130,13 +126,16 @@ def unsupported_reason(graph, learning):
         graph: tf1port.tf1.graph.index.Graph.
         learning: names of the trainable variables of the model.
     """
+    reason = further_writes(graph, learning, _kept(graph, learning))
+    if reason:
+        return reason
     applied = graph.once(_applied_ops)
-    trained = {name for name in learning if name in applied or trained_by_rows(graph, name)}
-    if not trained:
+    known = {name for name in learning if name in applied or trained_by_rows(graph, name)}
+    if not known:
         trainers = [node for name in sorted(learning) for node in _trainers(graph, name)]
         return f"{trainers[0].name} ({trainers[0].op}) is not a known one" if trainers else None
     for name in sorted(learning):
-        reason = _unsupported_training(graph, name, applied.get(name, {}), name in trained)
+        reason = _unsupported_training(graph, name, applied.get(name, {}), name in known)
         if reason:
             return reason
     by_kind: dict[str, list[str]] = {}
@@ -154,15 +153,19 @@ def _and_more(names):
 
 def are_frozen(graph, variables):
     """Whether a graph trains by optimizers, and none of these variables or their partitions."""
-    trained = graph.once(_trained)
-    known = trained.isdisjoint(variables) and all(name in graph.nodes for name in variables)
-    return bool(trained) and known and not any(_trainers(graph, name) for name in variables)
+    updated = graph.once(trained)
+    known = updated.isdisjoint(variables) and all(name in graph.nodes for name in variables)
+    return bool(updated) and known and not any(_trainers(graph, name) for name in variables)
 
 
-def _trained(graph):
-    """The variables that ops of optimizers update."""
-    updates = [node for node in graph.nodes.values() if _ANY_APPLY.match(node.op)]
-    return {graph.variable(graph.inputs(node)[0]) for node in updates}
+def _kept(graph, learning):
+    """The variables that the updates of others read and keep: their slots and rates."""
+    names = set()
+    for variable, (kind, arguments, _) in find_applied(graph).items():
+        if variable in learning:
+            tensors = [arguments[argument] for argument in ("lr", *KINDS[kind].slots)]
+            names |= {graph.variable(graph.uncast(tensor)) for tensor in tensors}
+    return names - {None}
 
 
 def _ops(graph):
@@ -200,7 +203,7 @@ def _unsupported_training(graph, name, targets, is_trained):
 
 def _trainers(graph, variable):
     """The nodes that may train a variable: those of optimizers, and other updates of it."""
-    ops = {op for op in graph.once(_ops) if _ANY_APPLY.match(op)}
+    ops = {op for op in graph.once(_ops) if APPLY.match(op)}
     return [*graph.uses(variable, ops), *_writers(graph, variable)]
 
 
@@ -208,12 +211,12 @@ def _writers(graph, variable):
     """The nodes that update a variable from its own value, but for optimizers' ops."""
     writers = []
     ops = graph.once(_ops)
-    for node in graph.uses(variable, _WRITING):
+    for node in graph.uses(variable, WRITING):
         target, value = graph.origin(graph.inputs(node)[0]), graph.inputs(node)[-1]
         if target != f"{variable}:0":
             continue
         reads_itself = f"{variable}:0" in graph.behind(value, through=ops)
-        if reads_itself or not node.op.startswith("Assign") or node.op not in _SETTING:
+        if reads_itself or not node.op.startswith("Assign") or node.op not in SETTING:
             writers.append(node)
     return writers
 

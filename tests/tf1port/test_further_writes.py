@@ -1,0 +1,302 @@
+"""What a training step does besides an optimizer's updates is seen in the graph, and named."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf1
+
+from tf1port.tf1.graph.clipping import find_clipping
+from tf1port.tf1.graph.index import Graph
+from tf1port.tf1.graph.loss_forms import find_form
+from tf1port.tf1.graph.optimizers import are_frozen, find_applied, unsupported_reason
+
+
+@pytest.fixture(params=["references", "resources", "control flow v2"])
+def kind(request):
+    """Variables of either kind, and tf.cond as nodes or as functions."""
+    later = request.param == "control flow v2"
+    former = tf1.control_flow_v2_enabled()
+    (tf1.enable_control_flow_v2 if later else tf1.disable_control_flow_v2)()
+    yield request.param
+    (tf1.enable_control_flow_v2 if former else tf1.disable_control_flow_v2)()
+
+
+def built(step, *, kind="references", optimizer=tf1.train.GradientDescentOptimizer, rate=0.1):
+    """The graph of a product with weights, trained as `step` says."""
+    with tf1.Graph().as_default() as graph:
+        scope = tf1.variable_scope(tf1.get_variable_scope(), use_resource=kind != "references")
+        with scope:
+            inputs = tf1.placeholder(tf1.float32, [None, 3], name="inputs")
+            weights = tf1.get_variable("weights", [3, 2])
+            other = tf1.get_variable("other", [3, 2], trainable=False)
+            counter = tf1.train.get_or_create_global_step()
+            rate = rate() if callable(rate) else rate
+            loss = tf1.reduce_mean(tf1.square(tf1.matmul(inputs, weights)), name="loss")
+            step(loss, weights, other, counter, optimizer(rate), rate)
+        return Graph(graph.as_graph_def())
+
+
+def reason(graph):
+    return unsupported_reason(graph, {"weights"})
+
+
+# Steps that an optimizer of Keras takes as well, and what is no part of one.
+
+
+def plain(loss, weights, other, counter, optimizer, rate):
+    optimizer.minimize(loss, counter, name="train")
+
+
+def assigned_apart(loss, weights, other, counter, optimizer, rate):
+    """Word vectors that are fed once, and averages that are swapped in for a test."""
+    optimizer.minimize(loss, counter)
+    weights.assign(tf1.placeholder(tf1.float32, [3, 2]))
+    tf1.group(weights.assign(other), name="swap")
+
+
+def rate_by_hand(loss, weights, other, counter, optimizer, rate):
+    """As the program of the Penn Treebank does."""
+    optimizer.minimize(loss, counter)
+    rate.assign(tf1.placeholder(tf1.float32, []))
+    rate.assign(rate * 0.5)
+
+
+def averages_kept(loss, weights, other, counter, optimizer, rate):
+    with tf1.control_dependencies([optimizer.minimize(loss, counter)]):
+        tf1.train.ExponentialMovingAverage(0.9).apply([weights])
+
+
+def variable_rate():
+    return tf1.get_variable("rate", initializer=0.1, trainable=False)
+
+
+RIGHT = {
+    "plain": (plain, {}),
+    "momentum": (plain, {"optimizer": lambda rate: tf1.train.MomentumOptimizer(rate, 0.9)}),
+    "Adam": (plain, {"optimizer": tf1.train.AdamOptimizer}),
+    "assigned apart": (assigned_apart, {}),
+    "rate by hand": (rate_by_hand, {"rate": variable_rate}),
+    "averages kept": (averages_kept, {}),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_an_optimizer_alone_is_accepted(kind, name):
+    step, options = RIGHT[name]
+    assert reason(built(step, kind=kind, **options)) is None
+
+
+# Steps that are more, or less, than an optimizer's.
+
+
+def then(write):
+    """A step after which something is written."""
+
+    def step(loss, weights, other, counter, optimizer, rate):
+        with tf1.control_dependencies([optimizer.minimize(loss, counter)]):
+            tf1.group(write(weights, other, counter, optimizer, rate), name="train")
+
+    return step
+
+
+def sometimes(write):
+    """As `then`, in every fifth step."""
+
+    def written(*given):
+        counter = given[2]
+        return tf1.cond(tf1.equal(counter % 5, 0), lambda: tf1.group(write(*given)), tf1.no_op)
+
+    return then(written)
+
+
+def copied(weights, other, *_):
+    return weights.assign(other.read_value())
+
+
+def reset(weights, other, counter, optimizer, rate):
+    slot = optimizer.get_slot(weights, "momentum")
+    return slot.assign(tf1.zeros_like(slot))
+
+
+def slower(weights, other, counter, optimizer, rate):
+    return rate.assign(rate * 0.9)
+
+
+def conditional(loss, weights, other, counter, optimizer, rate):
+    tf1.cond(tf1.less(loss, 5.0), lambda: tf1.group(optimizer.minimize(loss)), tf1.no_op)
+
+
+def before(loss, weights, other, counter, optimizer, rate):
+    with tf1.control_dependencies([weights.assign(other)]):
+        gradients = tf1.gradients(tf1.reduce_sum(weights.read_value() ** 2), [weights])
+    optimizer.apply_gradients(zip(gradients, [weights], strict=True))
+
+
+MOMENTUM = {"optimizer": lambda rate: tf1.train.MomentumOptimizer(rate, 0.9)}
+WRONG = {
+    "averages copied back": (then(copied), {}),
+    "slow weights copied back at times": (sometimes(copied), {}),
+    "slots reset": (then(reset), MOMENTUM),
+    "slots reset at times": (sometimes(reset), MOMENTUM),
+    "rate decays": (then(slower), {"rate": variable_rate}),
+    "rate decays at times": (sometimes(slower), {"rate": variable_rate}),
+    "weights set before": (before, {}),
+    "trained at times": (conditional, {}),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_more_or_less_than_an_optimizer_is_named(kind, name):
+    step, options = WRONG[name]
+    said = reason(built(step, kind=kind, **options))
+    assert said is not None
+    assert "besides" in said or "under a condition" in said or "in a function" in said
+
+
+def test_what_is_trained_at_times_is_not_frozen(kind):
+    assert not are_frozen(built(conditional, kind=kind), ["weights"])
+
+
+# clipping
+
+
+def clipped(change, *, scope="clipping"):
+    """The Clipping of a graph whose gradients are changed."""
+    with tf1.Graph().as_default() as graph:
+        weights = tf1.get_variable("weights", [3, 2], use_resource=False)
+        further = tf1.get_variable("further", [4], use_resource=False)
+        loss = tf1.reduce_sum(weights**2) + tf1.reduce_sum(further**2)
+        gradients = tf1.gradients(loss, [weights, further])
+        with tf1.name_scope(scope):
+            changed = change(gradients)
+        optimizer = tf1.train.GradientDescentOptimizer(0.1)
+        optimizer.apply_gradients(zip(changed, [weights, further], strict=True))
+        graph = Graph(graph.as_graph_def())
+    return find_clipping(graph, find_applied(graph)["weights"].arguments["grad"])
+
+
+def each(change):
+    return lambda gradients: [change(gradient) for gradient in gradients]
+
+
+def by_global_norm(gradients):
+    return tf1.clip_by_global_norm(gradients, 2.0)[0]
+
+
+def by_norm_of_all(gradients):
+    norm = tf1.global_norm(gradients)
+    return [gradient * 2.0 / tf1.maximum(norm, 2.0) for gradient in gradients]
+
+
+def by_hand(gradient):
+    return gradient * 2.0 / tf1.maximum(tf1.sqrt(tf1.reduce_sum(tf1.square(gradient))), 2.0)
+
+
+CLIPPED = {
+    "clipnorm": each(lambda gradient: tf1.clip_by_norm(gradient, 2.0)),
+    "clipnorm by hand": each(by_hand),
+    "global_clipnorm": by_global_norm,
+    "clipvalue": each(lambda gradient: tf1.clip_by_value(gradient, -2.0, 2.0)),
+}
+
+
+@pytest.mark.parametrize("name", CLIPPED)
+def test_clipping_is_read(name):
+    clipping = clipped(CLIPPED[name])
+    assert (clipping.option, clipping.limit) == (name.partition(" ")[0], 2.0)
+
+
+OTHERWISE = {
+    "the norm of each column": each(lambda gradient: tf1.clip_by_norm(gradient, 2.0, axes=[0])),
+    "the norm of all by hand": by_norm_of_all,
+    "twice the norm": each(
+        lambda g: g * 2.0 / tf1.maximum(2 * tf1.sqrt(tf1.reduce_sum(tf1.square(g))), 2.0)
+    ),
+    "the largest number": each(lambda g: g * 2.0 / tf1.maximum(tf1.reduce_max(g), 2.0)),
+}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_clipping_by_something_else_is_not_read(name):
+    assert clipped(OTHERWISE[name]) is None
+
+
+@pytest.mark.parametrize("name", CLIPPED)
+def test_clipping_in_a_scope_of_the_name_gradients_is_no_gradient(name):
+    clipping = clipped(CLIPPED[name], scope="gradients")
+    assert clipping is None or clipping.option is not None
+
+
+# losses
+
+
+def form(make, *, weighted=False):
+    """The form of a loss of logits [B, 4] and labels."""
+    with tf1.Graph().as_default() as graph:
+        logits = tf1.placeholder(tf1.float32, [None, 4], name="logits")
+        labels = tf1.placeholder(tf1.int64, [None], name="labels")
+        targets = tf1.placeholder(tf1.float32, [None, 4], name="targets")
+        step = tf1.train.get_or_create_global_step()
+        loss = tf1.identity(make(logits, labels, targets, step), name="loss")
+        graph = Graph(graph.as_graph_def())
+    return find_form(graph, loss.name, {"logits:0"})
+
+
+def entropy(logits, labels, targets, step):
+    return tf1.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+
+
+def squares(logits, labels, targets, step):
+    return tf1.squared_difference(logits, targets)
+
+
+FORMS = {
+    "mean": lambda *given: tf1.reduce_mean(entropy(*given)),
+    "twice": lambda *given: 2.0 * tf1.reduce_mean(squares(*given)) + 1.0,
+    "masked": lambda *given: tf1.losses.compute_weighted_loss(
+        entropy(*given), tf1.cast(tf1.not_equal(given[1], 0), tf1.float32)
+    ),
+    "mean over what a mask keeps": lambda *given: (
+        tf1.reduce_sum(entropy(*given) * tf1.cast(tf1.sign(given[1]), tf1.float32))
+        / tf1.maximum(tf1.reduce_sum(tf1.cast(tf1.sign(given[1]), tf1.float32)), 1.0)
+    ),
+    "logistic": lambda logits, labels, targets, step: tf1.reduce_mean(
+        tf1.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits)
+    ),
+    "tf.losses": lambda logits, labels, targets, step: tf1.losses.mean_squared_error(
+        targets, logits
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_form_of_a_loss_is_found(name):
+    assert form(FORMS[name]) is not None
+
+
+OTHER_FORMS = {
+    "cut off": lambda *given: tf1.reduce_mean(tf1.minimum(squares(*given), 50.0)),
+    "clipped": lambda *given: tf1.reduce_mean(tf1.clip_by_value(entropy(*given), 0.0, 20.0)),
+    "the hardest ones": lambda *given: tf1.reduce_mean(tf1.nn.top_k(entropy(*given), 2)[0]),
+    "flooding": lambda *given: tf1.abs(tf1.reduce_mean(entropy(*given)) - 0.1) + 0.1,
+    "chosen by value": lambda *given: tf1.reduce_mean(
+        tf1.where(entropy(*given) > 9.0, tf1.zeros_like(entropy(*given)), entropy(*given))
+    ),
+    "a weight by the step": lambda *given: (
+        tf1.reduce_mean(entropy(*given)) * tf1.where(given[3] > 24, 0.1, 1.0)
+    ),
+    "divided by the step": lambda *given: (
+        tf1.reduce_mean(entropy(*given)) / tf1.cast(given[3] + 1, tf1.float32)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_FORMS)
+def test_a_loss_of_another_form_at_other_values_has_none(name):
+    assert form(OTHER_FORMS[name]) is None
+
+
+def test_what_is_written_is_found_again():
+    """The graphs here do train: a rate of 0.1 on the squares moves the weights."""
+    graph = built(plain)
+    assert find_applied(graph).keys() == {"weights"}
+    assert np.isclose(graph.constant(find_applied(graph)["weights"].arguments["lr"]), 0.1)

@@ -220,9 +220,10 @@ def test_clipping_by_something_else_is_not_read(name):
     assert clipped(OTHERWISE[name]) is None
 
 
+@pytest.mark.parametrize("scope", ["gradients", "gradients/clip_grad"])
 @pytest.mark.parametrize("name", CLIPPED)
-def test_clipping_in_a_scope_of_the_name_gradients_is_no_gradient(name):
-    clipping = clipped(CLIPPED[name], scope="gradients")
+def test_clipping_in_a_scope_of_the_name_gradients_is_no_gradient(name, scope):
+    clipping = clipped(CLIPPED[name], scope=scope)
     assert clipping is None or clipping.option is not None
 
 
@@ -290,9 +291,16 @@ OTHER_FORMS = {
 }
 
 
+@pytest.mark.parametrize("scope", ["", "loss"])
 @pytest.mark.parametrize("name", OTHER_FORMS)
-def test_a_loss_of_another_form_at_other_values_has_none(name):
-    assert form(OTHER_FORMS[name]) is None
+def test_a_loss_of_another_form_at_other_values_has_none(name, scope):
+    """A scope is the program's own: only that of a logistic loss is TF1's."""
+
+    def scoped(*given):
+        with tf1.name_scope(scope or None):
+            return OTHER_FORMS[name](*given)
+
+    assert form(scoped) is None
 
 
 def test_what_is_written_is_found_again():

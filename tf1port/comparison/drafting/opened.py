@@ -5,8 +5,7 @@ from typing import Any
 
 from tf1port.comparison.sides.program import Program
 from tf1port.conversion.interface import Interface, find_interface
-from tf1port.tf1.checkpoint.reader import inventory
-from tf1port.tf1.graph.files import open_program
+from tf1port.tf1.checkpoint.reader import inventory, open_checkpoint
 from tf1port.tf1.graph.searching import searching
 
 
@@ -28,16 +27,17 @@ class Opened:
     """
 
     def __init__(self, path: str, *, trust: bool = False):
-        self.checkpoint = open_program(path)
-        self.inventory = inventory(self.checkpoint)
+        self.checkpoint = open_checkpoint(path)
         self.program: Any = None
         self.whole: Any = None
         self.interface = Interface()
         if self.checkpoint.meta is not None:
             with searching(self.checkpoint.meta):
                 self.program = Program(path, trust=trust)
+                self.checkpoint = self.program.checkpoint  # under the names of the graph
                 self.whole = self.program.graph.whole
                 self.interface = find_interface(self.program.graph, self.whole)
+        self.inventory = inventory(self.checkpoint)
 
     @property
     def cells(self) -> dict[str, Any]:

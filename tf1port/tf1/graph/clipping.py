@@ -11,8 +11,7 @@ _NORM = ADD | {"Select", "SelectV2", "IsFinite", "Sub", "Mul", "Minimum", "RealD
 _NORM |= {"Pack", "Identity", "Div"}  # of 2016, which had no RealDiv
 # From the norm of tf.clip_by_norm back to its sum of squares.
 _ROOT = {"Sqrt", "Select", "SelectV2", "Greater", "OnesLike", "Identity"}
-# What tf.gradients names itself: after the op it is of, or as a sum over several.
-_GRADIENT = re.compile(r".*_grad(_\d+)?/.*|AddN(_\d+)?|concat(_\d+)?")
+_SUM = re.compile(r"AddN(_\d+)?|concat(_\d+)?")  # of the gradients by several ways
 _SCOPE = re.compile(r"gradients(_\d+)?")
 
 
@@ -37,12 +36,12 @@ def find_clipping(graph: Graph, tensor):
         tensor: the input "grad" of the optimizer's op.
     """
     tensor = _same(graph, tensor)
-    if _is_gradient(tensor):
+    if _is_gradient(graph, tensor):
         return Clipping(tensor)
     node = graph.node(tensor)
     reader = _READERS.get(node.op) if node is not None else None
     clipping = reader(graph, node) if reader else None
-    if clipping is None or not _is_gradient(clipping.gradient) or clipping.limit <= 0:
+    if clipping is None or not _is_gradient(graph, clipping.gradient) or clipping.limit <= 0:
         return None
     return clipping
 
@@ -169,7 +168,7 @@ _READERS = {
 
 def _same(graph, tensor):
     """The tensor behind Identities that are no part of backpropagation."""
-    while _op(graph, tensor) == "Identity" and not _is_gradient(tensor):
+    while _op(graph, tensor) == "Identity" and not _is_gradient(graph, tensor):
         tensor = graph.inputs(graph.node(tensor))[0]
     return tensor
 
@@ -179,9 +178,15 @@ def _op(graph, tensor):
     return None if node is None else node.op
 
 
-def _is_gradient(tensor):
-    """Whether tf.gradients made a tensor, and not a program in a scope of that name."""
-    name = tensor.rpartition(":")[0]
-    components = name.split("/")
+def _is_gradient(graph, tensor):
+    """Whether tf.gradients made a tensor, and not a program in a scope of that name.
+
+    It names a gradient after the op that it is of, in a scope of its own.
+    """
+    components = tensor.rpartition(":")[0].split("/")
     scopes = [n for n, component in enumerate(components) if _SCOPE.fullmatch(component)]
-    return bool(scopes) and bool(_GRADIENT.fullmatch("/".join(components[scopes[-1] + 1 :])))
+    if not scopes:
+        return False
+    name = "/".join(components[scopes[-1] + 1 :])
+    ends = [match.start() for match in re.finditer(r"_grad(_\d+)?/", name)]
+    return bool(_SUM.fullmatch(name)) or any(name[:end] in graph.whole.nodes for end in ends)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from tf1port.tf1.graph.index import Graph
+from tf1port.tf1.graph.index import VARIABLES, Graph
+from tf1port.tf1.graph.pruning import functions_of
 
 APPLY = re.compile("(Resource)?(Sparse)?Apply")
 SETTING = {"Assign", "AssignVariableOp"}
@@ -69,8 +69,6 @@ def _writes(graph: Graph, is_of: Any) -> Iterator[tuple[Any, str | None, bool]]:
 
 def _target(whole: Graph, tensor: str) -> tuple[str | None, bool]:
     """The name of the variable that a tensor refers to, and whether it is in a tf.cond."""
-    from tf1port.tf1.graph.index import VARIABLES
-
     branch, seen = False, set()
     while tensor not in seen:
         seen.add(tensor)
@@ -115,39 +113,14 @@ def _followers(whole: Graph) -> dict[str, list[str]]:
 
 def _in_a_function(whole: Graph, names: Collection[str]) -> str | None:
     """A line on a function of the graph that writes variables; None where none does."""
-    writing = whole.once(_writing_functions)
-    if not writing:
-        return None
-    for node in whole.nodes.values():
-        called = {function.name for attr in node.attr.values() for function in _functions(attr)}
-        if not called.isdisjoint(writing):
-            for tensor in whole.inputs(node):
-                name, _ = _target(whole, tensor)
-                if name in names:
-                    return f"{name} is changed by {node.name}, in a function"
+    library = whole.graph_def.library
+    for node in whole.nodes.values() if library.function else ():
+        taken = {_target(whole, tensor)[0] for tensor in whole.inputs(node)}
+        written = [name for name in sorted(names) if name in taken]
+        if written and any(map(_has_writes, functions_of([node], library))):
+            return f"{written[0]} is changed by {node.name}, in a function"
     return None
 
 
-def _writing_functions(whole: Graph) -> set[str]:
-    """The names of the graph's functions that write variables, or call one that does."""
-    functions = {f.signature.name: f for f in whole.graph_def.library.function}
-    writing = {
-        name
-        for name, function in functions.items()
-        if any(APPLY.match(node.op) or node.op in WRITING for node in function.node_def)
-    }
-    while True:
-        calling = {
-            name
-            for name, function in functions.items()
-            if name not in writing
-            and any(f.name in writing for n in function.node_def for a in n.attr.values()
-                    for f in _functions(a))
-        }  # fmt: skip
-        if not calling:
-            return writing
-        writing |= calling
-
-
-def _functions(attr: Any) -> list[Any]:
-    return [attr.func] if attr.HasField("func") else list(attr.list.func)
+def _has_writes(function: Any) -> bool:
+    return any(APPLY.match(node.op) or node.op in WRITING for node in function.node_def)

@@ -1,6 +1,6 @@
 """What a loss is computed of: outputs of a network, labels, and weights of the single losses."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tf1port.tf1.graph.dependencies import behind
 from tf1port.tf1.graph.index import PASSING, VARIABLES, Graph
@@ -43,38 +43,44 @@ def find_form(graph: Graph, loss: str, outputs: set[str]) -> LossForm | None:
     """
     cut = {tensor.rpartition(":")[0] for tensor in outputs}
     names, _ = behind(graph, [loss], cut=cut)
-    forms = [form for name in sorted(names - cut) if (form := _form(graph, name, outputs))]
+    forms = {name: form for name in names - cut if (form := _form(graph, name, outputs))}
     if len(forms) != 1:
         return None
-    (name,) = [name for name in names - cut if _form(graph, name, outputs)]
-    return forms[0] if _is_everywhere(graph, name, names) else None
+    ((name, form),) = forms.items()
+    # What surrounds a logistic comparison is of the same loss, in a scope that TF1 makes for it.
+    own = name.rpartition("/")[0] + "/" if form.kind == _LOGISTIC else None
+    return form if _is_everywhere(graph, name, names, own) else None
 
 
-def _is_everywhere(graph: Graph, name: str, names: set[str]) -> bool:
+def _is_everywhere(graph: Graph, name: str, names: set[str], own: str | None) -> bool:
     """Whether a loss has one form for all values of a comparison, and at every step.
 
     A loss that is cut off above a number, or has a weight that is a variable, is not.
 
     Args:
-        name: the node that compares. names: those that the loss depends on.
+        name: the node that compares. names: those that the loss depends on. own: the scope of
+            the comparison, if it is more than one node.
     """
-    own = name.rpartition("/")[0] + "/"
     after, waiting = {name}, [name]
     while waiting:
         for tensor in graph.outputs(graph.nodes[waiting.pop()]):
             users = {user.name for user in graph.consumers(tensor)} & names - after
             after |= users
             waiting += users
-    for node in (graph.nodes[other] for other in after if other != name):
-        if node.op in _PIECEWISE and not node.name.startswith(own):
-            return False
-        aside = [tensor for tensor in graph.inputs(node) if tensor.rpartition(":")[0] not in after]
-        if node.op in _CHOICES and graph.inputs(node)[0] not in aside:
-            if not node.name.startswith(own):
-                return False
-        elif node.op in _FACTORS and any(_is_of_variables(graph, tensor) for tensor in aside):
-            return False
-    return True
+    further = [graph.nodes[other] for other in after if other != name]
+    return all(
+        _is_smooth(graph, node, after)
+        for node in further
+        if own is None or not node.name.startswith(own)
+    )
+
+
+def _is_smooth(graph: Graph, node: Any, after: set[str]) -> bool:
+    """Whether a node treats all losses alike, at every step. after: the nodes of losses."""
+    aside = [tensor for tensor in graph.inputs(node) if tensor.rpartition(":")[0] not in after]
+    if node.op in _PIECEWISE or (node.op in _CHOICES and graph.inputs(node)[0] not in aside):
+        return False
+    return node.op not in _FACTORS or not any(_is_of_variables(graph, name) for name in aside)
 
 
 def _is_of_variables(graph: Graph, tensor: str) -> bool:

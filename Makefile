@@ -59,7 +59,7 @@ test-fuzz: .venv/.made ## read damaged and crafted files by every reader, and pr
 	$(PY) -m tests.fuzz $(ARGS)
 
 test-tf1: .venv-tf1/.made ## run the tests of shared and legacy_tf1 under TensorFlow 1.15.5
-	$(PY1) -m pytest -W default -p no:cacheprovider tests/shared tests/legacy \
+	$(PY1) -m pytest -n 2 -W default -p no:cacheprovider tests/shared tests/legacy \
 	  --deselect tests/legacy/test_bands.py::test_trainings_end_in_the_band $(ARGS)
 
 docs: .venv-docs/.made ## build the site in site/; warnings and dead links are errors

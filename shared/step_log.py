@@ -1,6 +1,7 @@
 """The log of a training: the same lines at the same steps on both sides."""
 
 import sys
+import threading
 import time
 from contextlib import contextmanager
 
@@ -9,6 +10,10 @@ from tqdm import tqdm
 
 from shared import batches
 from shared.errors import UserError
+
+# tqdm's own lock is one between processes: where a process of a cluster ends at once, Python warns
+# after the error line that it has leaked.
+tqdm.set_lock(threading.RLock())
 
 
 class StepLog:

@@ -108,6 +108,7 @@ def archive(header, zeros=16):
         archive(b"{'descr': '<f4', 'shape': ("),  # tokenize.TokenError of NumPy's
         archive(b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 9223372036854775808), }"),
     ],
+    ids=["cut off", "a size beyond 64 bits"],
 )
 def test_weights_whose_header_is_damaged_are_refused(tmp_path, recwarn, content):
     (tmp_path / "w.npz").write_bytes(content)

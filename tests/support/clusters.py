@@ -3,13 +3,14 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from contextlib import ExitStack, contextmanager
 
+import numpy as np
+
 from shared import cluster
 from tests.support.alive import children_of, is_alive, wait_for
+from tests.support.forks import Forked
 
 LIMIT = 240  # s, for everything that a test waits for
 NOTICED = 60  # s in which the others see that a process is gone, and end
@@ -20,16 +21,8 @@ class Process:
     """One process of a cluster, with the file of what it says."""
 
     def __init__(self, one, words, folder, number):
-        self.one, self.log = one, folder / ("process-%d.txt" % number)
-        with open(str(self.log), "a") as file:
-            self.popen = subprocess.Popen(
-                [sys.executable, "-W", "ignore", *words],
-                cwd=str(folder),
-                env=environment(one),
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-            )
+        self.one, self.log = one, folder / ("process-%s.txt" % number)
+        self.popen = Forked(words, folder, environment=environment(one), log=self.log)
 
     def wait(self, seconds=LIMIT):
         """Its exit code."""
@@ -62,22 +55,14 @@ def started(clusters, words, folder):
 
 
 def run(words, folder, *, code=0):
-    """Runs a command to its end; its standard output and standard error."""
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", *words],
-        cwd=str(folder),
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
-    )
+    """Runs a command to its end; what it printed."""
+    process = Process(None, words, folder, "alone")
     try:
-        output, errors = process.communicate(timeout=LIMIT)
+        ended = process.wait()
     finally:
-        process.kill()
-    assert process.returncode == code, output + errors
-    return output, errors
+        process.popen.kill()
+    assert ended == code, process.log.read_text()
+    return process.log.read_text()
 
 
 def wait_for_step(path, step, processes):
@@ -93,6 +78,11 @@ def wait_for_step(path, step, processes):
             pass
         time.sleep(0.02)
     raise AssertionError("no checkpoint of step %d" % step)
+
+
+def changed(expected, actual):
+    """The names of the arrays that are not the same to the last bit."""
+    return {name for name in expected if not np.array_equal(expected[name], actual[name])}
 
 
 class Trainings:
@@ -112,24 +102,33 @@ class Trainings:
         self.words += options
         self.distributed = [*self.words, "--strategy", strategy]
         self.variables, self.servers, self.folder = variables, servers, folder
+        self.steps = steps
 
     def one_process(self):
         """The variables that one process ends with."""
         run([*self.words, "--out", "one"], self.folder)
         return self.variables(self.folder / "one")
 
-    def workers(self, number, *words, out="workers"):
-        """The variables that so many local processes end with."""
+    def workers(self, number, *, out="workers"):
+        """The variables that so many processes of a cluster end with."""
         out = "%s-%d" % (out, number)
-        run([*self.distributed, "--workers", str(number), "--out", out, *words], self.folder)
+        self._run_cluster([*self.distributed, "--out", out], number)
+        return self.variables(self.folder / out)
+
+    def launched(self, number):
+        """The variables that so many workers end with, which one command starts."""
+        out = "launched-%d" % number
+        run([*self.distributed, "--workers", str(number), "--out", out], self.folder)
+        return self.variables(self.folder / out)
+
+    def resumed(self, out):
+        """The variables that two workers end with which go on with a training."""
+        self._run_cluster([*self.distributed, "--resume", "--out", out], 2)
         return self.variables(self.folder / out)
 
     def broken(self, code, number=2):
         """The variables that so many workers end with whose program is broken by `code`."""
-        words = self._broken(code, "broken")
-        with started(cluster.local(number, servers=self.servers), words, self.folder) as processes:
-            codes = [process.wait() for process in processes]
-        assert not any(codes), processes[0].log.read_text()
+        self._run_cluster(self._broken(code, "broken"), number)
         return self.variables(self.folder / "broken")
 
     def stopped(self, position, *, at_step, every):
@@ -163,9 +162,10 @@ class Trainings:
             codes = {one.wait(NOTICED) for one in others if not one.one.is_server}
             lines = [one.last_line() for one in others if not one.one.is_server]
         assert codes == {2}, lines
-        assert json.loads((self.folder / "killed" / "result.json").read_text())["steps"] < 400
-        run([*words, "--workers", "2", "--resume"], self.folder)
-        return self.variables(self.folder / "killed"), lines
+        assert (
+            json.loads((self.folder / "killed" / "result.json").read_text())["steps"] < self.steps
+        )
+        return self.resumed("killed"), lines
 
     def abandoned(self, *, at_step, every):
         """The records of a training whose launcher is killed; none of its processes is left."""
@@ -205,6 +205,12 @@ class Trainings:
             workers = processes[self.servers :]
             codes = [process.wait(NOTICED) for process in reversed(workers)][::-1]
             return codes, [process.last_line() for process in workers]
+
+    def _run_cluster(self, words, number):
+        """Runs a command in every process of a cluster with so many workers, to its end."""
+        with started(cluster.local(number, servers=self.servers), words, self.folder) as processes:
+            codes = [process.wait() for process in processes]
+        assert not any(codes), [process.last_line() for process in processes]
 
     def _broken(self, code, out):
         """The command line of a process whose program is broken by `code`."""

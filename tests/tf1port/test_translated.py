@@ -30,31 +30,37 @@ FLOWS = {"": first_control_flow, ", control flow v2": second_control_flow}
 FAST = {"encoder_decoder", "own_cell", "dense_between", "adaptive_steps"}
 FAST |= {"fed_steps, control flow v2"}
 PARAMS = [
-    pytest.param(name, flow, marks=[] if name + flow in FAST else pytest.mark.slow, id=name + flow)
+    pytest.param(
+        (name, flow), marks=[] if name + flow in FAST else pytest.mark.slow, id=name + flow
+    )
     for flow in FLOWS
     for name in PROGRAMS
 ]
 
 
-@pytest.mark.parametrize(("name", "flow"), PARAMS)
-def test_the_model_computes_what_the_session_does(name, flow, tmp_path):
-    with running(PROGRAMS[name].build, tmp_path, control_flow=FLOWS[flow]) as run:
-        target = converted(run.prefix)
-        assert map_of(target)["complete"], map_of(target)["left_out"]
-        assert gap(run, target, loaded(target)) <= BOUND
+@pytest.fixture(scope="module", params=PARAMS)
+def ported(request, tmp_path_factory):
+    """A program whose session is open, and the model that convert made of it."""
+    name, flow = request.param
+    folder = tmp_path_factory.mktemp("ported")
+    with running(PROGRAMS[name].build, folder, control_flow=FLOWS[flow]) as run:
+        yield run, converted(run.prefix)
+
+
+def test_the_model_computes_what_the_session_does(ported):
+    run, target = ported
+    assert map_of(target)["complete"], map_of(target)["left_out"]
+    assert gap(run, target, loaded(target)) <= BOUND
     lines = source_of(target).splitlines()
     assert max(map(len, lines)) <= 100
     compile(source_of(target), "model.py", "exec")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flow", FLOWS)
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_verify_proves_it(name, flow, tmp_path, capsys):
-    with running(PROGRAMS[name].build, tmp_path, control_flow=FLOWS[flow]) as run:
-        target = converted(run.prefix)
-        flags = ("--steps", "3") if run.train is not None else ()
-        code, report = verified(run.prefix, target, capsys, *flags)
+def test_verify_proves_it(ported, capsys):
+    run, target = ported
+    flags = ("--steps", "3") if run.train is not None else ()
+    code, report = verified(run.prefix, target, capsys, *flags)
     assert code == 0, report["verdict"]
     quantities = {check["quantity"] for check in report["checks"]}
     of_training = {"gradients of a batch", "losses of resumed steps"} if flags else set()

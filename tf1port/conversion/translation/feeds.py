@@ -50,6 +50,29 @@ class BatchSizes(NamedTuple):
         return f"{self.rows} rows, {self.steps} steps{ended}"
 
 
+class Role(NamedTuple):
+    """What an integer input is.
+
+    Attributes:
+        kind: "ids", "lengths" of rows, "steps" of a loop, "sizes" (the new shape of rows) or
+            "numbers".
+        number: of ids, how many there are; of numbers, how many values; of sizes, its place.
+        first: the smallest id.
+    """
+
+    kind: str
+    number: int = 0
+    first: int = 0
+
+    def both(self, other: Role) -> Role:
+        """That of an input which is both: ids that both have, else the one of fewer values."""
+        if self.kind != "ids" or other.kind != "ids":
+            return min(other, self, key=lambda role: role.number)
+        first = max(self.first, other.first)
+        end = min(self.first + self.number, other.first + other.number)
+        return Role("ids", end - first, first)
+
+
 def sizes(program: Program) -> Iterator[BatchSizes]:
     """The sizes to try, the most telling ones first.
 
@@ -64,35 +87,45 @@ def sizes(program: Program) -> Iterator[BatchSizes]:
             yield BatchSizes(rows, numbers[1], numbers[2], time_first, apart)
 
 
-def kinds(program: Program) -> dict[str, tuple[str, int]]:
-    """The kind of each integer input, by its tensor.
-
-    Returns: ("ids", the number of ids), ("lengths", 0) of rows, ("steps", 0) of a loop, ("sizes",
-    its place) of the new shape of rows, or ("numbers", the number of values).
-    """
-    result: dict[str, tuple[str, int]] = _sizes_of_rows(program)
-    inputs_of: dict[tuple[int, int], set[str]] = {}
+def kinds(program: Program) -> dict[str, Role]:
+    """The Role of each integer input that an op says anything of, by its tensor."""
+    result = _sizes_of_rows(program)
+    # The inputs that a value is computed of, and what was added to each.
+    shifts_of: dict[tuple[int, int], dict[str, int]] = {}
     for value in program.inputs:
-        inputs_of[id(value.producer), value.port] = {value.producer.tensor}  # type: ignore[attr-defined]
-    order = in_order([*program.outputs.values()])
-    for producer in order:
+        shifts_of[id(value.producer), value.port] = {value.producer.tensor: 0}  # type: ignore[attr-defined]
+    for producer in in_order([*program.outputs.values()]):
         for value in producer.operands:
-            names = inputs_of.get((id(value.producer), value.port), set())
-            for name in names:
-                kind = _kind(producer, value)
-                if kind is not None:
-                    result[name] = min(
-                        kind, result.get(name, kind), key=lambda kind_and_count: kind_and_count[1]
-                    )
+            shifts = shifts_of.get((id(value.producer), value.port), {})
+            for name, shift in shifts.items():
+                role = _kind(producer, value, shift)
+                if role is not None:
+                    result[name] = role.both(result[name]) if name in result else role
             if isinstance(producer, Op) and all("int" in dtype for dtype in producer.out_dtypes):
+                added = _added(producer, value)
                 for port in range(len(producer.out_dtypes)):
-                    inputs_of.setdefault((id(producer), port), set()).update(names)
+                    here = shifts_of.setdefault((id(producer), port), {})
+                    here.update({name: shift + added for name, shift in shifts.items()})
     return result
 
 
-def _sizes_of_rows(program: Program) -> dict[str, tuple[str, int]]:
+def _added(producer: Op, value: Value) -> int:
+    """The number that an op adds to one of its inputs."""
+    if producer.op not in ("Add", "AddV2", "Sub") or len(producer.inputs) != 2:
+        return 0
+    first, second = producer.inputs
+    other = (second if value is first else first).producer
+    if not isinstance(other, Constant) or np.size(other.array) != 1:
+        return 0
+    number = int(np.ravel(other.array)[0])
+    if producer.op == "Sub":
+        return -number if value is first else 0
+    return number
+
+
+def _sizes_of_rows(program: Program) -> dict[str, Role]:
     """The numbers that are fed as sizes, of which reshaped rows have several."""
-    result: dict[str, tuple[str, int]] = {}
+    result: dict[str, Role] = {}
     for op in in_order([*program.outputs.values()]):
         vectors = [value.producer for value in op.operands]
         for vector in vectors if isinstance(op, Op) else ():
@@ -102,35 +135,42 @@ def _sizes_of_rows(program: Program) -> dict[str, tuple[str, int]]:
             several = len(fed) > 1 or -1 in sizes
             for place, tensor in enumerate(fed, 1):
                 if several or tensor not in result:
-                    result[tensor] = ("sizes", place if several else 0)
+                    result[tensor] = Role("sizes", place if several else 0)
     return result
 
 
-def _kind(producer, value: Value) -> tuple[str, int] | None:
+def _kind(producer, value: Value, shift: int) -> Role | None:
+    """What an op takes an input for, to which a number was added before."""
     if isinstance(producer, Use) and producer.layer.kind == "Embedding":
-        return "ids", producer.layer.options["input_dim"]
+        return _ids(producer.layer.options["input_dim"], shift)
     if isinstance(producer, Loop) and value is producer.length:
-        return "steps", 0
+        return Role("steps")
     if isinstance(producer, Op) and producer.op == "SequenceMask":
-        return "lengths", 0
+        return Role("lengths")
     if isinstance(producer, Op) and producer.op == "OneHot" and value is producer.inputs[0]:
-        depth = producer.inputs[1].producer
-        return ("ids", int(depth.array)) if isinstance(depth, Constant) else None
+        depth = producer.inputs[1].producer  # beyond it there are rows of zeros
+        return Role("ids", int(depth.array)) if isinstance(depth, Constant) else None
     if isinstance(producer, Op) and producer.op in ("Gather", "GatherV2"):
         known = (producer.inputs[0].shape or (None,))[0]
-        return ("ids", known) if known is not None and value is producer.inputs[1] else None
+        return _ids(known, shift) if known is not None and value is producer.inputs[1] else None
     return None
+
+
+def _ids(number: int, shift: int) -> Role:
+    """Ids that are those of so many rows after a number is added to them; none is below 0."""
+    first = max(0, -shift)
+    return Role("ids", number - shift - first, first)
 
 
 def with_lengths(program: Program) -> list[str]:
     """The tensors of the inputs that have the lengths of rows."""
     roles = kinds(program)
-    inputs = [value for value in program.inputs if _role(value, roles)[0] == "lengths"]
+    inputs = [value for value in program.inputs if _role(value, roles).kind == "lengths"]
     return [value.producer.tensor for value in inputs]  # type: ignore[attr-defined]
 
 
-def roles(program: Program) -> dict[str, tuple[str, int]]:
-    """What each integer input is, by its name, as `kinds` has it."""
+def roles(program: Program) -> dict[str, Role]:
+    """The Role of each integer input, by its name."""
     known = kinds(program)
     pairs = zip(program.input_names, program.inputs, strict=True)
     return {name: _role(value, known) for name, value in pairs if "int" in value.dtype}
@@ -154,8 +194,8 @@ def batch(
         shape = _shape(value, chosen, steps[tensor])
         longest = 0 if tensor in chosen.empty else max(min(steps.values()) - chosen.ended, 1)
         role = _role(value, roles)
-        if role[0] == "sizes":
-            arrays[tensor] = np.asarray(_factor(chosen.rows, role[1]), value.dtype)
+        if role.kind == "sizes":
+            arrays[tensor] = np.asarray(_factor(chosen.rows, role.number), value.dtype)
         else:
             arrays[tensor] = _drawn(value.dtype, shape, role, stream, (shortest, longest))
     return arrays
@@ -185,13 +225,13 @@ def _factor(rows: int, place: int) -> int:
     return {0: rows, 1: rows // divisor, 2: divisor}.get(place, 1)
 
 
-def _role(value: Value, roles: Mapping[str, tuple[str, int]]) -> tuple[str, int]:
-    """The kind of an input, as `kinds` has it; a vector of integers is one of lengths."""
+def _role(value: Value, roles: Mapping[str, Role]) -> Role:
+    """The Role of an input, as `kinds` has it; a vector of integers is one of lengths."""
     is_vector = len(value.shape or ()) == 1 and "int" in value.dtype
     role = roles.get(value.producer.tensor)  # type: ignore[attr-defined]
-    if role is not None and (role[0] not in ("steps", "sizes") or not value.shape):
+    if role is not None and (role.kind not in ("steps", "sizes") or not value.shape):
         return role  # of lengths the longest is a number of steps
-    return ("lengths", 0) if is_vector else ("numbers", 2)
+    return Role("lengths") if is_vector else Role("numbers", 2)
 
 
 def _steps(program: Program, chosen: BatchSizes) -> dict[str, int]:
@@ -216,17 +256,16 @@ def _shape(value: Value, chosen: BatchSizes, steps: int) -> tuple[int, ...]:
     return tuple(known or size for known, size in zip(shape, open_, strict=False))
 
 
-def _drawn(dtype: str, shape, role: tuple[str, int], stream, lengths: tuple[int, int]):
+def _drawn(dtype: str, shape, role: Role, stream, lengths: tuple[int, int]):
     """An array of a kind; `lengths` are those of the shortest and of the longest row."""
     if dtype in _FLOATS:
         return stream.normal(size=shape).astype(dtype)
     if dtype == "bool":
         return stream.uniform(size=shape) < 0.5
-    kind, count = role
-    if kind == "lengths":
+    if role.kind == "lengths":
         shortest, longest = lengths
         some = [longest, min(max(shortest, 1), longest) if shortest else 0, (longest + 1) // 2]
         return np.resize(some, shape).astype(dtype)
-    if kind == "steps":
+    if role.kind == "steps":
         return np.full(shape, lengths[1] // 2 + 1, dtype)
-    return stream.integers(max(count, 1), size=shape).astype(dtype)
+    return (role.first + stream.integers(max(role.number, 1), size=shape)).astype(dtype)

@@ -73,8 +73,8 @@ class _Side:
         self.program, self.model = program, model
         self.axes = time_axes(program)
         roles = feeds.roles(program)
-        self._lengths = [name for name, (role, _) in roles.items() if role == "lengths"]
-        fed = [name for name, (role, _) in roles.items() if role in ("steps", "sizes")]
+        self._lengths = [name for name, role in roles.items() if role.kind == "lengths"]
+        fed = [name for name, role in roles.items() if role.kind in ("steps", "sizes")]
         if fed:
             raise UserError(f"the number of steps is {fed[0]}, which is fed: drop --stateful")
 

@@ -55,6 +55,8 @@ def pytest_xdist_make_scheduler(config, log):
             file = super()._split_scope(nodeid)
             return "runs" if os.path.dirname(file) == "tests" else file
 
+    # In the order of their names, those that start processes and take longest are not the last.
+    config.option.loadscopereorder = False
     return Scheduling(config, log)
 
 

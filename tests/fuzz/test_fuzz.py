@@ -126,7 +126,7 @@ def test_every_reader_has_its_row():
     """In docs/faults.md; the import of all readers takes long."""
     from tests.fuzz.readers import READERS
 
-    text = (Path(__file__).parents[1] / "docs" / "faults.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "faults.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (.+?) \| [\d,]+ \| [\d,]+ \| [\d,]+ \| [\d,]+ \| 0 \|$", text, re.M)
     assert rows == [reader.name for reader in READERS]
 

@@ -32,8 +32,9 @@ _WHOLE_TABLES = {"Adam", "Adagrad"}
 def why_not(graph, specs):
     """Why the graph's optimizer cannot train a model of some Specs; None: it can, or is none."""
     learning = {name for spec in specs if spec.is_trained for name in _learning(spec)}
+    others = {name for spec in specs for name in _learning(spec)} - learning
     return (
-        unsupported_reason(graph, learning)
+        unsupported_reason(graph, learning, others)
         or other_rows(graph, learning, _updates(graph, learning).values())
         or norm_of_two(graph, specs)
     )

@@ -8,11 +8,12 @@ the initializers, the Saver or an assignment of word vectors, is no part of the 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from tf1port.tf1.graph.index import VARIABLES, Graph
-from tf1port.tf1.graph.pruning import functions_of
+from tf1port.tf1.graph.index import Graph
+from tf1port.tf1.graph.writes import Write, writes
 
 APPLY = re.compile("(Resource)?(Sparse)?Apply")
 SETTING = {"Assign", "AssignVariableOp"}
@@ -20,75 +21,98 @@ WRITING = SETTING | {"AssignSub", "AssignAdd", "AssignSubVariableOp", "AssignAdd
 WRITING |= {"ScatterSub", "ScatterAdd", "ScatterUpdate", "ResourceScatterSub"}
 WRITING |= {"ResourceScatterAdd", "ResourceScatterUpdate"}
 
-_COPYING = {"Identity", "Enter"}
-_BRANCHING = {"Switch", "RefSwitch"}
+_OF_A_SLOT = 2  # it decays as a whole, and is added to by rows
 
 
 def further_writes(
-    graph: Graph, learning: Collection[str], kept: Collection[str] = ()
+    graph: Graph,
+    learning: Collection[str],
+    kept: Collection[str] = (),
+    *,
+    rows: Mapping[str, list[Any]],
+    is_counted: Callable[[Write], bool] = lambda write: False,
 ) -> str | None:
     """Why variables are not trained by their optimizer's updates alone; None: they are.
 
     Args:
         graph: the forward graph. learning: the model's trainable variables. kept: others that the
-            updates read, such as slots and a rate.
+            updates or the model read, such as slots, a rate, or weights that are not trained.
+        rows: the nodes that update single rows of a variable, by its name.
+        is_counted: whether a Write is an optimizer's own besides its updates.
     """
-    whole = graph.whole
-    updates = [*_writes(graph, APPLY.match)]
-    own = [(node, name, branch) for node, name, branch in updates if name in learning]
-    for node, name, branch in own:
-        if branch:
-            return f"{name} is trained by {node.name} under a condition alone"
-    writes = [*_writes(graph, WRITING.__contains__)]
-    of_rows = [node for node, name, _ in writes if _is_of_update(node, learning)]
-    step = [node.name for node, _, _ in own] + [node.name for node in of_rows]
-    if not step:
-        return _in_a_function(whole, learning)
-    names, after = {*learning, *kept}, _following(whole, step)
-    for node, name, _ in writes:
-        if name not in names or _is_of_update(node, learning):
-            continue
-        if not after.isdisjoint(_following(whole, [node.name])):
-            return f"{name} is changed by {node.name} besides"
-    return _in_a_function(whole, names)
+    all_ = [
+        each._replace(variable=graph.joined_name(each.variable)) for each in writes(graph.whole)
+    ]
+    updates = [each for each in all_ if APPLY.match(each.node.op) and not each.in_function]
+    own = [each for each in updates if each.variable in learning]
+    for each in own:
+        if each.conditional:
+            return f"{each.variable} is trained by {each.node.name} under a condition alone"
+    several = _trained_twice(graph, learning)
+    if several:
+        return several
+    of_rows = _of_rows(all_, {name: nodes for name, nodes in rows.items() if name in learning})
+    accounted = {each.node.name for each in own} | {each.node.name for each in of_rows}
+    names = {*learning, *kept, *(each.variable for each in of_rows)}
+    further = [
+        each
+        for each in all_
+        if each.variable in names and each.node.name not in accounted and not is_counted(each)
+    ]
+    after = _following(graph.whole, accounted)
+    for each in further:
+        if not accounted or not after.isdisjoint(_following(graph.whole, [each.node.name])):
+            if each.in_function:
+                return f"{each.variable} is changed by {each.node.name}, in a function"
+            if accounted:
+                return f"{each.variable} is changed by {each.node.name} besides"
+    return None
 
 
 def trained(graph: Graph) -> set[str]:
     """The variables that ops of optimizers update, under a condition or not."""
-    return {name for _, name, _ in _writes(graph, APPLY.match) if name is not None}
+    found = writes(graph.whole)
+    return {graph.joined_name(each.variable) for each in found if APPLY.match(each.node.op)}
 
 
-def _writes(graph: Graph, is_of: Any) -> Iterator[tuple[Any, str | None, bool]]:
-    """The nodes of some ops, the variable that each writes, and whether it is in a branch."""
-    whole = graph.whole
-    for node in whole.nodes.values():
-        if is_of(node.op):
-            name, branch = _target(whole, whole.inputs(node)[0])
-            yield node, name and graph.joined_name(name), branch
+def _trained_twice(graph: Graph, learning: Collection[str]) -> str | None:
+    """A line on a variable, or a part of one, that several ops of optimizers update."""
+    ops: dict[str, list[str]] = {}
+    for each in writes(graph.whole):
+        # The first input is what is trained, further ones are slots.
+        first = graph.whole.inputs(each.node)[:1]
+        if APPLY.match(each.node.op) and first and graph.whole.variable(first[0]) == each.variable:
+            ops.setdefault(each.variable, []).append(each.node.op)
+    for name, found in ops.items():
+        if len(found) > 1 and graph.joined_name(name) in learning:
+            kinds = sorted(APPLY.sub("", op) for op in found)
+            return f"{name} is trained by several ({', '.join(kinds)})"
+    return None
 
 
-def _target(whole: Graph, tensor: str) -> tuple[str | None, bool]:
-    """The name of the variable that a tensor refers to, and whether it is in a tf.cond."""
-    branch, seen = False, set()
-    while tensor not in seen:
-        seen.add(tensor)
-        node = whole.node(tensor)
-        if node is None:
-            return None, branch
-        if node.op in VARIABLES:
-            return node.name, branch
-        if node.op not in _COPYING | _BRANCHING:
-            return None, branch
-        branch |= node.op in _BRANCHING
-        tensor = whole.inputs(node)[0]
-    return None, branch
+def _of_rows(all_: Iterable[Write], rows: Mapping[str, list[Any]]) -> list[Write]:
+    """The Writes of updates of rows, those of the slots included.
+
+    TF1 has them in a scope of the update. A program's own writes may be in it as well: then there
+    are more of one variable than an optimizer makes.
+    """
+    tables = {node.name: name for name, nodes in rows.items() for node in nodes}
+    scopes = {_scope(name) for name in tables}
+    inside = [each for each in all_ if _scope(each.node.name) in scopes - {None}]
+    inside = [each for each in inside if not each.conditional and not each.in_function]
+    numbers = Counter(each.variable for each in inside)
+    return [
+        each
+        for each in inside
+        if each.node.name in tables
+        or (each.variable not in rows and numbers[each.variable] <= _OF_A_SLOT)
+    ]
 
 
-def _is_of_update(node: Any, learning: Collection[str]) -> bool:
-    """Whether a node is of an optimizer's update of rows: TF1 names it after the variable."""
-    if "update_" not in node.name:
-        return False
-    return any(f"/update_{name}/" in f"/{node.name}/" for name in learning)
+def _scope(name: str) -> str | None:
+    """The scope of the update that a node is in: up to the component update_VARIABLE."""
+    before, found, rest = name.partition("/update_")
+    return before + found + rest.rpartition("/")[0] if found else None
 
 
 def _following(whole: Graph, names: Iterable[str]) -> set[str]:
@@ -103,24 +127,12 @@ def _following(whole: Graph, names: Iterable[str]) -> set[str]:
 
 
 def _followers(whole: Graph) -> dict[str, list[str]]:
-    """The nodes that wait for each node, for its value or its end."""
+    """The nodes that wait for each node, for its value or its end.
+
+    But for summaries: one of a value after the step and of another one makes these no step.
+    """
     after: dict[str, list[str]] = {}
     for node in whole.nodes.values():
-        for tensor in node.input:
+        for tensor in node.input if "Summary" not in node.op else ():
             after.setdefault(tensor.removeprefix("^").partition(":")[0], []).append(node.name)
     return after
-
-
-def _in_a_function(whole: Graph, names: Collection[str]) -> str | None:
-    """A line on a function of the graph that writes variables; None where none does."""
-    library = whole.graph_def.library
-    for node in whole.nodes.values() if library.function else ():
-        taken = {_target(whole, tensor)[0] for tensor in whole.inputs(node)}
-        written = [name for name in sorted(names) if name in taken]
-        if written and any(map(_has_writes, functions_of([node], library))):
-            return f"{written[0]} is changed by {node.name}, in a function"
-    return None
-
-
-def _has_writes(function: Any) -> bool:
-    return any(APPLY.match(node.op) or node.op in WRITING for node in function.node_def)

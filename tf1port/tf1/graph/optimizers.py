@@ -3,8 +3,10 @@
 import re
 from typing import NamedTuple
 
+import tensorflow.compat.v1 as tf1
+
 from tf1port.tf1.graph.further_writes import APPLY, SETTING, WRITING, further_writes, trained
-from tf1port.tf1.graph.index import is_backward
+from tf1port.tf1.graph.index import is_backward, scalar
 
 
 class Kind(NamedTuple):
@@ -119,14 +121,22 @@ def find_applied(graph):
     return applied
 
 
-def unsupported_reason(graph, learning):
+def unsupported_reason(graph, learning, others=()):
     """Why no single Keras optimizer trains variables as the graph does; None: one does.
 
     Args:
         graph: tf1port.tf1.graph.index.Graph.
         learning: names of the trainable variables of the model.
+        others: those of its other variables, which a step has to leave as they are.
     """
-    reason = further_writes(graph, learning, _kept(graph, learning))
+    powers = _powers(graph, learning)
+    reason = further_writes(
+        graph,
+        learning,
+        {*others, *_kept(graph, learning)},
+        rows={name: row_updates(graph, name) for name in learning},
+        is_counted=lambda write: _is_counted(graph, write, powers),
+    )
     if reason:
         return reason
     applied = graph.once(_applied_ops)
@@ -159,13 +169,58 @@ def are_frozen(graph, variables):
 
 
 def _kept(graph, learning):
-    """The variables that the updates of others read and keep: their slots and rates."""
+    """The variables that the updates of others read and keep: their slots and all their options.
+
+    But for those of integers: a rate that is computed of the step goes on with it.
+    """
     names = set()
-    for variable, (kind, arguments, _) in find_applied(graph).items():
-        if variable in learning:
-            tensors = [arguments[argument] for argument in ("lr", *KINDS[kind].slots)]
-            names |= {graph.variable(graph.uncast(tensor)) for tensor in tensors}
-    return names - {None}
+    for variable, (_, arguments, _) in find_applied(graph).items():
+        for argument, tensor in arguments.items() if variable in learning else ():
+            if argument not in ("var", "grad"):
+                names |= {graph.variable(each) for each in _behind(graph, tensor)}
+    return {name for name in names - {None} if not _is_counter(graph, name)}
+
+
+def _behind(graph, tensor):
+    """A tensor and all that it is computed of."""
+    return graph.behind(tensor, through=graph.once(_ops))
+
+
+def _is_counter(graph, name):
+    """Whether a variable is one of integers."""
+    node = graph.nodes.get(name)
+    return node is not None and tf1.as_dtype(node.attr["dtype"].type).is_integer
+
+
+def _powers(graph, learning):
+    """The tensors of Adam's betas, by the variables of their powers."""
+    betas = {}
+    for variable, (_, arguments, _) in find_applied(graph).items():
+        for beta in ("beta1", "beta2") if variable in learning else ():
+            if beta + "_power" in arguments:
+                power = graph.variable(graph.uncast(arguments[beta + "_power"]))
+                betas[power] = graph.uncast(arguments[beta])
+    return betas
+
+
+def _is_counted(graph, write, powers):
+    """Whether a Write is Adam's of a power of beta: it is multiplied by beta, at every step."""
+    if write.variable not in powers or write.conditional or write.node.op not in SETTING:
+        return False
+    product = graph.node(graph.origin(graph.inputs(write.node)[1]))
+    if product is None or product.op != "Mul":
+        return False
+    beta = powers[write.variable]
+    factors = [graph.uncast(tensor) for tensor in graph.inputs(product)]
+    return write.variable in map(graph.variable, factors) and any(
+        _are_equal(graph, factor, beta) for factor in factors
+    )
+
+
+def _are_equal(graph, tensor, other):
+    """Whether two tensors are one, or constants of one value."""
+    value = scalar(graph.constant(tensor))
+    return tensor == other or (value is not None and value == scalar(graph.constant(other)))
 
 
 def _ops(graph):
@@ -190,9 +245,6 @@ def _applied_ops(graph):
 
 def _unsupported_training(graph, name, targets, is_trained):
     """Why the training of one variable has no equivalent in Keras; None: it has one."""
-    several = [ops for ops in targets.values() if len(ops) > 1]
-    if several:
-        return f"{name} is trained by several ({', '.join(sorted(several[0]))})"
     if not is_trained:
         ops = [node.op for node in _trainers(graph, name)]
         by = f"{name} is changed by {ops[0]}, of no known optimizer" if ops else ""

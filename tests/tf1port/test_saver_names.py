@@ -1,21 +1,23 @@
 """A Saver that stores variables under other names than their own: read as it restores them."""
 
 import json
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import pytest
-from google.protobuf import text_format
 
 import legacy_tf1  # noqa: F401  (TF1's cells come from tf_keras)
 
 # isort: split
 import tensorflow.compat.v1 as tf1
 
+from tests.tf1port.graphs import first_control_flow
 from tf1port.__main__ import main
 from tf1port.comparison.sides.program import Program
 from tf1port.conversion import cases as verify_cases
+from tf1port.errors import UserError
 from tf1port.numerics.tolerances import tolerance
 from tf1port.tf1.graph import savers
 
@@ -48,6 +50,26 @@ def exchanged(variables):
     return by_name
 
 
+def averaged_wholes(variables):
+    """Averages of partitioned variables, each part a slice of the whole's."""
+    return {whole + AVERAGE: parts for whole, parts in wholes(variables).items()}
+
+
+def wholes(variables):
+    parts = {}
+    for variable in variables:
+        parts.setdefault(variable._get_save_slice_info().full_name, []).append(variable)
+    return parts
+
+
+def averaged_crosswise(variables):
+    """Each part has the average of the other one."""
+    names = [variable.op.name for variable in variables]
+    other = {f"/part_{number}": f"/part_{1 - number}" for number in (0, 1)}
+    names = [name[:-7] + other[name[-7:]] + AVERAGE for name in names]
+    return dict(zip(names, variables, strict=True))
+
+
 class Saved(NamedTuple):
     """A checkpoint, what the program computes of `inputs`, and its Saver's mapping."""
 
@@ -57,11 +79,15 @@ class Saved(NamedTuple):
     names: dict
 
 
-def program(*, gated=False, resource=False):
+def program(*, gated=False, resource=False, parts=0):
     """Logits of the last output; gated: not a stack of layers, so translated op by op."""
     tf1.set_random_seed(7)
     inputs = tf1.placeholder(tf1.float32, [None, STEPS, FEATURES], name="inputs")
-    with tf1.variable_scope(tf1.get_variable_scope(), use_resource=resource):
+    shared = {"use_resource": resource}
+    if parts:  # all of which one initializer without a seed would make alike
+        shared["partitioner"] = tf1.fixed_size_partitioner(parts)
+        shared["initializer"] = tf1.glorot_uniform_initializer(seed=1)
+    with tf1.variable_scope(tf1.get_variable_scope(), **shared):
         cell = tf1.nn.rnn_cell.BasicLSTMCell(4)
         outputs, _ = tf1.nn.dynamic_rnn(cell, inputs, dtype=tf1.float32)
         hidden = tf1.layers.dense(outputs[:, -1], 4, tf1.nn.relu, name="first", **drawn())
@@ -83,36 +109,48 @@ def slots(variables):
     return {**result, "beta1_power": tf1.Variable(0.9), "beta2_power": tf1.Variable(0.999)}
 
 
-def save(folder, mapping, **options):
+def whole_shape(variable):
+    """That of a variable, or of all parts in a list."""
+    if isinstance(variable, list):
+        return variable[0]._get_save_slice_info().full_shape
+    return variable.shape.as_list()
+
+
+def save(folder, mapping, *, saver=None, flat=False, **options):
     """A checkpoint with all values under all names, and the graph of the Saver that has `mapping`.
 
     As where a program that is trained saves its weights and their averages, and the one that
-    predicts restores the averages.
+    predicts restores the averages. flat: those are of rank 1; saver: options of the Saver.
     """
     prefix = str(folder / "model.ckpt")
+    control_flow = first_control_flow if "parts" in options else nullcontext  # as parts are read
     stream = np.random.RandomState(3)
-    with tf1.Graph().as_default(), tf1.Session() as session:
+    with control_flow(), tf1.Graph().as_default(), tf1.Session() as session:
         inputs, logits = program(**options)
         variables = tf1.global_variables()
         names = mapping(variables)
         own = {variable.op.name: variable for variable in variables}
-        further = {
-            name: tf1.Variable(stream.normal(0, 0.5, variable.shape).astype("float32"))
+        own = wholes(variables) if mapping is averaged_wholes else own
+        values = {
+            name: stream.normal(0, 0.5, whole_shape(variable)).astype("float32")
             for name, variable in names.items()
             if name not in own
         }
-        everything = {**own, **further, **slots(own)} if mapping is averaged else {**names}
+        further = {n: tf1.Variable(v.ravel() if flat else v) for n, v in values.items()}
+        everything = {**names} if mapping in (renamed, exchanged) else {**own, **further}
+        everything |= slots(own) if mapping is averaged else {}
         session.run(tf1.global_variables_initializer())
         tf1.train.Saver(everything).save(session, prefix, write_meta_graph=False)
-    with tf1.Graph().as_default(), tf1.Session() as session:
+    with control_flow(), tf1.Graph().as_default(), tf1.Session() as session:
         inputs, logits = program(**options)
         names = mapping(tf1.global_variables())
-        saver = tf1.train.Saver(names)
+        saver = tf1.train.Saver(names, **saver or {})
         saver.restore(session, prefix)
         saver.export_meta_graph(prefix + ".meta")
         batch = stream.normal(size=[4, STEPS, FEATURES]).astype("float32")
         computed = session.run(logits, {inputs: batch})
-        return Saved(prefix, batch, computed, {n: v.op.name for n, v in names.items()})
+        names = {n: v.op.name for n, v in names.items() if not isinstance(v, list)}
+        return Saved(prefix, batch, computed, names)
 
 
 MAPPINGS = [averaged, renamed, exchanged]
@@ -147,7 +185,7 @@ def test_by_their_own_names_the_values_would_be_others(tmp_path, monkeypatch, ma
     saved = save(tmp_path, mapping)
     target = str(tmp_path / "model.keras")
     assert main(["convert", saved.prefix, "--to", target]) == 0
-    monkeypatch.setattr(savers, "saved_as", lambda meta_graph: {})
+    monkeypatch.setattr(savers, "saved_as", lambda meta_graph, shapes: {})
     other = str(tmp_path / "other.keras")
     if mapping is renamed:  # there are none
         assert main(["convert", saved.prefix, "--to", other]) == 2
@@ -195,36 +233,206 @@ def test_the_map_says_where_a_variable_is_stored(tmp_path):
     }
 
 
-@pytest.mark.parametrize(
-    "node",
-    [
-        'name: "restore" op: "NoOp" input: "^restore" input: "^missing"',
-        'name: "restore" op: "Assign" input: "w"',
-        'name: "restore" op: "Assign" input: "w" input: "missing:1"',
-        'name: "restore" op: "Assign" input: "w" input: "restore"',
-    ],
-)
-def test_a_saver_of_another_form_has_no_names(node):
+SAVERS = {
+    "reshaped": (averaged, {"saver": {"reshape": True}}),
+    "in sequence": (averaged, {"saver": {"restore_sequentially": True}}),
+    "sharded": (averaged, {"saver": {"sharded": True}}),
+    "parts": (averaged, {"parts": 2}),
+    "parts, reshaped": (averaged, {"parts": 2, "saver": {"reshape": True}}),
+    "parts of wholes": (averaged_wholes, {"parts": 2}),
+    "parts of wholes, reshaped": (averaged_wholes, {"parts": 2, "saver": {"reshape": True}}),
+}
+
+
+@pytest.mark.parametrize("resource", [False, True], ids=["references", "resources"])
+@pytest.mark.parametrize("form", SAVERS)
+def test_savers_of_all_forms_are_read(tmp_path, form, resource):
+    mapping, options = SAVERS[form]
+    saved = save(tmp_path, mapping, resource=resource, **options)
+    target = str(tmp_path / "model.keras")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    outputs = np.array(keras.models.load_model(target)(saved.inputs))
+    assert np.abs(outputs - saved.logits).max() <= TINY
+    assert main(["verify", saved.prefix, target]) == 0
+
+
+@pytest.mark.parametrize("mapping", [averaged, averaged_wholes])
+def test_a_model_goes_back_into_parts(tmp_path, mapping):
+    saved = save(tmp_path, mapping, parts=2)
+    target, back = str(tmp_path / "model.keras"), str(tmp_path / "back.ckpt")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    words = ["convert", target, "--reverse", "--to", back, "--rest", saved.prefix]
+    assert main(words) == 0
+    with tf1.Graph().as_default(), tf1.Session() as session:
+        tf1.train.import_meta_graph(saved.prefix + ".meta").restore(session, back)
+        logits = session.run("outputs:0", {"inputs:0": saved.inputs})
+    assert np.abs(logits - saved.logits).max() <= TINY
+
+
+NOT_READ = {
+    "other shapes": (averaged, {"flat": True, "saver": {"reshape": True}}, "which is of shape"),
+    "parts crosswise": (averaged_crosswise, {"parts": 2}, "not the same parts of one variable"),
+}
+
+
+@pytest.mark.parametrize("resource", [False, True], ids=["references", "resources"])
+@pytest.mark.parametrize("form", NOT_READ)
+def test_what_is_not_read_is_refused(tmp_path, capsys, form, resource):
+    mapping, options, reason = NOT_READ[form]
+    saved = save(tmp_path, mapping, resource=resource, **options)
+    assert main(["convert", saved.prefix, "--to", str(tmp_path / "model.keras")]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: the graph's Saver restores ")
+    assert reason in line
+
+
+@pytest.mark.parametrize("options", [{}, {"resource": True}, {"gated": True}, {"parts": 2}])
+def test_a_wrong_name_is_seen_by_the_savers_own_ops(tmp_path, monkeypatch, capsys, options):
+    """Both sides of all other comparisons have the values that were read."""
+    saved = save(tmp_path, averaged, **options)
+    monkeypatch.setattr(savers, "saved_as", lambda meta_graph, shapes: WRONG)
+    target = str(tmp_path / "model.keras")
+    assert main(["convert", saved.prefix, "--to", target]) == 0
+    assert main(["verify", saved.prefix, target]) == 2
+    assert "the graph's Saver restores other values of first/kernel" in capsys.readouterr().err
+
+
+WRONG = {"first/kernel": f"second/kernel{AVERAGE}"}
+
+
+def saver_of(*nodes):
+    """The MetaGraphDef of a Saver, of nodes in brief: `name op inputs` and maybe `= strings`."""
     meta_graph = tf1.MetaGraphDef()
-    text_format.Parse(f"node {{ {node} }}", meta_graph.graph_def)
+    restoring = []
+    for line in nodes:
+        words, _, strings = line.partition(" =")
+        name, op, *inputs = words.split()
+        node = meta_graph.graph_def.node.add(name=name, op=op, input=inputs)
+        if op == "Const":
+            values = [value.encode() for value in strings.strip().split(";")]
+            node.attr["value"].tensor.CopyFrom(tf1.make_tensor_proto(values))
+        elif op in {"VariableV2", "VarHandleOp"}:
+            sizes = [int(size) for size in strings.split()]
+            node.attr["shape"].shape.CopyFrom(tf1.TensorShape(sizes).as_proto())
+        elif op.startswith("Assign"):
+            restoring.append(f"^{name}")
+    meta_graph.graph_def.node.add(name="restore", op="NoOp", input=restoring)
     meta_graph.saver_def.restore_op_name = "restore"
-    assert savers.saved_as(meta_graph) == {}
+    meta_graph.saver_def.filename_tensor_name = "file:0"
+    return meta_graph
 
 
-SLICED = """
-node { name: "names" op: "Const" attr { key: "value" value { tensor { string_val: "other" } } } }
-node { name: "slices" op: "Const" attr { key: "value" value { tensor { string_val: "%s" } } } }
-node { name: "read" op: "RestoreV2" input: "file" input: "names" input: "slices" }
-node { name: "restore" op: "Assign" input: "w" input: "read%s" }
-"""
+def restoring(names, slices, *assignments):
+    """Two variables of [2, 3], parts of one, and one of [4, 3], restored as assignments say."""
+    return saver_of(
+        "file Placeholder",
+        f"names Const = {names}",
+        f"slices Const = {slices}",
+        "read RestoreV2 file names slices",
+        *(f"w/part_{number} VariableV2 = 2 3" for number in (0, 1)),
+        "v VarHandleOp = 4 3",
+        *assignments,
+    )
 
 
-@pytest.mark.parametrize(
-    ("slices", "number", "expected"),
-    [("", "", {"w": "other"}), ("4 0,2", "", {}), ("", ":1", {}), ("", ":x", {})],
-)
-def test_parts_and_damaged_savers_have_no_names(slices, number, expected):
-    meta_graph = tf1.MetaGraphDef()
-    text_format.Parse(SLICED % (slices, number), meta_graph.graph_def)
-    meta_graph.saver_def.restore_op_name = "restore"
-    assert savers.saved_as(meta_graph) == expected
+OWN = {"w": (4, 3), "v": (4, 3)}
+SHAPES = {**OWN, "a": (4, 3), "flat": (12,)}
+FIRST, SECOND = "4 3 0,2:-", "4 3 2,2:-"
+ONE, BOTH = ("s0 Assign v read:0",), ("s0 Assign w/part_0 read:0", "s1 Assign w/part_1 read:1")
+READ = {
+    "another": (restoring("a", "", *ONE), {"v": "a"}),
+    "its own": (restoring("v", "", *ONE), {}),
+    "reshaped": (restoring("a", "", "r Reshape read:0 c", "s Assign v r"), {"v": "a"}),
+    "all of it": (restoring("a", "4 3 -:0,3", *ONE), {"v": "a"}),
+    "slices": (restoring("a;a", f"{FIRST};{SECOND}", *BOTH), {"w": "a"}),
+    "its own slices": (restoring("w;w", f"{FIRST};{SECOND}", *BOTH), {}),
+    "its own parts": (restoring("w/part_0;w/part_1", ";", *BOTH), {}),
+    "of the first format": (
+        restoring("a", "", "old Restore file names", "s Assign v old"),
+        {"v": "a"},
+    ),
+    "a slice of the first format": (
+        restoring("a", "", "old RestoreSlice file names slices", "s Assign v old"),
+        {"v": "a"},
+    ),
+    "no assignments": (restoring("a", ""), {}),
+    "no Saver": (tf1.MetaGraphDef(), {}),
+}
+
+
+@pytest.mark.parametrize("form", READ)
+def test_names_are_read_off_the_ops(form):
+    meta_graph, names = READ[form]
+    assert savers.saved_as(meta_graph, SHAPES) == names
+
+
+REFUSED = {
+    "another op": (restoring("a", "", "n Neg read:0", "s Assign v n"), "v", "by Neg"),
+    "no value": (restoring("a", "", "s Assign v"), "v", "by an op that is missing"),
+    "a missing op": (restoring("a", "", "s Assign v gone:1"), "v", "by an op that is missing"),
+    "no output": (restoring("a", "", "s Assign v read:1"), "v", "by a name that is missing"),
+    "no number": (restoring("a", "", "s Assign v read:x"), "v", "by an op that is missing"),
+    "a circle": (
+        restoring("a", "", "i Identity i", "s Assign v i"),
+        "v",
+        "by an op that is missing",
+    ),
+    "names that are computed": (
+        restoring("a", "", "fed Placeholder", "r RestoreV2 file fed slices", "s Assign v r"),
+        "v",
+        "by a name of Placeholder",
+    ),
+    "another file": (
+        restoring("a", "", "r RestoreV2 names names slices", "s Assign v r"),
+        "v",
+        "from another file",
+    ),
+    "twice": (restoring("a;v", ";", *ONE, "s1 Assign v read:1"), "v", "more than once"),
+    "added to": (restoring("a", "", *ONE, "s1 AssignAddVariableOp v read:0"), "v", "AssignAdd"),
+    "another shape": (
+        restoring("flat", "", "r Reshape read:0 c", "s Assign v r"),
+        "v",
+        "from flat, which is of shape",
+    ),
+    "a name that is not there": (restoring("b", "", *ONE), "v", "from b, which the checkpoint"),
+    "a slice": (restoring("a", "8 3 0,4:-", *ONE), "v", "from slices of a"),
+    "a damaged slice": (restoring("a", "4 0,2", *ONE), "v", "from slices of a"),
+    "no slice": (restoring("a", "4 x", *ONE), "v", "by a slice that is damaged"),
+    "slices in disorder": (
+        restoring("a;a", f"{SECOND};{FIRST}", *BOTH),
+        "w",
+        "not its parts in order",
+    ),
+    "slices of its own in disorder": (
+        restoring("w;w", f"{SECOND};{FIRST}", *BOTH),
+        "w",
+        "not its parts in order",
+    ),
+    "slices of two": (restoring("a;w", f"{FIRST};{SECOND}", *BOTH), "w", "not its parts in order"),
+    "a part alone": (restoring("a", FIRST, BOTH[0]), "w", "without some of its parts"),
+    "a slice and a whole": (restoring("a;a", f"{FIRST};", *BOTH), "w", "partly as slices"),
+    "parts of two": (restoring("a/part_0;b/part_1", ";", *BOTH), "w", "not the same parts"),
+    "parts that are wholes": (restoring("a;v", ";", *BOTH), "w", "not the same parts"),
+}
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_a_saver_of_another_form_is_refused(form):
+    """Only where the checkpoint has a value of that name, which would be taken instead."""
+    meta_graph, variable, reason = REFUSED[form]
+    with pytest.raises(UserError, match=rf"restores {variable} in a way that .*{reason}"):
+        savers.saved_as(meta_graph, SHAPES)
+    others = {name: shape for name, shape in SHAPES.items() if name not in OWN}
+    assert savers.saved_as(meta_graph, others) == {}
+
+
+def test_parts_beside_a_whole_are_refused():
+    slices = restoring("w;w", f"{FIRST};{SECOND}", *BOTH)
+    with pytest.raises(UserError, match="from w, which is stored beside parts"):
+        savers.saved_as(slices, {**SHAPES, "w/part_0": (2, 3)})
+
+
+@pytest.mark.parametrize("target", ["gone", "file"])
+def test_what_is_no_variable_is_refused(target):
+    with pytest.raises(UserError, match=f"restores {target} in a way .*it is no variable"):
+        savers.saved_as(restoring("a", "", f"s Assign {target} read:0"), SHAPES)

@@ -25,6 +25,7 @@ from tf1port.verification.groups import Groups
 from tf1port.verification.layers import layers_checks
 from tf1port.verification.optimizer import optimizer_checks
 from tf1port.verification.references import references
+from tf1port.verification.restored import check_restored
 from tf1port.verification.training import training_checks
 
 
@@ -58,8 +59,10 @@ def verify(path, keras_file, *, steps=0, seed=0, data=None, feed=None, **options
     Returns: Verification.
 
     Raises:
-        UserError: either is missing or damaged, or the model has not the layers of this checkpoint.
+        UserError: either is missing or damaged, or the model has not the layers of this checkpoint,
+            or the graph's Saver restores other values than those that are read.
     """
+    check_restored(path)
     if is_translated(keras_file):
         options |= {"data": data, "feed": feed}
         return _translated(path, keras_file, steps=steps, seed=seed, **options)

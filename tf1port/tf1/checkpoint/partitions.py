@@ -29,6 +29,12 @@ def whole_name(name):
     return match["whole"] + (match["rest"] or "") if match else name
 
 
+def part_number(name):
+    """The number of a partition, or of that of a slot; None of any other variable."""
+    match = _PARTITION.fullmatch(name)
+    return int(match["number"]) if match else None
+
+
 def split(array, shapes):
     """Splits an array into partitions of these shapes: the inverse of concatenation."""
     if len(shapes) == 1:

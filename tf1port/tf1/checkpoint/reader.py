@@ -55,6 +55,7 @@ class Checkpoint:
 
     Attributes:
         prefix: path that the names of its files begin with.
+        files: what TensorFlow opens: the prefix, or a pattern of several files of V1.
         format: "V1" or "V2".
         meta: path of the graph saved beside it, or of its SavedModel; or None.
         shapes, dtypes: by variable name: tuple, np.dtype.
@@ -70,7 +71,7 @@ class Checkpoint:
 
         self.prefix, self.format = prefix, format
         self.meta = graph_beside(prefix)
-        self._files = files
+        self.files = files
         self.substitutes: dict[str, str] = {}
         self.renamed: dict[str, str] = {}
         self.hidden: set[str] = set()
@@ -156,9 +157,9 @@ class Checkpoint:
 
     def _check_sizes(self):
         if self.format == "V2":
-            soundness.check_index(self._files)
+            soundness.check_index(self.files)
         else:
-            part = self._files.removeprefix(self.prefix)  # "" or the pattern of several files
+            part = self.files.removeprefix(self.prefix)  # "" or the pattern of several files
             soundness.check_first_format(glob.glob(glob.escape(self.prefix) + part))
 
     def _read(self, name, *, dtype):
@@ -167,7 +168,7 @@ class Checkpoint:
         def sliced():
             with tf.init_scope():
                 return tf.raw_ops.Restore(
-                    file_pattern=self._files, tensor_name=name, dt=tf.as_dtype(dtype)
+                    file_pattern=self.files, tensor_name=name, dt=tf.as_dtype(dtype)
                 ).numpy()
 
         def whole():

@@ -27,12 +27,15 @@ def open_program(path: Any) -> Checkpoint:
     A Saver may have stored them under others (tf1port.tf1.graph.savers).
 
     Raises:
-        UserError: as tf1port.tf1.checkpoint.reader.open_checkpoint; the graph's file is damaged.
+        UserError: as tf1port.tf1.checkpoint.reader.open_checkpoint; the graph's file is damaged,
+            or it is not known what its Saver restores.
     """
     checkpoint = open_checkpoint(path)
     if checkpoint.meta is None or _is_frozen(checkpoint.meta):
         return checkpoint
-    return checkpoint.under_names(savers.saved_as(_meta_graph(checkpoint.meta)))
+    return checkpoint.under_names(
+        savers.saved_as(load_meta_graph(checkpoint.meta), checkpoint.shapes)
+    )
 
 
 def load_graph(path: str) -> Any:
@@ -52,7 +55,7 @@ def load_graph(path: str) -> Any:
 
 def _graph_def(path: str) -> Any:
     """That of a `.meta` or a SavedModel."""
-    graph_def = _meta_graph(path).graph_def
+    graph_def = load_meta_graph(path).graph_def
     constants.check_size(graph_def, path)
     if not graph_def.node:
         raise UserError(f"{path} holds no graph: give the .meta that a tf.train.Saver wrote")
@@ -65,7 +68,7 @@ def signature_outputs(path: str, name: str = "") -> list[str]:
     Raises:
         UserError: there is no signature of that name.
     """
-    signatures = {} if _is_frozen(path) else dict(_meta_graph(path).signature_def)
+    signatures = {} if _is_frozen(path) else dict(load_meta_graph(path).signature_def)
     signatures = {key: signature for key, signature in signatures.items() if signature.outputs}
     if name and name not in signatures:
         known = ", ".join(sorted(signatures)) or "none"
@@ -78,7 +81,12 @@ def _is_frozen(path: str) -> bool:
     return os.fspath(path).endswith(ENDING) and os.path.basename(path) != SAVED_MODEL
 
 
-def _meta_graph(path: str) -> Any:
+def load_meta_graph(path: str) -> Any:
+    """The MetaGraphDef of a `.meta` or a SavedModel, there the one for prediction.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     saved = os.path.basename(path) == SAVED_MODEL
     message = saved_model_pb2.SavedModel() if saved else tf1.MetaGraphDef()
     try:

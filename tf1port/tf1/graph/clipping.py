@@ -1,18 +1,15 @@
 """How a graph clips gradients before its optimizer applies them, as Keras' optimizers can."""
 
-import re
 from typing import NamedTuple
 
+import numpy as np
+
+from tf1port.tf1.graph.gradient_names import is_gradient
 from tf1port.tf1.graph.index import ADD, Graph, scalar
 from tf1port.tf1.graph.layer_ops import GATHERS
 
-# From a factor of tf.clip_by_global_norm back to the L2Losses of its norm.
-_NORM = ADD | {"Select", "SelectV2", "IsFinite", "Sub", "Mul", "Minimum", "RealDiv", "Sqrt", "Sum"}
-_NORM |= {"Pack", "Identity", "Div"}  # of 2016, which had no RealDiv
-# From the norm of tf.clip_by_norm back to its sum of squares.
-_ROOT = {"Sqrt", "Select", "SelectV2", "Greater", "OnesLike", "Identity"}
-_SUM = re.compile(r"AddN(_\d+)?|concat(_\d+)?")  # of the gradients by several ways
-_SCOPE = re.compile(r"gradients(_\d+)?")
+_DIVISIONS = {"RealDiv", "Div"}  # "Div" of 2016, which had no RealDiv
+_SELECTIONS = {"Select", "SelectV2"}
 
 
 class Clipping(NamedTuple):
@@ -36,12 +33,12 @@ def find_clipping(graph: Graph, tensor):
         tensor: the input "grad" of the optimizer's op.
     """
     tensor = _same(graph, tensor)
-    if _is_gradient(graph, tensor):
+    if is_gradient(graph, tensor):
         return Clipping(tensor)
     node = graph.node(tensor)
     reader = _READERS.get(node.op) if node is not None else None
     clipping = reader(graph, node) if reader else None
-    if clipping is None or not _is_gradient(graph, clipping.gradient) or clipping.limit <= 0:
+    if clipping is None or not is_gradient(graph, clipping.gradient) or clipping.limit <= 0:
         return None
     return clipping
 
@@ -82,23 +79,72 @@ def clip_options(clippings, recurrent, *, notes):
 
 
 def _by_global_norm(graph, node):
-    """tf.clip_by_global_norm: g · limit · min(1 / norm, 1 / limit)."""
+    """tf.clip_by_global_norm: g · limit · min(1 / norm, 1 / limit).
+
+    Nothing else is read: a norm that is scaled, or has a floor, clips at another limit.
+    """
     gradient, factor = graph.inputs(node)
-    behind = graph.behind(factor, through=_NORM)
-    nodes = [candidate for candidate in map(graph.node, behind) if candidate is not None]
-    halves = [candidate for candidate in nodes if candidate.op == "L2Loss"]
-    limits = [
-        scalar(graph.constant(tensor))
-        for candidate in nodes
-        if candidate.op == "Mul"
-        and "Minimum" in (_op(graph, name) for name in graph.inputs(candidate))
-        for tensor in graph.inputs(candidate)
-        if _op(graph, tensor) != "Minimum"
-    ]
-    if not halves or len(limits) != 1 or limits[0] is None:
+    gradient = _same(graph, gradient)
+    scaled, of_finite = _where_finite(graph, factor)
+    limit, norm = _limit(graph, scaled)
+    tensors = [_same(graph, tensor) for tensor in _squared(graph, norm)]
+    if of_finite not in {None, norm} or gradient not in tensors:
         return None
-    tensors = frozenset(_same(graph, graph.inputs(half)[0]) for half in halves)
-    return Clipping(_same(graph, gradient), "global_clipnorm", limits[0], tensors)
+    if len(set(tensors)) < len(tensors) or not all(is_gradient(graph, each) for each in tensors):
+        return None
+    return Clipping(gradient, "global_clipnorm", limit, frozenset(tensors))
+
+
+def _where_finite(graph, factor):
+    """A factor before it is made NaN where the norm is not finite, and the norm.
+
+    TF 1.13 to 1.15 select it; TF 2 adds norm - norm; in earlier versions it stays: None.
+    """
+    chosen = _inputs(graph, factor, _SELECTIONS)
+    finite = _inputs(graph, chosen[0], {"IsFinite"}) if chosen else []
+    if finite and np.isnan(_number(graph, chosen[2]) or 0.0):
+        return chosen[1], finite[0]
+    added = _inputs(graph, factor, ADD)
+    gap = _inputs(graph, added[1], {"Sub"}) if added else []
+    return (added[0], gap[0]) if gap and gap[0] == gap[1] else (factor, None)
+
+
+def _limit(graph, scaled):
+    """The limit and the norm of limit · min(1 / norm, 1 / limit); None, None for another form."""
+    product = _inputs(graph, scaled, {"Mul"})
+    least = _inputs(graph, product[1], {"Minimum"}) if product else []
+    inverse = _inputs(graph, least[0], _DIVISIONS) if least else []
+    limit = _number(graph, product[0]) if inverse else None
+    if not limit or _number(graph, inverse[0]) != 1 or not _is_inverse(graph, least[1], limit):
+        return None, None
+    return limit, inverse[1]
+
+
+def _is_inverse(graph, tensor, limit):
+    """Whether a tensor is 1 / limit: a division, or in 2016 a number."""
+    division = _inputs(graph, tensor, _DIVISIONS)
+    if division:
+        return [_number(graph, each) for each in division] == [1, limit]
+    number = _number(graph, tensor)
+    return number is not None and np.isclose(number, 1 / limit, rtol=1e-6, atol=0.0)
+
+
+def _squared(graph, norm):
+    """The tensors whose global norm a tensor is, as tf.global_norm has it; none for another form.
+
+    That is the root of 2 · the sum of their L2Losses.
+    """
+    root = _inputs(graph, norm, {"Sqrt"}) if norm else []
+    product = _inputs(graph, root[0], {"Mul"}) if root else []
+    total = _inputs(graph, product[0], {"Sum"}) if product else []
+    if not total or _number(graph, product[1]) != 2:
+        return []
+    halves = _inputs(graph, total[0], {"Pack"})
+    axes = graph.constant(total[1])
+    if not (_is_range(graph, total[1], {total[0]}) if axes is None else scalar(axes) == 0):
+        return []
+    losses = [_inputs(graph, half, {"L2Loss"}) for half in halves]
+    return [tensor for (tensor,) in losses] if all(losses) else []
 
 
 def _by_norm(graph, node):
@@ -109,7 +155,7 @@ def _by_norm(graph, node):
     gradient, limit = graph.inputs(scaled)
     gradient = _same(graph, gradient)
     norm, least = graph.inputs(divisor)
-    limits = {scalar(graph.constant(name)) for name in (limit, least)}
+    limits = {_number(graph, name) for name in (limit, least)}
     if len(limits) != 1 or None in limits or not _is_norm(graph, norm, gradient):
         return None
     return Clipping(gradient, "clipnorm", limits.pop())
@@ -117,29 +163,51 @@ def _by_norm(graph, node):
 
 def _is_norm(graph, tensor, gradient):
     """Whether a tensor is the root of the sum of all squares of a gradient."""
-    nodes = [node for node in map(graph.node, graph.behind(tensor, through=_ROOT)) if node]
-    sums = [node for node in nodes if node.op == "Sum"]
-    if len(sums) != 1 or not any(node.op == "Sqrt" for node in nodes):
-        return False
-    squares, axes = graph.inputs(sums[0])
-    square = graph.node(_same(graph, squares))
+    rooted = _rooted(graph, tensor)
+    total = _inputs(graph, rooted, {"Sum"}) if rooted else []
+    square = graph.node(_same(graph, total[0])) if total else None
     if square is None or square.op not in {"Square", "Mul"}:
         return False
     if {_same(graph, name) for name in graph.inputs(square)} != {gradient}:
         return False
-    return _are_all(graph, axes, gradient)
+    return _are_all(graph, total[1], total[0], gradient)
 
 
-def _are_all(graph, axes, tensor):
+def _rooted(graph, tensor):
+    """What a tensor is the root of, or None.
+
+    Since TF 1.13 it is chosen: root of (sum, or 1) where the sum is above 0, else the sum.
+    """
+    chosen = _inputs(graph, tensor, _SELECTIONS)
+    root = _inputs(graph, chosen[1] if chosen else tensor, {"Sqrt"})
+    if not chosen or not root:
+        return root[0] if root else None
+    above, _, total = chosen
+    compared = _inputs(graph, above, {"Greater"})
+    if _inputs(graph, root[0], _SELECTIONS)[:2] != [above, total] or compared[:1] != [total]:
+        return None
+    return total if _number(graph, compared[1]) == 0 else None
+
+
+def _are_all(graph, axes, squares, gradient):
     """Whether these are all axes of a tensor: by their number, or a range over its rank."""
     values = graph.constant(axes)
     if values is None:
-        node = graph.node(axes)
-        return (
-            node is not None and node.op == "Range" and _op(graph, graph.inputs(node)[1]) == "Rank"
-        )
-    shape = graph.whole.shape(tensor)
+        return _is_range(graph, axes, {squares, gradient})
+    shape = graph.whole.shape(gradient)
     return shape is not None and len({int(axis) for axis in values.reshape(-1)}) == len(shape)
+
+
+def _is_range(graph, axes, tensors):
+    """Whether axes are those from 0 to the rank of one of the tensors."""
+    start, end, step = _inputs(graph, axes, {"Range"}) or [axes] * 3
+    ranked = _inputs(graph, end, {"Rank"})
+    return (
+        bool(ranked)
+        and ranked[0] in tensors
+        and _number(graph, start) == 0
+        and (_number(graph, step) == 1)
+    )
 
 
 def _by_value(graph, node):
@@ -151,7 +219,7 @@ def _by_value(graph, node):
             return None
         tensor, upper = graph.inputs(inner)
         limits = [*limits, upper]
-    lower, upper = (scalar(graph.constant(name)) for name in limits)
+    lower, upper = (_number(graph, name) for name in limits)
     if lower is None or upper is None or lower != -upper:
         return None
     return Clipping(_same(graph, tensor), "clipvalue", upper)
@@ -168,7 +236,7 @@ _READERS = {
 
 def _same(graph, tensor):
     """The tensor behind Identities that are no part of backpropagation."""
-    while _op(graph, tensor) == "Identity" and not _is_gradient(graph, tensor):
+    while _op(graph, tensor) == "Identity" and not is_gradient(graph, tensor):
         tensor = graph.inputs(graph.node(tensor))[0]
     return tensor
 
@@ -178,15 +246,12 @@ def _op(graph, tensor):
     return None if node is None else node.op
 
 
-def _is_gradient(graph, tensor):
-    """Whether tf.gradients made a tensor, and not a program in a scope of that name.
+def _inputs(graph, tensor, ops):
+    """The inputs of the node of a tensor, if it is one of these ops; else none."""
+    node = graph.node(graph.origin(tensor))
+    return graph.inputs(node) if node is not None and node.op in ops else []
 
-    It names a gradient after the op that it is of, in a scope of its own.
-    """
-    components = tensor.rpartition(":")[0].split("/")
-    scopes = [n for n, component in enumerate(components) if _SCOPE.fullmatch(component)]
-    if not scopes:
-        return False
-    name = "/".join(components[scopes[-1] + 1 :])
-    ends = [match.start() for match in re.finditer(r"_grad(_\d+)?/", name)]
-    return bool(_SUM.fullmatch(name)) or any(name[:end] in graph.whole.nodes for end in ends)
+
+def _number(graph, tensor):
+    """The number that a constant tensor is; None for any other."""
+    return scalar(graph.constant(tensor))

@@ -408,7 +408,12 @@ REFUSED = {
         "w",
         "not its parts in order",
     ),
-    "slices of two": (restoring("a;w", f"{FIRST};{SECOND}", *BOTH), "w", "not its parts in order"),
+    "slices of two": (restoring("a;w", f"{FIRST};{SECOND}", *BOTH), "w", "slices of a and of"),
+    "slices of two ranks": (
+        restoring("a;a", f"{FIRST};4 3 2 2,2:-:-", *BOTH),
+        "w",
+        "and of others",
+    ),
     "a part alone": (restoring("a", FIRST, BOTH[0]), "w", "without some of its parts"),
     "a slice and a whole": (restoring("a;a", f"{FIRST};", *BOTH), "w", "partly as slices"),
     "parts of two": (restoring("a/part_0;b/part_1", ";", *BOTH), "w", "not the same parts"),

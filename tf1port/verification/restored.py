@@ -55,7 +55,8 @@ def _run(nodes, meta_graph, files, variables):
     if not _OPS.issuperset(node.op for node in needed.values()):
         return {}
     restoring = [node for node in needed.values() if node.op in savers.RESTORING]
-    if any(node_name(node.input[0]) != node_name(saver.filename_tensor_name) for node in restoring):
+    path = node_name(saver.filename_tensor_name)
+    if any(node_name(node.input[0]) != path for node in restoring):
         return {}  # of another file, which is not touched
     subgraph = tf1.GraphDef(node=needed.values(), versions=meta_graph.graph_def.versions)
     fill_defaults(subgraph)
@@ -64,8 +65,8 @@ def _run(nodes, meta_graph, files, variables):
         node.attr.pop("_class", None)  # which names nodes that are not here
     with tf1.Graph().as_default() as graph, sessions.session(graph) as session:
         operations = sessions.import_subgraph(subgraph, {})
-        feed = {graph.get_tensor_by_name(saver.filename_tensor_name): files}
-        sessions.run(session, operations[saver.restore_op_name], feed)
+        feed = {operations[path].outputs[0]: files}
+        sessions.run(session, operations[node_name(saver.restore_op_name)], feed)
         return sessions.run(session, {name: _value(operations[name]) for name in variables})
 
 

@@ -85,10 +85,11 @@ def variables(nodes):
 def _restored(nodes, saver_def):
     """What is restored by variable: _Restored, or a _NotRead."""
     restored: dict[str, _Restored | _NotRead] = {}
+    file, _ = _origin(nodes, saver_def.filename_tensor_name)
     for node in behind(nodes, [saver_def.restore_op_name]).values():
         inputs = [tensor for tensor in node.input if not tensor.startswith("^")]
         if node.op in ASSIGNMENTS:
-            name, value = _assigned(nodes, node, inputs, node_name(saver_def.filename_tensor_name))
+            name, value = _assigned(nodes, node, inputs, file)
             if restored.setdefault(name, value) != value:
                 restored[name] = _NotRead("more than once")
         elif node.op not in READING:
@@ -113,7 +114,7 @@ def _value(nodes, tensor, file):
     """What a restored tensor is.
 
     Args:
-        file: the node with the path that the Saver restores from; "" if unknown.
+        file: the node with the path that the Saver restores from; None if unknown.
     """
     node, number = _origin(nodes, tensor)
     reshaped = node is not None and node.op == "Reshape" and bool(node.input)
@@ -122,7 +123,7 @@ def _value(nodes, tensor, file):
     if node is None or node.op not in RESTORING or len(node.input) < 2:
         raise _NotRead(f"by {node.op}" if node else "by an op that is missing")
     path, _ = _origin(nodes, node.input[0])
-    if file and (path is None or path.name != file):
+    if file is not None and path is not file:
         raise _NotRead("from another file")
     sliced = node.op != "Restore"
     part = _string(nodes, node.input[2] if node.input[2:] else "", number) if sliced else ""
@@ -195,12 +196,15 @@ def _of_slices(whole, parts):
     """
     slices = [_slice(value.slice) for _, value in parts]
     stored = {(value.name, shape) for (_, value), (shape, _) in zip(parts, slices, strict=True)}
-    (name, shape), extents = min(stored), [extent for _, extent in slices]
+    name, shape = min(stored)
+    if len(stored) > 1:
+        raise _NotRead(f"from slices of {name} and of others")
+    extents = [extent for _, extent in slices]
     taken = [tuple(size for _, size in extent) for extent in extents]
     axes = {i for extent in extents for i, each in enumerate(extent) if each != (0, shape[i])}
     axis = min(axes, default=0)
     starts = [sum(sizes[axis] for sizes in taken[:count]) for count in range(len(taken) + 1)]
-    if len(stored) > 1 or len(axes) > 1 or [e[axis][0] for e in extents] + [shape[axis]] != starts:
+    if len(axes) > 1 or [e[axis][0] for e in extents] + [shape[axis]] != starts:
         raise _NotRead(f"from slices of {name} that are not its parts in order")
     if taken != [_shape(node) for node, _ in parts]:
         raise _NotRead(f"from slices of {name} that have other shapes")

@@ -1,7 +1,7 @@
 """The loss of a graph as one of Keras', for `compile`: recognised by its form, compared by value.
 
-The graph computes its loss of random outputs and labels, Keras its own; the two may differ by a
-number that does not depend on these, such as penalties.
+The graph computes its loss of random outputs and labels, and its gradient, Keras its own; the two
+may differ by a number that does not depend on these, such as penalties.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
+import tensorflow.compat.v1 as tf1
 
 from tf1port.errors import UserError
 from tf1port.keras_model.expressions import Call
@@ -28,7 +30,9 @@ _CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "logistic": ("BinaryCrossentropy", _LOGITS),
     "squares": ("MeanSquaredError", {}),
 }
-_ROWS = (3, 5, 4)  # of the batches that are compared
+# The rows of the batches that are compared, and the size of their outputs: a loss may have another
+# form where they are large.
+_BATCHES = ((3, 1.0), (5, 1.0), (4, 1.0), (4, 30.0))
 _STEPS = 4
 
 
@@ -70,7 +74,7 @@ def find_loss(
     output = next(name for name, tensor in outputs.items() if tensor == form.predictions)
     try:
         batches = _batches(graph, loss, form, checkpoint)
-    except (UserError, KeyError, ValueError):
+    except (UserError, LookupError, AttributeError, TypeError, ValueError):
         return None
     for reduction in ({}, {"reduction": "sum"}, {"reduction": "mean_with_sample_weight"}):
         kind, options = _CLASSES[form.kind]
@@ -102,39 +106,50 @@ def advice(graph: Graph, loss: str, outputs: Mapping[str, str]) -> str:
 
 
 class _Batch(NamedTuple):
-    """Random outputs, labels and weights, and the graph's loss of them."""
+    """Random outputs, labels and weights, the graph's loss of them and its gradient.
+
+    gradient: with regard to the outputs.
+    """
 
     predictions: np.ndarray
     labels: np.ndarray
     weights: np.ndarray | None
     loss: float
+    gradient: np.ndarray
 
 
 def _batches(graph: Graph, loss: str, form: LossForm, checkpoint: Checkpoint) -> list[_Batch]:
-    """Raises UserError or ValueError where the graph needs more than these, or other sizes."""
+    """Raises UserError or ValueError where the graph needs more than these, or other sizes.
+
+    Raises LookupError, AttributeError or TypeError where it has no gradient here.
+    """
     tensors = [form.predictions, form.labels, *([form.weights] if form.weights else [])]
     whole = WholeGraph(graph.whole, upcast=True, targets=[loss, *tensors], fed=tensors)
     whole.restore(checkpoint)
     stream, batches = np.random.default_rng(0), []
-    for rows in _ROWS:
-        feed = [whole.tensor(tensor) for tensor in tensors]
+    feed = [whole.tensor(tensor) for tensor in tensors]
+    with whole.imported.as_default():
+        results = [whole.tensor(loss), *tf1.gradients(whole.tensor(loss), feed[:1])]
+    for rows, size in _BATCHES:
         values = _draw(form, [tensor.shape.as_list() for tensor in feed], rows, stream)
         typed = [
-            value.astype(tensor.dtype.as_numpy_dtype)
-            for value, tensor in zip(values, feed, strict=True)
+            (value * size if number == 0 else value).astype(tensor.dtype.as_numpy_dtype)
+            for number, (value, tensor) in enumerate(zip(values, feed, strict=True))
         ]
-        result = whole.run(whole.tensor(loss), dict(zip(feed, typed, strict=True)))
-        batches.append(_batch(form, typed, float(result)))
+        batches.append(
+            _batch(form, typed, *whole.run(results, dict(zip(feed, typed, strict=True))))
+        )
     return batches
 
 
-def _batch(form: LossForm, values: Sequence[np.ndarray], loss: float) -> _Batch:
+def _batch(form: LossForm, values: Sequence[np.ndarray], loss: Any, gradient: np.ndarray) -> _Batch:
     """A batch with labels and weights in the layout of the outputs."""
     predictions, labels, *weights = values
     lead = predictions.shape[:-1]
     of_labels = lead if form.kind == "sparse softmax" else predictions.shape
     aligned = [value.astype(float).reshape(lead) for value in weights]
-    return _Batch(predictions, labels.reshape(of_labels), aligned[0] if aligned else None, loss)
+    own = labels.reshape(of_labels)
+    return _Batch(predictions, own, aligned[0] if aligned else None, float(loss), gradient)
 
 
 def _draw(form: LossForm, shapes: Sequence[list[int | None]], rows: int, stream: Any):
@@ -176,11 +191,26 @@ def _filled(shape: Sequence[int | None], count: int, rows: int) -> tuple[int, ..
 
 
 def _is_same(call: Call, batches: Sequence[_Batch]) -> bool:
-    """Whether Keras' loss differs from the graph's by the same number on all batches."""
+    """Whether Keras' loss differs from the graph's by the same number on all batches.
+
+    Its gradient must not differ: a part of a loss may be stopped.
+    """
     with floatx("float64"):
         loss = call.make()
-        actual = [float(loss(b.labels, b.predictions, sample_weight=b.weights)) for b in batches]
-    gaps = [batch.loss - value for batch, value in zip(batches, actual, strict=True)]
+        actual = [_differentiated(loss, batch) for batch in batches]
+    gaps = [batch.loss - value for batch, (value, _) in zip(batches, actual, strict=True)]
     scale = max(1.0, *(abs(batch.loss) for batch in batches))
     bound = tolerance("losses of resumed steps", "float64").bound
-    return all(abs(gap - gaps[0]) <= bound * scale for gap in gaps)
+    return all(abs(gap - gaps[0]) <= bound * scale for gap in gaps) and all(
+        np.abs(batch.gradient - gradient).max() <= bound * max(1.0, np.abs(gradient).max())
+        for batch, (_, gradient) in zip(batches, actual, strict=True)
+    )
+
+
+def _differentiated(loss: Any, batch: _Batch) -> tuple[float, np.ndarray]:
+    """Keras' loss of a batch and its gradient with regard to the outputs."""
+    predictions = tf.constant(batch.predictions)
+    with tf.GradientTape() as tape:
+        tape.watch(predictions)
+        value = loss(batch.labels, predictions, sample_weight=batch.weights)
+    return float(value), tape.gradient(value, predictions).numpy()

@@ -103,7 +103,7 @@ def read_interface(meta: str, *, trust: bool = False) -> Interface:
 def find_interface(forward: Graph, whole: Graph) -> Interface:
     """The Interface of a graph without and with the nodes of backpropagation."""
     outputs = _outputs(forward)
-    losses = list(dict.fromkeys(find_losses(whole))) or _ends_of_losses(forward)
+    losses = find_losses(whole) or _ends_of_losses(forward)
     train_ops = _train_ops(whole)
     outputs = [name for name in outputs if name not in losses] or outputs
     return Interface(

@@ -9,7 +9,7 @@ from tf1port.keras_model.penalties import add_penalties
 from tf1port.tf1.checkpoint.reader import Checkpoint
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.penalties import find_penalties
-from tf1port.tf1.graph.training_ops import losses_of
+from tf1port.tf1.graph.training_ops import sole_loss
 
 _NAMED = 3  # of the variables that are left out
 
@@ -29,10 +29,9 @@ def with_objective(
         specs: all layers. outputs: the graph's tensors by the model's outputs.
         masked: the outputs that carry a mask of Keras', by which its losses leave steps out.
     """
-    losses = losses_of(graph.graph_def)
-    if optimizer is None or not outputs or len(losses) != 1:
+    loss = sole_loss(graph.graph_def)
+    if optimizer is None or not outputs or loss is None:
         return optimizer
-    (loss,) = losses
     variables = {name for spec in specs for name in spec.sources.values()}
     penalties = find_penalties(graph, loss, list(outputs.values()), variables)
     penalized = add_penalties(specs, penalties.factors)

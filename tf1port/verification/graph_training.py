@@ -26,6 +26,7 @@ from tf1port.tf1.graph.training_ops import (
     find_train_op,
 )
 from tf1port.tf1.session.copying import copied
+from tf1port.tf1.session.loss_gradients import check_loss
 from tf1port.tf1.session.sparse_labels import sparse_labels
 from tf1port.tf1.session.whole_graph import WholeGraph, row_gradients
 
@@ -178,6 +179,10 @@ class GraphTraining:
                 rows = self._run([self._tensor(values), self._tensor(ids)], batch)
                 np.add.at(result[name], rows[1], rows[0])
         return result
+
+    def check_loss(self, batch: Mapping[Any, np.ndarray], gradients: Arrays) -> None:
+        """Refuses a loss that the graph's own gradients of a batch are not of."""
+        graph_call(check_loss, self._session, self._loss, batch, gradients, self.dtype)
 
     def assign(self, slots: Arrays) -> None:
         """Sets slots of the optimizer by variable."""

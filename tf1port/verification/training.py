@@ -49,6 +49,7 @@ def training_checks(conversion, weights, *, model, dtype, steps=0, seed=0, given
     model = _ModelTraining(conversion, model, dtype=dtype)
     draw = partial(run.batch, stream)
     feed, expected = graph_call(finite, draw, run.gradients, "its gradients are")
+    run.check_loss(feed, expected)
     actual, _ = model.gradients(run, feed)
     names = expected.keys() & actual.keys()
     if not names:

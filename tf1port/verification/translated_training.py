@@ -46,6 +46,7 @@ def training_checks(
     graph, learner = _start(conversion, model, weights, stream, given)
     draw = partial(graph.batch, stream)
     batch, expected = graph_call(finite, draw, graph.gradients, "its gradients are")
+    graph.check_loss(batch, expected)
     actual, _ = learner.gradients(graph, batch)
     names = sorted(expected.keys() & actual.keys())
     if not names:

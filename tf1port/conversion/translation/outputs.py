@@ -9,6 +9,7 @@ from tf1port.conversion.translation.frames import initial_of
 from tf1port.conversion.translation.recurrences import RunOutput
 from tf1port.conversion.translation.results import (
     ASIDE,
+    FLOW,
     SAME,
     UPDATE,
     before_moving,
@@ -26,7 +27,7 @@ from tf1port.tf1.graph.dependencies import PLACEHOLDERS, behind, is_fed
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.losses import is_loss
 from tf1port.tf1.graph.pruning import node_name
-from tf1port.tf1.graph.training_ops import NoTraining, find_loss
+from tf1port.tf1.graph.training_ops import NoTraining, find_loss, losses_of
 
 
 def find_outputs(
@@ -118,6 +119,7 @@ def _beside(
     ]
     excluded = downstream_of(graph, [tensor for node in foreign for tensor in graph.outputs(node)])
     excluded |= _gradient_nodes(graph) | of_loss | computed | penalty_nodes(graph)
+    excluded |= _for_losses_alone(graph)
     live = nodes_behind(graph, [name for name in dependent if is_result(graph, name)])
     free = (following & dependent & live) - excluded
     outputs_moved = {node_name(_source(graph, name, dependent)) for name in outputs} | {
@@ -132,6 +134,22 @@ def _beside(
         if not (users & free or is_moved or is_pattern(graph, node)):
             tensors.append(f"{name}:0")
     return tensors
+
+
+def _for_losses_alone(graph: Graph) -> set[str]:
+    """The names of the losses, and of the nodes that lead to nothing else, as an entropy's."""
+    found = {node_name(name) for name in losses_of(graph.graph_def)} & graph.nodes.keys()
+    queue = deque(found)
+    while queue:
+        for tensor in graph.inputs(graph.nodes[queue.popleft()]):
+            node = graph.node(tensor)
+            if node is None or node.name in found:
+                continue
+            users = [user for name in graph.outputs(node) for user in graph.consumers(name)]
+            if all(user.name in found or user.op in ASIDE - FLOW for user in users):
+                found.add(node.name)
+                queue.append(node.name)
+    return found
 
 
 def _following(graph: Graph, names: Iterable[str], through_loops: bool) -> set[str]:

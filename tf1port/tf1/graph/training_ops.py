@@ -1,9 +1,11 @@
 """The training ops of a graph: its losses, its train op, the clipping of its gradients."""
 
 import re
+from typing import Any
 
 from tf1port.tf1.graph.clipping import find_clipping
 from tf1port.tf1.graph.dependencies import behind
+from tf1port.tf1.graph.summed_losses import differentiated
 
 # Not the stateless ones, which draw the same numbers of the same seed.
 _RANDOM = re.compile(
@@ -18,11 +20,20 @@ class NoTraining(Exception):
 
 
 def find_loss(whole):
-    """The tensor whose gradients are computed: the first of find_losses."""
-    loss = next(find_losses(whole), None)
-    if loss is None:
+    """The tensor whose gradients are computed, by the first call of tf.gradients.
+
+    Raises:
+        NoTraining: there is none, or none is the sum of the terms that gradients are of.
+    """
+    losses = [*differentiated(whole)]
+    if not losses:
         raise NoTraining("no loss is found that its gradients start from")
-    return loss
+    if losses[0] is None:
+        raise NoTraining(
+            "the loss was not found: its gradients are of several terms, which no tensor is the "
+            "sum of"
+        )
+    return losses[0]
 
 
 def check_repeatable(graph, loss):
@@ -41,36 +52,34 @@ def check_repeatable(graph, loss):
 
 
 class _Nodes:
-    """The nodes of a GraphDef, those of backpropagation included, searched but once."""
+    """The nodes of a GraphDef, those of backpropagation included, without any other index."""
 
     def __init__(self, graph_def):
         self.nodes = {node.name: node for node in graph_def.node}
+        self._consumers: dict[str, list[Any]] = {}
+        for node in graph_def.node:
+            for name in {name.removesuffix(":0") for name in node.input}:
+                self._consumers.setdefault(name, []).append(node)
 
     def consumers(self, tensor):
         """The nodes that a tensor is an input of."""
-        names = {tensor, tensor.removesuffix(":0")}
-        return [node for node in self.nodes.values() if not names.isdisjoint(node.input)]
+        return self._consumers.get(tensor.removesuffix(":0"), [])
 
 
 def losses_of(graph_def):
     """The tensors whose gradients a GraphDef computes, each once."""
-    return list(dict.fromkeys(find_losses(_Nodes(graph_def))))
+    return find_losses(_Nodes(graph_def))
+
+
+def sole_loss(graph_def):
+    """The one tensor whose gradients a GraphDef computes; None: several, or one is not found."""
+    losses = {*differentiated(_Nodes(graph_def))}
+    return losses.pop() if len(losses) == 1 else None
 
 
 def find_losses(whole):
-    """Yields the tensor of each call of tf.gradients, by the op whose gradient is the first."""
-    for node in whole.nodes.values():
-        if re.fullmatch(r"(.*/)?gradients(_\d+)?/(Fill|grad_ys_0)", node.name):
-            scope = node.name.rpartition("/")[0] + "/"
-            users = whole.consumers(node.name + ":0")
-            losses = [_differentiated(whole, user.name.removeprefix(scope)) for user in users]
-            yield from (f"{name}:0" for name in losses if name is not None)
-
-
-def _differentiated(whole, name):
-    """The op whose gradient a node is part of, "loss" of "loss_grad/tuple/group"; or None."""
-    ends = [match.start() for match in re.finditer("_grad/", name)]
-    return next((name[:end] for end in reversed(ends) if name[:end] in whole.nodes), None)
+    """The tensors that calls of tf.gradients are of, each once, without those not found."""
+    return [name for name in dict.fromkeys(differentiated(whole)) if name is not None]
 
 
 def find_train_op(whole, applied):

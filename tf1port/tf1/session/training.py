@@ -23,6 +23,7 @@ from tf1port.tf1.graph.training_ops import (
     find_loss,
     find_train_op,
 )
+from tf1port.tf1.session.loss_gradients import check_loss
 from tf1port.tf1.session.sparse_labels import sparse_labels
 from tf1port.tf1.session.whole_graph import WholeGraph, row_gradients
 
@@ -161,6 +162,10 @@ class TrainingRun:
                 values, ids = self._run([self._tensor(tensor) for tensor in pair], feed)
                 np.add.at(gradients[name], ids, values)
         return gradients
+
+    def check_loss(self, feed, gradients):
+        """Refuses a loss that the graph's own gradients of a batch are not of."""
+        self._known(check_loss, self._whole, self._loss, feed, gradients, self.dtype)
 
     def assign(self, slots):
         """Sets slots of the optimizer: {variable: array}."""

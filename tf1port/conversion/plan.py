@@ -10,7 +10,7 @@ from tf1port.conversion.opened import Opened
 from tf1port.conversion.stack import Conversion
 from tf1port.errors import UserError
 from tf1port.keras_model.blueprint import Blueprint, draw
-from tf1port.keras_model.objective import with_objective
+from tf1port.keras_model.objective import with_objective, with_statistics
 from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.keras_model.optimizer_search import find_optimizer, why_not, with_trained
 from tf1port.tf1.checkpoint.cell_names import Cell
@@ -202,6 +202,7 @@ def _planned(
             optimizer = find_optimizer(graph, blueprint.specs, checkpoint, contents)
             reason = why_not(graph, blueprint.specs)
             notes = [*notes, *([f"the optimizer is left out: {reason}"] if reason else [])]
+        optimizer = with_statistics(optimizer, graph, blueprint.specs)
         optimizer = _with_objective(optimizer, graph, blueprint, ends, checkpoint)
     names = [checkpoint.substitutes.get(name, name) for name in network.variables]
     accounted = {*names, *(optimizer.variables if optimizer else ())}

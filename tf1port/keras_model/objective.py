@@ -8,7 +8,9 @@ from tf1port.keras_model.optimizer import OptimizerSpec
 from tf1port.keras_model.penalties import add_penalties
 from tf1port.tf1.checkpoint.reader import Checkpoint
 from tf1port.tf1.graph.index import Graph
+from tf1port.tf1.graph.optimizers import AVERAGES
 from tf1port.tf1.graph.penalties import find_penalties
+from tf1port.tf1.graph.statistics_updates import not_updated
 from tf1port.tf1.graph.training_ops import sole_loss
 
 _NAMED = 3  # of the variables that are left out
@@ -59,6 +61,35 @@ def with_objective(
         loss=found,
         penalized=frozenset(penalized),
         notes=notes,
+    )
+
+
+def with_statistics(
+    optimizer: OptimizerSpec | None, graph: Graph, specs: Sequence[Spec]
+) -> OptimizerSpec | None:
+    """An optimizer that names the moving averages which its step does not update, as Keras does.
+
+    A program may run their updates beside the step: the graph does not say.
+
+    Args:
+        specs: all layers.
+    """
+    if optimizer is None:
+        return None
+    trained = [
+        spec
+        for spec in specs
+        if spec.kind == "BatchNormalization" and spec.call.arguments.get("trainable", True)
+    ]
+    learning = {name for spec in specs for name in spec.sources.values()}
+    averages = [name for spec in trained for role, name in spec.sources.items() if role in AVERAGES]
+    missing = not_updated(graph, averages, learning) if averages else []
+    if not missing:
+        return optimizer
+    line = f"nothing that the train op runs updates the moving averages of {_named(missing)}"
+    return optimizer._replace(
+        notes=[*optimizer.notes, f"{line}: Keras updates them as it trains, TF1 if they are run"],
+        unknown={**optimizer.unknown, "training": f"of the normalizations, as {line}"},
     )
 
 

@@ -16,7 +16,7 @@ from tf1port.conversion.translation.recurrences import find_recurrences
 from tf1port.conversion.translation.translate import translate
 from tf1port.errors import UserError
 from tf1port.keras_model import program_build
-from tf1port.keras_model.objective import with_objective
+from tf1port.keras_model.objective import with_objective, with_statistics
 from tf1port.keras_model.optimizer_search import find_optimizer, why_not
 from tf1port.keras_model.program import ZEROS, Input, Program, Use, Value
 from tf1port.tf1.checkpoint.inventory import Inventory
@@ -168,6 +168,7 @@ def _optimizer(
     reason = why_not(graph, program.specs)
     optimizer = find_optimizer(graph, program.specs, checkpoint, contents)
     masked = [name for name, value in program.outputs.items() if _is_masked(value)]
+    optimizer = with_statistics(optimizer, graph, program.specs)
     optimizer = with_objective(optimizer, graph, program.specs, outputs, checkpoint, masked=masked)
     return optimizer, [f"the optimizer is left out: {reason}"] if reason else []
 

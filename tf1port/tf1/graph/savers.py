@@ -23,6 +23,8 @@ Shape = tuple[int, ...]
 ASSIGNMENTS = {"Assign", "AssignVariableOp"}
 READING = {"Identity", "ReadVariableOp", "Shape", "VariableShape"}  # what writes no variable
 RESTORING = {"RestoreV2", "RestoreSlice", "Restore"}  # the latter two of V1
+# A buffer of cuDNN is filled again from cells that are stored beside it, under their own names.
+_OF_CELLS = {"CudnnRNNCanonicalToParams", "CudnnRNNCanonicalToParamsV2"}
 
 
 class _Restored(NamedTuple):
@@ -86,9 +88,12 @@ def _restored(nodes, saver_def):
     """What is restored by variable: _Restored, or a _NotRead."""
     restored: dict[str, _Restored | _NotRead] = {}
     file, _ = _origin(nodes, saver_def.filename_tensor_name)
+    buffers = set()
     for node in behind(nodes, [saver_def.restore_op_name]).values():
         inputs = [tensor for tensor in node.input if not tensor.startswith("^")]
-        if node.op in ASSIGNMENTS:
+        if node.op in ASSIGNMENTS and _is_of_cells(nodes, inputs):
+            buffers.add(node_name(inputs[0]))
+        elif node.op in ASSIGNMENTS:
             name, value = _assigned(nodes, node, inputs, file)
             if restored.setdefault(name, value) != value:
                 restored[name] = _NotRead("more than once")
@@ -96,7 +101,13 @@ def _restored(nodes, saver_def):
             written = [_origin(nodes, tensor)[0] for tensor in inputs]
             written = [each for each in written if each is not None and each.op in VARIABLES]
             restored |= {each.name: _NotRead(f"by {node.op}") for each in written}
-    return restored
+    return {name: value for name, value in restored.items() if name not in buffers}
+
+
+def _is_of_cells(nodes, inputs):
+    """Whether an assignment fills a buffer of cuDNN from its cells."""
+    source, _ = _origin(nodes, inputs[1]) if inputs[1:] else (None, 0)
+    return source is not None and source.op in _OF_CELLS
 
 
 def _assigned(nodes, node, inputs, file):

@@ -8,16 +8,6 @@ from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.optimizers import are_frozen, find_applied, unsupported_reason
 
 
-@pytest.fixture(params=["references", "resources", "control flow v2"])
-def kind(request):
-    """Variables of either kind, and tf.cond as nodes or as functions."""
-    later = request.param == "control flow v2"
-    former = tf1.control_flow_v2_enabled()
-    (tf1.enable_control_flow_v2 if later else tf1.disable_control_flow_v2)()
-    yield request.param
-    (tf1.enable_control_flow_v2 if former else tf1.disable_control_flow_v2)()
-
-
 def built(step, *, kind="references", optimizer=tf1.train.GradientDescentOptimizer, rate=0.1):
     """The graph of a product with weights, trained as `step` says."""
     with tf1.Graph().as_default() as graph:

@@ -9,15 +9,7 @@ from tf1port.keras_model import losses
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.loss_forms import LossForm, find_form
 
-
-@pytest.fixture(params=["references", "resources", "control flow v2"], autouse=True)
-def kind(request):
-    """Variables of either kind, and tf.cond as nodes or as functions."""
-    later = request.param == "control flow v2"
-    former = tf1.control_flow_v2_enabled()
-    (tf1.enable_control_flow_v2 if later else tf1.disable_control_flow_v2)()
-    yield request.param
-    (tf1.enable_control_flow_v2 if former else tf1.disable_control_flow_v2)()
+pytestmark = pytest.mark.usefixtures("kind")
 
 
 class Given:

@@ -270,6 +270,7 @@ def converted_case(request, tmp_path_factory):
         kinds=kinds,
         options=options,
         always="in training alone" in request.param,
+        never="never in training" in request.param,
     )
 
 
@@ -307,13 +308,15 @@ def test_verify_agrees(converted_case, capsys):
     before = (
         converted_case.kinds[0] != "SimpleRNN"
     )  # which the graph's own stand in for in training
-    assert code == (3 if before or converted_case.always else 0)
+    assert code == (3 if before or converted_case.always or converted_case.never else 0)
+    assert ("updates the moving averages" in report["verdict"]) == converted_case.never
     assert ("the graph's own are used" in report["verdict"]) == before
     assert (
         "by the moments of each batch, which norm" in report["verdict"]
     ) == converted_case.always
     quantities = {check["quantity"] for check in report["checks"]}
-    assert {"gradients of a batch", "losses of resumed steps"} <= quantities, report["notes"]
+    steps = set() if converted_case.never else {"losses of resumed steps"}
+    assert {"gradients of a batch", *steps} <= quantities, report["notes"]
     assert ("layers before the cells" in quantities) == before
 
 

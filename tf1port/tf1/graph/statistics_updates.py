@@ -11,11 +11,10 @@ from collections.abc import Collection, Iterable, Mapping
 
 from tf1port.tf1.graph.further_writes import APPLY
 from tf1port.tf1.graph.index import Graph
+from tf1port.tf1.graph.writes import writes
 
-_UPDATES = {"AssignSub", "AssignSubVariableOp"}
 
-
-def not_updated(graph: Graph, averages: Iterable[str], learning: Collection[str]) -> list[str]:
+def not_updated(graph: Graph, averages: Collection[str], learning: Collection[str]) -> list[str]:
     """The moving averages that nothing updates which a training step of the graph runs.
 
     Args:
@@ -33,8 +32,10 @@ def not_updated(graph: Graph, averages: Iterable[str], learning: Collection[str]
         return []
     after = [_following(users, [name]) for name in applies]
     steps = set.intersection(*after) or set.union(*after)
-    updates = {name: [node.name for node in graph.uses(name, _UPDATES)] for name in averages}
-    return [name for name, nodes in updates.items() if steps.isdisjoint(_following(users, nodes))]
+    updates: dict[str, list[str]] = {name: [] for name in averages}
+    for write in writes(whole):
+        updates.setdefault(graph.joined_name(write.variable), []).append(write.node.name)
+    return [name for name in averages if steps.isdisjoint(_following(users, updates[name]))]
 
 
 def _users(whole: Graph) -> dict[str, list[str]]:

@@ -23,7 +23,8 @@ def check_loss(
     """Refuses a loss whose gradients are others than those that the graph applies.
 
     Those of variables behind a loop or a branch are not compared: an imported one lacks the
-    contexts that its gradient needs.
+    contexts that its gradient needs. Nothing is where a branch takes the handle of a variable: once
+    its gradient is built, which is no op that runs, TensorFlow runs no other one of the graph.
 
     Args:
         loss: a tensor of the session's graph. applied: the graph's own gradients by variable.
@@ -31,6 +32,8 @@ def check_loss(
     Raises:
         NoTraining: they are others.
     """
+    if _branches_on_handles(session.imported):
+        return
     with session.imported.as_default():
         gradients = _gradients(loss, {name: session.operation(name).outputs[0] for name in applied})
     computed = {name: tensor for name, tensor in gradients.items() if tensor is not None}
@@ -46,6 +49,14 @@ def check_loss(
         raise NoTraining(
             "the loss was not found: its gradients are not those that the graph applies"
         )
+
+
+def _branches_on_handles(graph: tf1.Graph) -> bool:
+    """Whether a tf.cond of a graph takes the handle of a variable."""
+    return any(
+        operation.type == "Switch" and operation.inputs[0].dtype == tf1.resource
+        for operation in graph.get_operations()
+    )
 
 
 def _gradients(loss, variables):

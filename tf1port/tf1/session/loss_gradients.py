@@ -12,6 +12,9 @@ from tf1port.numerics import comparison
 from tf1port.tf1.graph.training_ops import NoTraining
 from tf1port.tf1.session.whole_graph import WholeGraph
 
+_OF_FUNCTIONS = {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"}
+_OF_FUNCTIONS |= {"PartitionedCall", "StatefulPartitionedCall"}
+
 
 def check_loss(
     session: WholeGraph,
@@ -23,8 +26,8 @@ def check_loss(
     """Refuses a loss whose gradients are others than those that the graph applies.
 
     Those of variables behind a loop or a branch are not compared: an imported one lacks the
-    contexts that its gradient needs. Nothing is where a branch takes the handle of a variable: once
-    its gradient is built, which is no op that runs, TensorFlow runs no other one of the graph.
+    contexts that its gradient needs. Nothing is where an op would get a gradient that does not run:
+    once it is there, TensorFlow runs nothing else of the graph.
 
     Args:
         loss: a tensor of the session's graph. applied: the graph's own gradients by variable.
@@ -32,7 +35,7 @@ def check_loss(
     Raises:
         NoTraining: they are others.
     """
-    if _branches_on_handles(session.imported):
+    if any(map(_has_no_gradient, session.imported.get_operations())):
         return
     with session.imported.as_default():
         gradients = _gradients(loss, {name: session.operation(name).outputs[0] for name in applied})
@@ -51,12 +54,11 @@ def check_loss(
         )
 
 
-def _branches_on_handles(graph: tf1.Graph) -> bool:
-    """Whether a tf.cond of a graph takes the handle of a variable."""
-    return any(
-        operation.type == "Switch" and operation.inputs[0].dtype == tf1.resource
-        for operation in graph.get_operations()
-    )
+def _has_no_gradient(operation: tf1.Operation) -> bool:
+    """Whether an imported op would get a gradient that does not run."""
+    if operation.type == "Switch":  # of a handle there is no ZerosLike
+        return operation.inputs[0].dtype == tf1.resource
+    return operation.type in _OF_FUNCTIONS
 
 
 def _gradients(loss, variables):

@@ -104,22 +104,26 @@ def actor():
     return feed, chosen + 0.5 * tf1.reduce_mean(tf1.square(value - returns)) + 0.1 * entropy
 
 
-@pytest.mark.slow
-def test_training_by_a_sum_is_proved(tmp_path, capsys):
-    with running(actor, tmp_path, optimizer=Clipped(0.1)) as run:
+def verified_training(optimizer, folder, capsys):
+    """The exit code and verdict of three steps, and the outputs of the model."""
+    with running(actor, folder, optimizer=optimizer) as run:
         target = converted(run.prefix)
         code, report = verified(run.prefix, target, capsys, "--steps", "3")
-    assert code == 0, report["verdict"]
-    assert {*map_of(target)["outputs"].values()} == {"logits/BiasAdd:0", "value/BiasAdd:0"}
+    return code, report["verdict"], {*map_of(target)["outputs"].values()}
+
+
+@pytest.mark.slow
+def test_training_by_a_sum_is_proved(tmp_path, capsys):
+    code, verdict, outputs = verified_training(Clipped(0.1), tmp_path, capsys)
+    assert code == 0, verdict
+    assert outputs == {"logits/BiasAdd:0", "value/BiasAdd:0"}
 
 
 @pytest.mark.slow
 def test_gradients_of_another_loss_are_not_proved(tmp_path, capsys):
-    with running(actor, tmp_path, optimizer=OfAnother(0.1)) as run:
-        target = converted(run.prefix)
-        code, report = verified(run.prefix, target, capsys, "--steps", "3")
-    assert code == 3, report["verdict"]
-    assert "its gradients are not those that the graph applies" in report["verdict"]
+    code, verdict, _ = verified_training(OfAnother(0.1), tmp_path, capsys)
+    assert code == 3, verdict
+    assert "its gradients are not those that the graph applies" in verdict
 
 
 class Squares:

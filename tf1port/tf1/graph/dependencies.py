@@ -1,6 +1,7 @@
-"""What tensors depend on: the nodes behind them, and the fed tensors among those."""
+"""What tensors depend on: the nodes behind them, and the fed tensors among those; what follows."""
 
 from collections import deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tf1port.tf1.graph.trust import is_source
@@ -72,3 +73,29 @@ def behind(graph, tensors, *, cut):
         if not is_fed(node.op) and node.name not in cut and node.op not in SIZES:
             queue.extend(graph.inputs(node))
     return nodes, sources
+
+
+def following(whole, names: Iterable[str]) -> set[str]:
+    """Some nodes and all that run after them, by the names of nodes.
+
+    But for summaries: one of a value after the step and of another one makes these no step.
+
+    Args:
+        whole: a graph with the nodes of backpropagation.
+    """
+    after, waiting = whole.once(_followers), [*names]
+    seen = {*waiting}
+    while waiting:
+        further = [name for name in after.get(waiting.pop(), ()) if name not in seen]
+        seen.update(further)
+        waiting += further
+    return seen
+
+
+def _followers(whole) -> dict[str, list[str]]:
+    """The nodes that wait for each node, for its value or its end, but for summaries."""
+    after: dict[str, list[str]] = {}
+    for node in whole.nodes.values():
+        for tensor in node.input if "Summary" not in node.op else ():
+            after.setdefault(tensor.removeprefix("^").partition(":")[0], []).append(node.name)
+    return after

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from tf1port.tf1.graph.dependencies import following
 from tf1port.tf1.graph.index import Graph
 from tf1port.tf1.graph.writes import Write, writes
 
@@ -59,9 +60,9 @@ def further_writes(
         for each in all_
         if each.variable in names and each.node.name not in accounted and not is_counted(each)
     ]
-    after = _following(graph.whole, accounted)
+    after = following(graph.whole, accounted)
     for each in further:
-        if not accounted or not after.isdisjoint(_following(graph.whole, [each.node.name])):
+        if not accounted or not after.isdisjoint(following(graph.whole, [each.node.name])):
             if each.in_function:
                 return f"{each.variable} is changed by {each.node.name}, in a function"
             if accounted:
@@ -113,26 +114,3 @@ def _scope(name: str) -> str | None:
     """The scope of the update that a node is in: up to the component update_VARIABLE."""
     before, found, rest = name.partition("/update_")
     return before + found + rest.rpartition("/")[0] if found else None
-
-
-def _following(whole: Graph, names: Iterable[str]) -> set[str]:
-    """Some nodes and all that run after them, by the names of nodes."""
-    after, waiting = whole.once(_followers), [*names]
-    seen = {*waiting}
-    while waiting:
-        further = [name for name in after.get(waiting.pop(), ()) if name not in seen]
-        seen.update(further)
-        waiting += further
-    return seen
-
-
-def _followers(whole: Graph) -> dict[str, list[str]]:
-    """The nodes that wait for each node, for its value or its end.
-
-    But for summaries: one of a value after the step and of another one makes these no step.
-    """
-    after: dict[str, list[str]] = {}
-    for node in whole.nodes.values():
-        for tensor in node.input if "Summary" not in node.op else ():
-            after.setdefault(tensor.removeprefix("^").partition(":")[0], []).append(node.name)
-    return after

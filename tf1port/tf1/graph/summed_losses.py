@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from tf1port.tf1.graph.index import VARIABLES
+
 _START = re.compile(r"((?:.*/)?gradients(?:_\d+)?/)(?:Fill|grad_ys)(?:_\d+)?")
 # Ops that hand a gradient on to their inputs as it is; a difference to its first one alone.
 _SUMS = {"Add", "AddV2", "AddN", "AccumulateNV2", "Identity", "EnsureShape", "Snapshot"}
 _FIRST = {"Sub", "Print"}
-_VARIABLES = {"Variable", "VariableV2", "VarHandleOp"}
 
 
 def differentiated(whole: Any) -> Iterator[str | None]:
@@ -115,7 +116,7 @@ class _Sums:
         for node in self._nodes.values():
             for name in _inputs(node) if node.op != "StopGradient" else ():
                 users.setdefault(_name(name), []).append(node.name)
-        queue = [node.name for node in self._nodes.values() if node.op in _VARIABLES]
+        queue = [node.name for node in self._nodes.values() if node.op in VARIABLES]
         found = {*queue}
         for name in queue:  # it grows
             new = {*users.get(name, ())} - found

@@ -124,7 +124,7 @@ OTHERWISE = {
     "the largest number": each(lambda g: g * 2.0 / tf1.maximum(tf1.reduce_max(g), 2.0)),
     "four times the global norm": with_norm(lambda g, v: 4.0 * tf1.global_norm(g)),
     "the root of another multiple": with_norm(
-        lambda g, v: tf1.sqrt(tf1.reduce_sum([tf1.nn.l2_loss(each) for each in g]) * 8.0)
+        lambda g, v: tf1.sqrt(tf1.reduce_sum(tf1.stack([tf1.nn.l2_loss(e) for e in g])) * 8.0)
     ),
     "a third of the global norm": with_norm(lambda g, v: tf1.global_norm(g) / 3.0),
     "a floor of the global norm": with_norm(lambda g, v: tf1.maximum(tf1.global_norm(g), 1.0)),

@@ -6,6 +6,7 @@ run twice: with the checkpoint's values, and with random values of all variables
 biases of zero or untrained states would hide an op that the model lacks.
 """
 
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -24,8 +25,8 @@ from tf1port.numerics.differences import difference
 from tf1port.numerics.draws import finite
 from tf1port.numerics.precision import floatx
 
-ROUNDINGS = 8  # times Keras' own rounding, where the graph knows float32 alone
-_OWN_REASON = f"{ROUNDINGS} times the difference of Keras' float32 from its float64"
+_ROUNDINGS = 8  # times Keras' own rounding, where the graph knows float32 alone
+_OWN_REASON = f"{_ROUNDINGS} times the difference of Keras' float32 from its float64"
 QUANTITY = "outputs, end to end"
 _TRACED = 100  # steps from which tracing a model takes less time than calling it eagerly
 
@@ -50,7 +51,7 @@ def end_to_end(
         unproved.append(f"{QUANTITY}: {reason}")
         return
     upcast = {name: _cast(arrays, "float64") for name, arrays in weights.items()}
-    sides = _Sides(conversion, model, upcast_model(model, upcast), run.dtype)
+    sides = _Sides(conversion, model, upcast, run.dtype)
     stream = np.random.default_rng(seed)
     random_values = _random_weights(upcast, stream)
     for start, values in (("", upcast), (", variables drawn anew", random_values)):
@@ -77,6 +78,23 @@ def end_to_end(
         unproved.extend(
             f"the ops that compute {cell_inputs[name]}" for name in sorted(run.computed)
         )
+
+
+def within_rounding(
+    check: comparison.Check,
+    actual: Mapping[str, np.ndarray],
+    exact: Callable[[], Mapping[str, np.ndarray]],
+) -> comparison.Check:
+    """A Check in float32; where it fails, with a bound from Keras' own rounding.
+
+    Args:
+        actual: what Keras computes in float32, by name. exact: computes the same in float64.
+    """
+    if check.passed or not np.isfinite(check.max_abs):
+        return check
+    upcast = {name: value.astype("float64") for name, value in actual.items()}
+    bound = _ROUNDINGS * difference(upcast, exact()).max_abs
+    return check._replace(bound=bound, reason=_OWN_REASON) if bound > check.bound else check
 
 
 def _sizes(conversion, given):
@@ -114,15 +132,19 @@ def _runnable(conversion, given):
 
 
 class _Sides:
-    """The Keras model in the dtype of a graph, and upcast to float64."""
+    """The Keras model in the dtype of a graph; in float64 where its rounding is asked for."""
 
-    def __init__(self, conversion, model, upcast, dtype):
-        self.blueprint, self.dtype, self._upcast = conversion.blueprint, dtype, upcast
-        self._model = upcast if dtype == "float64" else type(model).from_config(model.get_config())
+    def __init__(self, conversion, model, weights, dtype):
+        self.blueprint, self.dtype, self._weights = conversion.blueprint, dtype, weights
+        self._model = (
+            upcast_model(model, weights)
+            if dtype == "float64"
+            else type(model).from_config(model.get_config())
+        )
 
     def set_weights(self, weights):
-        for model in {id(model): model for model in (self._upcast, self._model)}.values():
-            layer_weights.set_weights_of(model, weights)
+        self._weights = weights
+        layer_weights.set_weights_of(self._model, weights)
 
     def compare(self, result, label):
         """The Check of a run of the graph."""
@@ -145,11 +167,13 @@ class _Sides:
         ]
         check = min(checks, key=lambda check: check.max_abs)
         check = check._replace(place=f"{check.place}, the graph as it stands, {label}")
-        if self.dtype == "float64" or not np.isfinite(check.max_abs):
+        if self.dtype == "float64":
             return check
-        exact = self._outputs(self._upcast, inputs, result.lengths, "float64")
-        bound = ROUNDINGS * difference({"": actual.astype("float64")}, {"": exact}).max_abs
-        return check._replace(bound=bound, reason=_OWN_REASON) if bound > check.bound else check
+        return within_rounding(check, {"": actual}, partial(self._exact, inputs, result.lengths))
+
+    def _exact(self, inputs, lengths):
+        model = upcast_model(self._model, self._weights)
+        return {"": self._outputs(model, inputs, lengths, "float64")}
 
     def _outputs(self, model, inputs, lengths, dtype):
         inputs = inputs.astype(dtype) if inputs.dtype.kind == "f" else inputs.astype("int32")

@@ -29,7 +29,6 @@ from tf1port.conversion.translation.sides import (
 from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
 from tf1port.keras_model.blueprint import to_variables
-from tf1port.keras_model.runner import upcast_model
 from tf1port.numerics import comparison
 from tf1port.numerics.draws import finite, is_finite
 
@@ -61,7 +60,7 @@ def end_to_end(
         unproved.append(f"{QUANTITY}: {reason}")
         return
     upcast = {name: _all_cast(arrays, "float64") for name, arrays in weights.items()}
-    keras_side = KerasSide(conversion, model, upcast_model(model, upcast), graph.dtype)
+    keras_side = KerasSide(conversion, model, upcast, graph.dtype)
     random_values = {n: perturbed_by_role(arrays, stream) for n, arrays in upcast.items()}
     for start, values in (("", upcast), (", variables drawn anew", random_values)):
         graph.assign(to_variables(values, conversion.program), stream if start else None)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf1port.conversion.end_to_end import QUANTITY, ROUNDINGS
+from tf1port.conversion.end_to_end import QUANTITY, within_rounding
 from tf1port.conversion.given import Given
 from tf1port.conversion.original_graph import by_stored_name, inference, perturbed
 from tf1port.conversion.translation import feeds
@@ -18,15 +19,14 @@ from tf1port.conversion.translation.taken_branches import TakenBranches
 from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
+from tf1port.keras_model.runner import upcast_model
 from tf1port.numerics import comparison
-from tf1port.numerics.differences import difference
 from tf1port.numerics.precision import floatx
 from tf1port.tf1.session.whole_graph import WholeGraph
 
 Arrays = Mapping[str, np.ndarray]
 Weights = Mapping[str, Arrays]
 Sizes = tuple[feeds.BatchSizes, int]  # and the length of the shortest row
-_OWN_REASON = f"{ROUNDINGS} times the difference of Keras' float32 from its float64"
 
 
 class GraphSide:
@@ -87,30 +87,33 @@ class GraphSide:
 
 
 class KerasSide:
-    """The model in the dtype of the graph's session, and upcast to float64."""
+    """The model in the dtype of the graph's session; in float64 where its rounding is asked for."""
 
-    def __init__(self, conversion: Translated, model: keras.Model, upcast, dtype: str) -> None:
-        self.conversion, self.dtype, self._upcast = conversion, dtype, upcast
+    def __init__(
+        self, conversion: Translated, model: keras.Model, weights: Weights, dtype: str
+    ) -> None:
+        self.conversion, self.dtype, self._weights = conversion, dtype, weights
         self.branches = TakenBranches(conversion.source)
         self._refused = TakenBranches(conversion.source)  # of batches that the graph refuses
-        self._model = upcast if dtype == "float64" else type(model).from_config(model.get_config())
+        self._model = (
+            upcast_model(model, weights)
+            if dtype == "float64"
+            else type(model).from_config(model.get_config())
+        )
 
     def set_weights(self, weights: Weights) -> None:
         """Sets the weights by layer and role."""
-        for model in {id(model): model for model in (self._upcast, self._model)}.values():
-            layer_weights.set_weights_of(model, weights)
+        self._weights = weights
+        layer_weights.set_weights_of(self._model, weights)
 
     def compare(self, inputs: Arrays, expected: Arrays, label: str) -> comparison.Check:
         """The comparison of all outputs with those of the graph."""
         actual = self._outputs(self._model, inputs, self.dtype)
         check = comparison.check(QUANTITY, expected, actual, dtype=self.dtype)
         check = check._replace(place=f"{check.place}, the graph as it stands, {label}")
-        if self.dtype == "float64" or not np.isfinite(check.max_abs):
+        if self.dtype == "float64":
             return check
-        exact = self._outputs(self._upcast, inputs, "float64")
-        upcast = {name: value.astype("float64") for name, value in actual.items()}
-        bound = ROUNDINGS * difference(upcast, exact).max_abs
-        return check._replace(bound=bound, reason=_OWN_REASON) if bound > check.bound else check
+        return within_rounding(check, actual, partial(self._exact, inputs))
 
     def follow(self, inputs: Arrays) -> None:
         """Notes which branches the model takes on a batch on which the graph does not run."""
@@ -127,6 +130,9 @@ class KerasSide:
             else:
                 unproved.append(f"{QUANTITY}: no batch takes {where}: give one with --data")
         return unproved, notes
+
+    def _exact(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        return self._outputs(upcast_model(self._model, self._weights), inputs, "float64")
 
     def _outputs(
         self, model, inputs: Arrays, dtype: str, branches: TakenBranches | None = None

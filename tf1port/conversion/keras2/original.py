@@ -37,7 +37,7 @@ class Original:
         self.dtype = dtype
         self.keras = _tf_keras()
         config = _configuration(file.model, dtype)
-        with self._floatx(), warnings.catch_warnings():
+        with self._floatx(), self._one_kernel(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 build = getattr(self.keras, _class(config)).from_config
@@ -89,6 +89,20 @@ class Original:
     def options(self) -> dict[str, Mapping[str, Any]]:
         """The configuration of each layer by its name, as Keras 2 understood it."""
         return {layer.name: layer.get_config() for layer in self.model.layers}
+
+    def _one_kernel(self) -> contextlib.AbstractContextManager[Any]:
+        """Has an LSTM or GRU with the default activations run step by step.
+
+        tf_keras traces these for cuDNN as well, wherever they are called, which takes most of the
+        time of a small model; it does so by the identity of their tanh.
+        """
+
+        def tanh(x: Any) -> Any:
+            return self.keras.activations.tanh(x)
+
+        scope: contextlib.AbstractContextManager[Any]
+        scope = self.keras.utils.custom_object_scope({"tanh": tanh})
+        return scope
 
     @contextlib.contextmanager
     def _floatx(self) -> Iterator[None]:

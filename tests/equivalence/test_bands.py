@@ -140,12 +140,16 @@ def small():
 
 @pytest.mark.slow
 @pytest.mark.skipif("MNIST_DIR" not in os.environ, reason="needs MNIST_DIR")
-def test_five_trainings_of_each_side_are_equivalent_on_mnist(tmp_path):
-    """Within a hundredth, and not within it where one side ends a hundredth lower."""
+def test_trainings_of_each_side_are_equivalent_on_mnist(tmp_path):
+    """Within a hundredth, and not within it where one side ends a hundredth lower.
+
+    Of the model that trains fastest; that the window RNN's end in its band, tests/legacy and
+    tests/modern see.
+    """
     mnist = datasets.load("mnist")
-    config = for_dataset(WindowRNNConfig(), mnist)
+    config = for_dataset(DenseConfig(), mnist)
     store = ResultStore(str(tmp_path), {})
-    found = bands.measure(config, mnist, seeds=5, jobs=2, store=store)
+    found = bands.measure(config, mnist, seeds=bands.SEEDS["dense"], jobs=2, store=store)
     assert found["margin"] == 0.01
     assert found["alpha"] == 0.05
     assert found["equivalent"], found

@@ -16,8 +16,7 @@ from tests import goldens
 
 COMMAND = "MNIST_DIR=... python -m tests.goldens.record --write --bands"
 SEEDS = {"digits": tuple(range(5)), "mnist": tuple(range(8))}
-# So many of the seeds are trained by a test; the means of five on MNIST have to be in the same band
-# by tests/equivalence/test_bands.py.
+# So many of the seeds are trained by a test.
 TESTED = {"digits": 1, "mnist": 1}
 LAST_STEPS = 500  # whose mean loss is recorded
 

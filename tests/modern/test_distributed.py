@@ -35,7 +35,7 @@ def test_workers_end_with_the_weights_of_one_process(tmp_path, model, quantity, 
     one = side.one_process()
     bound = tolerance(quantity, "float32").bound
     of_workers = side.launched if strategy == "mirrored" else side.workers
-    for number in (2, 4):
+    for number in (2, 4) if model == "row-lstm" else (2,):
         assert difference(one, of_workers(number)).max_abs <= bound
 
 

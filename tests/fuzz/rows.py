@@ -6,6 +6,7 @@ import time
 
 from tests.fuzz import worker
 
+LEAST = 4  # inputs, the intact one among them, however long they take
 HEAD = ["reader", "inputs", "read", "refused", "ended", "faults", "s", "MB"]
 
 
@@ -50,13 +51,14 @@ class Row:
 def row_of(reader, root, *, seed, numbers, seconds=None):
     """Makes the intact input of a reader and reads those of some numbers; a Row.
 
-    seconds: after which no further one is read; None: all are.
+    seconds: after which no further one is read, but LEAST of them are; None: all are.
     """
     root = root / re.sub(r"\W+", "-", reader.name)
     worker.made(reader, root / "intact")
     row, start = Row(reader.name, numbers.start), time.monotonic()
     for outcome in worker.outcomes(reader, root, seed=seed, numbers=numbers):
         row.add(outcome)
-        if seconds is not None and time.monotonic() - start > seconds:
+        enough = sum(row.kinds.values()) >= LEAST
+        if enough and seconds is not None and time.monotonic() - start > seconds:
             break
     return row

@@ -34,7 +34,7 @@ FAST |= {"fed_steps, control flow v2"}
 LOWERED = ["encoder_decoder", "char_rnn", "both_directions", "own_cell_with_lengths", "mapped"]
 LOWERED += ["translator", "greedy_decoder", "imputing_decoder", "loop_by_hand", "queue"]
 LOWERED += ["adaptive_steps", "fed_steps", "branch", "branch_in_the_loop"]
-LOWERED += ["characters_in_words", "thinking"]
+LOWERED += ["characters_in_words", "thinking", "normalized_between"]
 PARAMS = [
     pytest.param(
         (name, flow), marks=[] if name + flow in FAST else pytest.mark.slow, id=name + flow

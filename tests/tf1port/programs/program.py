@@ -75,7 +75,8 @@ def running(build, folder, *, steps: int = 2, optimizer=None, control_flow=first
         if loss is not None:
             optimizer = optimizer or tf1.train.AdamOptimizer(0.01)
             step = tf1.train.get_or_create_global_step()
-            train = optimizer.minimize(loss, global_step=step)
+            with tf1.control_dependencies(tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)):
+                train = optimizer.minimize(loss, global_step=step)
         stream = np.random.RandomState(3)
         drawn = [
             tf1.assign(variable, stream.normal(0, 0.4, variable.shape.as_list()))

@@ -20,6 +20,8 @@ from tests.tf1port.test_refusals import (
     unroll,
 )
 from tf1port.__main__ import main
+from tf1port.conversion.end_to_end import within_rounding
+from tf1port.numerics import comparison
 from tf1port.tf1.graph import network
 
 # isort: split
@@ -410,3 +412,31 @@ def test_the_whole_output_is_compared_of_steps_that_share_a_head(tmp_path, capsy
     code, report = verified(capsys, prefix, target)
     assert code == 0
     assert np.all([check["passed"] for check in report["checks"]])
+
+
+def compared(gap, exact):
+    """A Check of a float32 output that is so far from the graph's, by what float64 has."""
+    expected, actual = np.float32([1, 2]), np.float32([1, 2 + gap])
+    check = comparison.check("outputs, end to end", {"y": expected}, {"y": actual}, dtype="float32")
+    return check, within_rounding(check, {"y": actual}, exact)
+
+
+def test_keras_own_rounding_is_a_bound_where_that_of_the_table_fails():
+    check, widened = compared(0.01, lambda: {"y": np.float64([1, 2.002])})
+    assert not check.passed
+    assert widened.passed
+    assert widened.bound == pytest.approx(8 * 0.008, rel=1e-4)
+    assert "Keras' float32 from its float64" in widened.reason
+
+
+@pytest.mark.parametrize("gap", [0.01, np.nan])
+def test_what_is_no_rounding_stays_different(gap):
+    check, same = compared(gap, lambda: {"y": np.float64([1, 2 + 0.01])})
+    assert not same.passed
+    assert repr(same) == repr(check)
+
+
+def test_float64_is_not_run_where_the_table_passes():
+    check, same = compared(0.0, lambda: pytest.fail("it was run"))
+    assert check.passed
+    assert same == check

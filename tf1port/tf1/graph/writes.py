@@ -20,12 +20,8 @@ _READING |= {"VarIsInitializedOp", "IsVariableInitialized"}
 _HANDING_ON = {"Identity", "Enter", "Exit", "Switch", "Merge", "NextIteration"}  # a handle
 _HANDING_ON_REFERENCES = {f"Ref{op}" for op in _HANDING_ON} | {"RefSelect"}
 _BRANCHING = {"Switch", "RefSwitch", "If", "StatelessIf", "Case", "StatelessCase"}
-_AFTER_CONDITION = {
-    "If",
-    "StatelessIf",
-    "Case",
-    "StatelessCase",
-}  # their first input is no argument
+# Whose first input is no argument of the functions.
+_AFTER_CONDITION = {"If", "StatelessIf", "Case", "StatelessCase"}
 
 
 class Write(NamedTuple):

@@ -244,6 +244,7 @@ SAVERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resource", [False, True], ids=["references", "resources"])
 @pytest.mark.parametrize("form", SAVERS)
 def test_savers_of_all_forms_are_read(tmp_path, form, resource):

@@ -19,7 +19,7 @@ from tf1port.conversion.stack import Conversion
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.blueprint import to_variables
-from tf1port.keras_model.runner import upcast_model
+from tf1port.keras_model.runner import model_in_dtype
 from tf1port.numerics import comparison
 from tf1port.numerics.differences import difference
 from tf1port.numerics.draws import finite
@@ -136,11 +136,7 @@ class _Sides:
 
     def __init__(self, conversion, model, weights, dtype):
         self.blueprint, self.dtype, self._weights = conversion.blueprint, dtype, weights
-        self._model = (
-            upcast_model(model, weights)
-            if dtype == "float64"
-            else type(model).from_config(model.get_config())
-        )
+        self._model = model_in_dtype(model, weights, dtype)
 
     def set_weights(self, weights):
         self._weights = weights
@@ -172,7 +168,7 @@ class _Sides:
         return within_rounding(check, {"": actual}, partial(self._exact, inputs, result.lengths))
 
     def _exact(self, inputs, lengths):
-        model = upcast_model(self._model, self._weights)
+        model = model_in_dtype(self._model, self._weights, "float64")
         return {"": self._outputs(model, inputs, lengths, "float64")}
 
     def _outputs(self, model, inputs, lengths, dtype):

@@ -84,12 +84,12 @@ class KerasRun:
         return np.array(x)
 
 
-def upcast_model(model, weights):
-    """The same Keras model in float64, with given weights by layer and role."""
-    with floatx("float64"):
-        upcast = type(model).from_config(in_dtype(model.get_config(), "float64"))
-    layer_weights.set_weights_of(upcast, weights)
-    return upcast
+def model_in_dtype(model, weights, dtype):
+    """A copy of a Keras model in a dtype, with given weights by layer and role."""
+    with floatx(dtype):
+        copy = type(model).from_config(in_dtype(model.get_config(), dtype))
+    layer_weights.set_weights_of(copy, weights)
+    return copy
 
 
 def in_dtype(config, dtype):

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf1port.conversion.translation.translated import Translated
 from tf1port.keras_model import layer_weights
-from tf1port.keras_model.runner import upcast_model
+from tf1port.keras_model.runner import model_in_dtype
 from tf1port.numerics import optimizers
 from tf1port.numerics.precision import floatx
 from tf1port.tf1.graph.training_ops import NoTraining
@@ -27,10 +27,7 @@ class KerasTraining:
     def __init__(self, conversion: Translated, model: keras.Model, weights: Weights, dtype: str):
         self.conversion, self.dtype = conversion, dtype
         self._file_optimizer = getattr(model, "optimizer", None)
-        self.model = type(model).from_config(model.get_config())
-        if dtype == "float64":
-            self.model = upcast_model(model, weights)
-        layer_weights.set_weights_of(self.model, weights)
+        self.model = model_in_dtype(model, weights, dtype)
 
     def outputs(self, inputs: Arrays, *, numpy: bool = True) -> dict[str, Any]:
         """The model's outputs by name."""

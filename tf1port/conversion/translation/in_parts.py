@@ -19,7 +19,7 @@ from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
 from tf1port.keras_model.program import Dim, Input, Loop, Program, Use, dims_in, in_order
-from tf1port.keras_model.runner import upcast_model
+from tf1port.keras_model.runner import model_in_dtype
 from tf1port.numerics import comparison
 from tf1port.numerics.differences import difference
 from tf1port.numerics.precision import floatx
@@ -50,7 +50,7 @@ def in_parts(
         name: {role: value.astype("float64") for role, value in arrays.items()}
         for name, arrays in weights.items()
     }
-    side = _Side(conversion.program, upcast_model(model, upcast))
+    side = _Side(conversion.program, model_in_dtype(model, upcast, "float64"))
     for parts in PARTS:
         rows, inputs, whole = side.whole(stream)
         pieces = side.pieces(inputs, parts)

@@ -19,7 +19,7 @@ from tf1port.conversion.translation.taken_branches import TakenBranches
 from tf1port.conversion.translation.translated import Translated
 from tf1port.errors import UserError
 from tf1port.keras_model import layer_weights
-from tf1port.keras_model.runner import upcast_model
+from tf1port.keras_model.runner import model_in_dtype
 from tf1port.numerics import comparison
 from tf1port.numerics.precision import floatx
 from tf1port.tf1.session.whole_graph import WholeGraph
@@ -95,11 +95,7 @@ class KerasSide:
         self.conversion, self.dtype, self._weights = conversion, dtype, weights
         self.branches = TakenBranches(conversion.source)
         self._refused = TakenBranches(conversion.source)  # of batches that the graph refuses
-        self._model = (
-            upcast_model(model, weights)
-            if dtype == "float64"
-            else type(model).from_config(model.get_config())
-        )
+        self._model = model_in_dtype(model, weights, dtype)
 
     def set_weights(self, weights: Weights) -> None:
         """Sets the weights by layer and role."""
@@ -132,7 +128,9 @@ class KerasSide:
         return unproved, notes
 
     def _exact(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        return self._outputs(upcast_model(self._model, self._weights), inputs, "float64")
+        return self._outputs(
+            model_in_dtype(self._model, self._weights, "float64"), inputs, "float64"
+        )
 
     def _outputs(
         self, model, inputs: Arrays, dtype: str, branches: TakenBranches | None = None

@@ -73,9 +73,11 @@ def running(build, folder, *, steps: int = 2, optimizer=None, control_flow=first
         feed, loss = build()
         train = None
         if loss is not None:
+            # A given optimizer says itself what a step waits for.
+            awaited = [] if optimizer else tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)
             optimizer = optimizer or tf1.train.AdamOptimizer(0.01)
             step = tf1.train.get_or_create_global_step()
-            with tf1.control_dependencies(tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)):
+            with tf1.control_dependencies(awaited):
                 train = optimizer.minimize(loss, global_step=step)
         stream = np.random.RandomState(3)
         drawn = [

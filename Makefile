@@ -63,6 +63,8 @@ test-tf1: .venv-tf1/.made ## run the tests of shared and legacy_tf1 under Tensor
 	$(PY1) -m pytest -W default -p no:cacheprovider tests/shared/test_interrupt.py
 	$(PY1) -m pytest -n 2 -W default -p no:cacheprovider tests/shared tests/legacy \
 	  --ignore tests/shared/test_interrupt.py \
+	  --deselect tests/legacy/test_distributed_faults.py::test_one_command_starts_all_processes \
+	  --deselect tests/legacy/test_distributed_faults.py::test_without_their_launcher_all_stop \
 	  --deselect tests/legacy/test_bands.py::test_trainings_end_in_the_band $(ARGS)
 
 docs: .venv-docs/.made ## build the site in site/; warnings and dead links are errors

@@ -40,18 +40,18 @@ def quiet():
 
 
 @contextmanager
-def without(name):
-    """While entered, the module cannot be imported, unless it has been; afterwards it can.
+def without(*names):
+    """While entered, these modules cannot be imported, but for those that were; then they can.
 
-    For an optional import of a library: Keras loads scikit-learn, with SciPy, for its wrappers.
+    For optional imports of a library: Keras loads scikit-learn, with SciPy, for its wrappers, and
+    matplotlib's pyplot for its pictures.
     """
-    hidden = name not in sys.modules
-    if hidden:
-        sys.modules[name] = None  # type: ignore[assignment]
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
     try:
         yield
     finally:
-        if hidden:
+        for name in hidden:
             del sys.modules[name]
 
 

@@ -60,7 +60,7 @@ def test_the_start_of_the_legacy_side_leaves_no_line():
 
 def test_an_optional_module_is_hidden_only_while_it_should_be():
     sys.modules.pop("sched", None)
-    with startup.without("json"), startup.without("sched"):
+    with startup.without("json", "sched"):
         import json  # loaded before: stays
 
         assert json is sys.modules["json"]

@@ -70,7 +70,6 @@ COMPUTES_MASK = '''
 '''
 MISTAKES = {
     "P86": ("", "", None),
-    "P89": ('name="scores")(x)', 'name="scores")(ops.copy(x))', "examples.npz"),
     "P126": (COMPUTES_MASK, "", "examples.npz"),
 }
 

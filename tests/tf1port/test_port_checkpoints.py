@@ -26,13 +26,10 @@ CASES = {
         "BasicLSTMCell-rnn-1-float32-forget_bias=0.0-Ftrl",
         "BasicLSTMCell-multi-2-float64-Adam-residual",
         "BasicLSTMCell-rnn-1-float64-Adam-batch_norm",
-        "BasicLSTMCell-rnn-1-float64-Adam-clip_norm=0.05",
-        "LSTMCell-rnn-1-float64-cell_clip=0.4-CenteredRMSProp",
         "GRUCell-stack-2-float32-RMSProp-lengths",
         "GRUCell-rnn-1-float64-Momentum-layer_norm",
         "LSTMBlockFusedCell-rnn-1-float32-use_peephole=True-cell_clip=0.4-Momentum",
         "LayerNormBasicLSTMCell-multi-2-float64-Adam",
-        "CudnnCompatibleGRUCell-multi-2-float32-GradientDescent",
     }
 }
 

@@ -59,15 +59,6 @@ def gates_reordered(example):
     return model
 
 
-def forget_bias_forgotten(example):
-    model = carried_by(example)
-    for name in ("lower", "upper"):
-        kernel, recurrent, bias = model.get_layer(name).get_weights()
-        bias = np.concatenate([bias[:20], bias[20:40] - 1, bias[40:]])
-        model.get_layer(name).set_weights([kernel, recurrent, bias])
-    return model
-
-
 def layers_exchanged(example):
     model = carried_by(example)
     lower, upper = (model.get_layer(name) for name in ("lower", "upper"))
@@ -78,29 +69,8 @@ def layers_exchanged(example):
     return model
 
 
-def mask_ignored(example):
-    readings = keras.Input((None, 3), name="readings")
-    mask = keras.Input((None,), dtype="bool", name="mask")
-    x = keras.layers.LSTM(20, return_sequences=True, name="lower")(readings)
-    x = keras.layers.LSTM(20, name="upper")(x)
-    scores = keras.layers.Dense(4, name="scores")(x)
-    return carried_by(example, compiled(keras.Model([readings, mask], scores)))
-
-
-def wrong_activation(example):
-    model = example.modern.build_model()
-    for name in ("lower", "upper"):
-        model.get_layer(name).cell.recurrent_activation = keras.activations.hard_sigmoid
-        model.get_layer(name).recurrent_activation = keras.activations.hard_sigmoid
-    return carried_by(example, model)
-
-
 def default_epsilon(example):
     return optimized(example, epsilon=1e-7)
-
-
-def other_rate(example):
-    return optimized(example, learning_rate=0.001)
 
 
 def not_clipped(example):
@@ -113,12 +83,6 @@ def slots_lost(example):
     model = compiled(model)
     model.optimizer.build(model.trainable_variables)
     model.optimizer.iterations.assign(count)
-    return model
-
-
-def count_lost(example):
-    model = carried_by(example)
-    model.optimizer.iterations.assign(0)
     return model
 
 
@@ -138,21 +102,17 @@ def optimized(example, **changes):
     return carried_by(example, compiled(example.modern.build_model(), **changes))
 
 
+# As a user makes them by hand; others are among the known mistakes that the command tries.
 WRONG = [
     (
         gates_reordered,
         "weights with forget bias",
         "gates in the order i, c, f, o for i, f, c, o in",
     ),
-    (forget_bias_forgotten, "weights with forget bias", "forget bias left out"),
     (layers_exchanged, "weights with forget bias", None),
-    (mask_ignored, "outputs", "mask ignored"),
-    (wrong_activation, "outputs", "hard_sigmoid for sigmoid"),
     (default_epsilon, "stepped weights", "epsilon is 1e-07, not 1e-08"),
-    (other_rate, "stepped weights", "learning_rate is 0.001, not 0.003"),
     (not_clipped, "slots", "global_clipnorm is None, not 1"),
     (slots_lost, "slots", "slots not loaded"),
-    (count_lost, "stepped weights", "step count not loaded"),
 ]
 
 
@@ -219,7 +179,8 @@ def test_the_checks_are_tests_of_ones_own_suite(example):
         if name.startswith("model.ckpt"):
             os.link(example.folder / name, broken / name)
     optimized(example, epsilon=1e-7).save(broken / "model.keras")
-    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", EXAMPLE, OWN_PORT=broken)
+    words = ["-k", "float64-one-step", EXAMPLE]
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *words, OWN_PORT=broken)
     assert done.returncode == 1
     assert "stepped weights differ at" in done.stdout
     assert "probable cause: epsilon is 1e-07, not 1e-08 (P54)" in done.stdout
@@ -246,14 +207,15 @@ def test_every_wrong_port_of_the_example_is_noticed_and_its_cause_named(wrong_po
 
 @pytest.mark.slow
 def test_a_wrong_port_that_is_not_noticed_fails_the_command(example, capsys, monkeypatch):
-    words = ["--legacy", example.checkpoint, "--modern", example.model, "--map", MAP, "--carry"]
+    words = ["--legacy", example.checkpoint, "--modern", example.model, "--map", MAP]
+    words += ["--steps", "12", "--carry"]
     monkeypatch.setattr(port_controls, "of", lambda *sides: [*_only(sides, "mask ignored")])
     assert main(["compare", *words, "--controls"]) == 0
     assert "1 of 1 known mistakes are noticed" in capsys.readouterr().out
 
     own = str(example.folder / "own.keras")
     carried_by(example).save(own)
-    told = ["--legacy", example.checkpoint, "--modern", own, "--map", MAP]
+    told = ["--legacy", example.checkpoint, "--modern", own, "--map", MAP, "--steps", "12"]
     with pytest.MonkeyPatch.context() as patch:
 
         def unknown(side):

@@ -92,9 +92,9 @@ def proved(folder, build, made, text, only):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_zeros_hide_nothing(name, dtype, tmp_path):
-    found = proved(tmp_path, *WRONG[name], only=("variables", "outputs", dtype))
+def test_zeros_hide_nothing(name, tmp_path):
+    """In float32, whose bounds are the wider ones."""
+    found = proved(tmp_path, *WRONG[name], only=("variables", "outputs", "float32"))
     assert found["outcome"] == "different"
     assert "variables drawn anew" in found["breaks"]["quantity"]
     first = next(entry for entry in found["checks"] if entry.get("quantity") == "logits")

@@ -95,10 +95,10 @@ def schedule(boundary):
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_mistake_that_hides_is_found(name, dtype, tmp_path):
+def test_a_mistake_that_hides_is_found(name, tmp_path):
+    """In float32, whose bounds are the wider ones."""
     program, port, text, (quantity, cause) = MISTAKES[name]
-    only = (*ported.CHECKS[:5], dtype)
+    only = (*ported.CHECKS[:5], "float32")
     found = prove(tmp_path, save(tmp_path, program), port(), text=text, only=only)
     assert found["outcome"] == "different"
     assert found["breaks"]["quantity"] == quantity

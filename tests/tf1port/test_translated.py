@@ -32,7 +32,7 @@ FAST |= {"fed_steps, control flow v2"}
 # A loop as a function is read as one of nodes is: by its kind, once the functions are lowered. So
 # under control flow v2 only programs whose loops and branches differ from one another.
 LOWERED = ["encoder_decoder", "char_rnn", "both_directions", "own_cell_with_lengths", "mapped"]
-LOWERED += ["translator", "greedy_decoder", "imputing_decoder", "loop_by_hand", "queue"]
+LOWERED += ["translator", "greedy_decoder", "loop_by_hand", "queue"]
 LOWERED += ["adaptive_steps", "fed_steps", "branch", "branch_in_the_loop"]
 LOWERED += ["characters_in_words", "thinking", "normalized_between"]
 PARAMS = [

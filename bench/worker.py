@@ -86,7 +86,7 @@ def _work(connection: Connection, runner: str, config: Any, data: tuple[str, str
     parent.end_with_parent()
     try:
         dataset = datasets.load(data[0], data_dir=data[1])
-        with startup.quiet(), startup.without("sklearn", "matplotlib"):
+        with startup.quiet(), startup.without(*startup.OPTIONAL_OF_KERAS):
             module = importlib.import_module(f"bench.runners.{runner}")
             made = module.build(config, dataset, initial_weights(config))
             made.train(1)

@@ -8,8 +8,7 @@ from shared.distribution import Strategy
 
 def start():
     """Imports TensorFlow and finds its devices, without the lines that its libraries write."""
-    # 2.1 of the 6.3 s that all of it takes are for Keras' wrappers and pictures.
-    with startup.quiet(), startup.without("sklearn", "matplotlib"):
+    with startup.quiet(), startup.without(*startup.OPTIONAL_OF_KERAS):
         import keras  # noqa: F401
         import tensorflow as tf
 

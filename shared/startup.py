@@ -12,6 +12,10 @@ _HARMLESS = re.compile(
     rb"|[IW]\d{4} |\d{4}-\d\d-\d\d \S+ [IW] |E\d{4} .*(failed call to cuInit|cuda_platform)|\s*$"
 )
 
+# What Keras loads, where it is installed, for its wrappers (with SciPy) and for its pictures:
+# 2.1 of the 6.3 s that its import takes.
+OPTIONAL_OF_KERAS = ("sklearn", "matplotlib")
+
 
 @contextmanager
 def quiet():
@@ -43,8 +47,7 @@ def quiet():
 def without(*names):
     """While entered, these modules cannot be imported, but for those that were; then they can.
 
-    For optional imports of a library: Keras loads scikit-learn, with SciPy, for its wrappers, and
-    matplotlib's pyplot for its pictures.
+    For optional imports of a library.
     """
     hidden = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))

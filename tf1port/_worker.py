@@ -27,10 +27,10 @@ def main() -> None:
     sys.stderr = os.fdopen(request["stderr"], "w", buffering=1, errors="backslashreplace")
     events = os.fdopen(request["events"], "w", buffering=1, encoding="utf-8")
 
+    from tf1port import __main__, limits  # before TensorFlow: it says how much that may write
+
     with _without("sklearn", "matplotlib"):
         import keras  # noqa: F401
-
-    from tf1port import __main__, limits
 
     def send(**event: object) -> None:
         events.write(json.dumps(event) + "\n")

@@ -4,6 +4,8 @@ import dataclasses
 import json
 import operator
 import shutil
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -183,6 +185,15 @@ def test_checkpoints_between_two_tests_change_no_number(tmp_path, monkeypatch, p
     assert variables(plain / "model.keras") == variables(often / "model.keras")
     same = list(map(operator.eq, records(plain), records(often)))
     assert same == [True, False, True, True, False]  # all but the names of the checkpoint before
+
+
+@pytest.mark.slow
+def test_the_start_leaves_out_what_keras_alone_would_use():
+    source = "import sys; from modern_tf2.__main__ import start; start()\n"
+    source += "print({'sklearn', 'matplotlib'} & {*sys.modules}, 'keras' in sys.modules)"
+    command = [sys.executable, "-c", source]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    assert done.stdout.split() == [b"set()", b"True"]
 
 
 @pytest.mark.slow

@@ -147,6 +147,23 @@ def test_where_tensorflow_aborts_all_the_same_it_is_one_line(negative, tmp_path,
     assert "TensorFlow aborted while reading the checkpoint" in refused("inspect", negative)
 
 
+def test_keras_is_loaded_without_what_no_command_uses(tmp_path, monkeypatch):
+    """And what it would have loaded can be imported afterwards."""
+    worker = tmp_path / "worker.py"
+    worker.write_text(
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from tf1port import __main__, _worker\n"
+        "def command(argv):\n"
+        "    print(sorted({'keras', 'matplotlib', 'sklearn'} & {*sys.modules}))\n"
+        "    import matplotlib, sklearn\n"
+        "    return 0\n"
+        "__main__.main = command\n"
+        "_worker.main()\n"
+    )
+    monkeypatch.setattr(isolation, "WORKER", str(worker))
+    assert isolated("inspect", PREFIX) == (0, "['keras']\n", "")
+
+
 @pytest.mark.slow
 def test_each_command_says_what_it_says_in_the_same_process(copied, tmp_path, capsys):
     commands = [

@@ -70,6 +70,7 @@ COMPUTES_MASK = '''
 '''
 MISTAKES = {
     "P86": ("", "", None),
+    "P89": ('name="scores")(x)', 'name="scores")(ops.copy(x))', "examples.npz"),
     "P126": (COMPUTES_MASK, "", "examples.npz"),
 }
 

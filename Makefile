@@ -58,16 +58,15 @@ test-faults: .venv/.made ## kill, starve and damage trainings, and print what be
 test-fuzz: .venv/.made ## read damaged and crafted files by every reader, and print what became of them
 	$(PY) -m tests.fuzz $(ARGS)
 
-# What starts, ends and checks the processes of a cluster is the same under both TensorFlows.
-SAME := .py::test_a_mistake_is_seen_in_the_weights _faults.py::test_without_their_launcher_all_stop \
-  _faults.py::test_one_command_starts_all_processes
-
 # The workers of Python 3.7's xdist may run outside of the main thread, where no signal is handled.
+# Left out: what starts, ends and checks the processes of a cluster, the same under TensorFlow 2.
 test-tf1: .venv-tf1/.made ## run the tests of shared and legacy_tf1 under TensorFlow 1.15.5
 	$(PY1) -m pytest -W default -p no:cacheprovider tests/shared/test_interrupt.py
 	$(PY1) -m pytest -n 2 -W default -p no:cacheprovider tests/shared tests/legacy \
 	  --ignore tests/shared/test_interrupt.py \
-	  $(addprefix --deselect tests/legacy/test_distributed,$(SAME)) \
+	  --deselect tests/legacy/test_distributed.py::test_a_mistake_is_seen_in_the_weights \
+	  --deselect tests/legacy/test_distributed_faults.py::test_without_their_launcher_all_stop \
+	  --deselect tests/legacy/test_distributed_faults.py::test_one_command_starts_all_processes \
 	  --deselect tests/legacy/test_bands.py::test_trainings_end_in_the_band $(ARGS)
 
 docs: .venv-docs/.made ## build the site in site/; warnings and dead links are errors

@@ -16,7 +16,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYENV_VERSION VIRTUAL_ENV PIP_USER
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help legacy modern compare bench bench-page bench-figures golden test test-slow test-faults test-fuzz test-tf1 docs lint format audit clean python37
+.PHONY: help legacy modern compare bench bench-page bench-figures golden test test-slow test-all test-faults test-fuzz test-tf1 docs lint format audit clean python37
 
 help: ## list the targets
 	@echo 'make TARGET [MODEL=window-rnn] [ARGS="…"] [PYTHON=python3] [PYTHON37=python3.7]'
@@ -51,6 +51,9 @@ test: .venv/.made ## run the fast tests, offline
 
 test-slow: .venv/.made .venv-jax/.made ## run the tests that really train; MNIST_DIR=… adds those on MNIST
 	$(PY) -m pytest -n 2 -m slow $(ARGS)
+
+test-all: .venv/.made .venv-jax/.made ## run each case of both, of which these run samples: some two hours
+	$(PY) -m pytest -n 2 --all-cases $(ARGS)
 
 test-faults: .venv/.made ## kill, starve and damage trainings, and print what became of them
 	$(PY) -m tests.faults $(ARGS)

@@ -13,6 +13,10 @@ from hypothesis import settings
 
 from shared import weights
 from shared.config import CONFIGS
+from tests.support.sampling import (  # noqa: F401 (pytest finds its hooks here)
+    pytest_addoption,
+    pytest_collection_modifyitems,
+)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

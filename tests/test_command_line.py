@@ -205,6 +205,7 @@ def parse_prediction(lines):
     return lines[:14], probabilities, dict(line.split(":") for line in lines[24:])
 
 
+@pytest.mark.sampled(2)
 @both_sides
 @pytest.mark.parametrize("index", [0, 399])
 def test_predict_draws_a_test_image_and_its_probabilities(trained, tmp_path, side, index):

@@ -123,6 +123,7 @@ def test_a_measurement_has_all_parts(monkeypatch, tmp_path, capfd):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("model", sorted(set(CONFIGS) - {"window-rnn"}))
 def test_each_model_can_be_measured(model):
     """Its training; of the one with most kernels all else as well."""

@@ -67,6 +67,7 @@ def rows(dense):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("model", CONFIGS)
 def test_every_mistake_is_noticed_by_its_check_and_its_id_is_named(digits, model):
     config = small(model, digits)

@@ -100,6 +100,7 @@ def case(name, digits):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_right_port_passes_every_check(case, dtype):
     steps = case.config.float32_horizon if dtype == "float32" else 200

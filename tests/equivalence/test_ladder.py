@@ -79,6 +79,7 @@ _SLOW |= {"beta_2 is 0.99", "learning rate doubled", "steps read backwards", "re
 _SLOW |= {"beta_1 is 0.95"}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "name",
     [pytest.param(n, marks=[pytest.mark.slow] * (n in _SLOW)) for n in NOTICED],
@@ -138,6 +139,7 @@ def test_a_right_port_resumes(resuming):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", RESUMED)
 def test_a_port_that_resumes_wrongly_fails(resuming, name):
     assert resuming(RESUMED[name])[0] == "resumed losses"

@@ -164,6 +164,7 @@ CONTROLS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", CONTROLS)
 def test_a_known_mistake_fails_at_its_check(config, weights, batches, name):
     wrong, quantity = CONTROLS[name]

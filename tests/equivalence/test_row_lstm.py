@@ -35,6 +35,7 @@ def run_ladder(config, weights, batches, *, dtype, modern=ModernSide):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("kernel", "dtype"),
     [
@@ -135,6 +136,7 @@ CONTROLS = {
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", CONTROLS)
 def test_a_known_mistake_fails_at_its_check(config, weights, batches, name):
     wrong, quantity = CONTROLS[name]

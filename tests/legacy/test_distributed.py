@@ -9,6 +9,7 @@ from tf1port.numerics.tolerances import tolerance
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("words", "workers", "quantity"),
     [
@@ -78,6 +79,7 @@ distributed._Worker._averages = lambda self: tf.get_collection(tf.GraphKeys.UPDA
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("model", "mistake"), sorted(BROKEN))
 def test_a_mistake_is_seen_in_the_weights(tmp_path, model, mistake):
     """With SGD, which hides no factor, as Adam would."""

@@ -25,6 +25,7 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("model", "position"), [("row-lstm", 0), ("window-rnn", 1)], ids=["server", "chief"]
 )
@@ -73,6 +74,7 @@ MOMENTS = {
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("moment", sorted(MOMENTS))
 def test_a_worker_that_is_started_again_rejoins(tmp_path, undisturbed, moment):
     """And the training ends with the very weights of one that nothing happened to."""
@@ -89,6 +91,7 @@ BETWEEN = [
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("model", "moment"), BETWEEN)
 def test_a_worker_that_was_killed_while_it_sent_does_not_rejoin(
     tmp_path, undisturbed, model, moment

@@ -68,6 +68,7 @@ def test_every_recorded_array_is_computed_again(graph, golden, dtype):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("model", OTHERS)
 def test_every_recorded_array_of_another_model_is_computed_again(model, dtype):
     config, batches = goldens.config_and_batches(model)
@@ -101,6 +102,7 @@ def test_fused_kernel_computes_what_the_generic_one_did():
     assert set(gaps) >= expected_gaps("row-lstm", "float32")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("model", "name"),
     [
@@ -120,6 +122,7 @@ def test_a_known_mistake_in_another_model_is_noticed(model, name):
     assert all(np.isfinite(gap.max_abs) for gap in gaps.values())
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", wrong.WEIGHTS)
 def test_wrong_weights_are_seen_everywhere(graph, golden, dtype, name):
     graph.start(wrong.WEIGHTS[name](INITIAL))
@@ -139,6 +142,7 @@ def test_wrong_windows_are_seen_everywhere(graph, golden, dtype):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("change", "unseen_groups"),
     [

@@ -163,6 +163,7 @@ def evaluated(path, digits):
 WRITES = 1 + 5 * 3  # initial weights; records before the first step, after each step and each test
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "write",
     [pytest.param(n, marks=[pytest.mark.slow] * (n not in (3, 6))) for n in range(1, WRITES + 1)],

@@ -21,6 +21,7 @@ def trainings(folder, *, strategy="multiworker", model="window-rnn", steps=100):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("model", "quantity"),
     [("row-lstm", "weights of 100 steps of shards"), ("window-rnn", "stepped weights")],
@@ -48,6 +49,7 @@ def test_one_command_starts_all_workers(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("position", [0, 1], ids=["chief", "worker"])
 def test_a_killed_process_costs_nothing(tmp_path, position):
     side = trainings(tmp_path, steps=200)
@@ -104,6 +106,7 @@ keras.layers.BatchNormalization = lambda synchronized=None, **options: former(**
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("mistake", BROKEN)
 def test_a_mistake_is_seen_in_the_weights(tmp_path, mistake):
     """On the row LSTM, whose SGD hides no factor, as Adam would."""

@@ -56,6 +56,7 @@ def test_everything_is_as_in_keras():
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("batch", [1, 2, 5])
 @pytest.mark.parametrize("steps", [1, 7, 6, 67])  # one piece, and loops with UNROLLED of 4
 @pytest.mark.parametrize("backwards", [False, True])

@@ -51,6 +51,7 @@ def test_everything_recorded_is_computed_again(golden, dtype, powers):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("model", "dtype", "changes"), OTHERS, indirect=["dtype"])
 def test_everything_recorded_of_another_model_is_computed_again(model, dtype, changes):
     config, batches = goldens.config_and_batches(model, goldens.STEPS)
@@ -74,6 +75,7 @@ def test_everything_recorded_of_another_model_is_computed_again(model, dtype, ch
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("model", "name"), controls.CONTROLS)
 def test_a_known_mistake_in_another_model_is_noticed(model, name):
     change, hidden = controls.CONTROLS[model, name]
@@ -107,6 +109,7 @@ def test_a_wrong_window_is_seen(golden, dtype):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("change", "hidden"),
     [({"epsilon": 1e-7}, {"slots"}), ({"beta_2": 0.99}, set())],

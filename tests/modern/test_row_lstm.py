@@ -56,6 +56,7 @@ def test_kernels_are_what_they_say():
     assert isinstance(layers[1].cell, keras.layers.LSTMCell)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("first", RowLSTMConfig.kernels)
 @pytest.mark.parametrize("second", RowLSTMConfig.kernels)
 def test_set_weights_gives_the_same_predictions(first, second, images):

@@ -80,6 +80,7 @@ def assert_as_uninterrupted(path, whole):
 WRITES = 1 + 5 * 3 + 3 * 2  # initial weights; five times records; three times a checkpoint
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "write",
     [pytest.param(n, marks=[pytest.mark.slow] * (n not in (4, 8))) for n in range(1, WRITES + 1)],

@@ -65,6 +65,7 @@ def program(always, switched):
     return build
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("switched", [dropped, normalized], ids=lambda each: each.__name__)
 @pytest.mark.parametrize("always", [by_steps, as_images], ids=lambda each: each.__name__)
 def test_what_no_flag_switches_is_named(always, switched, tmp_path, capsys):

@@ -66,6 +66,7 @@ def has(backend):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("backend", PYTHONS)
 @pytest.mark.parametrize("name", BUILDS)
 def test_a_program_computes_the_same_on_another_backend(name, backend, tmp_path):

@@ -59,6 +59,7 @@ def fed(converted_case, number):
     return [inputs, np.arange(carried.STEPS) < np.array(carried.LENGTHS)[:, None]]
 
 
+@pytest.mark.sampled(3)
 def test_the_model_computes_what_tensorflow_1_did(converted_case):
     computed = np.array(keras.models.load_model(converted_case.target)(fed(converted_case, 0)))
     expected = converted_case.golden["made"]
@@ -79,6 +80,7 @@ def arrays(prefix):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(4)
 def test_verify_agrees(converted_case):
     assert main(["verify", converted_case.prefix, converted_case.target]) == 0
 
@@ -145,6 +147,7 @@ def test_without_a_graph_names_tell_the_directions(name, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(4)
 def test_training_goes_on_as_in_tensorflow_1(converted_case):
     blueprint = conversion.read(converted_case.prefix).blueprint
     with floatx(converted_case.dtype):

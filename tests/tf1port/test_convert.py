@@ -107,6 +107,7 @@ def slots(model):
     return by_slot
 
 
+@pytest.mark.sampled(3)
 def test_the_model_computes_what_the_session_did(converted_case):
     model = keras.models.load_model(converted_case.target)
     computed = np.array(model(fed(converted_case.case, 0)))
@@ -118,6 +119,7 @@ def test_the_model_computes_what_the_session_did(converted_case):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 def test_verify_agrees(converted_case, monkeypatch, capsys):
     if converted_case.case != Case():  # one size will do for the others
         monkeypatch.setattr(verify_cases, "BATCHES", verify_cases.BATCHES[:1])
@@ -191,6 +193,7 @@ def test_the_optimizer_goes_on_where_it_stood(converted_case):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 def test_training_goes_on_as_in_the_session(converted_case):
     if not converted_case.case.optimizer:
         assert "optimizer" not in converted_case.report

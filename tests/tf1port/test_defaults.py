@@ -60,6 +60,7 @@ def test_the_type_of_an_output_may_be_a_default():
     assert [output_type(node, port) for port in range(3)] == [1, 3, None]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("build", STRIPPED, ids=lambda one: one.__name__)
 def test_convert_reads_the_same_of_it(build, tmp_path):
     with running(build, tmp_path) as run:

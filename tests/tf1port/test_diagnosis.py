@@ -418,6 +418,7 @@ def name(wrong):
 _FAST = {catalogue.GATE_ORDER.id, catalogue.STATEFUL.id, catalogue.LOGITS_UNSCALED.id}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -469,6 +470,7 @@ UNKNOWN = [
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("wrong", UNKNOWN, ids=lambda wrong: "-".join(wrong.checks))
 def test_what_nobody_knows_of_has_no_cause(saved, wrong):
     assert diagnosed(saved, wrong) == []

@@ -57,6 +57,7 @@ def verified(capsys, prefix, target, *flags):
     return code, json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("build", MISREAD, ids=lambda build: build.__name__)
 def test_a_misread_graph_makes_no_whole_model(trusting, tmp_path, build):
     code, target = converted(saved(tmp_path, build), tmp_path)
@@ -179,6 +180,7 @@ def beyond(kind):
     return tf1.cast(BEYOND[kind](y, out), tf1.float32)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", BEYOND)
 def test_what_may_be_an_output_is_named_as_left_out(untranslated, tmp_path, kind):
     code, target = converted(saved(tmp_path, lambda: beyond(kind), head=False), tmp_path)
@@ -253,6 +255,7 @@ def moved(kind):
     return unroll(MOVED[kind](inputs()), "rnn")[0][:, -1]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", MOVED)
 def test_inputs_that_are_not_what_is_fed_are_not_proved(untranslated, tmp_path, capsys, kind):
     prefix = saved(tmp_path, lambda: moved(kind))

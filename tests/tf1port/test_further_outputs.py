@@ -104,6 +104,7 @@ FURTHER = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("build", FURTHER, ids=lambda build: build.__name__)
 def test_what_is_computed_beside_the_loss_is_an_output(tmp_path, capsys, build):
     with running(build, tmp_path) as run:

@@ -91,6 +91,7 @@ def proved(folder, build, made, text, only):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", WRONG)
 def test_zeros_hide_nothing(name, tmp_path):
     """In float32, whose bounds are the wider ones."""

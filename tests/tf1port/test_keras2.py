@@ -62,6 +62,7 @@ def refused(words, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @by_program
 def test_a_file_is_proved_with_its_training(saved, name, capsys):
     assert main(["verify", *saved(name), "--steps", "3"]) == 0
@@ -78,6 +79,7 @@ def test_the_source_has_stock_layers_and_the_hard_sigmoid_of_keras_2(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @by_program
 def test_a_changed_weight_is_found(saved, name, tmp_path, capsys):
     path, keras_file = saved(name)
@@ -102,6 +104,7 @@ WRONG = {
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("mistake", WRONG)
 def test_a_wrong_port_is_found(saved, mistake, tmp_path, capsys):
     from tf1port.keras_model import program_build

@@ -47,6 +47,7 @@ with tf.Session() as session:
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.skipif(not TF1.exists(), reason="needs TensorFlow 1.15.5: make .venv-tf1/.made")
 @pytest.mark.parametrize(
     "name", ["masked_in_both_directions", "stateful", "reversed_and_reset_after"]

@@ -97,6 +97,7 @@ def test_a_drafted_map_and_a_loaded_model_pass_the_first_checks(name, files):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_drafted_map_and_a_loaded_model_pass_all_checks(name, files):
     own = files(name)

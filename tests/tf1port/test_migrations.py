@@ -46,6 +46,7 @@ def options(name):
     return {"data": "examples.npz", "imports": ["modern_tagger.py"]} if name == "tagger" else {}
 
 
+@pytest.mark.sampled(2)
 def test_convert_and_verify(example, monkeypatch):
     name, folder = example
     monkeypatch.chdir(folder)
@@ -75,6 +76,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("example", ["tagger"], indirect=True)
 @pytest.mark.parametrize("id_", MISTAKES)
 def test_a_mistake_with_masks_is_diagnosed(id_, example, tmp_path, monkeypatch):
@@ -101,6 +103,7 @@ print(json.dumps(found.report["breaks"]["diagnosis"]))
 """
 
 
+@pytest.mark.sampled(2)
 def test_the_loaded_port_is_used(example, monkeypatch):
     name, folder = example
     monkeypatch.chdir(folder)

@@ -47,6 +47,7 @@ def said(process):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("number", range(len(CASES)))
 def test_a_damaged_graph_is_converted_or_refused(tmp_path, number):
     prefix = graphs.save(CASES[number], tmp_path).prefix

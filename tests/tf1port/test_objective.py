@@ -159,6 +159,7 @@ def of_two():
     )
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "build",
     [pytest.param(build, marks=[pytest.mark.slow] * (build is not weighted)) for build in CARRIED],
@@ -301,6 +302,7 @@ PENALTIES = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "name", ["half", *(pytest.param(n, marks=pytest.mark.slow) for n in PENALTIES if n != "half")]
 )

@@ -80,6 +80,7 @@ NORMS = {
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("flags", [[], ["--stateful"]], ids=["a stack", "translated"])
 @pytest.mark.parametrize("kind", ELEMENTWISE)
 def test_it_trains_as_in_tf1_where_numbers_are_updated_by_themselves(kind, flags, tmp_path, capsys):
@@ -91,6 +92,7 @@ def test_it_trains_as_in_tf1_where_numbers_are_updated_by_themselves(kind, flags
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("flags", [[], ["--stateful"]], ids=["a stack", "translated"])
 @pytest.mark.parametrize("kind", NORMS)
 def test_a_norm_would_count_the_bias_twice_so_the_optimizer_is_left_out(

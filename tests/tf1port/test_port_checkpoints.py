@@ -35,6 +35,7 @@ CASES = {
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", CASES)
 def test_what_convert_makes_is_a_right_port(name, tmp_path):
     prefix, _ = carried.unpack(CASES[name], tmp_path)
@@ -49,6 +50,7 @@ def test_what_convert_makes_is_a_right_port(name, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("changes", "quantity", "cause"),
     [

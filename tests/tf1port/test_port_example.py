@@ -117,6 +117,7 @@ WRONG = [
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("make", "quantity", "cause"), WRONG, ids=lambda value: getattr(value, "__name__", "")
 )

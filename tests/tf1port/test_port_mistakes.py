@@ -94,6 +94,7 @@ def schedule(boundary):
     return keras.optimizers.schedules.PiecewiseConstantDecay([boundary], [0.01, 0.001])
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_that_hides_is_found(name, tmp_path):
     """In float32, whose bounds are the wider ones."""

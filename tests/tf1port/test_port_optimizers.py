@@ -38,6 +38,7 @@ def made(folder, optimizer, other=None):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("legacy", "modern", "quantity", "cause"),
     [

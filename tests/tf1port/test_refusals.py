@@ -180,6 +180,7 @@ def refused(prefix, capsys):
     return error
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("build", REFUSED, ids=lambda build: build.__name__)
 def test_what_is_no_plain_stack_is_not_read_as_one_but_translated(tmp_path, build):
     prefix, target = saved(tmp_path, build), str(tmp_path / "model.keras")
@@ -192,6 +193,7 @@ def test_what_is_no_plain_stack_is_not_read_as_one_but_translated(tmp_path, buil
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("build", REFUSED, ids=lambda build: build.__name__)
 def test_what_is_translated_is_proved(tmp_path, build):
     prefix, target = saved(tmp_path, build), str(tmp_path / "model.keras")

@@ -225,6 +225,7 @@ def masked():
     return keras.layers.LSTM(U, return_sequences=True, zero_output_for_mask=True, name="lstm")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_port_is_equal(name, tmp_path):
     program, port, text = RIGHT[name]

@@ -169,6 +169,7 @@ SAME = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("use_resource", [False, True], ids=["reference", "resource"])
 @pytest.mark.parametrize("name", SAME)
 def test_the_optimizer_of_rows_is_proved(name, use_resource, tmp_path, capsys):
@@ -192,6 +193,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("use_resource", [False, True], ids=["reference", "resource"])
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_optimizer_of_rows_is_left_out(name, use_resource, tmp_path, capsys):
@@ -212,6 +214,7 @@ OF_ROWS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", OF_ROWS)
 def test_what_trains_the_rows_of_a_batch_alone_is_converted_and_not_proved(name, tmp_path, capsys):
     code, report, contents, said = compared(OF_ROWS[name], tmp_path, capsys)
@@ -242,6 +245,7 @@ def test_rows_that_are_clipped_before_they_are_summed_are_not_proved(tmp_path, c
     assert "clipped before they are summed" in report["verdict"]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("masked", [False, True], ids=["", "masked"])
 @pytest.mark.parametrize("flags", [[], BY_OP], ids=["stack", "by op"])
 def test_steps_look_up_rows_of_the_whole_table(masked, flags, monkeypatch, tmp_path, capsys):

@@ -166,6 +166,7 @@ def mapping(request):
     return request.param
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("form", FORMS)
 def test_the_model_has_what_the_saver_restores(tmp_path, capsys, mapping, form):
     saved = save(tmp_path, mapping, **FORMS[form])
@@ -245,6 +246,7 @@ SAVERS = {
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("resource", [False, True], ids=["references", "resources"])
 @pytest.mark.parametrize("form", SAVERS)
 def test_savers_of_all_forms_are_read(tmp_path, form, resource):

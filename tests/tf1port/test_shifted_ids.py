@@ -36,6 +36,7 @@ FAST = ("for the padding", "of each table")
 PARAMS = [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST)) for name in SHIFTED]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", PARAMS)
 def test_shifted_ids_are_carried_and_proved(name, tmp_path, capsys):
     with running(lambda: program(*SHIFTED[name]), tmp_path) as run:

@@ -77,6 +77,7 @@ def from_zeros(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("build", STATES, ids=lambda build: build.__name__)
 def test_states_are_inputs_and_outputs_and_proved(build, tmp_path, capsys):
     code, prefix, target = convert(build, tmp_path)
@@ -99,6 +100,7 @@ def test_states_are_inputs_and_outputs_and_proved(build, tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("build", REFUSED, ids=lambda build: build.__name__)
 def test_what_has_no_state_to_hand_on_is_refused_in_a_line(build, tmp_path, capsys):
     code, _, target = convert(build, tmp_path)

@@ -274,6 +274,7 @@ def converted_case(request, tmp_path_factory):
     )
 
 
+@pytest.mark.sampled(3)
 def test_the_layers_are_found(converted_case):
     assert [layer["kind"] for layer in converted_case.model_map["layers"]] == converted_case.kinds
     for norm in converted_case.model_map["layers"]:
@@ -299,6 +300,7 @@ def test_the_model_computes_what_the_session_did(converted_case):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 def test_verify_agrees(converted_case, capsys):
     capsys.readouterr()
     code = main(
@@ -410,6 +412,7 @@ MISREAD = [
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("name", "wrong"), MISREAD)
 def test_a_layer_read_wrongly_is_seen(tmp_path, monkeypatch, capsys, unchecked, name, wrong):
     saved = save(CASES[name][0], tmp_path)

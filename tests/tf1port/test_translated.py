@@ -53,6 +53,7 @@ def ported(request, tmp_path_factory):
         yield run, converted(run.prefix)
 
 
+@pytest.mark.sampled(3)
 def test_the_model_computes_what_the_session_does(ported):
     run, target = ported
     assert map_of(target)["complete"], map_of(target)["left_out"]
@@ -63,6 +64,7 @@ def test_the_model_computes_what_the_session_does(ported):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 def test_verify_proves_it(ported, capsys):
     run, target = ported
     flags = ("--steps", "3") if run.train is not None else ()

@@ -102,6 +102,7 @@ PARAMS = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("build", PARAMS)
 def test_two_directions_are_one_layer_where_they_can_be(build, tmp_path):
     with running(build, tmp_path, steps=1) as run:
@@ -113,6 +114,7 @@ def test_two_directions_are_one_layer_where_they_can_be(build, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("build", MERGED, ids=lambda build: build.__name__)
 def test_verify_proves_both_directions(build, tmp_path, capsys):
     with running(build, tmp_path) as run:

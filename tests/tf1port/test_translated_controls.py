@@ -101,6 +101,7 @@ CHANGES |= {dense_gradients: "tagger", momentum: "images"}
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_a_changed_configuration_does_not_pass(change, request, tmp_path, capsys):
     prefix, target = request.getfixturevalue(CHANGES[change])

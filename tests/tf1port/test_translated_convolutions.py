@@ -89,6 +89,7 @@ def test_convolutions_are_layers(build, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("build", LAYERS, ids=lambda build: build.__name__)
 def test_verify_proves_convolutions(build, tmp_path, capsys):
     with running(build, tmp_path) as run:

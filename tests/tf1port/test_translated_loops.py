@@ -72,6 +72,7 @@ FAST = {"the condition is ignored"}
 KINDS = [pytest.param(kind, marks=[] if kind in FAST else pytest.mark.slow) for kind in WRONG]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_loop_that_is_misread_is_not_written(kind, tmp_path, monkeypatch, capsys):
     build, pattern, replacement = WRONG[kind]

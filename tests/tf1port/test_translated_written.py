@@ -21,6 +21,7 @@ def test_the_source_is_as_it_was(name):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", sources.BUILDS)
 def test_control_flow_v2_becomes_the_same_source(name):
     source = sources.source_of_program(sources.BUILDS[name], control_flow=second_control_flow)

@@ -74,6 +74,7 @@ WRONG = {
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", WRONG)
 def test_a_port_that_ignores_a_placeholder_fails(kind, tmp_path):
     found = proved(tmp_path, kind)

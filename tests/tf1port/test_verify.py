@@ -91,6 +91,7 @@ def exchanged(array):
 DAMAGE = [shifted, gates_swapped, rows_exchanged, layers_exchanged, head_without_bias, one_number]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_changed_weights_fail_the_first_check(lstm, tmp_path, capsys, damage):
     prefix, file = lstm
@@ -187,6 +188,7 @@ def drawn(monkeypatch, change):
 WRONG = [wrong_gates, wrong_rows, no_forget_bias, wrong_activation, wrong_layers]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_map_is_seen_by_the_sequences(
     lstm, tmp_path, monkeypatch, capsys, unchecked, wrong

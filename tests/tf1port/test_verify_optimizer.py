@@ -122,6 +122,7 @@ def compared(read, model):
     return {check.quantity: check.place for check in checks if not check.passed}, unproved
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", RECORDED)
 def test_what_convert_wrote_is_the_graphs_optimizer(opened, kind):
     read, model = opened(kind)
@@ -129,6 +130,7 @@ def test_what_convert_wrote_is_the_graphs_optimizer(opened, kind):
     assert compared(read, recompiled(model)) == ({}, [])
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("kind", "option"), OPTIONS)
 def test_another_value_of_an_option_is_seen(opened, kind, option):
     read, model = opened(kind)
@@ -406,6 +408,7 @@ def stepped(prefix, file, tmp_path, change):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("change", STEPPED.values(), ids=STEPPED)
 def test_steps_alone_see_another_optimizer(trained, tmp_path, change):
     assert stepped(*trained, tmp_path, change) == ["losses of resumed steps"]
@@ -529,6 +532,7 @@ LEFT_OUT = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("train", LEFT_OUT, ids=lambda train: train.__name__)
 def test_what_no_optimizer_of_keras_does_alone_is_left_out(tmp_path, capsys, train):
     with graphs.first_control_flow(), tf1.Graph().as_default():

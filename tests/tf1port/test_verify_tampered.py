@@ -296,6 +296,7 @@ def test_no_file_with_another_option_passes(files, tmp_path, capsys, name):
     assert option in failed[layers.QUANTITY]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "kind", [pytest.param(k, marks=[pytest.mark.slow] * (k != "everything")) for k in RECORDED]
 )
@@ -337,6 +338,7 @@ def test_whatever_else_of_a_file_is_changed_is_seen_or_inert(files, tmp_path, ca
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", ["batch norm", "everything", "layer norm"])
 def test_one_number_of_each_variable_is_seen(files, tmp_path, kind):
     """Of the weights, the slots, the count of steps and the learning rate."""

@@ -156,6 +156,7 @@ WRONG = {
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.__name__)
 def test_a_wrong_port_fails_by_name(ports, tmp_path, capsys, wrong):
     kind, quantity = WRONG[wrong]

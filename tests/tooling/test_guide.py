@@ -82,6 +82,7 @@ def test_what_is_slow_runs_where_it_is_converted():
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("page", named(CONVERTED))
 def test_the_tool_converts_and_proves_the_program_of_a_recipe(page, run):
     import tf1port

@@ -123,6 +123,7 @@ WRONG = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_program_does_not(name, written, checkpoint, tmp_path):
     assert written.count(WRONG[name][0]) == 1

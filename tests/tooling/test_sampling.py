@@ -30,7 +30,8 @@ def collected(tmp_path):
     def collected(*words):
         command = [sys.executable, "-m", "pytest", "-p", "tests.support.sampling", "-q"]
         command += ["--collect-only", "-W", "ignore", *words]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        environment = {n: v for n, v in os.environ.items() if not n.startswith("PYTEST_")}
+        environment["PYTHONPATH"] = str(Path(__file__).parents[2])
         done = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
         )

@@ -56,6 +56,7 @@ def test_convert_and_verify(example, monkeypatch):
     assert proof.outcome == tf1port.Outcome.EQUAL, proof.verdict
 
 
+@pytest.mark.sampled(2)
 def test_the_port_is_proved(example, monkeypatch):
     name, folder = example
     monkeypatch.chdir(folder)

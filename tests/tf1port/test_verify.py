@@ -496,6 +496,7 @@ MAKE_THEIR_INPUTS = {"gru-2016-names", "lstm-cell-unrolled"}
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @pytest.mark.skipif(not PUBLISHED, reason="$CHECKPOINTS_DIR has no checkpoints with a .meta")
 @pytest.mark.parametrize("meta", PUBLISHED, ids=lambda path: path.parent.name)
 def test_checkpoints_that_others_published(meta, tmp_path, capsys):

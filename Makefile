@@ -52,7 +52,7 @@ test: .venv/.made ## run the fast tests, offline
 test-slow: .venv/.made .venv-jax/.made ## run the tests that really train; MNIST_DIR=… adds those on MNIST
 	$(PY) -m pytest -n 2 -m slow $(ARGS)
 
-test-all: .venv/.made .venv-jax/.made ## run each case of both, of which these run samples: some two hours
+test-all: .venv/.made .venv-jax/.made ## run every case of all tests, of which the others have samples: some two hours
 	$(PY) -m pytest -n 2 --all-cases $(ARGS)
 
 test-faults: .venv/.made ## kill, starve and damage trainings, and print what became of them

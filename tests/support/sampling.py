@@ -2,7 +2,7 @@
 
 `@pytest.mark.sampled(n)` above a parametrized test says that it does the same for many programs,
 models or mistakes, so that a change which breaks one case is likely to break its neighbours. A run
-then has the first of them and every n-th after it.
+then has the first of those that it chooses and every n-th after it, and what is asked for by name.
 """
 
 import collections
@@ -14,18 +14,17 @@ def pytest_addoption(parser):
     parser.addoption("--all-cases", action="store_true", help="each case of the sampled tests")
 
 
-# First of all: -m and -k choose among the cases of the sample.
-@pytest.hookimpl(tryfirst=True)
+# Last: of what -m and -k choose, so that a run with them is never without a case.
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("all_cases"):
+    asked_for = any("[" in argument for argument in config.args)
+    if not (config.getoption("all_cases") or asked_for):
         items[:], left = sampled(items)
         config.hook.pytest_deselected(items=left)
 
 
 def sampled(items):
-    """Parts collected tests into those of the sample and those that are left out.
-
-    The slow cases of a function and the others are counted apart, for they are not run together.
+    """Parts chosen tests into those of the sample and those that are left out.
 
     Args:
         items: pytest's items, in the order of collection.
@@ -37,8 +36,7 @@ def sampled(items):
     sample, left = [], []
     for item in items:
         mark = item.get_closest_marker("sampled")
-        every = mark.args[0] if mark else 1
-        kind = item.nodeid.split("[")[0], item.get_closest_marker("slow") is not None
-        (left if seen[kind] % every else sample).append(item)
-        seen[kind] += 1
+        function = item.nodeid.split("[")[0]
+        (left if mark and seen[function] % mark.args[0] else sample).append(item)
+        seen[function] += 1
     return sample, left

@@ -44,13 +44,14 @@ def collected(tmp_path):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], "many[0] many[3] many[4] many[7] two[0] two[1]"),
+        ([], "many[0] many[3] many[6] two[0] two[1]"),
         (["-m", "slow"], "many[4] many[7]"),
         (["-m", "not slow"], "many[0] many[3] two[0] two[1]"),
         (["--all-cases", "-m", "slow"], "many[4] many[5] many[6] many[7] many[8]"),
-        (["test_it.py::test_many[5]"], "many[5]"),  # what is asked for by name
+        (["-k", "test_many and 5"], "many[5]"),
+        (["test_it.py::test_many[4]", "test_it.py::test_many[5]"], "many[4] many[5]"),
     ],
-    ids=["all", "slow", "fast", "every case", "by name"],
+    ids=["all", "slow", "fast", "every case", "by word", "by name"],
 )
 def test_a_run_has_a_sample(collected, words, expected):
     assert collected(*words) == expected.split()
